@@ -1,0 +1,192 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Every encoding becomes the same picture; every buffer that does not fit is refused by name."""
+
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from livevlm_ros.engine.messages import BadFrame
+from livevlm_ros.images import ENCODINGS, to_rgb
+
+COLORS = np.array([[[200, 30, 40], [20, 180, 60]], [[30, 60, 220], [230, 220, 40]]], np.uint8)
+
+
+def picture(height: int = 24, width: int = 32) -> np.ndarray:
+    """Four flat colour quarters, RGB uint8 [height, width, 3]."""
+    return cv2.resize(COLORS, (width, height), interpolation=cv2.INTER_NEAREST)
+
+
+def planes_yuv(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """BT.601 planes Y, U, V at full resolution, uint8 [height, width] each."""
+    height, width = rgb.shape[:2]
+    doubled = rgb.repeat(2, axis=0).repeat(2, axis=1)
+    i420 = cv2.cvtColor(doubled, cv2.COLOR_RGB2YUV_I420)
+    y = i420[:2 * height][::2, ::2]
+    u, v = i420[2 * height:].reshape(2, height, width)
+    return y, u, v
+
+
+def packed(rgb: np.ndarray, encoding: str) -> np.ndarray:
+    """Encode a picture by the definition of the encoding, uint8 or uint16 [rows, values]."""
+    height = rgb.shape[0]
+    order = {'rgb': [0, 1, 2], 'bgr': [2, 1, 0]}
+    if encoding.startswith('bayer'):
+        mosaic = np.empty(rgb.shape[:2], np.uint8)
+        for cell, name in enumerate(encoding.split('_')[1][:4]):
+            row, column = divmod(cell, 2)
+            mosaic[row::2, column::2] = rgb[row::2, column::2, 'rgb'.index(name)]
+        image = mosaic
+    elif encoding.startswith('mono') or encoding == '8UC1':
+        image = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    elif encoding.startswith(('nv', 'uy', 'yu')):
+        y, u, v = planes_yuv(rgb)
+        chroma = {'nv21': (v, u)}.get(encoding, (u, v))
+        if encoding == 'nv24':
+            return np.vstack([y, np.dstack(chroma).reshape(2 * height, -1)])
+        if encoding.startswith('nv'):
+            half = np.dstack(chroma)[::2, ::2].reshape(height // 2, -1)
+            return np.vstack([y, half])
+        shared = np.dstack([u[:, ::2], v[:, ::2]]).reshape(y.shape)
+        pair = (shared, y) if encoding in ('yuv422', 'uyvy') else (y, shared)
+        return np.dstack(pair).reshape(height, -1)
+    else:
+        name = {'8UC3': 'bgr8', '8UC4': 'bgra8'}.get(encoding, encoding)
+        image = rgb[..., order[name[:3]]]
+        if 'a' in name:
+            image = np.dstack([image, np.full(rgb.shape[:2], 7, np.uint8)])
+    if encoding.endswith('16'):
+        image = image.astype(np.uint16) << 8 | 0x5A
+    return image.reshape(height, -1)
+
+
+def message(
+    encoding: str, *, padding: int = 0, bigendian: bool = False, rgb: np.ndarray | None = None
+) -> SimpleNamespace:
+    """Make a `sensor_msgs/Image` look-alike."""
+    rgb = picture() if rgb is None else rgb
+    height, width = rgb.shape[:2]
+    rows = packed(rgb, encoding)
+    if bigendian:
+        rows = rows.byteswap()
+    rows = np.ascontiguousarray(rows).view(np.uint8)
+    if encoding == 'nv24':
+        luma = np.pad(rows[:height], ((0, 0), (0, padding)))
+        chroma = np.pad(rows[height:].reshape(height, -1), ((0, 0), (0, 2 * padding)))
+        rows = np.vstack([luma, chroma.reshape(2 * height, -1)])
+    else:
+        rows = np.pad(rows, ((0, 0), (0, padding)))
+    return SimpleNamespace(
+        height=height, width=width, encoding=encoding, is_bigendian=bigendian,
+        step=rows.shape[1], data=rows.tobytes(),
+    )
+
+
+def expected(encoding: str) -> np.ndarray:
+    """Picture the encoding can carry."""
+    if encoding.startswith('mono') or encoding == '8UC1':
+        return cv2.cvtColor(cv2.cvtColor(picture(), cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    return picture()
+
+
+@pytest.mark.parametrize('padding', [0, 6])
+@pytest.mark.parametrize('encoding', ENCODINGS)
+def test_every_encoding_gives_the_same_picture(encoding: str, padding: int) -> None:
+    rgb = to_rgb(message(encoding, padding=padding))
+    assert rgb.shape == (24, 32, 3) and rgb.dtype == np.uint8 and rgb.flags.c_contiguous
+    inner = (np.s_[2:-2, 2:-2] if encoding.startswith('bayer') else np.s_[:, :])
+    close = np.abs(rgb[inner].astype(int) - expected(encoding)[inner]) <= 6
+    # A mosaic blurs the borders between the four colours, nothing else may.
+    assert close.mean() > 0.75 if encoding.startswith('bayer') else close.all()
+    assert (np.abs(rgb[6, 8].astype(int) - expected(encoding)[6, 8]) <= 6).all()
+
+
+@pytest.mark.parametrize('encoding', [name for name in ENCODINGS if name.endswith('16')])
+def test_big_endian_values_are_swapped(encoding: str) -> None:
+    swapped = to_rgb(message(encoding, bigendian=True))
+    np.testing.assert_array_equal(swapped, to_rgb(message(encoding)))
+
+
+def test_an_odd_number_of_padding_bytes_is_no_obstacle_for_16_bit() -> None:
+    np.testing.assert_array_equal(to_rgb(message('rgb16', padding=1)), picture())
+
+
+@pytest.mark.parametrize('change, says', [
+    ({'encoding': '32FC1'}, "'32FC1'.*expected one of rgb8"),
+    ({'encoding': '16UC1'}, "'16UC1'"),
+    ({'encoding': ''}, "''"),
+    ({'width': 0}, '0x24.*at least 1x1'),
+    ({'height': 0}, '32x0'),
+    ({'step': 95}, 'step of 95.*at least 96'),
+    ({'data': b'\0' * 2303}, '2303.*expected 2304'),
+    ({'data': b''}, 'data of 0 bytes'),
+])
+def test_a_raw_image_that_does_not_fit_its_header_is_refused(change: dict, says: str) -> None:
+    broken = message('rgb8')
+    vars(broken).update(change)
+    with pytest.raises(BadFrame, match=says):
+        to_rgb(broken)
+
+
+@pytest.mark.parametrize('encoding', ['nv12', 'nv21', 'uyvy', 'yuyv'])
+def test_odd_sizes_are_refused_where_chroma_is_shared(encoding: str) -> None:
+    odd = SimpleNamespace(
+        height=3, width=5, encoding=encoding, is_bigendian=0, step=10, data=bytes(100))
+    with pytest.raises(BadFrame, match='5x3.*even'):
+        to_rgb(odd)
+
+
+def test_nv12_is_longer_than_step_times_height() -> None:
+    short = message('nv12')
+    short.data = short.data[:short.step * short.height]
+    with pytest.raises(BadFrame, match='expected 1152'):
+        to_rgb(short)
+
+
+def compressed(extension: str, rgb: np.ndarray | None = None) -> SimpleNamespace:
+    """Make a `sensor_msgs/CompressedImage` look-alike."""
+    image = picture() if rgb is None else rgb
+    data = cv2.imencode(extension, image[..., ::-1])[1].tobytes()
+    return SimpleNamespace(format=f'rgb8; {extension[1:]} compressed bgr8', data=data)
+
+
+@pytest.mark.parametrize('extension', ['.jpg', '.png'])
+def test_compressed_images_decode_in_rgb_order(extension: str) -> None:
+    rgb = to_rgb(compressed(extension))
+    assert (np.abs(rgb[6, 8].astype(int) - picture()[6, 8]) <= 6).all()
+
+
+def test_a_grey_16_bit_png_decodes_to_three_channels() -> None:
+    data = cv2.imencode('.png', np.full((4, 6), 0x8000, np.uint16))[1].tobytes()
+    rgb = to_rgb(SimpleNamespace(format='mono16; png compressed ', data=data))
+    assert rgb.shape == (4, 6, 3) and set(np.unique(rgb)) == {128}
+
+
+@pytest.mark.parametrize('extension', ['.jpg', '.png'])
+@pytest.mark.parametrize('kept', [0.3, 0.9])
+def test_a_cut_off_file_is_refused(extension: str, kept: float) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    cut = compressed(extension, noise)
+    cut.data = cut.data[:int(len(cut.data) * kept)]
+    with pytest.raises(BadFrame, match='cut off'):
+        to_rgb(cut)
+
+
+def test_padding_after_a_jpeg_is_no_obstacle() -> None:
+    padded = compressed('.jpg')
+    padded.data += bytes(500)
+    assert to_rgb(padded).shape == (24, 32, 3)
+
+
+@pytest.mark.parametrize('data', [b'', b'no picture at all', b'\xff\xd8\xff\xda\xff\xd9'])
+def test_data_that_is_no_picture_is_refused(data: bytes) -> None:
+    with pytest.raises(BadFrame, match=f'{len(data)} bytes'):
+        to_rgb(SimpleNamespace(format='jpeg', data=data))
+
+
+def test_depth_is_refused() -> None:
+    depth = SimpleNamespace(format='16UC1; compressedDepth png', data=b'\0' * 40)
+    with pytest.raises(BadFrame, match='compressedDepth'):
+        to_rgb(depth)
