@@ -1,0 +1,51 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Install livevlm_ros with colcon beside ROS 2, or with pip where ROS 2 comes from wheels."""
+
+from glob import glob
+from xml.etree import ElementTree
+
+from setuptools import find_packages, setup
+
+NAME = 'livevlm_ros'
+
+setup(
+    name=NAME,
+    version=ElementTree.parse('package.xml').findtext('version'),
+    description="A robot's camera memory that can be talked to.",
+    author='The livevlm_ros authors',
+    license='Apache-2.0',
+    python_requires='>=3.10',
+    packages=[*find_packages(include=[NAME, f'{NAME}.*']), 'livevlm_kernels'],
+    package_dir={'livevlm_kernels': 'kernels'},
+    package_data={NAME: ['py.typed'], f'{NAME}.model': ['embedded/*']},
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
+        (f'share/{NAME}', ['package.xml']),
+        (f'share/{NAME}/launch', sorted(glob('launch/*.launch.py'))),
+        (f'share/{NAME}/config', sorted(glob('config/*'))),
+    ],
+    install_requires=[
+        'matplotlib',
+        'numpy',
+        'opencv-python-headless',
+        'pyyaml',
+        'rich',
+        'rosbags',
+        'safetensors',
+        'setuptools',
+        'tokenizers',
+        'torch>=2.6',
+        'transformers>=5,<6',
+        'typer',
+    ],
+    extras_require={'test': ['catkin-pkg', 'pytest', 'pytest-timeout']},
+    entry_points={
+        'console_scripts': [
+            'livevlm = livevlm_ros.cli:main',
+            'livevlm_node = livevlm_ros.node.main:main',
+            'world_camera = livevlm_ros.node.world_camera:main',
+        ],
+    },
+    zip_safe=False,
+)
