@@ -1,0 +1,161 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What goes into the engine and what comes out: frames, questions, answers.
+
+Stamps are header time in integer nanoseconds; durations are seconds on the steady clock; latencies are
+milliseconds. The numbers of `Status`, `Finish`, `Scope` and `Source` are those of `Ask.srv` and `Evidence.msg`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+
+Pixels = np.ndarray  # uint8 RGB, [height, width, 3]
+
+
+class BadFrame(ValueError):
+    """A frame that cannot be used: says what was given and what was expected."""
+
+
+class Status(IntEnum):
+    """How a question ended (`Ask.srv` STATUS_*)."""
+
+    OK = 0
+    PARTIAL = 1
+    DEADLINE = 2
+    NO_EVIDENCE = 3
+    OVERLOADED = 4
+    NOT_ACTIVE = 5
+    INVALID = 6
+    CANCELED = 7
+    ERROR = 8
+
+
+class Finish(IntEnum):
+    """Why the answer stopped growing (`Ask.srv` FINISH_*)."""
+
+    STOP = 0
+    LENGTH = 1
+    BUDGET = 2
+    CANCELED = 3
+    NONE = 4
+
+
+class Scope(IntEnum):
+    """Which part of the memory a question reads (`Ask.srv` SCOPE_*)."""
+
+    AUTO = 0
+    NOW = 1
+    SHORT_TERM = 2
+    LONG_TERM = 3
+    ALL = 4
+
+
+class Source(IntEnum):
+    """Where an evidence frame was found (`Evidence.msg` SOURCE_*)."""
+
+    SHORT_TERM = 0
+    LONG_TERM = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """
+    One camera image on its way to the engine.
+
+    :param camera: logical camera name, one of the engine's configured cameras
+    :param stamp_ns: header stamp in nanoseconds, the time base of the memory
+    :param pixels: the image, or a function that decodes it when the engine takes the frame; the function raises
+        `BadFrame` for data that cannot be decoded
+    :param frame_id: the header's coordinate frame, handed back with evidence
+    """
+
+    camera: str
+    stamp_ns: int
+    pixels: Pixels | Callable[[], Pixels]
+    frame_id: str = ''
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """
+    A question for the engine; `None` means the engine's configured default.
+
+    :param text: the question in the user's words
+    :param request_id: echoed in the answer; the engine makes one when it is empty
+    :param budget_s: seconds on the steady clock from `received_s` to the reply; None: configured default
+    :param max_tokens: most answer tokens
+    :param temperature: 0 is greedy
+    :param allow_partial: return what is decoded when the budget ends, else `Status.DEADLINE`
+    :param scope: part of the memory to read
+    :param max_evidence: most evidence frames returned
+    :param attach_images: put a jpeg thumbnail beside each evidence frame
+    :param unlimited: no deadline at all (offline evaluation); `budget_s` is then ignored
+    """
+
+    text: str
+    request_id: str = ''
+    budget_s: float | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    allow_partial: bool = True
+    scope: Scope = Scope.AUTO
+    max_evidence: int | None = None
+    attach_images: bool = False
+    unlimited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A source frame that the answer attended to; `score` is its share of the attention on frames, [0, 1]."""
+
+    camera: str
+    stamp_ns: int
+    frame_id: str
+    frame_key: str
+    score: float
+    source: Source = Source.SHORT_TERM
+    thumbnail_jpeg: bytes = b''
+
+
+@dataclass(slots=True)
+class Latency:
+    """Milliseconds on the steady clock; `total_ms` is at least the sum of its parts (`LatencyBreakdown.msg`)."""
+
+    queue_ms: float = 0.0
+    ingest_wait_ms: float = 0.0
+    retrieval_ms: float = 0.0
+    restore_ms: float = 0.0
+    prefill_ms: float = 0.0
+    first_token_ms: float = 0.0
+    decode_ms: float = 0.0
+    postprocess_ms: float = 0.0
+    total_ms: float = 0.0
+    budget_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The engine's reply to one question; fields as in `Ask.srv`'s response."""
+
+    status: Status
+    message: str = ''
+    request_id: str = ''
+    text: str = ''
+    confidence: float = float('nan')
+    evidence: tuple[Evidence, ...] = ()
+    truncated: bool = False
+    finish: Finish = Finish.NONE
+    scope_used: Scope = Scope.AUTO
+    newest_stamp_ns: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    frames_considered: int = 0
+    retry_after_s: float = 0.0
+    model_id: str = ''
+    degradation: int = 0
+    latency: Latency = field(default_factory=Latency)
