@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import cv2
 import numpy as np
@@ -131,8 +131,8 @@ def to_rgb(message: RawImage | CompressedImage) -> Pixels:
         data that does not decode; the text says what was given and what was expected
     """
     if hasattr(message, 'encoding'):
-        return _raw_to_rgb(message)
-    return _compressed_to_rgb(message)  # type: ignore[arg-type]
+        return _raw_to_rgb(cast('RawImage', message))
+    return _compressed_to_rgb(message)
 
 
 def _raw_to_rgb(message: RawImage) -> Pixels:

@@ -1,0 +1,139 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Frames out of a rosbag2 recording, mcap or sqlite3, whole or cut off.
+
+Only image messages are deserialised, by the definitions that every ROS 2 has had, so a bag may
+hold any types, known or not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rosbags.rosbag2 import Reader
+from rosbags.typesys import Stores, get_typestore
+
+from livevlm_ros.engine.messages import BadFrame, Frame, Pixels
+from livevlm_ros.images import to_rgb
+from livevlm_ros.replay.errors import BadInput
+from livevlm_ros.replay.salvage import Record, salvage
+from livevlm_ros.replay.source import CAMERA, STORAGE_SUFFIXES
+
+IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
+
+
+class BagSource:
+    """
+    The images of one topic of a bag.
+
+    :param path: bag folder, or one of its storage files
+    :param topic: which image topic, where there are several
+    :raises BadInput: when nothing can be read, there are no images, or it is unclear which
+    """
+
+    def __init__(self, path: Path, *, topic: str | None = None) -> None:
+        self.path = path
+        self.warnings: list[str] = []
+        self.skipped: dict[str, int] = {}
+        self._typestore = get_typestore(Stores.ROS2_KILTED)
+        try:
+            with Reader(path) as reader:
+                topics = {
+                    (c.topic, c.msgtype): c.msgcount for c in reader.connections if c.msgcount
+                }
+            self._records: Callable[[], Iterator[Record]] = self._read_whole
+        except Exception as error:  # each storage format has its own errors for a broken file
+            topics = self._open_broken(error)
+        self.topic, self.length = _choose(path, topics, topic)
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the topic's frames in the order they were recorded."""
+        skipped: Counter[str] = Counter()
+        for record in self._records():
+            if record.topic == self.topic and record.type in IMAGE_TYPES:
+                yield self._frame(record)
+            else:
+                skipped[f'{record.topic} [{record.type}]'] += 1
+        self.skipped = dict(skipped)
+
+    def _frame(self, record: Record) -> Frame:
+        try:
+            message: Any = self._typestore.deserialize_cdr(record.data, record.type)
+        except Exception as error:  # generated code: whatever a short or garbled buffer provokes
+            reason = f'record of {len(record.data)} bytes is no {record.type}: {error}'
+            return Frame(CAMERA, record.time_ns, partial(_refuse, reason))
+        stamp = message.header.stamp
+        return Frame(
+            camera=CAMERA,
+            stamp_ns=stamp.sec * 1_000_000_000 + stamp.nanosec,
+            pixels=partial(to_rgb, message),
+            frame_id=message.header.frame_id,
+        )
+
+    def _read_whole(self) -> Iterator[Record]:
+        count = 0
+        try:
+            with Reader(self.path) as reader:
+                for connection, time_ns, data in reader.messages():
+                    count += 1
+                    yield Record(connection.topic, connection.msgtype, time_ns, data)
+        except Exception as error:  # as above; the frames before the break stay used
+            self.warnings.append(f'{self.path}: unreadable after message {count}: {error}')
+
+    def _open_broken(self, error: Exception) -> dict[tuple[str, str], int]:
+        """Fall back to what can be salvaged, and count it."""
+        self._records = self._read_broken
+        topics = Counter((record.topic, record.type) for record in self._records())
+        cause = str(error).rstrip('.') or type(error).__name__
+        if not topics:
+            raise BadInput(
+                f'{self.path}: no message of this bag can be read ({cause}); '
+                'expected a rosbag2 folder or a whole .mcap or .db3 file'
+            ) from error
+        self.warnings.append(
+            f'{self.path}: cut off or damaged ({cause}); using the {topics.total()} messages '
+            'that can be read'
+        )
+        return dict(topics)
+
+    def _read_broken(self) -> Iterator[Record]:
+        for file in _storage_files(self.path):
+            yield from salvage(file)
+
+
+def _refuse(reason: str) -> Pixels:
+    raise BadFrame(reason)
+
+
+def _storage_files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    files = [entry for entry in path.iterdir() if entry.suffix in STORAGE_SUFFIXES]
+    return sorted(files, key=lambda file: (len(file.name), file.name))
+
+
+def _choose(
+    path: Path, topics: dict[tuple[str, str], int], wanted: str | None
+) -> tuple[str, int]:
+    """Return the image topic to read and how many messages it has."""
+    images = {topic: count for (topic, kind), count in topics.items() if kind in IMAGE_TYPES}
+    held = ', '.join(f'{topic} [{kind}]: {count}' for (topic, kind), count in topics.items())
+    if not images:
+        raise BadInput(
+            f'{path}: no images in this bag; expected {" or ".join(IMAGE_TYPES)}, '
+            f'found {held or "no messages at all"}'
+        )
+    if wanted is not None and wanted not in images:
+        raise BadInput(f'{path}: no images on topic {wanted}; images are on {", ".join(images)}')
+    if wanted is None and len(images) > 1:
+        raise BadInput(
+            f'{path}: images on {len(images)} topics ({", ".join(images)}); '
+            'choose one with --topic'
+        )
+    topic = wanted or next(iter(images))
+    return topic, images[topic]

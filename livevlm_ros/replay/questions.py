@@ -1,0 +1,183 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The questions file: what to ask a recording, when, and what the right answer is.
+
+A list of entries in YAML or JSON. Only `at` and `question` are needed; without `answer` nothing is
+scored. An entry that cannot be used is refused with a message of its own and the others are asked;
+a file that is no list of entries is refused whole.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from livevlm_ros.replay.errors import BadInput
+from livevlm_ros.world import CHOICES
+
+FILE_SUFFIXES = ('.questions.yaml', '.questions.yml', '.questions.json')
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionEntry:
+    """
+    One entry of a questions file.
+
+    :param at: when to ask, seconds from the recording's first frame
+    :param question: the question's words
+    :param id: name of the entry in the report; its position in the file by default
+    :param answer: accepted answers; empty: not scored
+    :param type: kind of question, one of the world's, or empty
+    :param evidence: seconds between which the answer was to be seen
+    :param choices: what may be answered, for the rate that guessing gives
+    :param budget: seconds the answer may take; None: no deadline
+    """
+
+    at: float
+    question: str
+    id: str = ''
+    answer: tuple[str, ...] = ()
+    type: str = ''
+    evidence: tuple[float, float] | None = None
+    choices: tuple[str, ...] = ()
+    budget: float | None = None
+
+
+KEYS = tuple(QuestionEntry.__dataclass_fields__)
+
+
+def questions_beside(recording: Path) -> Path | None:
+    """Find the questions file that lies beside a recording and has its name."""
+    stem = recording.name if recording.is_dir() else recording.stem
+    beside = [recording.with_name(stem + suffix) for suffix in FILE_SUFFIXES]
+    return next((file for file in beside if file.exists()), None)
+
+
+def read_questions(file: Path) -> tuple[list[QuestionEntry], list[str]]:
+    """
+    Read a questions file.
+
+    :returns: the entries that can be used in order of time, and a message for each that cannot
+    :raises BadInput: when the file is missing, does not parse or is no list
+    """
+    try:
+        text = file.read_text(encoding='utf-8')
+        content = json.loads(text) if file.suffix == '.json' else yaml.safe_load(text)
+    except OSError as error:
+        raise BadInput(f'{file}: cannot be read: {error.strerror}') from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f'{file}: not UTF-8 text: {error.reason} at byte {error.start}') from error
+    except (yaml.YAMLError, json.JSONDecodeError) as error:
+        kind = 'JSON' if file.suffix == '.json' else 'YAML'
+        raise BadInput(f'{file}: not {kind}: {" ".join(str(error).split())}') from error
+    if not isinstance(content, list):
+        raise BadInput(
+            f'{file}: expected a list of questions, each with {", ".join(KEYS)}; '
+            f'got {_describe(content)}'
+        )
+    entries, refused, seen = [], [], set[str]()
+    for position, given in enumerate(content, start=1):
+        name = f'question {position}'
+        try:
+            entry = _entry(given, default_id=str(position))
+            name = f'question {entry.id!r}'
+            if entry.id in seen:
+                raise BadInput('id is used by an entry before it; expected one id an entry')
+            seen.add(entry.id)
+            entries.append(entry)
+        except BadInput as problem:
+            if isinstance(given, dict) and 'id' in given:
+                name = f'question {given["id"]!r}'
+            refused.append(f'{file}: {name}: {problem}')
+    return sorted(entries, key=lambda entry: entry.at), refused
+
+
+def write_questions(file: Path, entries: Iterable[QuestionEntry]) -> None:
+    """Write a questions file that `read_questions` reads back; empty fields are left out."""
+    content = [
+        {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in asdict(entry).items()
+            if value not in ('', (), None)
+        }
+        for entry in entries
+    ]
+    file.write_text(yaml.safe_dump(content, sort_keys=False, width=200), encoding='utf-8')
+
+
+def _entry(given: Any, *, default_id: str) -> QuestionEntry:
+    if not isinstance(given, dict):
+        raise BadInput(f'expected keys {", ".join(KEYS)}; got {_describe(given)}')
+    unknown = [str(key) for key in given if key not in KEYS]
+    if unknown:
+        raise BadInput(f'unknown key {", ".join(unknown)}; expected {", ".join(KEYS)}')
+    missing = [key for key in ('at', 'question') if key not in given]
+    if missing:
+        raise BadInput(f'{" and ".join(missing)} missing; expected at least at and question')
+    kind = _text('type', given.get('type', ''))
+    if kind and kind not in CHOICES:
+        raise BadInput(f'unknown type {kind!r}; expected one of {", ".join(CHOICES)}')
+    question = _text('question', given['question'])
+    if not question.strip():
+        raise BadInput('question is empty; expected words')
+    return QuestionEntry(
+        at=_seconds('at', given['at']),
+        question=question,
+        id=str(given.get('id', default_id)),
+        answer=_texts('answer', given.get('answer', ())),
+        type=kind,
+        evidence=_interval(given.get('evidence')),
+        choices=_texts('choices', given.get('choices', ())),
+        budget=_budget(given.get('budget')),
+    )
+
+
+def _text(key: str, value: Any) -> str:
+    if isinstance(value, bool):  # YAML reads an unquoted yes or no as true or false
+        return 'yes' if value else 'no'
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise BadInput(f'{key} must be text, got {_describe(value)}')
+
+
+def _texts(key: str, value: Any) -> tuple[str, ...]:
+    values = value if isinstance(value, list | tuple) else [value]
+    return tuple(_text(key, one) for one in values)
+
+
+def _seconds(key: str, value: Any) -> float:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value < 0:
+        raise BadInput(f'{key} must be seconds from the first frame, 0 or more, got {value!r}')
+    return float(value)
+
+
+def _interval(value: Any) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) != 2:
+        raise BadInput(f'evidence must be [from, to] in seconds, got {value!r}')
+    first, last = (_seconds('evidence', second) for second in value)
+    if first > last:
+        raise BadInput(f'evidence must end after it begins, got {value!r}')
+    return first, last
+
+
+def _budget(value: Any) -> float | None:
+    if value is None:
+        return None
+    seconds = _seconds('budget', value)
+    if seconds == 0:
+        raise BadInput('budget must be more than 0 seconds; leave it out for no deadline')
+    return seconds
+
+
+def _describe(value: Any) -> str:
+    return 'nothing' if value is None else f'{type(value).__name__} {str(value)[:60]!r}'

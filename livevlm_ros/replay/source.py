@@ -1,0 +1,89 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where recorded frames come from: a bag, a video file, or a folder of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from livevlm_ros.engine.messages import Frame
+from livevlm_ros.replay.errors import BadInput
+
+CAMERA = 'camera'
+"""Logical camera name of every replayed frame: a replay has one camera."""
+
+STORAGE_SUFFIXES = ('.mcap', '.db3')
+VIDEO_SUFFIXES = ('.avi', '.mp4', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.ogv', '.ts')
+
+
+class FrameSource(Protocol):
+    """
+    A recording that can be read once, from its first frame to its last.
+
+    `warnings` and `skipped` (messages that are no images, by type) are complete after the last
+    frame.
+    """
+
+    path: Path
+    length: int
+    warnings: list[str]
+    skipped: dict[str, int]
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the frames as recorded; pixels are decoded when asked, before the next frame."""
+        ...
+
+
+def open_source(path: Path, *, topic: str | None = None) -> FrameSource:
+    """
+    Open one recording.
+
+    :param path: bag folder, `.mcap` or `.db3` file, or video file
+    :param topic: image topic of a bag; needed only where it has several
+    :raises BadInput: for a path that is none of these, or holds no readable images
+    """
+    if not path.exists():
+        raise BadInput(f'{path}: no such file or folder; expected a bag or a video')
+    if path.is_dir() or path.suffix in STORAGE_SUFFIXES:
+        from livevlm_ros.replay.bag import BagSource
+
+        return BagSource(path, topic=topic)
+    if topic is not None:
+        raise BadInput(f'{path}: a topic was given ({topic}), but a video file has none')
+    from livevlm_ros.replay.video import VideoSource
+
+    return VideoSource(path)
+
+
+def find_recordings(path: Path) -> list[Path]:
+    """
+    List the recordings that a path stands for: itself, or those of a folder of bags and videos.
+
+    A folder is one bag when it has a `metadata.yaml`, or storage files named after the folder (a
+    recording that was killed before its metadata was written).
+
+    :raises BadInput: when there is none
+    """
+    if not path.is_dir() or _is_bag(path):
+        return [path]
+    found = [
+        entry
+        for entry in sorted(path.iterdir())
+        if (entry.is_dir() and _is_bag(entry))
+        or (entry.is_file() and entry.suffix in STORAGE_SUFFIXES + VIDEO_SUFFIXES)
+    ]
+    if not found:
+        raise BadInput(
+            f'{path}: no recording in this folder; expected bags (folders with metadata.yaml, '
+            f'{", ".join(STORAGE_SUFFIXES)} files) or videos ({", ".join(VIDEO_SUFFIXES)})'
+        )
+    return found
+
+
+def _is_bag(folder: Path) -> bool:
+    return (folder / 'metadata.yaml').exists() or any(
+        entry.suffix in STORAGE_SUFFIXES and entry.name.startswith(folder.name)
+        for entry in folder.iterdir()
+    )

@@ -1,0 +1,191 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
+from livevlm_ros.engine.messages import BadFrame, Frame
+from livevlm_ros.replay.errors import BadInput
+from livevlm_ros.replay.image_bag import STORAGES, image_bag
+from livevlm_ros.replay.source import find_recordings, open_source
+
+START_NS = 1_700_000_000_123_456_789
+PERIOD_NS = 33_333_333
+
+
+def pictures(count: int, size: tuple[int, int] = (48, 64)) -> list[np.ndarray]:
+    """Make smooth pictures, each different, that jpeg keeps well."""
+    rows, columns = np.mgrid[:size[0], :size[1]]
+    return [
+        np.dstack([rows * 3, columns * 2, np.full(size, 5 * n)]).astype(np.uint8)
+        for n in range(count)
+    ]
+
+
+def write_bag(path: Path, count: int = 5, **options) -> list[np.ndarray]:
+    images = pictures(count)
+    with image_bag(path, **options) as write:
+        for number, image in enumerate(images):
+            write(START_NS + number * PERIOD_NS, image)
+    return images
+
+
+def storage_file(bag: Path) -> Path:
+    return next(file for file in bag.iterdir() if file.suffix in ('.mcap', '.db3'))
+
+
+def pixels(frame: Frame) -> np.ndarray:
+    assert callable(frame.pixels), 'pixels must be decoded only when the engine takes the frame'
+    return frame.pixels()
+
+
+@pytest.mark.parametrize('raw', [True, False], ids=['raw', 'jpeg'])
+@pytest.mark.parametrize('storage', STORAGES)
+def test_what_is_written_is_read_with_its_stamps(tmp_path: Path, storage: str, raw: bool) -> None:
+    images = write_bag(tmp_path / 'bag', storage=storage, raw=raw)
+    source = open_source(tmp_path / 'bag')
+    assert source.length == 5
+    read = [(frame.stamp_ns, frame.frame_id, pixels(frame)) for frame in source.frames()]
+    assert [stamp for stamp, _, _ in read] == [START_NS + n * PERIOD_NS for n in range(5)]
+    assert {frame_id for _, frame_id, _ in read} == {'camera'}
+    for (_, _, given), expected in zip(read, images, strict=True):
+        worst = np.abs(given.astype(int) - expected.astype(int)).max()
+        assert worst <= (0 if raw else 12)
+    assert source.warnings == [] and source.skipped == {}
+
+
+@pytest.mark.parametrize('storage', STORAGES)
+def test_a_storage_file_alone_is_a_bag(tmp_path: Path, storage: str) -> None:
+    write_bag(tmp_path / 'bag', storage=storage)
+    source = open_source(storage_file(tmp_path / 'bag'))
+    assert len(list(source.frames())) == 5 and source.warnings == []
+
+
+@pytest.mark.parametrize('metadata', [True, False], ids=['metadata', 'no-metadata'])
+@pytest.mark.parametrize('storage', STORAGES)
+def test_a_bag_cut_off_in_the_middle_is_used_up_to_the_cut(
+    tmp_path: Path, storage: str, metadata: bool
+) -> None:
+    bag = tmp_path / 'bag'
+    with image_bag(bag, storage=storage, raw=True) as write:
+        for number, image in enumerate(pictures(12, size=(400, 500))):
+            write(START_NS + number * PERIOD_NS, image)
+    if not metadata:
+        (bag / 'metadata.yaml').unlink()
+    file = storage_file(bag)
+    file.write_bytes(file.read_bytes()[:file.stat().st_size * 6 // 10])
+
+    source = open_source(bag)
+    stamps = [frame.stamp_ns for frame in source.frames()]
+    assert 3 <= len(stamps) <= 8
+    assert stamps == [START_NS + n * PERIOD_NS for n in range(len(stamps))]
+    assert len(source.warnings) == 1
+    assert 'bag: cut off or damaged' in source.warnings[0]
+    assert f'using the {len(stamps)} messages' in source.warnings[0]
+
+
+@pytest.mark.parametrize('storage', STORAGES)
+def test_a_whole_recording_without_metadata_is_read_whole(tmp_path: Path, storage: str) -> None:
+    write_bag(tmp_path / 'bag', storage=storage)
+    (tmp_path / 'bag' / 'metadata.yaml').unlink()
+    assert find_recordings(tmp_path / 'bag') == [tmp_path / 'bag']
+    assert len(list(open_source(tmp_path / 'bag').frames())) == 5
+
+
+@pytest.mark.parametrize('size', [0, 3, 60])
+@pytest.mark.parametrize('storage', STORAGES)
+def test_a_bag_of_which_nothing_is_left_is_refused(
+    tmp_path: Path, storage: str, size: int
+) -> None:
+    write_bag(tmp_path / 'bag', storage=storage)
+    file = storage_file(tmp_path / 'bag')
+    file.write_bytes(file.read_bytes()[:size])
+    with pytest.raises(BadInput, match='bag: no message of this bag can be read'):
+        open_source(tmp_path / 'bag')
+
+
+def mixed_bag(path: Path, *, images: int = 2, camera_topics: tuple[str, ...] = ()) -> None:
+    """Write images between messages of a type that no ROS install knows."""
+    store = get_typestore(Stores.ROS2_KILTED)
+    store.register(get_types_from_msg('float64 volts\nstring who', 'acme_msgs/msg/Battery'))
+    battery = store.types['acme_msgs/msg/Battery']
+    header, time = store.types['std_msgs/msg/Header'], store.types['builtin_interfaces/msg/Time']
+    kind = 'sensor_msgs/msg/Image'
+    with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        other = writer.add_connection('/battery', 'acme_msgs/msg/Battery', typestore=store)
+        cameras = [writer.add_connection(t, kind, typestore=store) for t in camera_topics]
+        for n in range(images):
+            volts = store.serialize_cdr(battery(12.5, 'acme'), 'acme_msgs/msg/Battery')
+            writer.write(other, START_NS + n, volts)
+            for camera in cameras:
+                stamp = time(1, n)
+                data = np.zeros(12, np.uint8)
+                image = store.types[kind](header(stamp, 'eye'), 2, 2, 'rgb8', 0, 6, data)
+                writer.write(camera, START_NS + n, store.serialize_cdr(image, kind))
+
+
+def test_messages_of_unknown_types_are_skipped_and_counted(tmp_path: Path) -> None:
+    mixed_bag(tmp_path / 'bag', images=3, camera_topics=('/eye',))
+    source = open_source(tmp_path / 'bag')
+    assert [frame.stamp_ns for frame in source.frames()] == [10**9, 10**9 + 1, 10**9 + 2]
+    assert source.skipped == {'/battery [acme_msgs/msg/Battery]': 3}
+
+
+def test_a_bag_without_images_is_refused_listing_what_it_has(tmp_path: Path) -> None:
+    mixed_bag(tmp_path / 'bag', images=3)
+    with pytest.raises(BadInput) as refusal:
+        open_source(tmp_path / 'bag')
+    assert 'no images' in str(refusal.value)
+    assert '/battery [acme_msgs/msg/Battery]: 3' in str(refusal.value)
+    assert 'sensor_msgs/msg/Image' in str(refusal.value)
+
+
+@pytest.mark.parametrize('storage', STORAGES)
+def test_an_empty_bag_is_refused(tmp_path: Path, storage: str) -> None:
+    with image_bag(tmp_path / 'bag', storage=storage):
+        pass
+    with pytest.raises(BadInput, match='no images in this bag.*found no messages at all'):
+        open_source(tmp_path / 'bag')
+
+
+def test_several_cameras_need_a_choice(tmp_path: Path) -> None:
+    mixed_bag(tmp_path / 'bag', camera_topics=('/left', '/right'))
+    with pytest.raises(BadInput, match='/left, /right.*--topic'):
+        open_source(tmp_path / 'bag')
+    with pytest.raises(BadInput, match='no images on topic /up; images are on /left, /right'):
+        open_source(tmp_path / 'bag', topic='/up')
+    source = open_source(tmp_path / 'bag', topic='/right')
+    assert source.length == len(list(source.frames())) == 2
+    assert source.skipped['/left [sensor_msgs/msg/Image]'] == 2
+
+
+def test_a_broken_record_is_one_bad_frame_among_good_ones(tmp_path: Path) -> None:
+    kind = 'sensor_msgs/msg/CompressedImage'
+    store = get_typestore(Stores.ROS2_KILTED)
+    write_bag(tmp_path / 'good')
+    good = [r.data for r in open_source(tmp_path / 'good')._read_whole()]  # type: ignore
+    with Writer(tmp_path / 'bag', version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        connection = writer.add_connection('/c', kind, typestore=store)
+        for number, data in enumerate([good[0], good[1][:20], good[2][:-300], good[3]]):
+            writer.write(connection, START_NS + number, data)
+    outcomes = []
+    for frame in open_source(tmp_path / 'bag').frames():
+        try:
+            outcomes.append(pixels(frame).shape)
+        except BadFrame as bad:
+            outcomes.append(type(bad))
+    assert outcomes == [(48, 64, 3), BadFrame, BadFrame, (48, 64, 3)]
+
+
+def test_an_existing_bag_is_never_overwritten(tmp_path: Path) -> None:
+    write_bag(tmp_path / 'bag')
+    with pytest.raises(BadInput, match='exists already'):
+        write_bag(tmp_path / 'bag')
+
+
+def test_an_unknown_storage_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"'rosbag1'.*mcap, sqlite3"):
+        write_bag(tmp_path / 'bag', storage='rosbag1')

@@ -1,0 +1,142 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+import json
+from pathlib import Path
+
+import pytest
+
+from livevlm_ros.replay.errors import BadInput
+from livevlm_ros.replay.questions import (
+    QuestionEntry,
+    questions_beside,
+    read_questions,
+    write_questions,
+)
+
+GOOD = '- {at: 3, question: what color was the car, answer: red}\n'
+
+
+def read(tmp_path: Path, text: str, name: str = 'q.yaml') -> tuple[list[QuestionEntry], list[str]]:
+    file = tmp_path / name
+    file.write_text(text)
+    return read_questions(file)
+
+
+def test_every_key_is_read(tmp_path: Path) -> None:
+    entries, refused = read(tmp_path, """
+- id: a1
+  at: 12.5
+  question: where was the red car ?
+  answer: [left, 'on the left']
+  type: where_two
+  evidence: [2, 5.5]
+  choices: [left, middle, right]
+  budget: 0.3
+""")
+    assert refused == []
+    assert entries == [QuestionEntry(
+        id='a1', at=12.5, question='where was the red car ?', answer=('left', 'on the left'),
+        type='where_two', evidence=(2.0, 5.5), choices=('left', 'middle', 'right'), budget=0.3,
+    )]
+
+
+def test_only_at_and_question_are_needed_and_entries_are_sorted_by_time(tmp_path: Path) -> None:
+    entries, _ = read(tmp_path, '- {at: 9, question: b}\n- {at: 1, question: a}')
+    assert [(e.id, e.at, e.answer) for e in entries] == [('2', 1.0, ()), ('1', 9.0, ())]
+
+
+def test_json_is_read_too(tmp_path: Path) -> None:
+    entries, _ = read(tmp_path, json.dumps([{'at': 1, 'question': 'a ?'}]), 'q.json')
+    assert entries[0].question == 'a ?'
+
+
+def test_unquoted_yes_and_no_stay_words(tmp_path: Path) -> None:
+    entries, _ = read(tmp_path, '- {at: 1, question: a, answer: yes, choices: [yes, no]}')
+    assert entries[0].answer == ('yes',) and entries[0].choices == ('yes', 'no')
+
+
+@pytest.mark.parametrize('entry, says', [
+    ('{at: 1, question: a, color: red}', 'unknown key color; expected at, question, id'),
+    ('{at: 1, question: a, type: smell}', "unknown type 'smell'; expected one of color_of"),
+    ('{question: a}', 'at missing'),
+    ('{at: 1}', 'question missing'),
+    ('{}', 'at and question missing'),
+    ('{at: -1, question: a}', 'at must be seconds.*got -1'),
+    ('{at: soon, question: a}', "at must be seconds.*got 'soon'"),
+    ('{at: .nan, question: a}', 'at must be seconds.*got nan'),
+    ('{at: 1, question: ""}', 'question is empty'),
+    ('{at: 1, question: [a]}', 'question must be text'),
+    ('{at: 1, question: a, answer: {a: b}}', 'answer must be text'),
+    ('{at: 1, question: a, evidence: 3}', r'evidence must be \[from, to\]'),
+    ('{at: 1, question: a, evidence: [4, 3]}', 'evidence must end after it begins'),
+    ('{at: 1, question: a, budget: 0}', 'budget must be more than 0'),
+    ('{at: 1, question: a, budget: -2}', 'budget must be seconds'),
+    ('just words', "expected keys at, question.*str 'just words'"),
+])
+def test_an_entry_that_cannot_be_used_is_refused_by_name_and_the_rest_is_used(
+    tmp_path: Path, entry: str, says: str
+) -> None:
+    entries, refused = read(tmp_path, GOOD + f'- {entry}\n' + GOOD.replace('3', '4'))
+    assert [e.at for e in entries] == [3.0, 4.0]
+    assert len(refused) == 1
+    assert refused[0].startswith(f'{tmp_path}/q.yaml: question 2: ')
+    with pytest.raises(AssertionError, match=says):
+        raise AssertionError(refused[0])
+
+
+def test_a_refused_entry_is_named_by_its_id(tmp_path: Path) -> None:
+    _, refused = read(tmp_path, '- {id: k7, at: 1}')
+    assert "question 'k7': question missing" in refused[0]
+
+
+def test_an_id_used_twice_is_refused(tmp_path: Path) -> None:
+    twice = '- {id: a, at: 1, question: x}\n- {id: a, at: 2, question: y}'
+    entries, refused = read(tmp_path, twice)
+    assert len(entries) == 1 and "question 'a': id is used" in refused[0]
+
+
+@pytest.mark.parametrize('name, text, says', [
+    ('q.yaml', '- {at: 1, question: [unclosed', r'q\.yaml: not YAML: .*line 1'),
+    ('q.yaml', '- !!python/object/apply:os.system [ls]', 'not YAML'),
+    ('q.json', '[{"at": 1,}]', r'q\.json: not JSON: .*line 1'),
+    ('q.yaml', 'at: 1\nquestion: a ?', 'expected a list of questions.*got dict'),
+    ('q.yaml', '', 'expected a list of questions.*got nothing'),
+])
+def test_a_file_that_is_no_list_of_questions_is_refused(
+    tmp_path: Path, name: str, text: str, says: str
+) -> None:
+    with pytest.raises(BadInput, match=says):
+        read(tmp_path, text, name)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / 'q.yaml').write_bytes(b'- {at: 1, question: \xff\xfe}')
+    with pytest.raises(BadInput, match='not UTF-8'):
+        read_questions(tmp_path / 'q.yaml')
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r'q\.yaml: cannot be read: No such file'):
+        read_questions(tmp_path / 'q.yaml')
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    entries = [
+        QuestionEntry(at=1.25, question='was there a car ?', id='exists-hard_no-0001',
+                      answer=('no',), type='exists', choices=('yes', 'no')),
+        QuestionEntry(at=7.0, question='where ?', id='2', evidence=(0.0, 3.5), budget=0.5),
+    ]
+    write_questions(tmp_path / 'q.yaml', entries)
+    assert read_questions(tmp_path / 'q.yaml') == (entries, [])
+
+
+@pytest.mark.parametrize('suffix', ['.questions.yaml', '.questions.yml', '.questions.json'])
+@pytest.mark.parametrize('recording', ['run', 'run.mcap', 'run.avi'])
+def test_the_questions_beside_a_recording_are_found(
+    tmp_path: Path, recording: str, suffix: str
+) -> None:
+    path = tmp_path / recording
+    path.touch() if path.suffix else path.mkdir()
+    assert questions_beside(path) is None
+    (tmp_path / f'run{suffix}').touch()
+    assert questions_beside(path) == tmp_path / f'run{suffix}'

@@ -1,0 +1,55 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from livevlm_ros.replay.errors import BadInput
+from livevlm_ros.replay.image_bag import image_bag
+from livevlm_ros.replay.source import find_recordings, open_source
+
+
+def make_bag(path: Path) -> None:
+    with image_bag(path) as write:
+        write(1, np.zeros((8, 8, 3), np.uint8))
+
+
+def test_a_folder_of_recordings_lists_bags_and_videos_in_order(tmp_path: Path) -> None:
+    make_bag(tmp_path / 'b')
+    make_bag(tmp_path / 'a')
+    (tmp_path / 'c.avi').touch()
+    (tmp_path / 'a.questions.yaml').touch()
+    (tmp_path / 'notes').mkdir()
+    found = find_recordings(tmp_path)
+    assert [path.name for path in found] == ['a', 'b', 'c.avi']
+
+
+def test_a_bag_or_a_file_stands_for_itself(tmp_path: Path) -> None:
+    make_bag(tmp_path / 'a')
+    assert find_recordings(tmp_path / 'a') == [tmp_path / 'a']
+    file = tmp_path / 'a' / 'a.mcap'
+    assert find_recordings(file) == [file]
+
+
+def test_a_folder_without_recordings_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r'no recording.*metadata\.yaml.*\.mcap.*\.avi'):
+        find_recordings(tmp_path)
+
+
+def test_a_missing_path_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match='nowhere: no such file'):
+        open_source(tmp_path / 'nowhere')
+
+
+def test_a_file_that_is_no_recording_is_refused(tmp_path: Path) -> None:
+    text = tmp_path / 'notes.txt'
+    text.write_text('not a video')
+    with pytest.raises(BadInput, match='not a bag and not a video'):
+        open_source(text)
+
+
+def test_a_topic_makes_no_sense_for_a_video(tmp_path: Path) -> None:
+    (tmp_path / 'v.avi').touch()
+    with pytest.raises(BadInput, match='a topic was given'):
+        open_source(tmp_path / 'v.avi', topic='/camera')
