@@ -1,0 +1,101 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Evidence: the frames an answer looked at.
+
+It is read off the attention row that predicts the first answer token, that of the last question token, over the
+checkpoint's evidence layers and heads, and summed per source frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from livevlm_ros.memory.shape import CacheShape, FrameRef
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceLayers:
+    """
+    Where a checkpoint's attention says what it looked at.
+
+    :param layers: language layers, counted from 0
+    :param heads: query heads of those layers; None: all
+    """
+
+    layers: tuple[int, ...]
+    heads: tuple[int, ...] | None = None
+
+    @classmethod
+    def from_settings(cls, settings: Mapping, shape: CacheShape) -> EvidenceLayers:
+        """
+        Read `evidence: {layers: [2], heads: [0, 1]}` of a checkpoint's `memory.yaml`.
+
+        :param settings: the whole file; without an `evidence` entry all layers and heads count
+        :raises ValueError: naming a key that is unknown, or a layer or head the model does not have
+        """
+        entry = settings.get('evidence') or {}
+        if not isinstance(entry, Mapping) or not set(entry) <= {'layers', 'heads'}:
+            raise ValueError(
+                f'memory.yaml: evidence takes the keys layers and heads, got {entry!r}'
+            )
+        layers = _numbers('layers', entry.get('layers'), below=shape.layers) or tuple(
+            range(shape.layers)
+        )
+        return cls(layers, _numbers('heads', entry.get('heads'), below=shape.q_heads))
+
+
+def _numbers(name: str, given: object, *, below: int) -> tuple[int, ...] | None:
+    if given is None:
+        return None
+    if (
+        not isinstance(given, list)
+        or not given
+        or not all(type(n) is int and 0 <= n < below for n in given)
+    ):
+        raise ValueError(
+            f'memory.yaml: evidence.{name} must list numbers from 0 to {below - 1}, got {given!r}'
+        )
+    return tuple(given)
+
+
+def attention_row(query: Tensor, keys: Tensor, heads: Sequence[int] | None) -> Tensor:
+    """
+    Attention of one token on everything it sees, mean over heads.
+
+    :param query: the token's queries, rotated, [q_heads, head_dim]
+    :param keys: rotated keys, [kv_heads, tokens, head_dim]
+    :param heads: query heads that count; None: all
+    :returns: shares that sum to 1, float32 [tokens]
+    """
+    kv_heads, _, width = keys.shape
+    grouped = query.view(kv_heads, -1, width) * width**-0.5
+    row = (
+        torch.matmul(grouped, keys.transpose(1, 2)).float().softmax(dim=-1).flatten(0, 1)
+    )  # [q_heads, tokens]
+    return (row if heads is None else row[list(heads)]).mean(dim=0)
+
+
+def frame_shares(
+    rows: Sequence[Tensor], refs: Sequence[FrameRef], *, first: int, tokens_per_frame: int
+) -> list[tuple[FrameRef, float]]:
+    """
+    Share of the attention on frames that each frame got, best first; the shares sum to 1.
+
+    :param rows: attention rows of the evidence layers, each [tokens]
+    :param refs: source frames in the order they were read
+    :param first: index of the first frame's first token in a row
+    """
+    if not rows or not refs:
+        return []
+    last = first + len(refs) * tokens_per_frame
+    on_frames = (
+        torch.stack([row[first:last] for row in rows]).double().mean(dim=0)
+    )  # [frames * tokens_per_frame]
+    mass = on_frames.view(len(refs), tokens_per_frame).sum(dim=1)
+    shares = (mass / mass.sum().clamp_min(torch.finfo(mass.dtype).tiny)).tolist()
+    return sorted(zip(refs, shares, strict=True), key=lambda pair: pair[1], reverse=True)

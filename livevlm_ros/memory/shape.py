@@ -1,0 +1,51 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The dimensions of a key-value cache, and the name a cached frame goes by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CacheShape:
+    """
+    What a model's language layers write into the memory.
+
+    :param layers: language layers
+    :param q_heads: query heads of a layer
+    :param kv_heads: key-value heads of a layer, a divisor of `q_heads`
+    :param head_dim: width of a head, even
+    :param tokens_per_frame: language tokens of one frame
+    :param rope_theta: base of the rotary frequencies
+    :param max_positions: positions the model was made for; no read view is longer
+    """
+
+    layers: int
+    q_heads: int
+    kv_heads: int
+    head_dim: int
+    tokens_per_frame: int
+    rope_theta: float
+    max_positions: int
+
+    def token_bytes(self, itemsize: int) -> int:
+        """Bytes of one token's keys and values over all layers, `itemsize` bytes a number."""
+        return 2 * self.layers * self.kv_heads * self.head_dim * itemsize
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRef:
+    """
+    The source frame of cached tokens.
+
+    :param camera: logical camera name, one lane of the memory
+    :param stamp_ns: header stamp in nanoseconds
+    :param frame_id: the header's coordinate frame
+    :param key: names the frame for evidence and thumbnails
+    """
+
+    camera: str
+    stamp_ns: int
+    frame_id: str = ''
+    key: str = ''

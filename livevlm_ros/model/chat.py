@@ -1,0 +1,141 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The chat around a video: text before it (the prefix), the question after it, and the words a question may use.
+
+The checkpoint's own template is rendered with one video and the question, tokenized as a whole and cut at the video
+token, so each part has the tokens it has in the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from livevlm_ros.memory import RESERVED_POSITIONS
+from livevlm_ros.model.checkpoint import CheckpointError
+
+NAMED_WORDS = 10
+"""Unknown words an error names at most."""
+
+
+class BadQuestion(ValueError):
+    """A question the model cannot be asked: says why."""
+
+
+class UnknownWords(BadQuestion):
+    """
+    Words a model with a closed vocabulary does not know.
+
+    :param words: the unknown words in their order
+    :param examples: kind of question -> an example the model knows
+    """
+
+    def __init__(self, words: Sequence[str], examples: Mapping[str, str]) -> None:
+        self.words, self.examples = list(words), dict(examples)
+        named = ', '.join(repr(word) for word in self.words[:NAMED_WORDS])
+        more = f' and {len(words) - NAMED_WORDS} more' if len(words) > NAMED_WORDS else ''
+        kinds = '; '.join(f'{kind}: "{example}"' for kind, example in self.examples.items())
+        super().__init__(
+            f'the model does not know {named}{more}; it knows questions such as {kinds}'
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionPrompt:
+    """
+    A question, ready to be read after the frames.
+
+    :param embeds: image_newline and the rest of the chat, [tokens, hidden]
+    """
+
+    embeds: Tensor
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the prompt."""
+        return len(self.embeds)
+
+
+class Chat:
+    """
+    A checkpoint's template and vocabulary.
+
+    :param tokenizer: with a chat template
+    :param video_token: id of the video's place
+    :param vocabulary: parsed `vocabulary.yaml`; {} means any word may be asked
+    :raises CheckpointError: if the template has no place for a video, or no text before it
+    """
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        video_token: int,
+        vocabulary: Mapping[str, Any],
+    ) -> None:
+        self._tokenizer, self._video_token = tokenizer, video_token
+        self._closed = bool(vocabulary.get('closed'))
+        self._examples: Mapping[str, str] = vocabulary.get('examples') or {}
+        self._markers = [token for token in tokenizer.get_added_vocab() if token.strip()]
+        ids = self._render('?')
+        if ids.count(video_token) != 1 or ids[0] == video_token:
+            raise CheckpointError(
+                f'{tokenizer.name_or_path}: the chat template renders {ids.count(video_token)} video tokens '
+                f'(id {video_token}) for one video, expected one, with text before it'
+            )
+        self.prefix_ids = ids[: ids.index(video_token)]
+
+    def question_ids(self, text: str) -> list[int]:
+        """
+        Tokens after the video for a question.
+
+        :raises UnknownWords: if the vocabulary is closed and the question leaves it
+        :raises BadQuestion: for text that is not Unicode, holds a marker of the chat, or is too long
+        """
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise BadQuestion(
+                f'the question is not valid Unicode text ({error.reason})'
+            ) from error
+        for marker in self._markers:
+            if marker in text:
+                raise BadQuestion(
+                    f'the question holds {marker!r}, which is a marker of the chat, not a word'
+                )
+        ids = self._render(text)
+        question = ids[len(self.prefix_ids) + 1 :]
+        limit = RESERVED_POSITIONS - len(self.prefix_ids) - 2  # newline and one answer token
+        if len(question) > limit:
+            raise BadQuestion(
+                f'the question has {len(question)} tokens, at most {limit} fit: shorten it'
+            )
+        if self._closed:
+            self._check_words(text)
+        return question
+
+    def _render(self, text: str) -> list[int]:
+        content = [{'type': 'video'}, {'type': 'text', 'text': text}]
+        rendered = self._tokenizer.apply_chat_template(
+            [{'role': 'user', 'content': content}], add_generation_prompt=True, tokenize=False
+        )
+        return self._tokenizer(rendered, add_special_tokens=False, verbose=False).input_ids
+
+    def _check_words(self, text: str) -> None:
+        encoded = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        unknown = [
+            text[start:end]
+            for token, (start, end) in zip(encoded.input_ids, encoded.offset_mapping, strict=True)
+            if token == self._tokenizer.unk_token_id
+        ]
+        if unknown:
+            raise UnknownWords(list(dict.fromkeys(unknown)), self._examples)
+
+    def text(self, ids: Sequence[int]) -> str:
+        """Answer tokens as text, markers left out."""
+        return self._tokenizer.decode(list(ids), skip_special_tokens=True).strip()

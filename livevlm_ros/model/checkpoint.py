@@ -1,0 +1,195 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+A checkpoint folder: found, checked and opened.
+
+Weights come from safetensors only, and no code of a checkpoint is ever run. What is wrong with a folder is said
+before transformers sees it, by the name of the file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from safetensors import SafetensorError, safe_open
+from transformers import (
+    AutoTokenizer,
+    LlavaOnevisionForConditionalGeneration,
+    PreTrainedTokenizerBase,
+)
+
+EMBEDDED = Path(__file__).parent / 'embedded'
+ARCHITECTURE = {
+    'model_type': 'llava_onevision',
+    'text_config': 'qwen2',
+    'vision_config': 'siglip_vision_model',
+}
+PICKLES = ('*.bin', '*.pt', '*.pth', '*.ckpt', '*.pkl')
+HUB_FILES = ('*.json', '*.safetensors', '*.txt', '*.jinja', '*.yaml')
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used: says what was given, what was expected and what to do."""
+
+
+def checkpoint_folder(path: str) -> Path:
+    """
+    Find the folder of `embedded`, a folder name or a hub name, downloading the last when it is not cached.
+
+    :raises CheckpointError: if there is no such folder, or the hub does not give it
+    """
+    folder = EMBEDDED if path == 'embedded' else Path(path).expanduser()
+    if folder.is_dir():
+        return folder
+    if path == 'embedded' or folder.exists() or not re.fullmatch(r'[\w-][\w.-]*/[\w.-]+', path):
+        raise CheckpointError(
+            f'no model folder {folder}: expected "embedded", a folder with a LLaVA-OneVision checkpoint, '
+            'or a hub name such as llava-hf/llava-onevision-qwen2-0.5b-ov-hf'
+        )
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(path, allow_patterns=list(HUB_FILES)))
+    except (
+        Exception
+    ) as error:  # the hub client has no common base for its network and cache errors
+        raise CheckpointError(
+            f'model {path}: no such folder here, and the hub did not give it ({error}); '
+            'download it once with network, or unset HF_HUB_OFFLINE'
+        ) from error
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """Parse a JSON object; `CheckpointError` names the file and what is wrong with it."""
+    if not file.is_file():
+        raise CheckpointError(f'{file.parent}: {file.name} is missing')
+    try:
+        parsed = json.loads(file.read_text(encoding='utf-8'))
+    except ValueError as error:
+        raise CheckpointError(f'{file}: not valid JSON ({error})') from error
+    if not isinstance(parsed, dict):
+        raise CheckpointError(f'{file}: expected a JSON object, got {type(parsed).__name__}')
+    return parsed
+
+
+def read_yaml(file: Path) -> dict[str, Any]:
+    """Parse a YAML mapping beside the weights; {} when the file is absent."""
+    if not file.is_file():
+        return {}
+    try:
+        parsed = yaml.safe_load(file.read_text(encoding='utf-8')) or {}
+    except (ValueError, yaml.YAMLError) as error:
+        raise CheckpointError(f'{file}: not valid YAML ({error})') from error
+    if not isinstance(parsed, dict):
+        raise CheckpointError(f'{file}: expected a mapping, got {type(parsed).__name__}')
+    return parsed
+
+
+def open_weights(folder: Path, *, dtype: torch.dtype) -> LlavaOnevisionForConditionalGeneration:
+    """
+    Load a checked folder's weights, ready for inference on the CPU.
+
+    :raises CheckpointError: for another architecture, missing, truncated or unfitting weights, pickled weights
+    """
+    _check_architecture(folder)
+    _check_weights(folder)
+    try:
+        model, report = LlavaOnevisionForConditionalGeneration.from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f'{folder}: transformers cannot load it ({error})') from error
+    absent = sorted(report['missing_keys']) + sorted(map(str, report['mismatched_keys']))
+    if absent:
+        raise CheckpointError(
+            f'{folder}: the weights lack {len(absent)} tensors of config.json, first {absent[0]}; '
+            'expected every one: the files are of another model, or a part of them is missing'
+        )
+    return model.eval().requires_grad_(False)
+
+
+def _check_architecture(folder: Path) -> None:
+    config = read_json(folder / 'config.json')
+    for key, expected in ARCHITECTURE.items():
+        entry = config.get(key)
+        given = entry.get('model_type') if isinstance(entry, dict) else entry
+        if given != expected:
+            where = 'model_type' if key == 'model_type' else f'{key}.model_type'
+            raise CheckpointError(
+                f'{folder}: config.json says {where} = {given!r} (architectures {config.get("architectures")}), '
+                f'expected {expected!r}: a LLaVA-OneVision checkpoint in the form of transformers (llava-hf)'
+            )
+    text = config['text_config']
+    rope = text.get('rope_parameters') or text.get('rope_scaling') or {}
+    rope_type = rope.get('rope_type', rope.get('type', 'default'))
+    if rope_type != 'default' or text.get('use_sliding_window'):
+        raise CheckpointError(
+            f'{folder}: config.json says rope_type = {rope_type!r}, use_sliding_window = '
+            f'{text.get("use_sliding_window", False)}, expected default rotary positions and full attention'
+        )
+
+
+def _check_weights(folder: Path) -> None:
+    index = folder / 'model.safetensors.index.json'
+    if index.is_file():
+        shards = read_json(index).get('weight_map')
+        if not isinstance(shards, dict) or not shards:
+            raise CheckpointError(f'{index}: expected a weight_map')
+        names = sorted(set(shards.values()))
+    else:
+        names = ['model.safetensors']
+        pickles = sorted(file.name for pattern in PICKLES for file in folder.glob(pattern))
+        if pickles and not (folder / names[0]).is_file():
+            raise CheckpointError(
+                f'{folder}: weights are pickled ({pickles[0]}), which can run code and is refused; '
+                'expected model.safetensors: convert them with safetensors'
+            )
+    for name in names:
+        file = folder / name
+        if not file.is_file():
+            raise CheckpointError(
+                f'{folder}: {name} is missing, expected the weights in safetensors'
+            )
+        try:
+            with safe_open(file, framework='pt'):
+                pass
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(
+                f'{file}: truncated or corrupt, not a whole safetensors file ({error}); fetch it again'
+            ) from error
+
+
+def open_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """
+    Load the tokenizer with its chat template.
+
+    :raises CheckpointError: naming the file that is missing or does not parse
+    """
+    if not (folder / 'tokenizer.json').is_file() and not (folder / 'vocab.json').is_file():
+        raise CheckpointError(f'{folder}: tokenizer.json is missing')
+    read_json(folder / 'tokenizer_config.json')
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=True
+        )
+    except Exception as error:  # the Rust tokenizer raises bare Exception
+        raise CheckpointError(f'{folder}: the tokenizer cannot be read ({error})') from error
+    if not tokenizer.chat_template:
+        older = folder / 'chat_template.json'
+        if not older.is_file():
+            raise CheckpointError(
+                f'{folder}: no chat template, expected chat_template.jinja, chat_template.json '
+                'or chat_template in tokenizer_config.json'
+            )
+        tokenizer.chat_template = read_json(older).get('chat_template')
+    return tokenizer

@@ -1,0 +1,34 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which model runs, in which type, on which device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DTYPES = ('auto', 'float32', 'bfloat16', 'float16')
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """
+    The model to load.
+
+    :param path: `embedded`, a folder with a LLaVA-OneVision checkpoint, or a name on the Hugging Face hub
+    :param dtype: type of weights and cache; `auto` is float32 on a CPU and bfloat16 on a GPU
+    :param device: `cpu`, `cuda` or `cuda:N`
+    :raises ValueError: for an unknown type or kind of device
+    """
+
+    path: str = 'embedded'
+    dtype: str = 'auto'
+    device: str = 'cpu'
+
+    def __post_init__(self) -> None:
+        """Refuse what no machine could load."""
+        if not self.path:
+            raise ValueError('model path is empty, expected "embedded", a folder or a hub name')
+        if self.dtype not in DTYPES:
+            raise ValueError(f'dtype must be one of {", ".join(DTYPES)}, got {self.dtype!r}')
+        if self.device.split(':')[0] not in ('cpu', 'cuda'):
+            raise ValueError(f'device must be cpu, cuda or cuda:N, got {self.device!r}')

@@ -1,0 +1,112 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Camera images to what the vision tower takes, as the checkpoint's own preprocessor file says.
+
+The resize runs on uint8 and rounds like PIL's, which the checkpoints were trained with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from livevlm_ros.model.checkpoint import CheckpointError, read_json
+
+# First file that exists: a video processor of its own, transformers 5's joint file, the image processor.
+FILES = (
+    ('video_preprocessor_config.json', None),
+    ('processor_config.json', 'video_processor'),
+    ('preprocessor_config.json', None),
+)
+MODES = {2: 'bilinear', 3: 'bicubic'}  # numbers of PIL.Image.Resampling
+
+
+class Preprocessor:
+    """Resize, rescale and normalise; made from a checkpoint folder by `from_folder`."""
+
+    def __init__(self, settings: dict[str, Any], *, source: Path, image_size: int) -> None:
+        """
+        Read a preprocessor file's settings.
+
+        :param settings: the parsed file
+        :param source: the file, named in errors
+        :param image_size: side the vision tower expects
+        :raises CheckpointError: naming the key that is missing or asks for what this preprocessor does not do
+        """
+        size = settings.get('size')
+        if (
+            not isinstance(size, dict)
+            or size.get('height') != image_size
+            or size.get('width') != image_size
+        ):
+            raise CheckpointError(
+                f"{source}: size is {size}, expected height and width {image_size}, the vision tower's"
+            )
+        if settings.get('resample') not in MODES:
+            raise CheckpointError(
+                f'{source}: resample is {settings.get("resample")}, expected 2 (bilinear) or 3 (bicubic)'
+            )
+        self._size, self._mode = image_size, MODES[settings['resample']]
+        scale = (
+            settings.get('rescale_factor', 1 / 255) if settings.get('do_rescale', True) else 1.0
+        )
+        mean, std = [0.0] * 3, [1.0] * 3
+        if settings.get('do_normalize', True):
+            mean, std = (_three(settings, key, source) for key in ('image_mean', 'image_std'))
+        # (x * scale - mean) / std in one multiplication and one addition, float32 [3, 1, 1]
+        deviation = torch.tensor(std, dtype=torch.float64).view(3, 1, 1)
+        self._scale = (scale / deviation).float()
+        self._shift = (-torch.tensor(mean, dtype=torch.float64).view(3, 1, 1) / deviation).float()
+
+    @classmethod
+    def from_folder(cls, folder: Path, *, image_size: int) -> Preprocessor:
+        """
+        Read the checkpoint's preprocessor file.
+
+        :raises CheckpointError: if there is none, or as the constructor
+        """
+        for name, entry in FILES:
+            if (folder / name).is_file():
+                settings = read_json(folder / name)
+                settings = settings.get(entry) if entry else settings
+                if settings:
+                    return cls(settings, source=folder / name, image_size=image_size)
+        raise CheckpointError(f'{folder}: preprocessor_config.json is missing')
+
+    def __call__(self, images: Sequence[np.ndarray]) -> Tensor:
+        """
+        Make a batch of pixels.
+
+        :param images: uint8 RGB, each [height, width, 3], of any sizes
+        :returns: float32 [images, 3, side, side] on the CPU
+        :raises ValueError: for an image of another type or shape
+        """
+        pixels = torch.stack([self._resized(image) for image in images])
+        return torch.addcmul(self._shift, pixels.float(), self._scale)
+
+    def _resized(self, image: np.ndarray) -> Tensor:
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+            raise ValueError(
+                f'expected an RGB image, uint8 [height, width, 3], got {image.dtype} {list(image.shape)}'
+            )
+        pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[
+            None
+        ]  # channels last
+        side = (self._size, self._size)
+        if pixels.shape[2:] == side:
+            return pixels[0]
+        return interpolate(pixels, side, mode=self._mode, antialias=True)[0]
+
+
+def _three(settings: dict[str, Any], key: str, source: Path) -> list[float]:
+    numbers = settings.get(key)
+    if not isinstance(numbers, list) or len(numbers) != 3:
+        raise CheckpointError(f'{source}: {key} is {numbers}, expected three numbers')
+    return numbers

@@ -1,0 +1,175 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""LLaVA-OneVision behind the few calls a stream needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from livevlm_ros.memory import CacheShape, View
+from livevlm_ros.model import language, vision
+from livevlm_ros.model.chat import Chat, QuestionPrompt
+from livevlm_ros.model.checkpoint import (
+    CheckpointError,
+    checkpoint_folder,
+    open_tokenizer,
+    open_weights,
+    read_yaml,
+)
+from livevlm_ros.model.config import ModelConfig
+from livevlm_ros.model.preprocess import Preprocessor
+
+
+class VideoLanguageModel:
+    """
+    A loaded checkpoint; owned by one thread.
+
+    Made by `load_model`. `shape` is what the memory is built for, `memory_settings` the checkpoint's parsed
+    `memory.yaml`, `hf` the transformers model underneath.
+    """
+
+    def __init__(self, folder: Path, config: ModelConfig) -> None:
+        self.device = _device(config.device)
+        self.dtype = _dtype(config.dtype, self.device)
+        self.model_id = config.path if config.path == 'embedded' else Path(config.path).name
+        tokenizer = open_tokenizer(folder)
+        self.hf = open_weights(folder, dtype=self.dtype).to(self.device)
+        vision_config, text_config = self.hf.config.vision_config, self.hf.config.text_config
+        self._preprocess = Preprocessor.from_folder(folder, image_size=vision_config.image_size)
+        self._chat = Chat(
+            tokenizer,
+            video_token=self.hf.config.video_token_id,
+            vocabulary=read_yaml(folder / 'vocabulary.yaml'),
+        )
+        self.memory_settings = read_yaml(folder / 'memory.yaml')
+        self.parameters = sum(parameter.numel() for parameter in self.hf.parameters())
+        self._eos = _eos_ids(self.hf, tokenizer.eos_token_id)
+        heads = text_config.num_attention_heads
+        self.shape = CacheShape(
+            layers=text_config.num_hidden_layers,
+            q_heads=heads,
+            kv_heads=text_config.num_key_value_heads,
+            head_dim=getattr(text_config, 'head_dim', None) or text_config.hidden_size // heads,
+            tokens_per_frame=vision.tokens_per_frame(self.hf.model),
+            rope_theta=text_config.rope_parameters['rope_theta'],
+            max_positions=text_config.max_position_embeddings,
+        )
+
+    @torch.inference_mode()
+    def encode_frames(self, images: Sequence[np.ndarray]) -> Tensor:
+        """
+        Encode camera images as one batch.
+
+        :param images: uint8 RGB, each [height, width, 3], of any sizes
+        :returns: [frames, tokens_per_frame, hidden]
+        :raises ValueError: for an image of another type or shape
+        """
+        pixels = self._preprocess(images).to(self.device, self.dtype)
+        return vision.frame_features(self.hf.model, pixels)
+
+    def prefix(self) -> Tensor:
+        """Embeddings of the text before the video, [tokens, hidden]."""
+        return self._embed(self._chat.prefix_ids)
+
+    @torch.inference_mode()
+    def question(self, text: str) -> QuestionPrompt:
+        """
+        Make the prompt that follows the frames: image_newline, then the rest of the chat.
+
+        :raises UnknownWords: if the vocabulary is closed and the question leaves it
+        :raises BadQuestion: if it cannot be asked for another reason
+        """
+        newline = self.hf.model.image_newline[None]  # [1, hidden]
+        return QuestionPrompt(torch.cat((newline, self._embed(self._chat.question_ids(text)))))
+
+    @torch.inference_mode()
+    def read(self, embeds: Tensor, view: View) -> Tensor:
+        """
+        Send tokens through all language layers over a view.
+
+        :param embeds: [tokens, hidden], or [frames, tokens_per_frame, hidden] as `encode_frames` gives them
+        :returns: the last token's hidden state, [hidden]
+        """
+        return language.read(self.hf.model.language_model, embeds.flatten(0, -2), view)
+
+    @torch.inference_mode()
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Scores of every next token, [vocabulary], from a hidden state, [hidden]."""
+        return torch.mv(self.hf.lm_head.weight, hidden)
+
+    @torch.inference_mode()
+    def answer_tokens(
+        self,
+        prompt: QuestionPrompt,
+        view: View,
+        *,
+        temperature: float,
+        generator: torch.Generator | None = None,
+    ) -> Iterator[int]:
+        """
+        Speak: yield answer tokens one by one until the model ends; the caller may stop any time.
+
+        :param view: a question view with room for the prompt and the tokens that will be drawn
+        :param temperature: 0 is greedy
+        :param generator: source of chance for a temperature above 0, on the model's device
+        """
+        embeds = prompt.embeds
+        while True:
+            scores = self.logits(self.read(embeds, view))
+            chosen = language.next_token(scores, temperature=temperature, generator=generator)
+            token = int(chosen)
+            if token in self._eos:
+                return
+            yield token
+            embeds = self.hf.model.language_model.embed_tokens(chosen[None])
+
+    def text(self, ids: Sequence[int]) -> str:
+        """Answer tokens as text."""
+        return self._chat.text(ids)
+
+    @torch.inference_mode()
+    def _embed(self, ids: Sequence[int]) -> Tensor:
+        tokens = torch.tensor(ids, dtype=torch.long, device=self.device)
+        return self.hf.model.language_model.embed_tokens(tokens)
+
+
+def load_model(config: ModelConfig) -> VideoLanguageModel:
+    """
+    Load a LLaVA-OneVision checkpoint: safetensors only, no remote code, HF_HUB_OFFLINE honoured.
+
+    :raises CheckpointError: saying what is wrong with the checkpoint, by the name of the file
+    :raises ValueError: for a device this machine does not have
+    """
+    return VideoLanguageModel(checkpoint_folder(config.path), config)
+
+
+def _device(name: str) -> torch.device:
+    device = torch.device(name)
+    if device.type == 'cuda' and not torch.cuda.is_available():
+        raise ValueError(f'device {name!r}: torch sees no GPU here, expected cpu')
+    return device
+
+
+def _dtype(name: str, device: torch.device) -> torch.dtype:
+    if name == 'auto':
+        return torch.float32 if device.type == 'cpu' else torch.bfloat16
+    return {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}[name]
+
+
+def _eos_ids(hf: torch.nn.Module, tokenizer_eos: int | None) -> frozenset[int]:
+    """Tokens that end an answer: the generation config's, else the text config's, else the tokenizer's."""
+    for ids in (
+        hf.generation_config.eos_token_id,
+        hf.config.text_config.eos_token_id,
+        tokenizer_eos,
+    ):
+        if ids is not None:
+            return frozenset(ids if isinstance(ids, list) else [ids])
+    raise CheckpointError(
+        f'{hf.name_or_path}: no end-of-answer token in generation_config.json or the tokenizer'
+    )
