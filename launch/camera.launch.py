@@ -1,0 +1,148 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Start the livevlm node on a camera topic, with a camera driver or without."""
+
+from pathlib import Path
+
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.substitutions import EnvironmentVariable, LaunchConfiguration
+from launch_ros.actions import LifecycleNode, Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+from launch import LaunchContext, LaunchDescription
+
+CONFIG = Path(__file__).parent.parent / 'config'
+DDS_PROFILE = 'FASTDDS_DEFAULT_PROFILES_FILE'
+DEFAULT_IMAGE = 'camera/image'
+# Launch argument -> parameter of the node; an empty argument leaves it to the parameter file.
+OVERRIDES = {
+    'image_topic': 'cameras.camera.topic',
+    'model': 'model.path',
+    'device': 'model.device',
+    'preset': 'memory.preset',
+}
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Declare the arguments; `ros2 launch livevlm_ros camera.launch.py --show-args` lists them."""
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument(
+                'params_file',
+                default_value=str(CONFIG / 'livevlm.yaml'),
+                description='Parameters of the node; the installed file explains each.',
+            ),
+            DeclareLaunchArgument(
+                'namespace',
+                default_value='',
+                description='Namespace of the node, its camera driver and /ask.',
+            ),
+            DeclareLaunchArgument(
+                'use_sim_time',
+                default_value='false',
+                choices=['true', 'false'],
+                description='Take the time from /clock, as with a bag or a simulator.',
+            ),
+            DeclareLaunchArgument(
+                'image_topic',
+                default_value='',
+                description='Image topic of the camera named "camera"; compressed images are '
+                f'found at <image_topic>/compressed. Empty: the parameter file ({DEFAULT_IMAGE}).',
+            ),
+            DeclareLaunchArgument(
+                'camera_driver',
+                default_value='none',
+                choices=['none', 'world', 'v4l2'],
+                description='none: images come from elsewhere. world: the simulated driving '
+                'camera. v4l2: a USB camera, by the package v4l2_camera.',
+            ),
+            DeclareLaunchArgument(
+                'model',
+                default_value='',
+                description='embedded, a checkpoint folder or a hub name. Empty: parameter file.',
+            ),
+            DeclareLaunchArgument(
+                'device',
+                default_value='',
+                description='cpu, cuda or cuda:N. Empty: parameter file.',
+            ),
+            DeclareLaunchArgument(
+                'preset',
+                default_value='',
+                choices=['', 'recent', 'full'],
+                description='What the memory gives up. Empty: parameter file.',
+            ),
+            DeclareLaunchArgument(
+                'log_level',
+                default_value='info',
+                choices=['debug', 'info', 'warn', 'error', 'fatal'],
+                description='Least severity that the node logs.',
+            ),
+            SetEnvironmentVariable(
+                DDS_PROFILE,
+                EnvironmentVariable(DDS_PROFILE, default_value=str(CONFIG / 'fastdds.xml')),
+            ),
+            OpaqueFunction(function=start),
+        ]
+    )
+
+
+def start(context: LaunchContext) -> list[Node]:
+    """Make the nodes that the arguments ask for."""
+
+    def given(argument: str) -> str:
+        return str(LaunchConfiguration(argument).perform(context))
+
+    namespace = given('namespace')
+    clock = {'use_sim_time': given('use_sim_time') == 'true'}
+    overrides = {
+        parameter: ParameterValue(given(argument), value_type=str)
+        for argument, parameter in OVERRIDES.items()
+        if given(argument)
+    }
+    node = LifecycleNode(
+        package='livevlm_ros',
+        executable='livevlm_node',
+        name='livevlm',
+        namespace=namespace,
+        parameters=[given('params_file'), clock, overrides],
+        ros_arguments=['--log-level', given('log_level')],
+        output='screen',
+        emulate_tty=True,
+    )
+    image = given('image_topic') or DEFAULT_IMAGE
+    drivers = {
+        'none': [],
+        'world': [world_camera(namespace, image, clock)],
+        'v4l2': [v4l2_camera(namespace, image, clock)],
+    }
+    return [node, *drivers[given('camera_driver')]]
+
+
+def world_camera(namespace: str, image: str, clock: dict[str, bool]) -> Node:
+    """Make the simulated driving camera."""
+    return Node(
+        package='livevlm_ros',
+        executable='world_camera',
+        name='world_camera',
+        namespace=namespace,
+        parameters=[clock, {'topic': ParameterValue(image, value_type=str)}],
+        output='screen',
+        emulate_tty=True,
+    )
+
+
+def v4l2_camera(namespace: str, image: str, clock: dict[str, bool]) -> Node:
+    """Make the driver of a USB camera; it comes back when the cable does."""
+    return Node(
+        package='v4l2_camera',
+        executable='v4l2_camera_node',
+        name='v4l2_camera',
+        namespace=namespace,
+        parameters=[clock],
+        remappings=[('image_raw', image), ('image_raw/compressed', f'{image}/compressed')],
+        respawn=True,
+        respawn_delay=2.0,
+        output='screen',
+        emulate_tty=True,
+    )

@@ -1,0 +1,56 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""See it work without a camera: the node remembers every frame of the simulated driving camera."""
+
+from pathlib import Path
+
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+from launch import LaunchDescription
+
+CAMERA = Path(__file__).with_name('camera.launch.py')
+IMAGES_PER_SECOND = 10.0
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Declare the world's arguments; those of camera.launch.py may be given too."""
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument(
+                'seed', default_value='7', description='Which world the camera drives through.'
+            ),
+            DeclareLaunchArgument(
+                'speed',
+                default_value='10.0',
+                description='World seconds per second; /clock tells the world time.',
+            ),
+            IncludeLaunchDescription(
+                PythonLaunchDescriptionSource(str(CAMERA)),
+                launch_arguments=[
+                    ('camera_driver', 'none'),
+                    ('preset', 'full'),
+                    ('use_sim_time', 'true'),
+                ],
+            ),
+            Node(
+                package='livevlm_ros',
+                executable='world_camera',
+                name='world_camera',
+                namespace=LaunchConfiguration('namespace'),
+                parameters=[
+                    {
+                        'rate': IMAGES_PER_SECOND,
+                        'publish_clock': True,
+                        'seed': ParameterValue(LaunchConfiguration('seed'), value_type=int),
+                        'speed': ParameterValue(LaunchConfiguration('speed'), value_type=float),
+                    }
+                ],
+                output='screen',
+                emulate_tty=True,
+            ),
+        ]
+    )

@@ -1,0 +1,56 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Stand-in for launch.actions."""
+
+import runpy
+
+from . import Action, perform
+
+
+class DeclareLaunchArgument(Action):
+    """An argument of the launch file."""
+
+    def __init__(self, name, *, default_value, description, choices=None):
+        self.name, self.default_value = name, default_value
+        self.description, self.choices = description, choices
+
+    def execute(self, context):
+        """Take the default where nothing is given, refuse what is no choice."""
+        value = context.launch_configurations.setdefault(self.name, self.default_value)
+        if self.choices is not None and value not in self.choices:
+            raise RuntimeError(f'{self.name}:={value} is none of {self.choices}')
+
+
+class SetEnvironmentVariable(Action):
+    """A variable for the processes that follow."""
+
+    def __init__(self, name, value):
+        self.name, self.value = name, value
+
+    def execute(self, context):
+        """Set it."""
+        context.environment[self.name] = perform(self.value, context)
+
+
+class OpaqueFunction(Action):
+    """A function that returns actions."""
+
+    def __init__(self, *, function):
+        self.function = function
+
+    def execute(self, context):
+        """Call it."""
+        return self.function(context)
+
+
+class IncludeLaunchDescription(Action):
+    """Another launch file, with arguments."""
+
+    def __init__(self, source, *, launch_arguments):
+        self.source, self.launch_arguments = source, launch_arguments
+
+    def execute(self, context):
+        """Set the arguments and return the other file's description."""
+        for name, value in self.launch_arguments:
+            context.launch_configurations[name] = perform(value, context)
+        return [runpy.run_path(self.source.path)['generate_launch_description']()]

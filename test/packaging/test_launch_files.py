@@ -1,0 +1,145 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Launch files start what exists, with known parameters, and use every argument they declare."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from livevlm_ros.node.parameters import is_known
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted(ROOT.glob('launch/*.launch.py'), key=lambda path: path.name)
+CAMERA = ROOT / 'launch/camera.launch.py'
+DEMO = ROOT / 'launch/demo.launch.py'
+NODE = 'livevlm_node'
+
+Launched = Callable[..., Any]
+each_file = pytest.mark.parametrize('path', FILES, ids=lambda path: path.name)
+
+
+def variants(argument: Any) -> list[str]:
+    """Return values other than the default."""
+    if argument.choices:
+        return [choice for choice in argument.choices if choice != default(argument)]
+    return ['12']
+
+
+def default(argument: Any) -> str:
+    """Return the default of an argument as text, of launch or of its stand-in."""
+    value = argument.default_value
+    return value if isinstance(value, str) else ''.join(part.perform(None) for part in value)
+
+
+@each_file
+def test_every_argument_is_described_and_has_an_effect(launched: Launched, path: Path) -> None:
+    usual = launched(path, {})
+    for name in usual.arguments.keys() - usual.fixed:
+        argument = usual.arguments[name]
+        assert argument.description.endswith('.'), f'{name} is not described'
+        for value in variants(argument):
+            assert launched(path, {name: value}).nodes != usual.nodes, f'{name} has no effect'
+
+
+def test_a_value_that_is_no_choice_is_refused(launched: Launched) -> None:
+    with pytest.raises(RuntimeError, match='camera_driver'):
+        launched(CAMERA, {'camera_driver': 'kinect'})
+
+
+@each_file
+def test_every_executable_is_installed(
+    launched: Launched, path: Path, setup_arguments: dict[str, Any]
+) -> None:
+    scripts = setup_arguments['entry_points']['console_scripts']
+    ours = {script.split(' = ')[0] for script in scripts}
+    for driver in variants(launched(CAMERA, {}).arguments['camera_driver']):
+        for node in launched(path, {'camera_driver': driver}).nodes:
+            if node['package'] == 'livevlm_ros':
+                assert node['executable'] in ours
+            else:
+                assert (node['package'], node['executable']) == ('v4l2_camera', 'v4l2_camera_node')
+
+
+@each_file
+def test_every_parameter_is_known_to_the_node(launched: Launched, path: Path) -> None:
+    given = {'image_topic': '/front', 'model': '/m', 'device': 'cuda', 'preset': 'full'}
+    file, *overrides = launched(path, given).node(NODE)['parameters']
+    (section,) = yaml.safe_load(Path(file).read_text(encoding='utf-8')).values()
+    names = [name for name, _ in flat(section['ros__parameters'])]
+    names += [name for override in overrides for name in override]
+    assert names
+    assert [name for name in names if not is_known(name)] == []
+
+
+@pytest.mark.parametrize(
+    ('path', 'arguments'),
+    [(CAMERA, {'camera_driver': 'world'}), (DEMO, {})],
+    ids=['camera.launch.py', 'demo.launch.py'],
+)
+def test_every_parameter_is_known_to_the_world_camera(
+    launched: Launched, path: Path, arguments: dict[str, str]
+) -> None:
+    module = pytest.importorskip('livevlm_ros.node.world_camera')
+    known = {'use_sim_time', *(parameter.name for parameter in module.PARAMETERS)}
+    given = launched(path, arguments).node('world_camera')['parameters']
+    assert {name for parameters in given for name in parameters} <= known
+
+
+def test_the_demo_remembers_everything_in_world_time(launched: Launched) -> None:
+    started = launched(DEMO, {'seed': '3', 'speed': '5', 'namespace': 'robot1'})
+    node, camera = started.node(NODE), started.node('world_camera')
+    assert node['parameters'][1:] == [{'use_sim_time': True}, {'memory.preset': 'full'}]
+    assert camera['parameters'][0] | {'seed': 3, 'speed': 5.0} == camera['parameters'][0]
+    assert node['namespace'] == camera['namespace'] == 'robot1'
+
+
+def flat(tree: dict[str, Any], prefix: str = '') -> list[tuple[str, Any]]:
+    """Return the dotted names and values of a parameter file's tree."""
+    rows: list[tuple[str, Any]] = []
+    for name, value in tree.items():
+        inner = flat(value, f'{prefix}{name}.') if isinstance(value, dict) else None
+        rows += inner if inner is not None else [(prefix + name, value)]
+    return rows
+
+
+def test_without_arguments_the_parameter_file_decides(launched: Launched) -> None:
+    _, *overrides = launched(CAMERA, {}).node(NODE)['parameters']
+    assert overrides == [{'use_sim_time': False}, {}]
+
+
+def test_arguments_win_over_the_parameter_file(launched: Launched) -> None:
+    given = {'image_topic': '/front', 'model': '/m', 'device': 'cuda', 'preset': 'full'}
+    assert launched(CAMERA, given).node(NODE)['parameters'][-1] == {
+        'cameras.camera.topic': '/front',
+        'model.path': '/m',
+        'model.device': 'cuda',
+        'memory.preset': 'full',
+    }
+
+
+@pytest.mark.parametrize('driver', ['world', 'v4l2'])
+def test_a_driver_publishes_where_the_node_listens(launched: Launched, driver: str) -> None:
+    node, camera = launched(
+        CAMERA, {'camera_driver': driver, 'image_topic': '/front', 'namespace': 'robot1'}
+    ).nodes
+    publishes = {
+        'world': lambda: camera['parameters'][-1]['topic'],
+        'v4l2': lambda: dict(camera['remappings'])['image_raw'],
+    }
+    assert publishes[driver]() == '/front'
+    assert node['parameters'][-1]['cameras.camera.topic'] == '/front'
+    assert node['namespace'] == camera['namespace'] == 'robot1'
+
+
+def test_the_dds_profile_is_set(launched: Launched, root: Path) -> None:
+    assert Path(launched(CAMERA, {}).environment) == root / 'config/fastdds.xml'
+
+
+def test_a_dds_profile_of_the_user_is_kept(
+    launched: Launched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('FASTDDS_DEFAULT_PROFILES_FILE', '/mine.xml')
+    assert launched(CAMERA, {}).environment == '/mine.xml'
