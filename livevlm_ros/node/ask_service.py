@@ -1,0 +1,207 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The service `ask`: a request becomes a question to the engine, its answer the response."""
+
+from __future__ import annotations
+
+import array
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from builtin_interfaces.msg import Duration, Time
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_system_default
+from rclpy.service_introspection import ServiceIntrospectionState
+
+from livevlm_interfaces.msg import Evidence as EvidenceMessage
+from livevlm_interfaces.srv import Ask
+from livevlm_ros.engine.messages import Answer, Evidence, Question, Scope, Status
+from livevlm_ros.node.parameters import Values
+
+REQUESTS_KEPT = (
+    100  # by the middleware, until a thread takes them; the default of 10 would lose some
+)
+BUILT_SCOPES = (Scope.AUTO, Scope.SHORT_TERM)
+INTROSPECTION = {
+    'off': ServiceIntrospectionState.OFF,
+    'metadata': ServiceIntrospectionState.METADATA,
+    'contents': ServiceIntrospectionState.CONTENTS,
+}
+
+
+class BadRequest(ValueError):
+    """A request that cannot be asked: names the field, what it holds and what was expected."""
+
+
+class Asked(Protocol):
+    """What answers: the engine, or None while the node is not active."""
+
+    def ask(self, question: Question, *, received_s: float | None = None) -> Answer:
+        """Answer inside the question's budget."""
+
+
+@dataclass(slots=True)
+class Door:
+    """What the service asks behind: set by the node's transitions, read by every request."""
+
+    engine: Asked | None = None
+    closed_because: str = 'the node is unconfigured'
+
+
+class AskService:
+    """Serves `ask` from the node's first moment: with STATUS_NOT_ACTIVE while no engine runs."""
+
+    def __init__(self, node: Node, door: Door, parameters: Callable[[], Values]) -> None:
+        """
+        Create the service; requests are served in parallel.
+
+        :param parameters: the node's parameter values now
+        """
+        self._node = node
+        self._door = door
+        self._parameters = parameters
+        self._service = node.create_service(
+            Ask,
+            'ask',
+            self._on_ask,
+            qos_profile=QoSProfile(depth=REQUESTS_KEPT, reliability=ReliabilityPolicy.RELIABLE),
+            callback_group=ReentrantCallbackGroup(),
+        )
+
+    def set_introspection(self, level: str) -> None:
+        """Publish nothing, metadata or contents of each question on `ask/_service_event`."""
+        self._service.configure_introspection(
+            self._node.get_clock(), qos_profile_system_default, INTROSPECTION[level]
+        )
+
+    def _on_ask(self, request: Any, response: Any) -> Any:
+        received_s = time.monotonic()
+        asked_at = self._node.get_clock().now()
+        try:
+            answer = self._answer(request, received_s)
+        except Exception as error:
+            self._node.get_logger().error(f'ask: {error!r}')
+            answer = Answer(Status.ERROR, f'{type(error).__name__}: {error}', request.request_id)
+        fill_response(response, answer, asked_at_ns=asked_at.nanoseconds)
+        _take_time(response.latency, received_s)
+        return response
+
+    def _answer(self, request: Any, received_s: float) -> Answer:
+        try:
+            question = to_question(request, self._parameters())
+        except BadRequest as error:
+            return Answer(Status.INVALID, str(error), request.request_id)
+        engine = self._door.engine
+        if engine is None:
+            return Answer(Status.NOT_ACTIVE, self._door.closed_because, request.request_id)
+        return engine.ask(question, received_s=received_s)
+
+
+def to_question(request: Any, parameters: Values) -> Question:
+    """
+    Turn an `Ask` request into a question; what is 0 or empty becomes the parameter's value.
+
+    The engine checks the ranges; here is refused what a `Question` cannot say.
+
+    :raises BadRequest: for bytes that are no text, and fields whose feature does not exist
+    """
+    _refuse_unbuilt(request)
+    if '\ufffd' in request.question:  # rclpy puts it where the bytes are not UTF-8
+        raise BadRequest('question is not valid UTF-8, expected UTF-8 text')
+    budget_s = request.latency_budget.sec + request.latency_budget.nanosec * 1e-9
+    use_default = request.temperature < 0
+    return Question(
+        text=request.question,
+        request_id=request.request_id,
+        budget_s=budget_s or parameters['ask.default_budget'],
+        max_tokens=request.max_tokens or parameters['ask.default_max_tokens'],
+        temperature=parameters['ask.temperature'] if use_default else request.temperature,
+        allow_partial=request.allow_partial,
+        scope=Scope(request.memory_scope),
+        max_evidence=request.max_evidence or parameters['ask.max_evidence'],
+        attach_images=request.attach_evidence_images,
+    )
+
+
+def _refuse_unbuilt(request: Any) -> None:
+    """Refuse every set field whose feature does not exist, by name."""
+    if request.memory_scope not in BUILT_SCOPES:
+        raise BadRequest(
+            f'memory_scope is {request.memory_scope}, which is not supported; expected '
+            'SCOPE_AUTO (0) or SCOPE_SHORT_TERM (2)'
+        )
+    unbuilt = {
+        'cameras': bool(request.cameras),
+        'time_start': _is_set(request.time_start),
+        'time_end': _is_set(request.time_end),
+        'lookback': _is_set(request.lookback),
+        'as_of': _is_set(request.as_of),
+        'priority': request.priority != Ask.Request.PRIORITY_NORMAL,
+        'choices': bool(request.choices),
+    }
+    fields = ', '.join(name for name, is_set in unbuilt.items() if is_set)
+    if fields:
+        raise BadRequest(f'{fields}: not supported, expected it unset')
+
+
+def _is_set(time_or_duration: Any) -> bool:
+    return bool(time_or_duration.sec or time_or_duration.nanosec)
+
+
+def fill_response(response: Any, answer: Answer, *, asked_at_ns: int) -> None:
+    """Write an answer into an `Ask` response."""
+    response.status = int(answer.status)
+    response.status_message = answer.message
+    response.request_id = answer.request_id
+    response.answer = answer.text
+    response.confidence = answer.confidence
+    response.evidence = [_evidence(found) for found in answer.evidence]
+    response.truncated = answer.truncated
+    response.finish_reason = int(answer.finish)
+    response.scope_used = int(answer.scope_used)
+    response.asked_at = _time(asked_at_ns)
+    if answer.newest_stamp_ns:
+        response.newest_frame = _time(answer.newest_stamp_ns)
+        response.staleness = _duration(asked_at_ns - answer.newest_stamp_ns)
+    for part, took_ms in dataclasses.asdict(answer.latency).items():
+        setattr(response.latency, part, float(took_ms))
+    response.prompt_tokens = answer.prompt_tokens
+    response.completion_tokens = answer.completion_tokens
+    response.frames_considered = answer.frames_considered
+    response.retry_after = _duration(round(answer.retry_after_s * 1e9))
+    response.model_id = answer.model_id
+    response.degradation_level = answer.degradation
+
+
+def _take_time(latency: Any, received_s: float) -> None:
+    """Count the node's own work as post-processing, so that the total is that of the callback."""
+    total_ms = 1e3 * (time.monotonic() - received_s)
+    latency.postprocess_ms += max(total_ms - latency.total_ms, 0.0)
+    latency.total_ms = max(total_ms, latency.total_ms)
+
+
+def _evidence(found: Evidence) -> EvidenceMessage:
+    message = EvidenceMessage(
+        camera=found.camera, frame_key=found.frame_key, source=int(found.source), score=found.score
+    )
+    message.header.stamp = _time(found.stamp_ns)
+    message.header.frame_id = found.frame_id
+    if found.thumbnail_jpeg:
+        message.thumbnail.header = message.header
+        message.thumbnail.format = 'jpeg'
+        message.thumbnail.data = array.array('B', found.thumbnail_jpeg)
+    return message
+
+
+def _time(stamp_ns: int) -> Time:
+    sec, nanosec = divmod(stamp_ns, 1_000_000_000)
+    return Time(sec=sec, nanosec=nanosec)
+
+
+def _duration(length_ns: int) -> Duration:
+    sec, nanosec = divmod(length_ns, 1_000_000_000)
+    return Duration(sec=sec, nanosec=nanosec)

@@ -1,0 +1,37 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the rooms below say with Python's logging goes to the ROS log."""
+
+from __future__ import annotations
+
+import logging
+
+from rclpy.node import Node
+
+PACKAGE = 'livevlm_ros'
+
+
+class RosLog(logging.Handler):
+    """Hands the package's log records to a node's logger."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(logging.INFO)
+        self._logger = node.get_logger()
+        package = logging.getLogger(PACKAGE)
+        package.addHandler(self)
+        package.setLevel(logging.INFO)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log a record; each level from its own line, as rclpy asks for."""
+        text = record.getMessage()
+        if record.levelno >= logging.ERROR:
+            self._logger.error(text)
+        elif record.levelno >= logging.WARNING:
+            self._logger.warning(text)
+        else:
+            self._logger.info(text)
+
+    def close(self) -> None:
+        """Stop listening."""
+        logging.getLogger(PACKAGE).removeHandler(self)
+        super().close()

@@ -1,0 +1,260 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The lifecycle node `livevlm`: cameras in, `ask` out.
+
+| transition | does |
+|---|---|
+| configure | loads the model and its memory; `ask` answers STATUS_NOT_ACTIVE meanwhile |
+| activate | starts the engine and subscribes to the cameras |
+| deactivate | unsubscribes and stops the engine; model and memory stay |
+| cleanup | forgets model and memory |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.lifecycle import LifecycleNodeMixin, LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
+from rclpy.parameter import Parameter as RosParameter
+
+from livevlm_ros.node import declaration
+from livevlm_ros.node.ask_service import AskService, Door
+from livevlm_ros.node.cameras import Camera, CameraSettings
+from livevlm_ros.node.diagnostics import Lifecycle
+from livevlm_ros.node.loading import Abandoned, Loading
+from livevlm_ros.node.log import RosLog
+from livevlm_ros.node.parameters import PARAMETERS, Values, camera_parameters, check_cameras, table
+from livevlm_ros.node.reporter import Reporter
+
+LOOK_S = 0.5  # between two looks for publishers of cameras with transport auto
+OTHER_THREADS = (
+    6  # beside those that wait with a question: timers, parameters, transitions, margin
+)
+
+EngineMaker = Callable[[Values, Callable[[str], None]], Any]
+
+
+def load_engine(parameters: Values, stage: Callable[[str], None]) -> Any:
+    """Load an engine for these parameters; calls `stage` with the name of each stage."""
+    stage('importing torch')
+    from livevlm_ros.engine import Engine
+    from livevlm_ros.node.parameters import engine_config
+
+    engine = Engine(engine_config(parameters))
+    engine.load(progress=lambda name, share: stage(f'{name} {share:.0%}'))
+    return engine
+
+
+class LiveVlmNode(LifecycleNodeMixin, Node):
+    """The node. Callbacks only hand over; the engine's thread does the work."""
+
+    def __init__(self, *, make_engine: EngineMaker = load_engine, **node_options: Any) -> None:
+        """
+        Create the node, unconfigured, with its service, diagnostics and parameters.
+
+        :param make_engine: loads the engine at configure
+        :raises ValueError: for a parameter that is not allowed
+        """
+        Node.__init__(self, 'livevlm', enable_logger_service=True, **node_options)
+        LifecycleNodeMixin.__init__(self, callback_group=ReentrantCallbackGroup())
+        self._make_engine = make_engine
+        self._engine: Any = None
+        self._cameras: list[Camera] = []
+        self._loading: Loading | None = None
+        self._problem = ''
+        self._door = Door()
+        self._log = RosLog(self)
+
+        self._rows = self._declare()
+        self._ask = AskService(self, self._door, self.values)
+        self._ask.set_introspection(str(self.values()['ask.introspection']))
+        self.add_on_set_parameters_callback(self._review)
+        self.add_post_set_parameters_callback(self._apply)
+
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._reporter = Reporter(self, self, clock=steady)
+        self._look = self.create_timer(
+            LOOK_S, self._look_for_cameras, MutuallyExclusiveCallbackGroup(), clock=steady
+        )
+        self._autostart = self.create_timer(
+            0.0, self._start_by_itself, MutuallyExclusiveCallbackGroup(), clock=steady
+        )
+
+    # What others ask of the node.
+
+    def values(self) -> dict[str, Any]:
+        """Return every parameter's value now."""
+        return declaration.values(self, self._rows)
+
+    def state(self) -> Lifecycle:
+        """Return the lifecycle state, with what is being loaded and what went wrong."""
+        loading = self._loading
+        return Lifecycle(
+            label=self._state_machine.current_state[1],
+            loading=loading.describe() if loading else '',
+            problem=self._problem,
+        )
+
+    def engine(self) -> Any:
+        """Return the engine, or None while the node is unconfigured."""
+        return self._engine
+
+    def cameras(self) -> list[Camera]:
+        """Return the cameras; empty while the node is unconfigured."""
+        return list(self._cameras)
+
+    def threads(self) -> int:
+        """Return how many threads the executor needs, so that questions block no one else."""
+        values = self.values()
+        return int(values['ask.queue_size']) + 1 + len(values['cameras']) + OTHER_THREADS
+
+    def close(self) -> bool:
+        """Stop everything, from any state; return False if a load is left behind."""
+        loading = self._loading
+        if loading is not None:
+            loading.abandon()
+        self._stop('the node is closing')
+        try:
+            self._forget()
+        except RuntimeError:  # the engine's thread is in a step that cannot be interrupted
+            return False
+        finally:
+            self._log.close()
+        return loading is None or not loading.alive
+
+    # Transitions.
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the model and make its memory."""
+        self._problem = ''
+        values = self.values()
+        self._door.closed_because = 'the model is loading'
+        self._loading = Loading(lambda stage: self._make_engine(values, stage))
+        try:
+            self._engine = self._loading.wait()
+        except Abandoned:
+            return TransitionCallbackReturn.FAILURE
+        except Exception as error:
+            return self._failed('configure', error)
+        finally:
+            if not self._loading.alive:
+                self._loading = None
+        self._cameras = [
+            Camera(self, settings, self._engine.see) for settings in camera_settings(values)
+        ]
+        self._door.closed_because = 'the node is inactive: activate it'
+        self.get_logger().info('configured: the model is ready')
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Start the engine and subscribe."""
+        self._problem = ''
+        try:
+            self._engine.start()
+            for camera in self._cameras:
+                camera.start()
+        except Exception as error:
+            self._stop('activation failed')
+            return self._failed('activate', error)
+        self._door.engine = self._engine
+        self.get_logger().info('active: ask away')
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe and stop the engine; its memory stays."""
+        self._stop('the node is inactive: activate it')
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Forget model and memory."""
+        try:
+            self._forget()
+        except RuntimeError as error:
+            return self._failed('cleanup', error)
+        self._door.closed_because = 'the node is unconfigured'
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop and forget."""
+        self._stop('the node is shut down')
+        self._forget()
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Return to unconfigured."""
+        self._stop('the node is unconfigured after an error')
+        self._forget()
+        return TransitionCallbackReturn.SUCCESS
+
+    def _failed(self, transition: str, error: Exception) -> TransitionCallbackReturn:
+        self._problem = f'{transition} failed: {error}'
+        self._door.closed_because = self._problem
+        self.get_logger().error(self._problem)
+        return TransitionCallbackReturn.FAILURE
+
+    def _stop(self, because: str) -> None:
+        self._door.engine = None
+        self._door.closed_because = because
+        for camera in self._cameras:
+            camera.stop()
+        if self._engine is not None:
+            self._engine.stop()
+
+    def _forget(self) -> None:
+        """Give back model and memory; RuntimeError while the engine is still in a long step."""
+        if self._engine is not None:
+            self._engine.cleanup()
+        self._cameras = []
+        self._engine = None
+
+    # Timers and parameters.
+
+    def _start_by_itself(self) -> None:
+        self._autostart.cancel()
+        if not self.values()['autostart']:
+            return
+        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+
+    def _look_for_cameras(self) -> None:
+        try:
+            for camera in self._cameras:
+                camera.look()
+        except Exception as error:
+            self.get_logger().error(f'looking for cameras: {error!r}', throttle_duration_sec=5)
+
+    def _declare(self) -> dict[str, Any]:
+        declaration.declare(self, PARAMETERS)
+        cameras = list(self.get_parameter('cameras').value)
+        check_cameras(cameras)
+        for camera in cameras:
+            declaration.declare(self, camera_parameters(camera))
+        for name in declaration.unknown(self):
+            self.get_logger().warning(f'parameter {name} is not known and has no effect')
+        return table(cameras)
+
+    def _review(self, changed: Sequence[RosParameter[Any]]) -> SetParametersResult:
+        configured = self.state().label not in ('unconfigured', 'unknown')
+        return declaration.review(self._rows, changed, configured=configured)
+
+    def _apply(self, changed: Sequence[RosParameter[Any]]) -> None:
+        for parameter in changed:
+            if parameter.name == 'ask.introspection':
+                self._ask.set_introspection(parameter.value)
+
+
+def camera_settings(values: Values) -> list[CameraSettings]:
+    """Return each camera as the parameters describe it."""
+    return [
+        CameraSettings(
+            name, str(values[f'cameras.{name}.topic']), str(values[f'cameras.{name}.transport'])
+        )
+        for name in values['cameras']
+    ]

@@ -1,0 +1,301 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Every parameter of the node in one table, and the one place where they become an `EngineConfig`.
+
+Imports neither rclpy nor torch, so that launch files and their tests may ask what exists.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from livevlm_ros.engine import EngineConfig
+
+Value = bool | int | float | str | Sequence[str]
+Values = Mapping[str, Any]  # by name; rclpy has checked the types
+Change = Literal['live', 'unconfigured', 'start']
+
+_CHANGE_TEXT = {
+    'live': 'Can be set at any time.',
+    'unconfigured': 'Can be set while the node is unconfigured.',
+    'start': 'Set when the node starts.',
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """
+    One parameter.
+
+    :param text: one line that says what it does, with its unit
+    :param low: least number, inclusive
+    :param high: greatest number, inclusive
+    :param choices: allowed strings; empty: any
+    :param pattern: regular expression that a string must match whole; empty: any
+    :param change: when it may be set
+    """
+
+    name: str
+    default: Value
+    text: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    pattern: str = ''
+    change: Change = 'unconfigured'
+
+    def describe(self) -> str:
+        """Return the text with the time at which the parameter may be set."""
+        return f'{self.text} {_CHANGE_TEXT[self.change]}'
+
+    def constraints(self) -> str:
+        """Return what a string must be, in words; empty when any string will do."""
+        if self.choices:
+            return f'one of: {", ".join(self.choices)}'
+        return f'must match {self.pattern}' if self.pattern else ''
+
+    def refuse(self, value: Value) -> str:
+        """Return why `value` cannot be taken, or '' if it can; numbers are ranged by rclpy."""
+        if not isinstance(value, str) or not self.constraints():
+            return ''
+        if value in self.choices or (self.pattern and re.fullmatch(self.pattern, value)):
+            return ''
+        return f'{self.name} is {value!r}, expected {self.constraints()}'
+
+
+PARAMETERS: tuple[Parameter, ...] = (
+    Parameter('autostart', True, 'Configure and activate on start.', change='start'),
+    Parameter('cameras', ('camera',), 'Logical names of the cameras.', change='start'),
+    Parameter(
+        'ingest.target_fps',
+        1.0,
+        'Frames per second of each camera, by header stamp, that enter the memory.',
+        low=0.01,
+        high=120.0,
+    ),
+    Parameter(
+        'ingest.max_blind_ms',
+        500.0,
+        'Milliseconds an answer may keep the cameras waiting before a frame is taken in between.',
+        low=10.0,
+        high=60000.0,
+    ),
+    Parameter(
+        'model.path',
+        'embedded',
+        'Weights: embedded, a checkpoint folder, or a hub name such as '
+        'llava-hf/llava-onevision-qwen2-0.5b-ov-hf.',
+    ),
+    Parameter(
+        'model.dtype',
+        'auto',
+        'Number type of the weights; auto is float32 on a CPU and bfloat16 on a GPU.',
+        choices=('auto', 'float32', 'bfloat16', 'float16'),
+    ),
+    Parameter(
+        'model.device',
+        'cpu',
+        'Device of the model and its memory: cpu, cuda or cuda:N.',
+        pattern=r'cpu|cuda(:\d+)?',
+    ),
+    Parameter('model.threads', 0, 'CPU threads of the model; 0 is all cores.', low=0, high=1024),
+    Parameter(
+        'memory.preset',
+        'recent',
+        'What the memory gives up: recent forgets all but the newest frames, full keeps every '
+        'frame until its tokens run out.',
+        choices=('recent', 'full'),
+    ),
+    Parameter(
+        'memory.short_term_frames',
+        16,
+        'Newest frames kept whole, shared equally between the cameras.',
+        low=1,
+        high=4096,
+    ),
+    Parameter(
+        'memory.full_max_tokens',
+        65536,
+        'Most tokens that preset full holds; then the oldest frames leave.',
+        low=256,
+        high=16777216,
+    ),
+    Parameter(
+        'ask.default_budget',
+        2.0,
+        'Seconds from request to reply when a request names no budget.',
+        low=0.001,
+        high=3600.0,
+        change='live',
+    ),
+    Parameter(
+        'ask.max_budget',
+        30.0,
+        'Longer budgets are cut to this, in seconds.',
+        low=0.001,
+        high=3600.0,
+    ),
+    Parameter(
+        'ask.queue_size',
+        8,
+        'Questions that may wait; more are refused as overloaded.',
+        low=1,
+        high=64,
+        change='start',
+    ),
+    Parameter(
+        'ask.default_max_tokens',
+        64,
+        'Most tokens of an answer when a request names none.',
+        low=1,
+        high=512,
+        change='live',
+    ),
+    Parameter(
+        'ask.temperature',
+        0.0,
+        'Randomness of an answer when a request names none; 0 is greedy.',
+        low=0.0,
+        high=2.0,
+        change='live',
+    ),
+    Parameter(
+        'ask.max_evidence',
+        3,
+        'Most evidence frames of an answer when a request names none.',
+        low=1,
+        high=64,
+        change='live',
+    ),
+    Parameter(
+        'ask.introspection',
+        'off',
+        'What ask/_service_event shows of each question.',
+        choices=('off', 'metadata', 'contents'),
+        change='live',
+    ),
+    Parameter(
+        'time.on_jump',
+        'reset',
+        'When stamps run back more than a second (a bag that loops): reset clears the memory, '
+        'drop drops the frames.',
+        choices=('reset', 'drop'),
+    ),
+    Parameter(
+        'diagnostics.period',
+        1.0,
+        'Seconds between two messages on /diagnostics and ~/memory_state.',
+        low=0.1,
+        high=60.0,
+        change='start',
+    ),
+    Parameter(
+        'diagnostics.window_s',
+        60.0,
+        'Seconds over which image rates and callback times are taken.',
+        low=1.0,
+        high=600.0,
+        change='live',
+    ),
+    Parameter(
+        'diagnostics.warn_frame_age_s',
+        5.0,
+        'Warn when the newest frame of a camera is older, in seconds.',
+        low=0.1,
+        high=86400.0,
+        change='live',
+    ),
+    Parameter(
+        'diagnostics.warn_p95_ms',
+        2000.0,
+        'Warn when the 95th percentile of the answer time is longer, in milliseconds.',
+        low=1.0,
+        high=3600000.0,
+        change='live',
+    ),
+    Parameter('seed', 0, 'Seed of sampled answers.', low=0, high=2147483647),
+)
+
+
+def camera_parameters(camera: str) -> tuple[Parameter, ...]:
+    """Return the parameters that each name in `cameras` brings along."""
+    return (
+        Parameter(
+            f'cameras.{camera}.topic',
+            f'{camera}/image',
+            'Image topic; its compressed form is <topic>/compressed.',
+        ),
+        Parameter(
+            f'cameras.{camera}.transport',
+            'auto',
+            'Form of the images; auto takes what is published and prefers raw.',
+            choices=('auto', 'raw', 'compressed'),
+        ),
+    )
+
+
+def table(cameras: Iterable[str] = ('camera',)) -> dict[str, Parameter]:
+    """Return every parameter of a node with these cameras, by name."""
+    rows = [*PARAMETERS, *(row for camera in cameras for row in camera_parameters(camera))]
+    return {row.name: row for row in rows}
+
+
+def is_known(name: str, cameras: Iterable[str] = ('camera',)) -> bool:
+    """Say whether a node with these cameras takes the parameter; rclpy's own are taken too."""
+    own = name in table(cameras)
+    return own or name == 'use_sim_time' or name.startswith('qos_overrides.')
+
+
+def check_cameras(cameras: Sequence[str]) -> None:
+    """
+    Refuse camera names that cannot be part of a parameter name.
+
+    :raises ValueError: naming the camera and what is expected
+    """
+    if not cameras:
+        raise ValueError('cameras is empty, expected at least one name')
+    for name in cameras:
+        if not re.fullmatch(r'[A-Za-z][A-Za-z0-9_]*', name):
+            raise ValueError(f'cameras has {name!r}, expected letters, digits and _')
+    if len(set(cameras)) != len(cameras):
+        raise ValueError(f'cameras has a name twice: {", ".join(cameras)}')
+
+
+def engine_config(values: Values) -> EngineConfig:
+    """
+    Turn parameter values into the engine's configuration.
+
+    :param values: every parameter of `table` by name
+    :raises ValueError: by the engine, naming the field that is wrong
+    """
+    from livevlm_ros.engine import EngineConfig  # late: it brings torch
+    from livevlm_ros.memory import MemoryConfig
+    from livevlm_ros.model import ModelConfig
+
+    return EngineConfig(
+        model=ModelConfig(
+            path=values['model.path'], dtype=values['model.dtype'], device=values['model.device']
+        ),
+        memory=MemoryConfig(
+            preset=values['memory.preset'],
+            short_term_frames=values['memory.short_term_frames'],
+            full_max_tokens=values['memory.full_max_tokens'],
+        ),
+        cameras=tuple(values['cameras']),
+        target_fps=values['ingest.target_fps'],
+        max_blind_ms=values['ingest.max_blind_ms'],
+        default_budget_s=values['ask.default_budget'],
+        max_budget_s=values['ask.max_budget'],
+        queue_size=values['ask.queue_size'],
+        default_max_tokens=values['ask.default_max_tokens'],
+        temperature=values['ask.temperature'],
+        max_evidence=values['ask.max_evidence'],
+        on_jump=values['time.on_jump'],
+        threads=values['model.threads'] or None,
+        seed=values['seed'],
+    )

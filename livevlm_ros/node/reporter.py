@@ -1,0 +1,138 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Publishes `/diagnostics` and `~/memory_state`, on a timer that a paused clock does not stop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.clock import Clock
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
+
+from livevlm_interfaces.msg import CameraState, MemoryState
+from livevlm_ros.node.cameras import Camera, CameraReport
+from livevlm_ros.node.diagnostics import ERROR, SILENT_S, Health, Lifecycle, healths
+from livevlm_ros.node.parameters import Values
+
+if TYPE_CHECKING:
+    from livevlm_ros.engine import EngineStats
+
+
+class Reported(Protocol):
+    """What the reports are about: the node."""
+
+    def values(self) -> dict[str, Any]:
+        """Return every parameter."""
+
+    def state(self) -> Lifecycle:
+        """Return the lifecycle state."""
+
+    def engine(self) -> Any:
+        """Return the engine or None."""
+
+    def cameras(self) -> list[Camera]:
+        """Return the cameras."""
+
+
+class Reporter:
+    """Looks at the node every `diagnostics.period` and tells; new faults are logged too."""
+
+    def __init__(self, node: Node, subject: Reported, *, clock: Clock) -> None:
+        """
+        Start reporting.
+
+        :param clock: steady
+        """
+        self._node = node
+        self._subject = subject
+        self._name = node.get_fully_qualified_name().removeprefix('/')
+        self._faults: dict[str, bytes] = {}
+        self._diagnostics = node.create_publisher(
+            DiagnosticArray, '/diagnostics', QoSProfile(depth=1)
+        )
+        self._memory_state = node.create_publisher(
+            MemoryState,
+            '~/memory_state',
+            QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL),
+        )
+        period_s = subject.values()['diagnostics.period']
+        node.create_timer(period_s, self.report, MutuallyExclusiveCallbackGroup(), clock=clock)
+
+    def report(self) -> None:
+        """Publish now."""
+        try:
+            self._report()
+        except Exception as error:
+            self._node.get_logger().error(f'diagnostics: {error!r}', throttle_duration_sec=10)
+
+    def _report(self) -> None:
+        values, engine = self._subject.values(), self._subject.engine()
+        stats = engine.stats() if engine is not None else None
+        window_s = values['diagnostics.window_s']
+        reports = [camera.report(window_s) for camera in self._subject.cameras()]
+        now = self._node.get_clock().now()
+        found = healths(self._subject.state(), reports, stats, values, now_s=now.nanoseconds / 1e9)
+        device = stats.model.device if stats is not None and stats.model is not None else ''
+        message = DiagnosticArray(status=[h.to_message(self._name, device) for h in found])
+        message.header.stamp = now.to_msg()
+        self._diagnostics.publish(message)
+        self._log_new_faults(found)
+        if stats is not None and stats.memory is not None:
+            state = memory_state(stats, reports, values, now_s=now.nanoseconds / 1e9)
+            state.header.stamp = now.to_msg()
+            self._memory_state.publish(state)
+
+    def _log_new_faults(self, found: Sequence[Health]) -> None:
+        for health in found:
+            if health.level == ERROR and self._faults.get(health.task) != ERROR:
+                self._node.get_logger().error(f'{health.task}: {health.message}')
+            self._faults[health.task] = health.level
+
+
+def memory_state(
+    stats: EngineStats,
+    reports: Sequence[CameraReport],
+    parameters: Values,
+    *,
+    now_s: float,
+) -> MemoryState:
+    """Return the state of the memory and the cameras; the header is left empty."""
+    sizes = stats.memory
+    assert sizes is not None
+    return MemoryState(
+        preset=parameters['memory.preset'],
+        short_term_frames=sizes.short_term_frames,
+        short_term_tokens=sizes.short_term_tokens,
+        long_term_tokens=sizes.long_term_tokens,
+        archive_tokens=sizes.archive_tokens,
+        device_bytes=sizes.device_bytes,
+        host_bytes=sizes.host_bytes,
+        disk_bytes=sizes.disk_bytes,
+        evictions_total=sizes.evictions,
+        correction_rate=math.nan,
+        cameras=[_camera_state(report, stats, now_s) for report in reports],
+    )
+
+
+def _camera_state(report: CameraReport, stats: EngineStats, now_s: float) -> CameraState:
+    account = stats.cameras[report.name]
+    newest_ns = account.newest_stamp_ns
+    return CameraState(
+        name=report.name,
+        topic=' '.join(report.topics),
+        encoding=report.encoding,
+        fps_in=report.traffic.fps,
+        fps_used=report.traffic.fps * account.frames_used / max(account.frames_in, 1),
+        frame_age=now_s - newest_ns / 1e9 if newest_ns else math.nan,
+        dropped=account.dropped.total,
+        errors=account.dropped.bad,
+        qos_incompatible=bool(report.incompatible),
+        last_stamp=Time(sec=newest_ns // 1_000_000_000, nanosec=newest_ns % 1_000_000_000),
+        alive=bool(report.publishers) and report.silent_s < SILENT_S,
+    )

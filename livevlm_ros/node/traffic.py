@@ -1,0 +1,61 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""When images of one camera came, and how long each held its callback."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+REMEMBERED = 36000  # images: the longest window at 60 Hz
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficStats:
+    """
+    What came in a window of time.
+
+    :param received: images since the counting began
+    :param fps: images per second in the window
+    :param p50_ms: median time in the callback, milliseconds; 0 when the window is empty
+    """
+
+    received: int
+    fps: float
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+
+
+class Traffic:
+    """The account of an image callback; `add` in the callback, `stats` anywhere."""
+
+    def __init__(self) -> None:
+        self._began_s = time.monotonic()
+        self._images: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
+        self._received = 0
+        self._lock = threading.Lock()
+
+    def add(self, arrived_s: float, took_s: float) -> None:
+        """Count an image that came at `arrived_s`, monotonic, and took `took_s` to hand over."""
+        with self._lock:
+            self._received += 1
+            self._images.append((arrived_s, took_s))
+
+    def stats(self, window_s: float) -> TrafficStats:
+        """Summarise the last `window_s` seconds."""
+        now = time.monotonic()
+        with self._lock:
+            images, received = list(self._images), self._received
+        took_ms = np.array([1e3 * took for arrived, took in images if arrived >= now - window_s])
+        span_s = max(min(window_s, now - self._began_s), 1e-3)
+        if not took_ms.size:
+            return TrafficStats(received, 0.0, 0.0, 0.0, 0.0)
+        p50, p99 = np.percentile(took_ms, (50, 99))
+        return TrafficStats(
+            received, took_ms.size / span_s, float(p50), float(p99), float(took_ms.max())
+        )
