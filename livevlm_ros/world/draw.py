@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drawing: one frame of the street, at any size.
 
-Everything is laid out in a unit square and scaled to the frame, so that a scene filmed at two sizes looks the same.
+Everything is laid out in a unit square and scaled to the frame, so that a scene filmed at two
+sizes looks the same.
 """
 
 from __future__ import annotations
@@ -54,12 +55,14 @@ class Scenery:
         blue = rng.uniform(0.0, 1.0)
         sky = (1 - blue) * np.array([190.0, 190.0, 195.0]) + blue * np.array([140.0, 185.0, 230.0])
         count = int(rng.integers(3, 8))
-        buildings = np.column_stack([
-            rng.uniform(0, 1.6, count),
-            rng.uniform(0.08, 0.25, count),
-            rng.uniform(0.05, 0.24, count),
-            rng.uniform(90, 180, count),
-        ])
+        buildings = np.column_stack(
+            [
+                rng.uniform(0, 1.6, count),
+                rng.uniform(0.08, 0.25, count),
+                rng.uniform(0.05, 0.24, count),
+                rng.uniform(90, 180, count),
+            ]
+        )
         return Scenery(
             sky=tuple(sky),
             ground=tuple(ground),
@@ -129,12 +132,11 @@ def _expose(canvas: np.ndarray, scenery: Scenery, t: float, rng: Generator) -> n
     if rng.random() < 0.15:
         canvas = cv2.GaussianBlur(canvas, (0, 0), 0.006 * width * rng.uniform(0.5, 1))
     noise = cv2.resize(
-        rng.normal(0, scenery.noise, GRAIN).astype(np.float32), (width, height),
+        rng.normal(0, scenery.noise, GRAIN).astype(np.float32),
+        (width, height),
         interpolation=cv2.INTER_NEAREST,
     )
-    lit = cv2.addWeighted(
-        canvas, light, cv2.merge([noise] * 3), 1.0, 0.0, dtype=cv2.CV_8U
-    )
+    lit = cv2.addWeighted(canvas, light, cv2.merge([noise] * 3), 1.0, 0.0, dtype=cv2.CV_8U)
     return lit
 
 
@@ -149,7 +151,7 @@ class _Brush:
         self._unit = 1.0
 
     def at(self, pose: Pose) -> _Brush:
-        """Return a brush whose origin is the point where the thing stands; y points down, sizes scale."""
+        """Return a brush whose origin is where the thing stands; y points down, sizes scale."""
         brush = object.__new__(_Brush)
         brush.canvas = self.canvas
         brush._scale = self._scale
@@ -214,7 +216,11 @@ def _bicycle(b: _Brush, color: tuple[int, ...]) -> None:
     for x in (-0.07, 0.07):
         b.disc(x, -0.055, 0.055, DARK)
         b.disc(x, -0.055, 0.036, (165, 165, 160))
-    b.line([(-0.07, -0.055), (-0.03, -0.135), (0.05, -0.135), (0.0, -0.05), (-0.07, -0.055)], 0.022, color)
+    b.line(
+        [(-0.07, -0.055), (-0.03, -0.135), (0.05, -0.135), (0.0, -0.05), (-0.07, -0.055)],
+        0.022,
+        color,
+    )
     b.line([(0.07, -0.055), (0.045, -0.16), (0.075, -0.175)], 0.02, color)
     b.line([(0.0, -0.05), (-0.04, -0.16)], 0.022, color)
 
@@ -238,7 +244,9 @@ def _dog(b: _Brush, color: tuple[int, ...]) -> None:
 def _cone(b: _Brush, color: tuple[int, ...]) -> None:
     b.box(-0.06, -0.016, 0.06, 0.0, (200, 85, 20))
     b.polygon([(-0.048, -0.016), (0.048, -0.016), (0.01, -0.15), (-0.01, -0.15)], (240, 105, 20))
-    b.polygon([(-0.034, -0.06), (0.034, -0.06), (0.023, -0.098), (-0.023, -0.098)], (245, 245, 240))
+    b.polygon(
+        [(-0.034, -0.06), (0.034, -0.06), (0.023, -0.098), (-0.023, -0.098)], (245, 245, 240)
+    )
 
 
 def _sign(b: _Brush, color: tuple[int, ...]) -> None:
@@ -258,6 +266,13 @@ def _light(b: _Brush, color: tuple[int, ...]) -> None:
 
 _LAMPS = {'red': (255, 45, 40), 'yellow': (255, 215, 50), 'green': (40, 235, 100)}
 _DRAWINGS = {
-    'car': _car, 'truck': _truck, 'bus': _bus, 'bicycle': _bicycle, 'pedestrian': _pedestrian,
-    'dog': _dog, 'cone': _cone, 'sign': _sign, 'light': _light,
+    'car': _car,
+    'truck': _truck,
+    'bus': _bus,
+    'bicycle': _bicycle,
+    'pedestrian': _pedestrian,
+    'dog': _dog,
+    'cone': _cone,
+    'sign': _sign,
+    'light': _light,
 }

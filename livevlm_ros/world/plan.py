@@ -2,15 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The script of a stream: which events happen when.
 
-A stream has regulars, classes that keep coming back in the same few colors and places, and guests, which appear
-once or a few times. Regulars fill the memory and serve as distractors; guests are what is worth asking about.
+A stream has regulars, classes that keep coming back in the same few colors and places, and guests,
+which appear once or a few times. Regulars fill the memory and serve as distractors; guests are
+what is worth asking about.
 """
 
 from __future__ import annotations
 
 from numpy.random import Generator
 
-from livevlm_ros.world.scene import CLASSES, COLORED, PLACES, Event, Thing, colors_of
+from livevlm_ros.world.scene import CLASSES, PLACES, Event, Thing, colors_of
 
 SECONDS = (1, 2, 3, 4, 5, 6, 7, 8)
 SECONDS_WEIGHT = (0.14, 0.26, 0.22, 0.14, 0.1, 0.06, 0.05, 0.03)
@@ -27,7 +28,8 @@ def plan_events(rng: Generator, seconds: float) -> list[Event]:
 
     :param rng: source of every choice
     :param seconds: length of the stream
-    :returns: events in time order; they never overlap, and no class stands in two events that touch
+    :returns: events in time order; they never overlap, and no class stands in two events that
+        touch
     """
     spans = _spans(rng, seconds)
     regulars = _habits(rng)
@@ -57,7 +59,7 @@ def _spans(rng: Generator, seconds: float) -> list[tuple[float, float]]:
 
 
 def _habits(rng: Generator) -> list[Thing]:
-    """Choose two to four regular classes, each with up to three looks of distinct color and place."""
+    """Choose two to four regulars, each with up to three looks of distinct color and place."""
     habits = []
     for kind in rng.permutation(CLASSES)[: rng.integers(2, 5)].tolist():
         looks = int(rng.integers(1, 4))
@@ -68,7 +70,7 @@ def _habits(rng: Generator) -> list[Thing]:
 
 
 def _guests(rng: Generator, regulars: list[Thing]) -> list[Thing]:
-    """Choose the rare appearances: a new class one to three times, a regular once in a new color."""
+    """Choose the rare things: a new class one to three times, a regular once in a new color."""
     known = {thing.kind: {t.color for t in regulars if t.kind == thing.kind} for thing in regulars}
     guests = []
     for kind in CLASSES:
@@ -85,7 +87,7 @@ def _guests(rng: Generator, regulars: list[Thing]) -> list[Thing]:
 def _cast(
     rng: Generator, regulars: list[Thing], guest: Thing | None, taken: set[str]
 ) -> tuple[Thing, ...]:
-    """Put together one event: its guest if it has one, and regulars whose class and place are free."""
+    """Put together one event: its guest, if any, and regulars whose class and place are free."""
     things = [guest] if guest is not None and guest.kind not in taken else []
     if things and rng.random() < ALONE_SHARE:
         return tuple(things)

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Questions about a stream: what can be asked, what is true, and how an answer is scored.
 
-A question is a kind, a subject and a wording. Its truth is a function of what the camera has seen, so that the same
-question can be asked again later. Only questions with exactly one right answer are asked.
+A question is a kind, a subject and a wording. Its truth is a function of what the camera has seen,
+so that the same question can be asked again later. Only questions with exactly one right answer
+are asked.
 """
 
 from __future__ import annotations
@@ -19,34 +20,15 @@ from livevlm_ros.world.scene import (
     COLORED,
     COLORS,
     LIGHT,
-    LIGHT_STATES,
     PLACES,
     Event,
     Thing,
 )
-from livevlm_ros.world.wording import word
+from livevlm_ros.world.wording import KINDS, NEVER, NUMBERS, word
 
-NEVER = 'never'
-NUMBERS = ('zero', 'one', 'two', 'three')
 NEVER_SHARE = 0.1  # of the questions for a color or a place
 HARD_SHARE = 0.5  # of the questions whether something was seen, where it was not
 ARTICLES = frozenset({'a', 'an', 'the'})
-
-CHOICES: dict[str, tuple[str, ...]] = {
-    'color_of': (*COLORS, NEVER),
-    'color_at': (*COLORS, NEVER),
-    'where_is': (*PLACES, NEVER),
-    'where_two': (*PLACES, *COLORS, NEVER),
-    'exists': ('yes', 'no'),
-    'now': (*CLASSES, 'nothing'),
-    'count_now': NUMBERS,
-    'light': (*LIGHT_STATES, NEVER),
-    'last_object': CLASSES,
-    'before': CLASSES,
-    'after': CLASSES,
-    'count_class': NUMBERS,
-}
-KINDS = tuple(CHOICES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +71,8 @@ class Truth:
     The right answer and what shows it.
 
     :param answer: accepted answers
-    :param sightings: event index and thing of every sighting that shows it; none where the answer is an absence
+    :param sightings: event index and thing of every sighting that shows it; none where the answer
+        is an absence
     :param reference: event that the question starts from, for what came before and after it
     """
 
@@ -107,7 +90,8 @@ class AskedQuestion:
     :param at: second of the stream at which it is asked
     :param answer: accepted answers
     :param type: kind of question, one of `KINDS`
-    :param evidence: seconds between which the answer was to be seen; None for an absence and for repeated sightings
+    :param evidence: seconds between which the answer was to be seen; None for an absence and for
+        repeated sightings
     """
 
     id: str
@@ -253,7 +237,7 @@ def _interval(truth: Truth, history: History, at: float) -> tuple[float, float] 
 
 def choose_subject(rng: Generator, kind: str, history: History) -> tuple[Subject, str] | None:
     """
-    Choose something to ask a kind of question about, what was seen only once if there is such a thing.
+    Choose something to ask a kind of question about, preferably what was seen only once.
 
     :returns: the subject and the variant of the question, or None when nothing fits
     """
@@ -291,7 +275,7 @@ def _subjects(kind: str, history: History) -> list[Subject]:
 
 
 def _pairs_told_apart(history: History) -> list[Subject]:
-    """List class and color, or class and place, where the class was also seen with another one elsewhere."""
+    """List classes with a color or a place, where the class was seen with another elsewhere."""
     pairs = []
     for name in COLORED:
         things = [thing for _, thing in history.sightings(Subject(name))]
@@ -305,7 +289,7 @@ def _pairs_told_apart(history: History) -> list[Subject]:
 
 
 def _choose_existence(rng: Generator, history: History) -> tuple[Subject, str] | None:
-    """Choose as often something seen as not; half of the latter of a class and a color seen apart only."""
+    """Choose as often something seen as not; half of the latter seen only apart."""
     pairs = [Subject(name, color) for name in COLORED for color in COLORS]
     seen = [pair for pair in pairs if history.sightings(pair)]
     unseen = [pair for pair in pairs if not history.sightings(pair)]

@@ -1,6 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the camera can meet: things with a class, a color and a place, gathered in events that come and go."""
+"""What the camera can meet: things with a class, a color and a place, gathered in events."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def colors_of(kind: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """One object: its class, its color ('' for a plain class, the lit lamp of a light) and its place."""
+    """One object: its class, its color ('' if plain, the lit lamp of a light) and its place."""
 
     kind: str
     color: str

@@ -1,10 +1,31 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The words of the questions: three wordings or more of each kind, and the vocabulary they make up."""
+"""The words of the questions: three wordings or more of each kind, and their vocabulary."""
 
 from __future__ import annotations
 
 from numpy.random import Generator
+
+from livevlm_ros.world.scene import CLASSES, COLORS, LIGHT_STATES, PLACES
+
+NEVER = 'never'
+NUMBERS = ('zero', 'one', 'two', 'three')
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    'color_of': (*COLORS, NEVER),
+    'color_at': (*COLORS, NEVER),
+    'where_is': (*PLACES, NEVER),
+    'where_two': (*PLACES, *COLORS, NEVER),
+    'exists': ('yes', 'no'),
+    'now': (*CLASSES, 'nothing'),
+    'count_now': NUMBERS,
+    'light': (*LIGHT_STATES, NEVER),
+    'last_object': CLASSES,
+    'before': CLASSES,
+    'after': CLASSES,
+    'count_class': NUMBERS,
+}
+KINDS = tuple(CHOICES)
 
 _COLOR_OF = (
     'what color was {the} {where} ?',
@@ -75,8 +96,12 @@ def word(rng: Generator, kind: str, name: str, color: str, place: str) -> str:
 
 def examples() -> dict[str, str]:
     """Return one example question of each kind."""
-    subject = {'color_at': ('car', '', 'left'), 'where_two': ('car', 'red', ''),
-               'exists': ('bus', 'blue', ''), 'now': ('', '', 'left')}
+    subject = {
+        'color_at': ('car', '', 'left'),
+        'where_two': ('car', 'red', ''),
+        'exists': ('bus', 'blue', ''),
+        'now': ('', '', 'left'),
+    }
     return {
         kind: _fill(wordings[0], *subject.get(kind, ('truck', '', '')))
         for kind, wordings in WORDINGS.items()
@@ -87,7 +112,14 @@ def _fill(wording: str, name: str, color: str, place: str) -> str:
     noun = 'traffic light' if name == 'light' else name
     described = f'{color} {noun}'.strip()
     article = 'an' if described[:1] in 'aeiou' else 'a'
-    filled = wording.format(
-        the=f'the {described}', a=f'{article} {described}', where=_SIDE[place]
-    )
+    filled = wording.format(the=f'the {described}', a=f'{article} {described}', where=_SIDE[place])
     return ' '.join(filled.split())
+
+
+def vocabulary() -> list[str]:
+    """Return every word that a question or an answer can hold, sorted."""
+    templates = ' '.join(wording for wordings in WORDINGS.values() for wording in wordings)
+    words = {word for word in templates.split() if not word.startswith('{')}
+    words |= {word for side in _SIDE.values() for word in side.split()}
+    answers = {answer for choices in CHOICES.values() for answer in choices}
+    return sorted(words | answers | set(CLASSES) | {'a', 'an', 'the', 'traffic'})

@@ -1,6 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The world: one seed is one stream, with its frames, its ground truth and the questions about it."""
+"""The world: one seed is one stream, with its frames, its truth and the questions about it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class World:
     """
     A stream of the procedural camera.
 
-    :param seed: which stream, a non-negative integer; the same seed in another namespace is another stream
+    :param seed: which stream, a non-negative integer; the same seed in another namespace is
+        another stream
     :param seconds: length of the stream
     :param namespace: `EVALUATION`, or `TRAINING` for the streams that models learn from
     """
@@ -92,7 +93,9 @@ class World:
 
         :returns: None when the question has no single right answer then
         """
-        truth = truth_of(question.type, question.subject, self.history(at, fps=FRAME_PERIODS_PER_SECOND))
+        truth = truth_of(
+            question.type, question.subject, self.history(at, fps=FRAME_PERIODS_PER_SECOND)
+        )
         return truth.answer if truth is not None else None
 
     def _rng(self, *key: int) -> Generator:

@@ -1,0 +1,134 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Stage one: the tower and projector learn to say, in each token, what stands in its column.
+
+The heads that read the tokens are linear and thrown away. Each token also has to tell its own
+column: without that the language model did not learn to answer where something was.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from livevlm_ros.training.bank import Bank
+from livevlm_ros.training.checkpoint import TOKENS_PER_FRAME
+from livevlm_ros.training.schedule import rate
+from livevlm_ros.world.scene import CLASSES, COLORS, PLACES
+
+log = logging.getLogger(__name__)
+
+BATCH = 128
+PEAK_RATE = 1e-3
+HELD_OUT = 400  # clips at the end of the bank that the tower never trains on
+FEATURE_STD = 0.5
+COLUMN = torch.arange(TOKENS_PER_FRAME) % len(PLACES)
+
+
+class TokenHeads(nn.Module):
+    """Linear readings of a token: class, color and number of its column."""
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.kind = nn.Linear(hidden, len(CLASSES) + 1)
+        self.color = nn.Linear(hidden, len(COLORS) + 1)
+        self.column = nn.Linear(hidden, len(PLACES))
+
+    def loss(self, tokens: Tensor, kinds: Tensor, colors: Tensor) -> tuple[Tensor, Tensor]:
+        """
+        Score a batch.
+
+        :param tokens: [frames, tokens, hidden]
+        :param kinds: class at each place, `NONE` where nothing stands, [frames, places]
+        :param colors: likewise the color
+        :returns: the loss, and the share of frames whose every place was read right
+        """
+        kind, color, column = self.kind(tokens), self.color(tokens), self.column(tokens)
+        kinds, colors = kinds[:, COLUMN] + 1, colors[:, COLUMN] + 1  # [frames, tokens]
+        columns = COLUMN.expand(len(tokens), -1)
+        loss = (
+            functional.cross_entropy(kind.flatten(0, 1), kinds.flatten())
+            + functional.cross_entropy(color.flatten(0, 1), colors.flatten())
+            + 0.3 * functional.cross_entropy(column.flatten(0, 1), columns.flatten())
+        )
+        right = (kind.argmax(-1) == kinds) & (color.argmax(-1) == colors)
+        return loss, right.all(1).float().mean()
+
+
+def train_tower(model: nn.Module, bank: Bank, *, seconds: float, seed: int) -> float:
+    """
+    Train the tower and the projector for a time, then scale the features to `FEATURE_STD`.
+
+    :param model: the LLaVA-OneVision model, changed in place
+    :param bank: the clip bank
+    :param seconds: training time
+    :returns: share of held-out frames read right in every token
+    """
+    generator = torch.Generator().manual_seed(seed)
+    heads = TokenHeads(model.config.text_config.hidden_size)
+    parts = (model.model.vision_tower, model.model.multi_modal_projector, heads)
+    parameters = [weight for part in parts for weight in part.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=PEAK_RATE, betas=(0.9, 0.98), weight_decay=0.05)
+    began, step, right = time.monotonic(), 0, 0.0
+    while (passed := time.monotonic() - began) < seconds:
+        for group in optimizer.param_groups:
+            group['lr'] = rate(PEAK_RATE, step=step, progress=passed / seconds)
+        picked = torch.randint(len(bank.images) - HELD_OUT, (BATCH,), generator=generator).numpy()
+        moment = torch.randint(bank.images.shape[1], (BATCH,), generator=generator).numpy()
+        with torch.autocast('cpu', torch.bfloat16):
+            tokens = encode(model, bank.images[picked, moment])
+        loss, share = heads.loss(tokens.float(), *_labels(bank, picked))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        right += 0.02 * (share.item() - right)
+        step += 1
+        if step % 100 == 0:
+            log.info(
+                'tower step %d, %.0f s: loss %.3f, frames right %.3f', step, passed, loss, right
+            )
+    held_out = np.arange(len(bank.images) - HELD_OUT, len(bank.images))
+    with torch.no_grad():
+        tokens = encode(model, bank.images[held_out, 0])
+        share = float(heads.loss(tokens, *_labels(bank, held_out))[1])
+        last = model.model.multi_modal_projector.linear_2
+        scale = FEATURE_STD / tokens.std()
+        last.weight.mul_(scale)
+        last.bias.mul_(scale)
+    log.info('tower: held-out frames right %.3f after %d steps', share, step)
+    return share
+
+
+def encode(model: nn.Module, frames: np.ndarray) -> Tensor:
+    """
+    Encode frames through tower, projector and pooling.
+
+    :param frames: uint8 RGB at the input size, [frames, side, side, 3]
+    :returns: [frames, tokens, hidden]
+    """
+    pixels = torch.from_numpy(frames).movedim(-1, 1).float() / 127.5 - 1
+    hidden = model.model.vision_tower(pixels, output_hidden_states=True).hidden_states[-1]
+    return model.model.apply_pooling(model.model.multi_modal_projector(hidden))
+
+
+@torch.no_grad()
+def encode_bank(model: nn.Module, bank: Bank) -> Tensor:
+    """Return the tokens of the bank's frames in bfloat16, [clips, frames, tokens, hidden]."""
+    chunks = [
+        encode(
+            model, bank.images[start : start + 64].reshape(-1, *bank.images.shape[2:])
+        ).bfloat16()
+        for start in range(0, len(bank.images), 64)
+    ]
+    tokens = torch.cat(chunks)
+    return tokens.unflatten(0, bank.images.shape[:2])
+
+
+def _labels(bank: Bank, clips: np.ndarray) -> tuple[Tensor, Tensor]:
+    return torch.from_numpy(bank.kinds[clips]).long(), torch.from_numpy(bank.colors[clips]).long()
