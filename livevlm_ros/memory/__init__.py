@@ -1,10 +1,11 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The streaming key-value cache: what the robot has seen, as keys and values the language layers attend to.
+The streaming key-value cache: what was seen, as keys and values the language layers attend to.
 
-Keys are kept before rotary position, so a stream never runs out of positions; every read puts its tokens at
-0..n-1. This room knows layers, heads and source frames; it knows no pixels, no text and no ROS.
+Keys are kept before rotary position, so a stream never runs out of positions; every read puts its
+tokens at 0..n-1. This room knows layers, heads and source frames; it knows no pixels, no text and
+no ROS.
 """
 
 from livevlm_ros.memory.config import RESERVED_POSITIONS, MemoryConfig

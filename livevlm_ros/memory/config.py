@@ -17,7 +17,8 @@ class MemoryConfig:
     """
     Preset and budgets of a memory.
 
-    :param preset: `recent` keeps the last frames in a ring of fixed bytes; `full` keeps every frame until its cap
+    :param preset: `recent` keeps the last frames in a ring of fixed bytes; `full` keeps every
+        frame until its cap
     :param short_term_frames: frames the ring of `recent` holds, shared equally between the cameras
     :param full_max_tokens: most frame tokens `full` holds; the model's positions may allow fewer
     :raises ValueError: for an unknown preset or a budget below one

@@ -3,8 +3,8 @@
 """
 Evidence: the frames an answer looked at.
 
-It is read off the attention row that predicts the first answer token, that of the last question token, over the
-checkpoint's evidence layers and heads, and summed per source frame.
+It is read off the attention row that predicts the first answer token, that of the last question
+token, over the checkpoint's evidence layers and heads, and summed per source frame.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class EvidenceLayers:
         Read `evidence: {layers: [2], heads: [0, 1]}` of a checkpoint's `memory.yaml`.
 
         :param settings: the whole file; without an `evidence` entry all layers and heads count
-        :raises ValueError: naming a key that is unknown, or a layer or head the model does not have
+        :raises ValueError: naming a key that is unknown, or a layer or head the model does not
+            have
         """
         entry = settings.get('evidence') or {}
         if not isinstance(entry, Mapping) or not set(entry) <= {'layers', 'heads'}:

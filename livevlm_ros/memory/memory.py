@@ -26,8 +26,9 @@ class MemorySizes:
     """
     What the memory holds and what it costs, in tokens and bytes.
 
-    `device_bytes` stays on the device between questions: prefix and short-term. `read_bytes` is the room of the
-    largest read views so far. `full_cache_bytes` is what keys and values of every frame since `clear` would take.
+    `device_bytes` stays on the device between questions: prefix and short-term. `read_bytes` is
+    the room of the largest read views so far. `full_cache_bytes` is what keys and values of every
+    frame since `clear` would take.
     """
 
     short_term_tokens: int
@@ -53,7 +54,8 @@ class Memory:
     :param device: where keys and values live
     :param dtype: type of keys and values, that of the model
     :param evidence: layers and heads evidence is read from; None: all
-    :raises ValueError: if a lane would hold no frame, or the budget is more than the model has positions for
+    :raises ValueError: if a lane would hold no frame, or the budget is more than the model has
+        positions for
     """
 
     def __init__(
@@ -86,7 +88,9 @@ class Memory:
     @contextmanager
     def write_prefix(self) -> Iterator[StepView]:
         """
-        Give a view for the text before the video; it is kept for good when the block ends without an error.
+        Give a view for the text before the video.
+
+        What it read is kept for good when the block ends without an error.
 
         :raises RuntimeError: if a prefix or frames are in the memory already
         """
@@ -132,8 +136,8 @@ class Memory:
         """
         if extra_tokens > self.question_room:
             raise TooManyTokens(
-                f'question and answer need {extra_tokens} tokens, at most {self.question_room} fit: '
-                'shorten the question or ask for fewer tokens'
+                f'question and answer need {extra_tokens} tokens, at most {self.question_room} '
+                'fit: shorten the question or ask for fewer tokens'
             )
         return QuestionView(
             self._parts, self._question_buffer, room=extra_tokens, evidence=self._evidence
@@ -150,7 +154,7 @@ class Memory:
         return self._short_term.refs()
 
     def newest(self) -> FrameRef | None:
-        """The newest frame, None when there is none."""
+        """Return the newest frame, None when there is none."""
         frames = self._short_term.refs()
         return frames[-1] if frames else None
 
@@ -189,7 +193,8 @@ def _lane_frames(config: MemoryConfig, shape: CacheShape, cameras: int) -> int:
         budget = f'short_term_frames = {total}'
         if total * shape.tokens_per_frame > positions:
             raise ValueError(
-                f'{budget} needs {total * shape.tokens_per_frame} tokens, the model has {positions} positions for frames'
+                f'{budget} needs {total * shape.tokens_per_frame} tokens, '
+                f'the model has {positions} positions for frames'
             )
     if total // cameras < 1:
         raise ValueError(f'{budget}: less than one frame for each of {cameras} cameras')

@@ -3,8 +3,8 @@
 """
 Rotary position, put on when keys are read.
 
-Half-split form as in Qwen2: position p turns the pair (x[i], x[i + d/2]) by p * theta^(-2i/d). RoFormer,
-arXiv 2104.09864, section 3.4.2.
+Half-split form as in Qwen2: position p turns the pair (x[i], x[i + d/2]) by p * theta^(-2i/d).
+RoFormer, arXiv 2104.09864, section 3.4.2.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class RotaryTable:
         """Make the tables at least `positions` long."""
         if positions <= len(self.cos):
             return
+        positions = max(positions, len(self.cos) * 3 // 2)
         steps = torch.arange(positions, dtype=torch.float, device=self._frequencies.device)
         angles = steps[:, None] * self._frequencies  # [positions, head_dim / 2]
         self.cos, self.sin = angles.cos().to(self._dtype), angles.sin().to(self._dtype)

@@ -3,8 +3,9 @@
 """
 Short-term memory: the newest frames of each camera, whole.
 
-One lane a camera. A lane is a ring: when it is full, its oldest frame leaves and the slot is used again. The slots
-of all lanes lie in one block of storage; lanes meet only in the order they are read, by stamp.
+One lane a camera. A lane is a ring: when it is full, its oldest frame leaves and the slot is used
+again. The slots of all lanes lie in one block of storage; lanes meet only in the order they are
+read, by stamp.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ class ShortTerm:
     Rings of frames over one block of storage, keys before rotary.
 
     :param lane_frames: most frames a camera's lane holds
-    :param slots: frames the storage has room for from the start; it grows to `lane_frames` a camera when they
-        do not suffice
+    :param slots: frames the storage has room for from the start; it grows to `lane_frames` a
+        camera when they do not suffice
     """
 
     def __init__(
@@ -83,8 +84,8 @@ class ShortTerm:
         """
         Refuse frames that could not be kept.
 
-        :raises ValueError: for a camera without a lane, stamps that do not rise within a camera or fall within the
-            step, or more frames of a camera than its lane holds
+        :raises ValueError: for a camera without a lane, stamps that do not rise within a camera or
+            fall within the step, or more frames of a camera than its lane holds
         """
         newest, counts = list(self._newest), [0] * len(self._lanes)
         for ref in refs:
@@ -106,9 +107,11 @@ class ShortTerm:
             raise ValueError('the frames of a step must be in stamp order')
         if max(counts, default=0) > self._lane_frames:
             raise ValueError(
-                f'a step brings {max(counts)} frames of one camera, its lane holds {self._lane_frames}'
+                f'a step brings {max(counts)} frames of one camera, '
+                f'its lane holds {self._lane_frames}'
             )
 
+    @torch.inference_mode()
     def keep(self, refs: Sequence[FrameRef], keys: Tensor, values: Tensor) -> None:
         """
         Put a step's frames into their lanes; the oldest leave lanes that are full.
@@ -147,7 +150,7 @@ class ShortTerm:
         return slot
 
     def _grow(self) -> None:
-        """Add a block of slots, half as many as there are: few copies, and no more than half too much."""
+        """Add half as many slots as there are: few copies, at most half too much."""
         before = self.keys.shape[2]
         after = min(self._most_slots, before + max(1, before // 2))
         self.keys, self.values = (_with_slots(block, after) for block in (self.keys, self.values))

@@ -3,9 +3,9 @@
 """
 Read views: what the language layers attend to during one step or one question.
 
-A view is prefix | frames of all lanes by stamp | the new tokens, at positions 0..n-1. Its rotated keys are built
-once a layer, when the layer first attends, and are gone with the view. A step's view keeps the new tokens when it
-is committed; a question's view keeps nothing.
+A view is prefix | frames of all lanes by stamp | the new tokens, at positions 0..n-1. Its rotated
+keys are built once a layer, when the layer first attends, and are gone with the view. A step's
+view keeps the new tokens when it is committed; a question's view keeps nothing.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class ReadBuffer:
         """Make room for `tokens`; what the buffer held is lost when it grows."""
         layers, heads, room, width = self.keys.shape
         if tokens > room:
-            self.keys = self.keys.new_empty(layers, heads, tokens, width)
+            self.keys = self.keys.new_empty(layers, heads, max(tokens, room * 3 // 2), width)
             self.values = torch.empty_like(self.keys)
 
 
@@ -109,7 +109,7 @@ class _ReadView:
     def _extend(
         self, layer: int, q: Tensor, k: Tensor, v: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Append new tokens to a layer; returns rotated queries, rotated keys and values of everything it sees."""
+        """Append new tokens to a layer; returns rotated queries, and rotated keys, values seen."""
         start = self._length[layer]
         keys, values = self._buffer_of(layer)
         if start is None:
@@ -118,7 +118,8 @@ class _ReadView:
         end = start + k.shape[1]
         if end > self._room:
             raise TooManyTokens(
-                f'the view has room for {self._room - self._past} new tokens, got {end - self._past}'
+                f'the view has room for {self._room - self._past} new tokens, '
+                f'got {end - self._past}'
             )
         self._length[layer] = end
         rotary = self._parts.rotary
@@ -159,7 +160,7 @@ class _ReadView:
         return out.view(q_heads, tokens, width).transpose(0, 1).reshape(tokens, q_heads * width)
 
     def _causal(self, tokens: int, seen: int, group: int) -> Tensor:
-        """Additive mask of the last `tokens` of `seen` for every query head of a group, the same in each layer."""
+        """Additive mask of the last `tokens` of `seen`, once for each query head of a group."""
         if self._mask is None or self._mask.shape != (group * tokens, seen):
             dtype, device = self._buffer.keys.dtype, self._buffer.keys.device
             mask = torch.full((tokens, seen), -torch.inf, dtype=dtype, device=device).triu_(
@@ -208,7 +209,7 @@ class StepView(_ReadView):
 
 
 class QuestionView(_ReadView):
-    """What a question and its answer read; nothing of them is kept. The first read is the whole question."""
+    """What a question and its answer read, none of it kept; the first read is the question."""
 
     def __init__(
         self, parts: Parts, buffer: ReadBuffer, *, room: int, evidence: EvidenceLayers
@@ -225,7 +226,7 @@ class QuestionView(_ReadView):
         return self._attention(rotated, keys, values)
 
     def evidence(self) -> list[tuple[FrameRef, float]]:
-        """Frames and their share of the attention on frames, best first, once the question has been read."""
+        """Frames and their share of the attention on frames, best first, after the question."""
         return frame_shares(
             list(self._rows.values()),
             self._refs,

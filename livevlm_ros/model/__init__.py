@@ -3,8 +3,8 @@
 """
 LLaVA-OneVision on one stream: frames to tokens, questions to tokens, tokens through the layers.
 
-transformers supplies weights, vision tower, projector, pooling and tokenizer; the language layers run over a
-memory view. This room knows no deadlines and no ROS.
+transformers supplies weights, vision tower, projector, pooling and tokenizer; the language layers
+run over a memory view. This room knows no deadlines and no ROS.
 """
 
 from livevlm_ros.model.chat import BadQuestion, QuestionPrompt, UnknownWords

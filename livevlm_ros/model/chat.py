@@ -1,10 +1,10 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The chat around a video: text before it (the prefix), the question after it, and the words a question may use.
+The chat around a video: the prefix before it, the question after it, the words it may use.
 
-The checkpoint's own template is rendered with one video and the question, tokenized as a whole and cut at the video
-token, so each part has the tokens it has in the whole.
+The checkpoint's own template is rendered with one video and the question, tokenized as a whole and
+cut at the video token, so each part has the tokens it has in the whole.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ class Chat:
         ids = self._render('?')
         if ids.count(video_token) != 1 or ids[0] == video_token:
             raise CheckpointError(
-                f'{tokenizer.name_or_path}: the chat template renders {ids.count(video_token)} video tokens '
-                f'(id {video_token}) for one video, expected one, with text before it'
+                f'{tokenizer.name_or_path}: the chat template renders {ids.count(video_token)} '
+                f'video tokens (id {video_token}) for one video, expected one, with text before it'
             )
         self.prefix_ids = ids[: ids.index(video_token)]
 
@@ -95,7 +95,8 @@ class Chat:
         Tokens after the video for a question.
 
         :raises UnknownWords: if the vocabulary is closed and the question leaves it
-        :raises BadQuestion: for text that is not Unicode, holds a marker of the chat, or is too long
+        :raises BadQuestion: for text that is not Unicode, holds a marker of the chat, or is too
+            long
         """
         try:
             text.encode()

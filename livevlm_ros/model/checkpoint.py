@@ -3,14 +3,16 @@
 """
 A checkpoint folder: found, checked and opened.
 
-Weights come from safetensors only, and no code of a checkpoint is ever run. What is wrong with a folder is said
-before transformers sees it, by the name of the file.
+Weights come from safetensors only, and no code of a checkpoint is ever run. What is wrong with a
+folder is said before transformers sees it, by the name of the file.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from transformers import (
     LlavaOnevisionForConditionalGeneration,
     PreTrainedTokenizerBase,
 )
+from transformers.utils import logging
 
 EMBEDDED = Path(__file__).parent / 'embedded'
 ARCHITECTURE = {
@@ -39,7 +42,9 @@ class CheckpointError(ValueError):
 
 def checkpoint_folder(path: str) -> Path:
     """
-    Find the folder of `embedded`, a folder name or a hub name, downloading the last when it is not cached.
+    Find the folder of `embedded`, a folder name or a hub name.
+
+    A hub name is downloaded when it is not cached.
 
     :raises CheckpointError: if there is no such folder, or the hub does not give it
     """
@@ -48,16 +53,14 @@ def checkpoint_folder(path: str) -> Path:
         return folder
     if path == 'embedded' or folder.exists() or not re.fullmatch(r'[\w-][\w.-]*/[\w.-]+', path):
         raise CheckpointError(
-            f'no model folder {folder}: expected "embedded", a folder with a LLaVA-OneVision checkpoint, '
-            'or a hub name such as llava-hf/llava-onevision-qwen2-0.5b-ov-hf'
+            f'no model folder {folder}: expected "embedded", a folder with a LLaVA-OneVision '
+            'checkpoint, or a hub name such as llava-hf/llava-onevision-qwen2-0.5b-ov-hf'
         )
     from huggingface_hub import snapshot_download
 
     try:
         return Path(snapshot_download(path, allow_patterns=list(HUB_FILES)))
-    except (
-        Exception
-    ) as error:  # the hub client has no common base for its network and cache errors
+    except Exception as error:  # the hub client's network and cache errors have no common base
         raise CheckpointError(
             f'model {path}: no such folder here, and the hub did not give it ({error}); '
             'download it once with network, or unset HF_HUB_OFFLINE'
@@ -94,20 +97,22 @@ def open_weights(folder: Path, *, dtype: torch.dtype) -> LlavaOnevisionForCondit
     """
     Load a checked folder's weights, ready for inference on the CPU.
 
-    :raises CheckpointError: for another architecture, missing, truncated or unfitting weights, pickled weights
+    :raises CheckpointError: for another architecture, missing, truncated or unfitting weights,
+        pickled weights
     """
     _check_architecture(folder)
     _check_weights(folder)
     try:
-        model, report = LlavaOnevisionForConditionalGeneration.from_pretrained(
-            folder,
-            dtype=dtype,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-            output_loading_info=True,
-        )
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
+        with _no_progress_bar():
+            model, report = LlavaOnevisionForConditionalGeneration.from_pretrained(
+                folder,
+                dtype=dtype,
+                use_safetensors=True,
+                trust_remote_code=False,
+                local_files_only=True,
+                output_loading_info=True,
+            )
+    except Exception as error:  # transformers has no common base for what a config can get wrong
         raise CheckpointError(f'{folder}: transformers cannot load it ({error})') from error
     absent = sorted(report['missing_keys']) + sorted(map(str, report['mismatched_keys']))
     if absent:
@@ -118,6 +123,18 @@ def open_weights(folder: Path, *, dtype: torch.dtype) -> LlavaOnevisionForCondit
     return model.eval().requires_grad_(False)
 
 
+@contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    """Keep transformers from drawing on a node's stderr."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
 def _check_architecture(folder: Path) -> None:
     config = read_json(folder / 'config.json')
     for key, expected in ARCHITECTURE.items():
@@ -126,8 +143,9 @@ def _check_architecture(folder: Path) -> None:
         if given != expected:
             where = 'model_type' if key == 'model_type' else f'{key}.model_type'
             raise CheckpointError(
-                f'{folder}: config.json says {where} = {given!r} (architectures {config.get("architectures")}), '
-                f'expected {expected!r}: a LLaVA-OneVision checkpoint in the form of transformers (llava-hf)'
+                f'{folder}: config.json says {where} = {given!r} '
+                f'(architectures {config.get("architectures")}), expected {expected!r}: '
+                'a LLaVA-OneVision checkpoint in the form of transformers (llava-hf)'
             )
     text = config['text_config']
     rope = text.get('rope_parameters') or text.get('rope_scaling') or {}
@@ -135,7 +153,8 @@ def _check_architecture(folder: Path) -> None:
     if rope_type != 'default' or text.get('use_sliding_window'):
         raise CheckpointError(
             f'{folder}: config.json says rope_type = {rope_type!r}, use_sliding_window = '
-            f'{text.get("use_sliding_window", False)}, expected default rotary positions and full attention'
+            f'{text.get("use_sliding_window", False)}, expected default rotary positions '
+            'and full attention'
         )
 
 
@@ -151,21 +170,20 @@ def _check_weights(folder: Path) -> None:
         pickles = sorted(file.name for pattern in PICKLES for file in folder.glob(pattern))
         if pickles and not (folder / names[0]).is_file():
             raise CheckpointError(
-                f'{folder}: weights are pickled ({pickles[0]}), which can run code and is refused; '
-                'expected model.safetensors: convert them with safetensors'
+                f'{folder}: weights are pickled ({pickles[0]}), which can run code and is '
+                'refused; expected model.safetensors: convert them with safetensors'
             )
     for name in names:
         file = folder / name
         if not file.is_file():
-            raise CheckpointError(
-                f'{folder}: {name} is missing, expected the weights in safetensors'
-            )
+            raise CheckpointError(f'{folder}: {name} is missing, expected weights in safetensors')
         try:
             with safe_open(file, framework='pt'):
                 pass
         except (SafetensorError, OSError) as error:
             raise CheckpointError(
-                f'{file}: truncated or corrupt, not a whole safetensors file ({error}); fetch it again'
+                f'{file}: truncated or corrupt, not a whole safetensors file ({error}); '
+                'fetch it again'
             ) from error
 
 
@@ -184,12 +202,13 @@ def open_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
         )
     except Exception as error:  # the Rust tokenizer raises bare Exception
         raise CheckpointError(f'{folder}: the tokenizer cannot be read ({error})') from error
+    legacy = folder / 'chat_template.json'
+    if legacy.is_file() and not (folder / 'chat_template.jinja').is_file():
+        # It belongs to the whole model; the tokenizer's own would be that of the text model.
+        tokenizer.chat_template = read_json(legacy).get('chat_template')
     if not tokenizer.chat_template:
-        older = folder / 'chat_template.json'
-        if not older.is_file():
-            raise CheckpointError(
-                f'{folder}: no chat template, expected chat_template.jinja, chat_template.json '
-                'or chat_template in tokenizer_config.json'
-            )
-        tokenizer.chat_template = read_json(older).get('chat_template')
+        raise CheckpointError(
+            f'{folder}: no chat template, expected chat_template.jinja, chat_template.json '
+            'or chat_template in tokenizer_config.json'
+        )
     return tokenizer

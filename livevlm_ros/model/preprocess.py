@@ -19,7 +19,7 @@ from torch.nn.functional import interpolate
 
 from livevlm_ros.model.checkpoint import CheckpointError, read_json
 
-# First file that exists: a video processor of its own, transformers 5's joint file, the image processor.
+# The first that exists: video processor, transformers 5's joint file, image processor.
 FILES = (
     ('video_preprocessor_config.json', None),
     ('processor_config.json', 'video_processor'),
@@ -38,20 +38,18 @@ class Preprocessor:
         :param settings: the parsed file
         :param source: the file, named in errors
         :param image_size: side the vision tower expects
-        :raises CheckpointError: naming the key that is missing or asks for what this preprocessor does not do
+        :raises CheckpointError: naming the key that is missing or asks for what this preprocessor
+            does not do
         """
         size = settings.get('size')
-        if (
-            not isinstance(size, dict)
-            or size.get('height') != image_size
-            or size.get('width') != image_size
-        ):
+        if size != {'height': image_size, 'width': image_size}:
             raise CheckpointError(
-                f"{source}: size is {size}, expected height and width {image_size}, the vision tower's"
+                f'{source}: size is {size}, expected height and width {image_size} as config.json'
             )
         if settings.get('resample') not in MODES:
             raise CheckpointError(
-                f'{source}: resample is {settings.get("resample")}, expected 2 (bilinear) or 3 (bicubic)'
+                f'{source}: resample is {settings.get("resample")}, '
+                'expected 2 (bilinear) or 3 (bicubic)'
             )
         self._size, self._mode = image_size, MODES[settings['resample']]
         scale = (
@@ -74,8 +72,8 @@ class Preprocessor:
         """
         for name, entry in FILES:
             if (folder / name).is_file():
-                settings = read_json(folder / name)
-                settings = settings.get(entry) if entry else settings
+                parsed = read_json(folder / name)
+                settings = parsed.get(entry) if entry else parsed
                 if settings:
                     return cls(settings, source=folder / name, image_size=image_size)
         raise CheckpointError(f'{folder}: preprocessor_config.json is missing')
@@ -94,7 +92,8 @@ class Preprocessor:
     def _resized(self, image: np.ndarray) -> Tensor:
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
             raise ValueError(
-                f'expected an RGB image, uint8 [height, width, 3], got {image.dtype} {list(image.shape)}'
+                'expected an RGB image, uint8 [height, width, 3], '
+                f'got {image.dtype} {list(image.shape)}'
             )
         pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[
             None

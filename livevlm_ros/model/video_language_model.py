@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from transformers import LlavaOnevisionForConditionalGeneration
 
 from livevlm_ros.memory import CacheShape, View
 from livevlm_ros.model import language, vision
@@ -29,8 +30,8 @@ class VideoLanguageModel:
     """
     A loaded checkpoint; owned by one thread.
 
-    Made by `load_model`. `shape` is what the memory is built for, `memory_settings` the checkpoint's parsed
-    `memory.yaml`, `hf` the transformers model underneath.
+    Made by `load_model`. `shape` is what the memory is built for, `memory_settings` the
+    checkpoint's parsed `memory.yaml`, `hf` the transformers model underneath.
     """
 
     def __init__(self, folder: Path, config: ModelConfig) -> None:
@@ -39,6 +40,7 @@ class VideoLanguageModel:
         self.model_id = config.path if config.path == 'embedded' else Path(config.path).name
         tokenizer = open_tokenizer(folder)
         self.hf = open_weights(folder, dtype=self.dtype).to(self.device)
+        self._layers = language.LanguageLayers(self.hf.model.language_model)
         vision_config, text_config = self.hf.config.vision_config, self.hf.config.text_config
         self._preprocess = Preprocessor.from_folder(folder, image_size=vision_config.image_size)
         self._chat = Chat(
@@ -92,10 +94,11 @@ class VideoLanguageModel:
         """
         Send tokens through all language layers over a view.
 
-        :param embeds: [tokens, hidden], or [frames, tokens_per_frame, hidden] as `encode_frames` gives them
+        :param embeds: [tokens, hidden], or [frames, tokens_per_frame, hidden] as `encode_frames`
+            gives them
         :returns: the last token's hidden state, [hidden]
         """
-        return language.read(self.hf.model.language_model, embeds.flatten(0, -2), view)
+        return self._layers.read(embeds.flatten(0, -2), view)
 
     @torch.inference_mode()
     def logits(self, hidden: Tensor) -> Tensor:
@@ -161,13 +164,12 @@ def _dtype(name: str, device: torch.device) -> torch.dtype:
     return {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}[name]
 
 
-def _eos_ids(hf: torch.nn.Module, tokenizer_eos: int | None) -> frozenset[int]:
-    """Tokens that end an answer: the generation config's, else the text config's, else the tokenizer's."""
-    for ids in (
-        hf.generation_config.eos_token_id,
-        hf.config.text_config.eos_token_id,
-        tokenizer_eos,
-    ):
+def _eos_ids(
+    hf: LlavaOnevisionForConditionalGeneration, tokenizer_eos: int | None
+) -> frozenset[int]:
+    """Tokens that end an answer: of the generation config, text config or tokenizer."""
+    generation, text = hf.generation_config, hf.config.text_config
+    for ids in (generation.eos_token_id, text.eos_token_id, tokenizer_eos):
         if ids is not None:
             return frozenset(ids if isinstance(ids, list) else [ids])
     raise CheckpointError(

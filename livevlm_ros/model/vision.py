@@ -3,8 +3,8 @@
 """
 Frames to language tokens: vision tower, projector, pooling, without the newline.
 
-Equal to `get_video_features` of transformers but for its last row, image_newline, which a stream adds once, before
-the question.
+Equal to `get_video_features` of transformers but for its last row, image_newline, which a stream
+adds once, before the question.
 """
 
 from __future__ import annotations
