@@ -1,0 +1,101 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What became of a replay: every question with its answer, every recording with its frames."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from livevlm_ros.engine.messages import Answer
+from livevlm_ros.replay.questions import QuestionEntry
+from livevlm_ros.world import score
+
+if TYPE_CHECKING:  # it brings torch
+    from livevlm_ros.memory import MemorySizes
+
+EVIDENCE_FRAMES = 3
+"""Returned frames that are looked at, best first: one of them must lie in the truth's interval."""
+
+_TOLERANCE_S = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """
+    A question that was asked, and what came back.
+
+    :param recording: name of the recording
+    :param entry: the question as it stands in its file
+    :param answer: the engine's reply
+    :param evidence_s: stamps of the returned frames, seconds from the recording's first frame
+    :param age: frames used since the answer was last to be seen, that one included; None when the
+        entry has no evidence
+    """
+
+    recording: str
+    entry: QuestionEntry
+    answer: Answer
+    evidence_s: tuple[float, ...]
+    age: int | None
+
+    @property
+    def correct(self) -> bool | None:
+        """Whether the answer is an accepted one; None when the entry has none."""
+        return score(self.answer.text, self.entry.answer) if self.entry.answer else None
+
+    @property
+    def evidence_hit(self) -> bool | None:
+        """Whether a returned frame lies in the truth's interval; None when the entry has none."""
+        if self.entry.evidence is None:
+            return None
+        first, last = self.entry.evidence
+        return any(
+            first - _TOLERANCE_S <= second <= last + _TOLERANCE_S
+            for second in self.evidence_s[:EVIDENCE_FRAMES]
+        )
+
+    @property
+    def variant(self) -> str:
+        """The middle of an id like `exists-hard_no-0007`, which names a sort within a kind."""
+        kind, _, rest = self.entry.id.partition('-')
+        return rest.rpartition('-')[0] if kind == self.entry.type else ''
+
+    @property
+    def in_time(self) -> bool | None:
+        """Whether the reply kept its budget; None when it had none."""
+        if self.entry.budget is None:
+            return None
+        return self.answer.latency.total_ms <= 1000 * self.entry.budget
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySample:
+    """
+    The memory's sizes at one point of a recording.
+
+    :param seconds: stamp of the newest frame, from the recording's first
+    :param context_s: seconds of the recording that the frames held reach back
+    """
+
+    recording: str
+    seconds: float
+    context_s: float
+    sizes: MemorySizes
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """Everything a report is made of."""
+
+    frames: int = 0
+    seconds: float = 0.0
+    recordings: list[str] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    memory: list[MemorySample] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    refused: int = 0
+    outside: int = 0
+    ingest_s: float = 0.0

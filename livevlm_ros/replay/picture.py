@@ -1,0 +1,133 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""One picture of an evaluation: the stream, questions about its past, what they looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from livevlm_ros.engine.messages import BadFrame
+from livevlm_ros.replay.errors import BadInput
+from livevlm_ros.replay.outcome import EVIDENCE_FRAMES, Evaluation, Outcome
+from livevlm_ros.replay.source import find_recordings, open_source
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.gridspec import SubplotSpec
+
+ROWS = 4
+STRIP_FRAMES = 8
+THUMBNAIL_WIDTH = 240
+GREEN, RED, GREY = '#2f855a', '#c53030', '#a0aec0'
+
+Thumbnails = dict[float, np.ndarray]
+
+
+def draw_picture(
+    path: Path, evaluation: Evaluation, file: Path, *, topic: str | None = None
+) -> None:
+    """
+    Draw the first recording that has questions about its past.
+
+    The rows are the first question of each kind in the order asked, right or wrong.
+
+    :param path: what was evaluated
+    :param file: where the picture goes, by its ending: .png, .svg, .pdf
+    :raises BadInput: when nothing asked has evidence in the past, or the file cannot be written
+    """
+    from matplotlib.figure import Figure
+
+    rows = _rows(evaluation)
+    if not rows:
+        raise BadInput(f'{path}: no picture to draw: no question about the past was asked')
+    recording = next(r for r in find_recordings(path) if r.name == rows[0].recording)
+    frames = _thumbnails(recording, topic)
+    figure = Figure(figsize=(11, 1.5 + 1.75 * len(rows)), layout='constrained')
+    grid = figure.add_gridspec(1 + len(rows), 1, height_ratios=[0.8, *[1] * len(rows)])
+    _strip(figure, grid[0], frames)
+    for number, outcome in enumerate(rows, start=1):
+        _row(figure, grid[number], outcome, frames)
+    try:
+        figure.savefig(file, dpi=110)
+    except (OSError, ValueError) as error:
+        raise BadInput(f'{file}: the picture cannot be written: {error}') from error
+
+
+def _rows(evaluation: Evaluation) -> list[Outcome]:
+    """Return the first question about the past of each kind, of the first recording with any."""
+    past = [o for o in evaluation.outcomes if o.age is not None and o.age > 1 and o.entry.answer]
+    kinds: dict[str, Outcome] = {}
+    for outcome in past:
+        if outcome.recording == past[0].recording:
+            kinds.setdefault(outcome.entry.type, outcome)
+    return list(kinds.values())[:ROWS]
+
+
+def _thumbnails(recording: Path, topic: str | None) -> Thumbnails:
+    """Return small copies of every frame that decodes, by seconds from the first."""
+    thumbnails: Thumbnails = {}
+    first_ns = None
+    for frame in open_source(recording, topic=topic).frames():
+        first_ns = first_ns or frame.stamp_ns
+        try:
+            pixels = frame.pixels() if callable(frame.pixels) else frame.pixels
+        except BadFrame:
+            continue
+        height = round(THUMBNAIL_WIDTH * pixels.shape[0] / pixels.shape[1])
+        thumbnails[(frame.stamp_ns - first_ns) / 1e9] = cv2.resize(
+            pixels, (THUMBNAIL_WIDTH, height), interpolation=cv2.INTER_AREA
+        )
+    return thumbnails
+
+
+def _strip(figure: Figure, spec: SubplotSpec, frames: Thumbnails) -> None:
+    """Draw frames spread over the stream."""
+    times = sorted(frames)
+    chosen = [times[int(i)] for i in np.linspace(0, len(times) - 1, STRIP_FRAMES)]
+    cells = spec.subgridspec(1, STRIP_FRAMES)
+    for number, second in enumerate(chosen):
+        _show(figure.add_subplot(cells[number]), frames, second, f'{second:.0f} s', GREY)
+
+
+def _row(figure: Figure, spec: SubplotSpec, outcome: Outcome, frames: Thumbnails) -> None:
+    """Draw a question, its answer, what was to be seen and what the answer looked at."""
+    widths = [1.3, *[1] * (1 + EVIDENCE_FRAMES)]
+    cells = spec.subgridspec(1, len(widths), width_ratios=widths)
+    entry = outcome.entry
+    assert entry.evidence is not None  # it has an age
+    first, last = entry.evidence
+    text = figure.add_subplot(cells[0])
+    text.set_axis_off()
+    right = outcome.correct
+    text.text(0, 0.78, f'asked at {entry.at:.0f} s', color=GREY, fontsize=8)
+    text.text(0, 0.52, entry.question, fontsize=10, weight='bold', wrap=True)
+    said = outcome.answer.text or outcome.answer.message
+    text.text(0, 0.26, f'{said}', fontsize=13, color=GREEN if right else RED)
+    if not right:
+        text.text(0, 0.06, f'right: {" or ".join(entry.answer)}', fontsize=9, color=GREEN)
+    title = f'to be seen: {first:.0f}-{last:.0f} s'
+    _show(figure.add_subplot(cells[1]), frames, (first + last) / 2, title, GREEN)
+    for number in range(EVIDENCE_FRAMES):
+        axes = figure.add_subplot(cells[2 + number])
+        if number >= len(outcome.evidence_s):
+            axes.set_axis_off()
+            continue
+        second = outcome.evidence_s[number]
+        score = outcome.answer.evidence[number].score
+        color = GREEN if first - 1e-6 <= second <= last + 1e-6 else GREY
+        _show(axes, frames, second, f'evidence {number + 1}: {second:.0f} s ({score:.2f})', color)
+
+
+def _show(axes: Axes, frames: Thumbnails, second: float, title: str, color: str) -> None:
+    """Show the frame nearest to a time in a coloured border."""
+    axes.imshow(frames[min(frames, key=lambda time: abs(time - second))])
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_title(title, fontsize=8, color='black' if color == GREY else color)
+    for spine in axes.spines.values():
+        spine.set(edgecolor=color, linewidth=1 if color == GREY else 3)

@@ -1,0 +1,101 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The engine's settings for a replay, by the names of the node's parameters.
+
+A replay differs from the live node in what makes two runs equal: float32 and a fixed number of
+threads. Parameters that mean nothing without a clock or a queue are not offered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+
+from livevlm_ros.engine import EngineConfig
+from livevlm_ros.memory import MemoryConfig
+from livevlm_ros.model import ModelConfig
+from livevlm_ros.replay.errors import BadInput
+from livevlm_ros.replay.source import CAMERA
+
+THREADS = 2
+
+_ENGINE_FIELDS = {
+    'ingest.target_fps': 'target_fps',
+    'ask.default_max_tokens': 'default_max_tokens',
+    'ask.temperature': 'temperature',
+    'ask.max_evidence': 'max_evidence',
+    'model.threads': 'threads',
+    'time.on_jump': 'on_jump',
+    'seed': 'seed',
+}
+_ROOM_CONFIGS = {'memory': MemoryConfig, 'model': ModelConfig}
+
+SETTINGS = (
+    *(f'{room}.{f.name}' for room, kind in _ROOM_CONFIGS.items() for f in fields(kind)),
+    *_ENGINE_FIELDS,
+)
+"""Names that `--set` takes."""
+
+
+def engine_config(
+    *, model: str = 'embedded', preset: str = 'recent', fps: float = 1.0, given: Sequence[str] = ()
+) -> EngineConfig:
+    """
+    Build the configuration of a replay's engine.
+
+    :param model: 'embedded', a checkpoint folder or a hub name
+    :param preset: memory preset
+    :param fps: most frames used per second of the recording
+    :param given: `name=value` settings, which go over the rest
+    :raises BadInput: for a name that is not in `SETTINGS`, a value of the wrong kind, or a
+        configuration that its room refuses
+    """
+    rooms: dict[str, dict[str, Any]] = {
+        'memory': {'preset': preset},
+        'model': {'path': model, 'dtype': 'float32'},
+    }
+    engine: dict[str, Any] = {'target_fps': fps, 'threads': THREADS}
+    for setting in given:
+        name, value = _parse(setting)
+        if name in _ENGINE_FIELDS:
+            engine[_ENGINE_FIELDS[name]] = value
+        else:
+            room, field = name.split('.', 1)
+            rooms[room][field] = value
+    try:
+        return replace(
+            EngineConfig(cameras=(CAMERA,)),
+            memory=MemoryConfig(**rooms['memory']),
+            model=ModelConfig(**rooms['model']),
+            **engine,
+        )
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+
+
+def _parse(setting: str) -> tuple[str, Any]:
+    name, equals, text = setting.partition('=')
+    if not equals:
+        raise BadInput(f'--set {setting}: expected name=value')
+    if name not in SETTINGS:
+        known = ', '.join(SETTINGS)
+        raise BadInput(f'--set {setting}: no setting {name!r}; expected one of {known}')
+    kind = _kind(name)
+    try:
+        return name, kind(text)
+    except ValueError:
+        wanted = {int: 'a whole number', float: 'a number'}[kind]
+        raise BadInput(f'--set {setting}: expected {wanted}, got {text!r}') from None
+
+
+def _kind(name: str) -> type:
+    """Return the type of a setting: str, int or float."""
+    room, _, field = name.partition('.')
+    if name in _ENGINE_FIELDS:
+        hint = get_type_hints(EngineConfig)[_ENGINE_FIELDS[name]]
+    else:
+        hint = get_type_hints(_ROOM_CONFIGS[room])[field]
+    return next((kind for kind in get_args(hint) if kind is not NoneType), hint)

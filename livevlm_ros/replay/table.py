@@ -1,0 +1,128 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The report on a terminal: one row a kind of question, and the totals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from livevlm_ros.replay.report import Report
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Print the rates of a report with their sample sizes, errors and what guessing gives."""
+    for warning in report['warnings']:
+        console.print(f'warning: {warning}', style='yellow', markup=False, highlight=False)
+    accuracy = report['accuracy']
+    if accuracy['overall']['n']:
+        console.print(_kinds(report))
+        if len([row for row in accuracy['by_age'].values() if row['n']]) > 1:
+            console.print(_ages(report))
+    console.print(_totals(report))
+
+
+def percent(value: float | None) -> str:
+    """Write a rate in percent with one digit."""
+    return '-' if value is None else f'{100 * value:.1f}'
+
+
+def _rate(row: Report) -> tuple[str, str]:
+    return percent(row['rate']), '-' if row['se'] is None else f'± {100 * row["se"]:.1f}'
+
+
+def _kinds(report: Report) -> Table:
+    table = Table('kind', title=f'{report["model"]}, preset {report["preset"]}')
+    for title in ('n', 'right %', 's.e.', 'chance %', 'majority %', 'evidence %', 'n'):
+        table.add_column(title, justify='right')
+    accuracy, evidence = report['accuracy'], report['evidence']
+    for kind, row in accuracy['by_type'].items():
+        hits = evidence['by_type'].get(kind, {'rate': None, 'n': 0})
+        table.add_row(
+            kind, str(row['n']), *_rate(row), percent(row['chance']), percent(row['majority']),
+            percent(hits['rate']), str(hits['n']),
+        )
+        for name, variant in accuracy['by_variant'].items():
+            if name.startswith(f'{kind}/') and variant['n'] < row['n']:
+                cells = f'  {name.partition("/")[2]}', str(variant['n']), *_rate(variant)
+                table.add_row(*cells, style='dim')
+    if (balanced := accuracy.get('exists_balanced')) and balanced['rate'] is not None:
+        table.add_row('exists, balanced', str(balanced['n']), *_rate(balanced), '50.0', '50.0')
+    table.add_section()
+    overall = accuracy['overall']
+    table.add_row(
+        'all', str(overall['n']), *_rate(overall), '', '', percent(evidence['rate']),
+        str(evidence['n']),
+    )
+    return table
+
+
+def _ages(report: Report) -> Table:
+    table = Table('frames since it was to be seen', title='accuracy by age')
+    for title in ('n', 'right %', 's.e.'):
+        table.add_column(title, justify='right')
+    for age, row in report['accuracy']['by_age'].items():
+        if row['n']:
+            table.add_row(age, str(row['n']), *_rate(row))
+    return table
+
+
+def _totals(report: Report) -> Table:
+    table = Table(show_header=False, box=None)
+    for name, text in totals(report):
+        table.add_row(name, text)
+    return table
+
+
+def totals(report: Report) -> list[tuple[str, str]]:
+    """Say in a few named lines what the report says of the whole."""
+    source, ingest, memory = report['source'], report['ingest'], report['memory']
+    lines = [
+        (
+            'source',
+            f'{source["path"]}: {source["recordings"]} recordings, {source["frames"]} frames, '
+            f'{source["seconds"]:.1f} s',
+        ),
+        (
+            'frames',
+            f'{ingest["frames_in"]} in = {ingest["frames_used"]} used + '
+            f'{ingest["frames_dropped"]} dropped {_nonzero(ingest["dropped_by"])}',
+        ),
+        (
+            'memory',
+            f'{_bytes(memory["device_bytes"])} on the device, {_bytes(memory["read_bytes"])} to '
+            f'read, {_bytes(memory["full_cache_bytes"])} for all keys and values; '
+            f'reaches back {report["cap"]["context_seconds"]:.1f} s',
+        ),
+    ]
+    if memory['context_truncated']:
+        lines.append(('context', 'truncated: the oldest frames left the full cache'))
+    for name, row in (
+        ('evidence of the past', report['evidence']['past']),
+        ('false memory', report['false_memory']),
+    ):
+        if row['n']:
+            lines.append((name, f'{" % ".join(_rate(row))} of {row["n"]}'))
+    total = report['latency_ms']['total']
+    if total['p50'] is not None:
+        lines.append(('latency', ', '.join(f'{k} {v:.1f} ms' for k, v in total.items())))
+    deadline = report['deadline']
+    if deadline['met'] or deadline['missed']:
+        lines.append(('deadline', f'{deadline["met"]} met, {deadline["missed"]} missed'))
+    lines.append(('took', f'{report["seconds_taken"]:.1f} s'))
+    return lines
+
+
+def _nonzero(counts: dict[str, Any]) -> str:
+    parts = ', '.join(f'{name} {count}' for name, count in counts.items() if count)
+    return f'({parts})' if parts else ''
+
+
+def _bytes(count: float) -> str:
+    for unit in ('B', 'kB', 'MB'):
+        if count < 1000:
+            return f'{count:.3g} {unit}'
+        count /= 1000
+    return f'{count:.3g} GB'
