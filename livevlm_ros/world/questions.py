@@ -28,6 +28,7 @@ from livevlm_ros.world.wording import KINDS, NEVER, NUMBERS, word
 
 NEVER_SHARE = 0.1  # of the questions for a color or a place
 HARD_SHARE = 0.5  # of the questions whether something was seen, where it was not
+LAST_MOMENT = 0.001  # seconds: an event is in view until just before its end
 ARTICLES = frozenset({'a', 'an', 'the'})
 
 
@@ -232,7 +233,7 @@ def _interval(truth: Truth, history: History, at: float) -> tuple[float, float] 
     elif len(set(indices)) != 1:
         return None
     first, last = history.events[min(indices)], history.events[max(indices)]
-    return first.start, min(last.end, at)
+    return first.start, min(last.end - LAST_MOMENT, at)
 
 
 def choose_subject(rng: Generator, kind: str, history: History) -> tuple[Subject, str] | None:
