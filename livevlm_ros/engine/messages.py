@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes into the engine and what comes out: frames, questions, answers.
 
-Stamps are header time in integer nanoseconds; durations are seconds on the steady clock; latencies are
-milliseconds. The numbers of `Status`, `Finish`, `Scope` and `Source` are those of `Ask.srv` and `Evidence.msg`.
+Stamps are header time in integer nanoseconds; durations are seconds on the steady clock; latencies
+are milliseconds. The numbers of `Status`, `Finish`, `Scope` and `Source` are those of `Ask.srv`
+and `Evidence.msg`.
 """
 
 from __future__ import annotations
@@ -69,8 +70,8 @@ class Frame:
 
     :param camera: logical camera name, one of the engine's configured cameras
     :param stamp_ns: header stamp in nanoseconds, the time base of the memory
-    :param pixels: the image, or a function that decodes it when the engine takes the frame; the function raises
-        `BadFrame` for data that cannot be decoded
+    :param pixels: the image, or a function that decodes it when the engine takes the frame; the
+        function raises `BadFrame` for data that cannot be decoded
     :param frame_id: the header's coordinate frame, handed back with evidence
     """
 
@@ -87,7 +88,8 @@ class Question:
 
     :param text: the question in the user's words
     :param request_id: echoed in the answer; the engine makes one when it is empty
-    :param budget_s: seconds on the steady clock from `received_s` to the reply; None: configured default
+    :param budget_s: seconds on the steady clock from `received_s` to the reply; None: configured
+        default
     :param max_tokens: most answer tokens
     :param temperature: 0 is greedy
     :param allow_partial: return what is decoded when the budget ends, else `Status.DEADLINE`
@@ -111,7 +113,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A source frame that the answer attended to; `score` is its share of the attention on frames, [0, 1]."""
+    """A frame that the answer attended to; `score` is its share of the attention on frames."""
 
     camera: str
     stamp_ns: int
@@ -124,7 +126,7 @@ class Evidence:
 
 @dataclass(slots=True)
 class Latency:
-    """Milliseconds on the steady clock; `total_ms` is at least the sum of its parts (`LatencyBreakdown.msg`)."""
+    """Milliseconds on the steady clock; `total_ms` is at least the sum of the other parts."""
 
     queue_ms: float = 0.0
     ingest_wait_ms: float = 0.0

@@ -1,0 +1,80 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The engine: newest frames in, questions in, answers out, deadlines kept. It knows no ROS.
+
+Messages are importable without torch; `Engine` and `EngineConfig` bring it in when they are first
+used.
+
+For whoever drives the engine:
+
+- Online: `load()` (seconds; `progress(phase, share)`), `start()`, then `see` and `ask` from any
+  thread, `stop()` (within 3 s), `cleanup()`. `load/start/stop/cleanup` are
+  configure/activate/deactivate/cleanup of a lifecycle node; `stop` keeps the memory, `cleanup`
+  frees it. `see` before `start` keeps the newest frame.
+- `see` wants `stamp_ns > 0`, rising per camera; a node replaces zero stamps by arrival time.
+  Nothing is raised: bad frames are counted in `stats().cameras[name]`, those of unknown cameras in
+  `stats().unknown_cameras`.
+- `ask` blocks its thread until the reply, at most the budget counted from `received_s`. `None` in
+  a question means the configured default (a node maps 0 or a negative temperature to None).
+- `retry_after_s` comes with `Status.OVERLOADED`. A budget that even an idle engine cannot keep
+  gets `Status.DEADLINE` at once, and its message names the shortest budget that works now.
+- Offline, one thread: `load()`; per frame `see(frame); turn()`; per question `ask_now(question)`;
+  between streams `clear()`. `ask_now` has no deadline unless `budget_s` is set. With one thread
+  and temperature 0 two runs agree.
+- `stats()` is a frozen snapshot for `/diagnostics` and reports; it never waits.
+- `latency.budget_ms` is the budget allowed (at most `max_budget_s`), 0 when there was none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from livevlm_ros.engine.messages import (
+    Answer,
+    BadFrame,
+    Evidence,
+    Finish,
+    Frame,
+    Latency,
+    Pixels,
+    Question,
+    Scope,
+    Source,
+    Status,
+)
+
+if TYPE_CHECKING:
+    from livevlm_ros.engine.budget import Rung
+    from livevlm_ros.engine.config import EngineConfig
+    from livevlm_ros.engine.engine import Engine
+    from livevlm_ros.engine.stats import EngineStats
+
+__all__ = [
+    'Answer',
+    'BadFrame',
+    'Engine',
+    'EngineConfig',
+    'EngineStats',
+    'Evidence',
+    'Finish',
+    'Frame',
+    'Latency',
+    'Pixels',
+    'Question',
+    'Rung',
+    'Scope',
+    'Source',
+    'Status',
+]
+
+_LATE = {'Engine': 'engine', 'EngineConfig': 'config', 'EngineStats': 'stats', 'Rung': 'budget'}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs torch when it is first asked for."""
+    if name not in _LATE:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    from importlib import import_module
+
+    return getattr(import_module(f'{__name__}.{_LATE[name]}'), name)

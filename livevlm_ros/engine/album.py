@@ -1,0 +1,53 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Small pictures of the frames in the memory, kept in host RAM so that evidence can be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import cv2
+
+from livevlm_ros.engine.messages import Pixels
+
+THUMBNAIL_WIDTH = 320
+JPEG_QUALITY = 80
+
+
+class Album:
+    """Jpeg thumbnails by frame key; owned by the engine thread."""
+
+    def __init__(self) -> None:
+        self._pages: dict[str, bytes] = {}
+
+    def __len__(self) -> int:
+        return len(self._pages)
+
+    def add(self, key: str, pixels: Pixels) -> None:
+        """Keep a thumbnail of an image, uint8 RGB [height, width, 3]."""
+        self._pages[key] = thumbnail(pixels)
+
+    def get(self, key: str) -> bytes:
+        """Return the jpeg of a frame, empty when there is none."""
+        return self._pages.get(key, b'')
+
+    def keep_only(self, keys: Iterable[str]) -> None:
+        """Drop the thumbnails of all other frames."""
+        self._pages = {key: self._pages[key] for key in keys if key in self._pages}
+
+    def clear(self) -> None:
+        """Drop every thumbnail."""
+        self._pages.clear()
+
+
+def thumbnail(pixels: Pixels) -> bytes:
+    """Return a jpeg at most 320 pixels wide of an image, uint8 RGB [height, width, 3]."""
+    height, width = pixels.shape[:2]
+    if width > THUMBNAIL_WIDTH:
+        size = (THUMBNAIL_WIDTH, max(1, round(height * THUMBNAIL_WIDTH / width)))
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    done, jpeg = cv2.imencode('.jpg', bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    if not done:
+        raise ValueError(f'OpenCV made no jpeg of an image of {width}x{height} pixels')
+    return jpeg.tobytes()

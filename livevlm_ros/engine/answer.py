@@ -1,0 +1,196 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Answering a question: read it, decode until it ends or the time does, say what it looked at."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import torch
+
+from livevlm_ros.engine.budget import Rung
+from livevlm_ros.engine.messages import Answer, Evidence, Finish, Latency, Scope, Status
+from livevlm_ros.engine.questions import PendingQuestion, refusal
+from livevlm_ros.engine.rooms import Rooms
+from livevlm_ros.memory import QuestionView, TooManyTokens
+from livevlm_ros.model import BadQuestion, QuestionPrompt
+
+_log = logging.getLogger(__name__)
+
+
+class Answering:
+    """
+    One question while the engine thread works on it.
+
+    :param pause: called between tokens; may take a step so that no camera stays blind; returns the
+        seconds it took
+    :param ingest_wait_s: seconds the question waited for a step before it was taken up
+    :param seed: of the sampling generator
+    """
+
+    def __init__(
+        self,
+        rooms: Rooms,
+        pending: PendingQuestion,
+        *,
+        pause: Callable[[], float],
+        ingest_wait_s: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        self._rooms, self._pending, self._pause, self._seed = rooms, pending, pause, seed
+        self._question, self._deadline = pending.question, pending.deadline
+        waited_s = time.monotonic() - self._deadline.received_s
+        self._latency = Latency(
+            queue_ms=(waited_s - ingest_wait_s) * 1e3, ingest_wait_ms=ingest_wait_s * 1e3
+        )
+        self._rung = Rung.ALL
+        self._ids: list[int] = []
+        self._evidence: tuple[Evidence, ...] = ()
+
+    def run(self) -> None:
+        """Answer, and settle the reply whatever happens."""
+        started = time.monotonic()
+        try:
+            self._pending.finish(self._answer())
+        except (BadQuestion, TooManyTokens) as error:
+            self._pending.finish(self._refusal(Status.INVALID, f'question: {error}'))
+        except (
+            Exception
+        ) as error:  # the model or the device failed: the question is lost, the engine is not
+            _log.exception('question %s failed', self._question.request_id)
+            self._pending.finish(self._refusal(Status.ERROR, f'{type(error).__name__}: {error}'))
+        else:
+            if self._ids:
+                self._rooms.costs.answer.add(time.monotonic() - started)
+
+    def _answer(self) -> Answer:
+        model, memory, costs = self._rooms.model, self._rooms.memory, self._rooms.costs
+        prompt = model.question(self._question.text)
+        newest = memory.newest()
+        if newest is None:
+            return self._refusal(Status.NO_EVIDENCE, 'the memory is empty: no frame has been seen')
+        fitting = costs.tokens_that_fit(self._deadline.left_s(), prompt.tokens)
+        if fitting < 1:
+            return self._refusal(
+                Status.DEADLINE, 'the time left is too short to read the question'
+            )
+        if fitting < self._max_tokens:
+            self._rung = Rung.FEWER_TOKENS
+        view = memory.question(extra_tokens=prompt.tokens + self._max_tokens)
+        self._so_far = Answer(
+            status=Status.PARTIAL,
+            request_id=self._question.request_id,
+            truncated=True,
+            finish=Finish.BUDGET,
+            scope_used=Scope.SHORT_TERM,
+            newest_stamp_ns=newest.stamp_ns,
+            prompt_tokens=prompt.tokens,
+            frames_considered=view.frames,
+            degradation=Rung.PARTIAL,
+        )
+        return self._closed(self._decode(prompt, view))
+
+    def _decode(self, prompt: QuestionPrompt, view: QuestionView) -> Finish:
+        """Collect tokens until the answer ends, is long enough, or its time is over."""
+        costs = self._rooms.costs
+        tokens = self._rooms.model.answer_tokens(
+            prompt,
+            view,
+            temperature=self._question.temperature or 0.0,
+            generator=self._generator(),
+        )
+        token = self._first(tokens, prompt, view)
+        while token is not None:
+            if len(self._ids) == self._max_tokens:
+                return Finish.LENGTH
+            self._ids.append(token)
+            self._pending.progress(self._reply_so_far())
+            if self._pending.ended:
+                return Finish.CANCELED
+            self._latency.ingest_wait_ms += self._pause() * 1e3
+            if self._deadline.left_s() < costs.token.value:
+                return Finish.BUDGET
+            token = self._next(tokens)
+        return Finish.STOP
+
+    def _first(
+        self, tokens: Iterator[int], prompt: QuestionPrompt, view: QuestionView
+    ) -> int | None:
+        """Read the question, draw the first token, and read off what it looked at."""
+        costs, started = self._rooms.costs, time.monotonic()
+        token = next(tokens, None)
+        read = time.monotonic()
+        self._latency.prefill_ms = (read - started) * 1e3
+        self._latency.first_token_ms = (read - self._deadline.received_s) * 1e3
+        self._evidence = self._seen(view)
+        finished = time.monotonic()
+        self._latency.postprocess_ms = (finished - read) * 1e3
+        costs.prompt.add(prompt.tokens)
+        costs.prefill.add((read - started) / prompt.tokens)
+        costs.finish.add(finished - read)
+        return token
+
+    def _next(self, tokens: Iterator[int]) -> int | None:
+        started = time.monotonic()
+        token = next(tokens, None)
+        took = time.monotonic() - started
+        self._latency.decode_ms += took * 1e3
+        self._rooms.costs.token.add(took)
+        return token
+
+    def _closed(self, finish: Finish) -> Answer:
+        """Make the reply of an answer that ended this way."""
+        if finish is Finish.BUDGET and not self._question.allow_partial:
+            return self._refusal(
+                Status.DEADLINE, f'cut by the budget after {len(self._ids)} tokens'
+            )
+        answer = replace(self._reply_so_far(), finish=finish)
+        if finish is Finish.STOP:
+            return replace(answer, status=Status.OK, truncated=False, degradation=self._rung)
+        if finish is Finish.LENGTH:
+            message = f'cut at max_tokens = {self._max_tokens}'
+            return replace(answer, message=message, degradation=self._rung)
+        return replace(answer, message=f'cut by the budget after {len(self._ids)} tokens')
+
+    def _reply_so_far(self) -> Answer:
+        """Make the partial reply of what is decoded, without a last half character."""
+        return replace(
+            self._so_far,
+            text=self._rooms.model.text(self._ids).rstrip('\ufffd'),
+            evidence=self._evidence,
+            completion_tokens=len(self._ids),
+            latency=replace(self._latency),
+        )
+
+    def _seen(self, view: QuestionView) -> tuple[Evidence, ...]:
+        """Return the frames the first answer token looked at, best first."""
+        album = self._rooms.album
+        wanted = view.evidence()[: self._question.max_evidence]
+        return tuple(
+            Evidence(
+                camera=ref.camera,
+                stamp_ns=ref.stamp_ns,
+                frame_id=ref.frame_id,
+                frame_key=ref.key,
+                score=score,
+                thumbnail_jpeg=album.get(ref.key) if self._question.attach_images else b'',
+            )
+            for ref, score in wanted
+        )
+
+    def _refusal(self, status: Status, message: str) -> Answer:
+        return replace(refusal(self._question, status, message), latency=replace(self._latency))
+
+    def _generator(self) -> torch.Generator | None:
+        """Return the source of chance, None for a greedy answer."""
+        if not self._question.temperature:
+            return None
+        return torch.Generator(self._rooms.model.device).manual_seed(self._seed)
+
+    @property
+    def _max_tokens(self) -> int:
+        assert self._question.max_tokens is not None  # filled in at admission
+        return self._question.max_tokens

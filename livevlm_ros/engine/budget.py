@@ -1,0 +1,122 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Deadlines on the steady clock, what the work costs, and the ladder of what is given up.
+
+The cost averages start from the warm-up at load and are kept true by every step and answer.
+Admission compares what is queued plus the cheapest answer with the budget; each answer then takes
+as many tokens as still fit.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from enum import IntEnum
+
+RESERVE_S = 0.030
+"""
+Seconds of every budget that are not for the model: evidence, waking the waiting thread,
+serialising the reply.
+
+On two busy cores a thread that waits on an event with a time-out wakes 0.1 ms late at the median
+and up to 11 ms late at the worst of 2,000 (a compute thread holding the GIL in between);
+serialising a reply with three thumbnails takes about 1 ms.
+"""
+
+
+class Rung(IntEnum):
+    """
+    How far down the ladder an answer had to go (`degradation_level` of the reply).
+
+    Levels 1 (fewer pages) and 2 (short-term only) belong to retrieval.
+    """
+
+    ALL = 0  # everything asked for fitted the budget
+    FEWER_TOKENS = (
+        3  # not all max_tokens fitted, but the answer ended by itself before it mattered
+    )
+    PARTIAL = 4  # cut by the budget
+    REFUSED = 5  # nothing was decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """
+    When a reply is due, on `time.monotonic`.
+
+    :param received_s: when the question came in
+    :param budget_s: seconds from then to the reply; infinite: no deadline
+    """
+
+    received_s: float
+    budget_s: float
+
+    def left_s(self) -> float:
+        """Return the seconds left for the model: up to the budget's end less the reserve."""
+        return self.received_s + self.budget_s - RESERVE_S - time.monotonic()
+
+    def wait_s(self) -> float:
+        """Return the seconds a caller may wait: the model's time and half of the reserve."""
+        return self.left_s() + RESERVE_S / 2
+
+
+class Average:
+    """
+    A running average of a cost in seconds.
+
+    One stalled measurement among honest ones moves it by 40 % at most, because a sample counts no
+    more than three times the average; a lasting change is followed within some ten samples either
+    way.
+    """
+
+    WEIGHT = 0.2
+    LIMIT = 3.0
+
+    def __init__(self, value: float = 0.0) -> None:
+        self.value = value
+
+    def add(self, sample: float) -> None:
+        """Take in one measurement."""
+        if self.value == 0.0:
+            self.value = sample
+        else:
+            self.value += self.WEIGHT * (min(sample, self.LIMIT * self.value) - self.value)
+
+
+class Costs:
+    """
+    What each kind of work costs now; written by the engine thread, read by any.
+
+    `step`: a batch of frames, seconds; `prompt`: question tokens; `prefill`: seconds per question
+    token up to the first answer token; `token`: seconds per further answer token; `finish`:
+    seconds for evidence and thumbnails; `answer`: seconds for a whole answer as questions go.
+    """
+
+    def __init__(self) -> None:
+        self.step = Average()
+        self.prompt = Average()
+        self.prefill = Average()
+        self.token = Average()
+        self.finish = Average()
+        self.answer = Average()
+
+    def cheapest_answer_s(self, prompt_tokens: float | None = None) -> float:
+        """Return the seconds for an answer of one token."""
+        tokens = self.prompt.value if prompt_tokens is None else prompt_tokens
+        return tokens * self.prefill.value + self.finish.value
+
+    def tokens_that_fit(self, left_s: float, prompt_tokens: int) -> float:
+        """Return how many answer tokens fit the time left, the first of them with the prefill."""
+        spare_s = left_s - self.cheapest_answer_s(prompt_tokens)
+        if spare_s < 0:
+            return 0
+        return 1 + spare_s // max(self.token.value, 1e-6)
+
+    def in_ms(self) -> dict[str, float]:
+        """Return the costs in milliseconds, for reports."""
+        return {
+            'step_ms': self.step.value * 1e3,
+            'prefill_ms_per_token': self.prefill.value * 1e3,
+            'decode_ms_per_token': self.token.value * 1e3,
+            'answer_ms': self.answer.value * 1e3,
+        }

@@ -1,0 +1,84 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the engine is told before it starts: model, memory, cameras, limits of a question."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from livevlm_ros.memory import MemoryConfig
+from livevlm_ros.model import ModelConfig
+
+ON_JUMP = ('reset', 'drop')
+MAX_ANSWER_TOKENS = 512  # half of what the preset `full` leaves free for question and answer
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """
+    Settings of one engine; refused at construction when one is out of range.
+
+    :param model: weights, device and dtype
+    :param memory: preset and sizes
+    :param cameras: logical camera names; a frame of any other camera is a bad frame
+    :param target_fps: most frames used per camera and second of header time
+    :param max_blind_ms: longest time a waiting frame is passed over for questions
+    :param default_budget_s: budget of a question that names none
+    :param max_budget_s: a longer budget is cut to this one, and the answer's `latency.budget_ms`
+        says so
+    :param queue_size: questions that may wait while another is answered
+    :param default_max_tokens: answer length of a question that names none
+    :param temperature: sampling temperature of a question that names none; 0 is greedy
+    :param max_evidence: evidence frames of a question that names no number
+    :param on_jump: a stamp that runs back more than one second clears the memory and goes on
+        (`reset`, for a bag that loops) or is dropped (`drop`)
+    :param threads: threads of torch on the CPU; None: torch's own choice
+    :param seed: seed of the sampling generator, set anew for each question
+    :raises ValueError: naming each setting that is out of range, what was given and what is
+        allowed
+    """
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    memory: MemoryConfig = field(default_factory=MemoryConfig)
+    cameras: tuple[str, ...] = ('camera',)
+    target_fps: float = 1.0
+    max_blind_ms: float = 500.0
+    default_budget_s: float = 2.0
+    max_budget_s: float = 30.0
+    queue_size: int = 8
+    default_max_tokens: int = 64
+    temperature: float = 0.0
+    max_evidence: int = 3
+    on_jump: str = 'reset'
+    threads: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse settings that are out of range, all of them in one message."""
+        problems = [
+            *_outside('target_fps', self.target_fps, 0.001, 1000.0),
+            *_outside('max_blind_ms', self.max_blind_ms, 1.0, 3_600_000.0),
+            *_outside('max_budget_s', self.max_budget_s, 0.001, 3600.0),
+            *_outside('default_budget_s', self.default_budget_s, 0.001, self.max_budget_s),
+            *_outside('queue_size', self.queue_size, 1, 1000),
+            *_outside('default_max_tokens', self.default_max_tokens, 1, MAX_ANSWER_TOKENS),
+            *_outside('temperature', self.temperature, 0.0, 5.0),
+            *_outside('max_evidence', self.max_evidence, 1, 255),
+            *_outside('seed', self.seed, 0, 2**63 - 1),
+        ]
+        if self.threads is not None:
+            problems += _outside('threads', self.threads, 1, 1024)
+        if self.on_jump not in ON_JUMP:
+            problems.append(f'on_jump must be one of {", ".join(ON_JUMP)}, got {self.on_jump!r}')
+        if not self.cameras or not all(self.cameras) or len(set(self.cameras)) < len(self.cameras):
+            problems.append(f'cameras must be distinct names, at least one, got {self.cameras!r}')
+        if problems:
+            raise ValueError('; '.join(problems))
+
+
+def _outside(name: str, value: float, low: float, high: float) -> list[str]:
+    """Return the complaint about a number outside [low, high], or nothing."""
+    if not math.isnan(value) and low <= value <= high:
+        return []
+    return [f'{name} must be between {low:g} and {high:g}, got {value!r}']

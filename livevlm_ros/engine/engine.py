@@ -1,0 +1,332 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The engine as its users see it: frames go in, questions go in, answers come out, always in time.
+
+Any thread may call `see`, `ask`, `clear` and `stats`; none of them touches torch. The engine
+thread, or the caller of `turn` and `ask_now` offline, owns the model, the memory and the device.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import logging
+import math
+import threading
+import time
+from dataclasses import replace
+from types import TracebackType
+
+import torch
+
+from livevlm_ros.engine.admission import InvalidQuestion, admissible
+from livevlm_ros.engine.budget import RESERVE_S, Deadline
+from livevlm_ros.engine.config import EngineConfig
+from livevlm_ros.engine.ingest import Ingest
+from livevlm_ros.engine.loop import Loop
+from livevlm_ros.engine.messages import Answer, Finish, Frame, Question, Status
+from livevlm_ros.engine.questions import (
+    PendingQuestion,
+    QuestionQueue,
+    QueueClosed,
+    QueueFull,
+    refusal,
+)
+from livevlm_ros.engine.rooms import LoadModel, Progress, furnish
+from livevlm_ros.engine.stats import AskRecord, EngineStats, ModelStats
+from livevlm_ros.model import load_model
+
+STOP_S = 3.0
+CLEAR_S = 5.0
+
+_STOPPED = 'the engine is not running'
+
+_log = logging.getLogger(__name__)
+
+
+class Engine:
+    """
+    A camera memory that answers.
+
+    Online: `with Engine(config) as engine: engine.see(frame); engine.ask(question)`. Offline, in
+    one thread: `engine.load()`, then `engine.see(frame); engine.turn()` for each frame and
+    `engine.ask_now(question)`.
+
+    :param config: model, memory, cameras, limits
+    :param load: makes the model; the default loads a checkpoint
+    """
+
+    def __init__(self, config: EngineConfig, *, load: LoadModel = load_model) -> None:
+        self._config = config
+        self._load = load
+        self._ingest = self._new_ingest()
+        self._questions = QuestionQueue(config.queue_size)
+        self._record = AskRecord()
+        self._ids = itertools.count(1)
+        self._life = threading.RLock()  # load, start, stop and cleanup, one at a time
+        self._loop: Loop | None = None
+        self._thread: threading.Thread | None = None
+        self._model_stats: ModelStats | None = None
+
+    def __enter__(self) -> Engine:
+        self.load()
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.cleanup()
+
+    def load(self, progress: Progress = lambda phase, done: None) -> None:
+        """
+        Load weights, measure what work costs, build the memory; nothing when that is done.
+
+        :param progress: called with the phase that begins and the share done, [0, 1]
+        :raises CheckpointError: for weights that cannot be used
+        :raises ValueError: for a memory that cannot be built for this model
+        """
+        with self._life:
+            if self._loop is not None:
+                return
+            if self._config.threads is not None:
+                torch.set_num_threads(self._config.threads)
+            rooms = furnish(self._config, load=self._load, progress=progress)
+            self._loop = Loop(rooms, self._ingest, self._questions, self._config)
+            model = rooms.model
+            self._model_stats = ModelStats(
+                model_id=model.model_id,
+                dtype=str(model.dtype).removeprefix('torch.'),
+                device=str(model.device),
+                parameters=model.parameters,
+                load_s=rooms.load_s,
+                warm_up_ms=rooms.costs.in_ms(),
+                costs_ms={},
+            )
+
+    def start(self) -> None:
+        """
+        Start the engine thread; nothing when it runs.
+
+        :raises RuntimeError: before `load`, or while the thread of the last start is still in a
+            long step
+        """
+        with self._life:
+            if self._loop is None:
+                raise RuntimeError('the engine is not loaded: call load() before start()')
+            if self.running:
+                return
+            if self._thread is not None and self._thread.is_alive():
+                raise RuntimeError('the engine thread has not ended its last step yet: try again')
+            self._loop.begin()
+            self._questions.open()
+            self._thread = threading.Thread(
+                target=self._loop.run, name='livevlm-engine', daemon=True
+            )
+            self._thread.start()
+
+    def stop(self, timeout_s: float = STOP_S) -> bool:
+        """
+        Stop the engine thread; the memory stays.
+
+        Questions that wait get `Status.NOT_ACTIVE`, the one being answered what is decoded so far.
+
+        :returns: False when the thread is still in a step or a prefill after that time; it ends
+            after it
+        """
+        with self._life:
+            if self._loop is None or self._thread is None:
+                return True
+            self._loop.stop()
+            for pending in self._questions.close():
+                pending.cut(Status.NOT_ACTIVE, _STOPPED, finish=Finish.CANCELED)
+            answering = self._loop.answering
+            if answering is not None:
+                answering.cut(Status.NOT_ACTIVE, _STOPPED, finish=Finish.CANCELED)
+            self._thread.join(timeout_s)
+            if self._thread.is_alive():
+                _log.warning('the engine thread is still at work after %.1f s', timeout_s)
+                return False
+            self._thread = None
+            return True
+
+    def cleanup(self) -> None:
+        """
+        Stop, and give back model and memory; `load` may follow.
+
+        :raises RuntimeError: while the engine thread is still in a long step
+        """
+        with self._life:
+            if not self.stop():
+                raise RuntimeError('the engine thread has not ended its last step yet: try again')
+            if self._loop is None:
+                return
+            on_gpu = self._loop.rooms.model.device.type == 'cuda'
+            self._loop = self._model_stats = None
+            self._ingest = self._new_ingest()
+            gc.collect()
+            if on_gpu:
+                torch.cuda.empty_cache()
+
+    @property
+    def running(self) -> bool:
+        """Whether the engine thread takes questions."""
+        return self._questions.is_open
+
+    def see(self, frame: Frame) -> None:
+        """
+        Hand over a camera image; the newest of each camera waits for the next step.
+
+        Never blocks and never raises: frames that cannot be used are counted, see `EngineStats`.
+        """
+        if self._ingest.put(frame) and self._loop is not None:
+            self._loop.wake()
+
+    def ask(self, question: Question, *, received_s: float | None = None) -> Answer:
+        """
+        Ask the running engine and wait for the reply, which always comes inside the budget.
+
+        :param received_s: `time.monotonic()` when the question came in, if that was earlier
+        """
+        received_s = time.monotonic() if received_s is None else received_s
+        question = replace(question, request_id=question.request_id or f'q{next(self._ids)}')
+        loop = self._loop
+        if loop is None or not self.running:
+            return self._reply(refusal(question, Status.NOT_ACTIVE, _STOPPED), received_s)
+        try:
+            question = admissible(question, self._config)
+        except InvalidQuestion as error:
+            return self._reply(refusal(question, Status.INVALID, str(error)), received_s)
+        deadline = Deadline(received_s, question.budget_s or 0.0)
+        answer = _refused_at_the_door(loop, question, deadline)
+        if answer is None:
+            answer = self._queued(loop, question, deadline)
+        return self._reply(answer, received_s, budget_s=deadline.budget_s)
+
+    def clear(self, timeout_s: float = CLEAR_S) -> int:
+        """
+        Forget every frame, waiting ones too; time may begin anew, at any stamp.
+
+        :returns: how many frames the memory held
+        :raises TimeoutError: when the engine thread did not come to it; it will
+        """
+        loop = self._loop
+        if loop is None:
+            self._ingest.restart()
+            return 0
+        forgotten = loop.clear()
+        if not self.running:
+            loop.run_clears()
+        return forgotten.result(timeout_s)
+
+    def stats(self) -> EngineStats:
+        """Return a snapshot; never waits for the engine thread."""
+        loop, model = self._loop, self._model_stats
+        cameras, unknown, jumps = self._ingest.stats()
+        snapshot = EngineStats(
+            cameras=cameras,
+            unknown_cameras=unknown,
+            time_jumps=jumps,
+            ask=self._record.stats(waiting=len(self._questions)),
+        )
+        if loop is None or model is None:
+            return snapshot
+        return replace(
+            snapshot,
+            state='running' if self.running else 'loaded',
+            busy_with=loop.busy_with,
+            heartbeat_age_s=time.monotonic() - loop.beat_s if self.running else math.nan,
+            memory=loop.sizes,
+            model=replace(model, costs_ms=loop.rooms.costs.in_ms()),
+        )
+
+    def turn(self) -> bool:
+        """
+        Do one piece of work in this thread, a step if a frame waits.
+
+        :returns: False when there was none
+        :raises RuntimeError: before `load`, or while the engine thread runs
+        """
+        return self._alone('turn').turn()
+
+    def ask_now(self, question: Question) -> Answer:
+        """
+        Answer in this thread over the memory as it is.
+
+        :param question: has no deadline unless `budget_s` is set
+        :raises RuntimeError: before `load`, or while the engine thread runs
+        """
+        loop = self._alone('ask_now')
+        received_s = time.monotonic()
+        question = replace(
+            question,
+            request_id=question.request_id or f'q{next(self._ids)}',
+            unlimited=question.unlimited or question.budget_s is None,
+        )
+        try:
+            question = admissible(question, self._config)
+        except InvalidQuestion as error:
+            return self._reply(refusal(question, Status.INVALID, str(error)), received_s)
+        pending = PendingQuestion(question, Deadline(received_s, question.budget_s or 0.0))
+        loop.answer(pending, pause=lambda: 0.0)
+        return self._reply(pending.wait(), received_s, budget_s=pending.deadline.budget_s)
+
+    def _new_ingest(self) -> Ingest:
+        config = self._config
+        return Ingest(config.cameras, target_fps=config.target_fps, on_jump=config.on_jump)
+
+    def _alone(self, what: str) -> Loop:
+        """Return the loop for use in this thread."""
+        if self._loop is None:
+            raise RuntimeError(f'the engine is not loaded: call load() before {what}()')
+        if self._thread is not None and self._thread.is_alive():
+            raise RuntimeError(
+                f'{what}() is for an engine without its thread: use ask(), or stop() first'
+            )
+        return self._loop
+
+    def _queued(self, loop: Loop, question: Question, deadline: Deadline) -> Answer:
+        pending = PendingQuestion(question, deadline)
+        try:
+            self._questions.put(pending)
+        except QueueFull:
+            retry_after_s = max(RESERVE_S, loop.wait_s())
+            message = f'{len(self._questions)} questions wait already'
+            return refusal(question, Status.OVERLOADED, message, retry_after_s=retry_after_s)
+        except QueueClosed:
+            return refusal(question, Status.NOT_ACTIVE, _STOPPED)
+        loop.wake()
+        return pending.wait()
+
+    def _reply(self, answer: Answer, received_s: float, *, budget_s: float = 0.0) -> Answer:
+        """Fill in what is known only now, and count the reply."""
+        model = self._model_stats
+        latency = replace(
+            answer.latency,
+            budget_ms=0.0 if math.isinf(budget_s) else budget_s * 1e3,
+            total_ms=(time.monotonic() - received_s) * 1e3,
+        )
+        answer = replace(answer, model_id='' if model is None else model.model_id, latency=latency)
+        self._record.add(answer)
+        return answer
+
+
+def _refused_at_the_door(loop: Loop, question: Question, deadline: Deadline) -> Answer | None:
+    """Return a refusal if the budget cannot hold the wait and the cheapest answer, else None."""
+    left_s, wait_s = deadline.left_s(), loop.wait_s()
+    cheapest_s = loop.rooms.costs.cheapest_answer_s()
+    if left_s >= wait_s + cheapest_s:
+        return None
+    if left_s >= cheapest_s:
+        message = f'the engine is busy for about {wait_s * 1e3:.0f} ms more'
+        return refusal(question, Status.OVERLOADED, message, retry_after_s=wait_s)
+    loop.doubt_costs()
+    return refusal(
+        question,
+        Status.DEADLINE,
+        f'got a budget of {deadline.budget_s * 1e3:.0f} ms, the shortest answer takes '
+        f'{(cheapest_s + RESERVE_S) * 1e3:.0f} ms',
+    )

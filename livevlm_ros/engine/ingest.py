@@ -1,0 +1,128 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The way in for frames: the newest of each camera waits, and every frame is accounted for.
+
+`put` is called by any thread and only swaps a reference; the engine thread calls `take`, then
+`used` or `bad` for each frame taken. For each camera `frames_in == frames_used + dropped` holds at
+any moment: a frame is counted when its fate is decided, and is `waiting` until then.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from livevlm_ros.engine.messages import BadFrame, Frame
+from livevlm_ros.engine.slot import CameraSlot, CameraStats
+
+WARN_EVERY_S = 5.0  # between warnings about bad frames of one camera; the counters tell of each
+
+_log = logging.getLogger(__name__)
+
+
+class Ingest:
+    """The slots of all cameras under one lock, which is held for a few assignments only."""
+
+    def __init__(self, cameras: tuple[str, ...], *, target_fps: float, on_jump: str) -> None:
+        self._slots = {
+            name: CameraSlot(name, target_fps=target_fps, on_jump=on_jump) for name in cameras
+        }
+        self._lock = threading.Lock()
+        self._jumped = False
+        self._jumps = 0
+        self._unknown = CameraSlot('unknown', target_fps=target_fps, on_jump='drop')
+        self._warned_s: dict[str, float] = {}
+
+    def put(self, frame: Frame) -> bool:
+        """Store the newest frame of its camera; return whether a frame waits now. Any thread."""
+        jumped = False
+        try:
+            with self._lock:
+                jumped = self._put(frame)
+        except BadFrame as error:
+            self._warn(frame.camera, error)
+            return False
+        if jumped:
+            _log.warning(
+                'camera %s: time ran back to %.3f s, the memory is cleared',
+                frame.camera,
+                frame.stamp_ns / 1e9,
+            )
+        return self.waits
+
+    def take(self) -> tuple[list[Frame], bool]:
+        """
+        Take the newest unseen frame of each camera.
+
+        :returns: the frames in stamp order, and whether time jumped back since the last call, so
+            that what the memory holds must be cleared before they are written
+        """
+        with self._lock:
+            frames = [frame for slot in self._slots.values() if (frame := slot.take()) is not None]
+            jumped, self._jumped = self._jumped, False
+        return sorted(frames, key=lambda frame: frame.stamp_ns), jumped
+
+    def used(self, frame: Frame) -> None:
+        """Count a taken frame as written to the memory."""
+        with self._lock:
+            self._slots[frame.camera].used(frame)
+
+    def bad(self, frame: Frame, why: Exception) -> None:
+        """Count a taken frame as bad and keep the reason."""
+        text = f'camera {frame.camera}, stamp {frame.stamp_ns} ns: {why}'
+        with self._lock:
+            self._slots[frame.camera].bad(text)
+        self._warn(frame.camera, text)
+
+    def restart(self) -> None:
+        """Drop waiting frames and forget the stamps seen; the counters go on."""
+        with self._lock:
+            self._jumped = False
+            for slot in self._slots.values():
+                slot.restart()
+
+    @property
+    def waits(self) -> bool:
+        """Whether any camera has a frame to take."""
+        return any(slot.frame is not None for slot in self._slots.values())
+
+    def blind_s(self) -> float:
+        """Return for how many seconds frames have been passed over, 0 when none waits."""
+        with self._lock:
+            since = [
+                slot.waits_since_s
+                for slot in self._slots.values()
+                if slot.waits_since_s is not None
+            ]
+        return time.monotonic() - min(since) if since else 0.0
+
+    def stats(self) -> tuple[dict[str, CameraStats], CameraStats, int]:
+        """Return the accounts by camera, that of unknown cameras, and the jumps followed."""
+        with self._lock:
+            cameras = {name: slot.stats() for name, slot in self._slots.items()}
+            return cameras, self._unknown.stats(), self._jumps
+
+    def _put(self, frame: Frame) -> bool:
+        slot = self._slots.get(frame.camera)
+        if slot is None:
+            error = BadFrame(
+                f'got a frame of camera {frame.camera!r}, expected one of {", ".join(self._slots)}'
+            )
+            self._unknown.refuse(str(error))
+            raise error
+        if not slot.put(frame):
+            return False
+        self._jumped = True
+        self._jumps += 1
+        for other in self._slots.values():
+            if other is not slot:
+                other.restart()
+        return True
+
+    def _warn(self, camera: str, why: object) -> None:
+        camera = camera if camera in self._slots else ''
+        now = time.monotonic()
+        if now - self._warned_s.get(camera, -WARN_EVERY_S) >= WARN_EVERY_S:
+            self._warned_s[camera] = now
+            _log.warning('bad frame dropped: %s', why)

@@ -1,0 +1,197 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The work of the engine thread: a question if one waits, else a step."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+
+import torch
+
+from livevlm_ros.engine.answer import Answering
+from livevlm_ros.engine.config import EngineConfig
+from livevlm_ros.engine.ingest import Ingest
+from livevlm_ros.engine.questions import PendingQuestion, QuestionQueue
+from livevlm_ros.engine.rooms import Rooms
+from livevlm_ros.engine.step import take_step
+from livevlm_ros.engine.warmup import measure_answer
+
+IDLE_S = 0.5  # longest nap without work, so that the heartbeat goes on
+MEASURE_EVERY_S = 1.0  # between measurements asked for by refused questions
+
+_log = logging.getLogger(__name__)
+
+
+class Loop:
+    """
+    One loaded engine at work; every method but those that say so belongs to the engine thread.
+
+    `turn` has no clock and no thread of its own: a replay calls it after each frame, `run` calls
+    it whenever work waits. `answering` is the question being answered, `sizes` what the memory
+    held after the last change.
+    """
+
+    def __init__(
+        self, rooms: Rooms, ingest: Ingest, questions: QuestionQueue, config: EngineConfig
+    ) -> None:
+        self.rooms = rooms
+        self.answering: PendingQuestion | None = None
+        self.sizes = rooms.memory.sizes()
+        self.beat_s = time.monotonic()
+        self.busy_with = 'idle'
+        self._busy_until_s = 0.0
+        self._ingest, self._questions, self._config = ingest, questions, config
+        self._work = threading.Event()
+        self._stopping = threading.Event()
+        self._clears: deque[Future[int]] = deque()
+        self._step_span_s = (0.0, 0.0)  # begin and end of the last step
+        self._costs_doubted = False
+        self._measured_s = time.monotonic()
+
+    @torch.inference_mode()
+    def turn(self) -> bool:
+        """Do one piece of work; return False when there was none."""
+        self.run_clears()
+        pending = self._questions.first()
+        if self._ingest.waits and (pending is None or self._frames_first(pending)):
+            self._step()
+        elif (pending := self._questions.take()) is not None:
+            self.answer(pending, pause=lambda: self._pause(pending))
+        elif self._costs_doubted and time.monotonic() - self._measured_s > MEASURE_EVERY_S:
+            self._measure_again()
+        else:
+            return False
+        return True
+
+    def run(self) -> None:
+        """Turn until `stop`; the engine thread's whole life."""
+        if self._config.threads is not None:
+            torch.set_num_threads(self._config.threads)
+        while not self._stopping.is_set():
+            self._work.clear()
+            try:
+                worked = self.turn()
+            except Exception:  # questions and steps report their own; this keeps the thread alive
+                _log.exception('a turn of the engine failed')
+                worked = False
+            self.beat_s = time.monotonic()
+            if not worked:
+                self._work.wait(IDLE_S)
+        self.run_clears()
+
+    def begin(self) -> None:
+        """Make ready for `run`; any thread, while no other runs."""
+        self._stopping.clear()
+        self.beat_s = time.monotonic()
+
+    def wake(self) -> None:
+        """Tell that work waits; any thread."""
+        self._work.set()
+
+    def stop(self) -> None:
+        """Let `run` end after the token or step it is at; any thread."""
+        self._stopping.set()
+        self._work.set()
+
+    def clear(self) -> Future[int]:
+        """Ask for the memory to be forgotten; any thread."""
+        forgotten: Future[int] = Future()
+        self._clears.append(forgotten)
+        self._work.set()
+        return forgotten
+
+    def doubt_costs(self) -> None:
+        """Ask for costs to be measured anew: a question was refused for them; any thread."""
+        self._costs_doubted = True
+        self._work.set()
+
+    def wait_s(self) -> float:
+        """Estimate how long a question asked now would wait before it is taken up; any thread."""
+        busy_s = max(0.0, self._busy_until_s - time.monotonic())
+        return busy_s + len(self._questions) * self.rooms.costs.answer.value
+
+    @torch.inference_mode()
+    def answer(self, pending: PendingQuestion, *, pause: Callable[[], float]) -> None:
+        """Answer a question; `pause` is called between tokens and returns the seconds it took."""
+        self.answering = pending
+        with self._busy('answer', self.rooms.costs.answer.value):
+            Answering(
+                self.rooms,
+                pending,
+                pause=pause,
+                ingest_wait_s=self._ingest_wait_s(pending),
+                seed=self._config.seed,
+            ).run()
+        self.answering = None
+
+    def _step(self) -> None:
+        began_s = time.monotonic()
+        with self._busy('step', self.rooms.costs.step.value):
+            take_step(self.rooms, self._ingest)
+        self.sizes = self.rooms.memory.sizes()
+        self._step_span_s = (began_s, time.monotonic())
+
+    def _frames_first(self, pending: PendingQuestion) -> bool:
+        """
+        Return whether waiting frames go before the first question.
+
+        They do when the memory is empty, when a camera has been blind too long, and when the
+        budget buys them: a question never waits for more than one step, the one that runs when it
+        comes in or else one of its own.
+        """
+        if not self.sizes.short_term_frames or self._blind_too_long():
+            return True
+        has_waited = self._step_span_s[1] >= pending.deadline.received_s
+        costs = self.rooms.costs
+        return not has_waited and pending.deadline.left_s() > costs.step.value + costs.answer.value
+
+    def _pause(self, pending: PendingQuestion) -> float:
+        """Between tokens, take a step if a camera has been blind too long and there is time."""
+        began_s = self.beat_s = time.monotonic()
+        self.run_clears()
+        if self._blind_too_long() and pending.deadline.left_s() > self.rooms.costs.step.value:
+            self._step()
+        return time.monotonic() - began_s
+
+    def _blind_too_long(self) -> bool:
+        """Return whether frames were passed over too long; steps get at most half of the time."""
+        return self._ingest.blind_s() > max(
+            self._config.max_blind_ms / 1e3, self.rooms.costs.step.value
+        )
+
+    def _ingest_wait_s(self, pending: PendingQuestion) -> float:
+        """Return how much of a question's wait was for the last step."""
+        began_s, ended_s = self._step_span_s
+        return max(0.0, ended_s - max(began_s, pending.deadline.received_s))
+
+    @torch.inference_mode()
+    def run_clears(self) -> None:
+        """Forget the memory if `clear` asked for it."""
+        while self._clears:
+            forgotten = self._clears.popleft()
+            self._ingest.restart()
+            forgotten.set_result(self.rooms.forget())
+            self.sizes = self.rooms.memory.sizes()
+
+    def _measure_again(self) -> None:
+        self._costs_doubted = False
+        with self._busy('answer', self.rooms.costs.answer.value):
+            measure_answer(self.rooms.model, self.rooms.memory, self.rooms.costs)
+        self._measured_s = time.monotonic()
+
+    @contextmanager
+    def _busy(self, what: str, expected_s: float) -> Iterator[None]:
+        """Say what the thread is at and until when, about."""
+        before = self.busy_with, self._busy_until_s
+        self.busy_with, self._busy_until_s = what, time.monotonic() + expected_s
+        try:
+            yield
+        finally:
+            self.busy_with, self._busy_until_s = before
+            self.beat_s = time.monotonic()

@@ -1,0 +1,73 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What an engine has once it is loaded: model, memory with its prefix, thumbnails, costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from livevlm_ros.engine.album import Album
+from livevlm_ros.engine.budget import Costs
+from livevlm_ros.engine.config import EngineConfig
+from livevlm_ros.engine.warmup import warm_up
+from livevlm_ros.memory import EvidenceLayers, Memory
+from livevlm_ros.model import ModelConfig, VideoLanguageModel
+
+LoadModel = Callable[[ModelConfig], VideoLanguageModel]
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """The parts the engine thread works with."""
+
+    model: VideoLanguageModel
+    memory: Memory
+    album: Album
+    costs: Costs
+    load_s: float
+
+    def forget(self) -> int:
+        """Forget every frame; return how many."""
+        self.album.clear()
+        return self.memory.clear()
+
+
+@torch.inference_mode()
+def furnish(config: EngineConfig, *, load: LoadModel, progress: Progress) -> Rooms:
+    """
+    Load the weights, measure what work costs, write the prefix into a fresh memory.
+
+    :param progress: called with what happens next and the share done, [0, 1]
+    :raises CheckpointError: for weights that cannot be used
+    :raises ValueError: for a memory that cannot be built for this model
+    """
+    started = time.monotonic()
+    progress('weights', 0.0)
+    model = load(config.model)
+    progress('warm-up', 0.6)
+    costs = Costs()
+    warm_up(model, new_memory(config, model), costs, camera=config.cameras[0])
+    progress('memory', 0.9)
+    memory = new_memory(config, model)
+    progress('ready', 1.0)
+    return Rooms(model, memory, Album(), costs, time.monotonic() - started)
+
+
+def new_memory(config: EngineConfig, model: VideoLanguageModel) -> Memory:
+    """Build a memory that holds the model's prefix and no frame."""
+    memory = Memory(
+        config.memory,
+        model.shape,
+        config.cameras,
+        model.device,
+        model.dtype,
+        EvidenceLayers.from_settings(model.memory_settings, model.shape),
+    )
+    with memory.write_prefix() as view:
+        model.read(model.prefix(), view)
+    return memory

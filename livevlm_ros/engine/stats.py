@@ -1,0 +1,156 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the engine tells about itself: frozen snapshots that any thread may take."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from livevlm_ros.engine.messages import Answer, Status
+from livevlm_ros.engine.slot import CameraStats, Dropped
+from livevlm_ros.memory import MemorySizes
+
+WINDOW = 1000  # answers that latency percentiles look back on
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """Latency over the window in milliseconds; NaN without answers."""
+
+    p50: float = math.nan
+    p95: float = math.nan
+    p99: float = math.nan
+    max: float = math.nan
+
+    @classmethod
+    def of(cls, samples: Iterable[float]) -> Percentiles:
+        """Return the nearest-rank percentiles."""
+        ranked = sorted(samples)
+        if not ranked:
+            return cls()
+        return cls(
+            *(ranked[math.ceil(share * len(ranked)) - 1] for share in (0.5, 0.95, 0.99, 1.0))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AskStats:
+    """
+    Questions so far.
+
+    :param served: replies by status, only those that occurred
+    :param waiting: questions in the queue now
+    :param deadline_met: replies inside the budget they were given, refusals for lack of time among
+        them; questions without a budget and invalid ones count nowhere
+    :param first_token_ms: from receipt, of replies with at least one token
+    :param total_ms: from receipt to reply, of replies with at least one token
+    """
+
+    served: dict[Status, int]
+    waiting: int
+    deadline_met: int
+    deadline_missed: int
+    first_token_ms: Percentiles
+    total_ms: Percentiles
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStats:
+    """What is loaded, and what work cost at load (`warm_up_ms`) and costs now (`costs_ms`)."""
+
+    model_id: str
+    dtype: str
+    device: str
+    parameters: int
+    load_s: float
+    warm_up_ms: dict[str, float]
+    costs_ms: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStats:
+    """
+    A snapshot of the engine.
+
+    :param cameras: the account of each configured camera
+    :param unknown_cameras: the account of frames of cameras that are not configured, all of them
+        bad
+    :param time_jumps: times that stamps ran back and the memory was cleared for it
+    :param state: `unloaded`, `loaded` or `running`
+    :param busy_with: `idle`, `step` or `answer`
+    :param heartbeat_age_s: seconds since the engine thread last finished a token, a step or an
+        idle round; NaN while it does not run
+    :param memory: sizes, None while unloaded
+    """
+
+    cameras: dict[str, CameraStats]
+    unknown_cameras: CameraStats
+    time_jumps: int
+    ask: AskStats
+    state: str = 'unloaded'
+    busy_with: str = 'idle'
+    heartbeat_age_s: float = math.nan
+    memory: MemorySizes | None = None
+    model: ModelStats | None = None
+
+    @property
+    def frames_in(self) -> int:
+        """Frames of all cameras whose fate is decided: `frames_used + dropped.total`."""
+        return self.frames_used + self.dropped.total
+
+    @property
+    def frames_used(self) -> int:
+        """Frames of all cameras that were written to the memory."""
+        return sum(camera.frames_used for camera in self.cameras.values())
+
+    @property
+    def dropped(self) -> Dropped:
+        """Frames of all cameras, known or not, that were not used."""
+        accounts = [*self.cameras.values(), self.unknown_cameras]
+        return Dropped(
+            rate=sum(camera.dropped.rate for camera in accounts),
+            newer=sum(camera.dropped.newer for camera in accounts),
+            gate=sum(camera.dropped.gate for camera in accounts),
+            bad=sum(camera.dropped.bad for camera in accounts),
+        )
+
+
+class AskRecord:
+    """Counts replies and keeps the latest latencies; any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._served: Counter[Status] = Counter()
+        self._met = self._missed = 0
+        self._first_token_ms: deque[float] = deque(maxlen=WINDOW)
+        self._total_ms: deque[float] = deque(maxlen=WINDOW)
+
+    def add(self, answer: Answer) -> None:
+        """Count a reply that is about to be handed out."""
+        latency = answer.latency
+        with self._lock:
+            self._served[answer.status] += 1
+            if 0.0 < latency.budget_ms < math.inf:
+                met = latency.total_ms <= latency.budget_ms
+                self._met, self._missed = self._met + met, self._missed + (not met)
+            if answer.completion_tokens:
+                self._first_token_ms.append(latency.first_token_ms)
+                self._total_ms.append(latency.total_ms)
+
+    def stats(self, *, waiting: int) -> AskStats:
+        """Return the counts so far."""
+        with self._lock:
+            served, met, missed = dict(self._served), self._met, self._missed
+            first_token_ms, total_ms = list(self._first_token_ms), list(self._total_ms)
+        return AskStats(
+            served=served,
+            waiting=waiting,
+            deadline_met=met,
+            deadline_missed=missed,
+            first_token_ms=Percentiles.of(first_token_ms),
+            total_ms=Percentiles.of(total_ms),
+        )

@@ -1,0 +1,157 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A model that takes as long as it is told to, over the real memory."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from livevlm_ros.engine import Engine, EngineConfig, Frame
+from livevlm_ros.memory import CacheShape, MemoryConfig, View
+from livevlm_ros.model import ModelConfig, UnknownWords
+
+SHAPE = CacheShape(
+    layers=1,
+    q_heads=2,
+    kv_heads=1,
+    head_dim=4,
+    tokens_per_frame=2,
+    rope_theta=1e4,
+    max_positions=8192,
+)
+HIDDEN = SHAPE.q_heads * SHAPE.head_dim
+PREFIX, PROMPT = 3, 5  # tokens; frames have an even number, a decoded token is one: `read` tells them apart
+WORDS = 'a red truck drove by and then a blue bus stopped at the old gate'.split()
+EXAMPLES = {'color_of': 'what color is the truck ?', 'exists': 'is there a bus ?'}
+
+
+@dataclass
+class FakePrompt:
+    embeds: Tensor
+    tokens: int = PROMPT
+
+
+class FakeModel:
+    """Answers WORDS; `step_s`, `prefill_s` and `token_s` are slept, `on_token` and `on_encode` are called."""
+
+    model_id, device, dtype, shape = 'fake', torch.device('cpu'), torch.float32, SHAPE
+    memory_settings: dict = {}
+    parameters = 0
+
+    def __init__(self) -> None:
+        self.step_s = self.prefill_s = self.token_s = 0.0
+        self.words = len(WORDS)
+        self.encoded: list[int] = []  # the brightness of each frame encoded
+        self.questions: list[str] = []
+        self.on_token: Callable[[int], None] = lambda index: None
+        self.on_encode: Callable[[Sequence[np.ndarray]], None] = lambda images: None
+
+    def encode_frames(self, images: Sequence[np.ndarray]) -> Tensor:
+        time.sleep(self.step_s)
+        self.on_encode(images)
+        self.encoded += [int(image[0, 0, 0]) for image in images]
+        means = torch.tensor([float(image.mean()) / 255 for image in images])
+        return means[:, None, None].expand(-1, SHAPE.tokens_per_frame, HIDDEN)
+
+    def prefix(self) -> Tensor:
+        return torch.ones(PREFIX, HIDDEN)
+
+    def question(self, text: str) -> FakePrompt:
+        if 'zebra' in text:
+            raise UnknownWords(['zebra'], EXAMPLES)
+        self.questions.append(text)
+        return FakePrompt(torch.full((PROMPT, HIDDEN), 0.5))
+
+    def read(self, embeds: Tensor, view: View) -> Tensor:
+        time.sleep({1: self.token_s, PROMPT: self.prefill_s}.get(len(embeds), 0.0))
+        q = embeds.view(-1, SHAPE.q_heads, SHAPE.head_dim).transpose(0, 1)
+        k = embeds[:, None, : SHAPE.head_dim].transpose(0, 1)
+        return view.attend(0, q, k, k)[-1]
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        return hidden
+
+    def answer_tokens(
+        self,
+        prompt: FakePrompt,
+        view: View,
+        *,
+        temperature: float,
+        generator: torch.Generator | None,
+    ) -> Iterator[int]:
+        self.read(prompt.embeds, view)
+        for index in range(self.words):
+            self.on_token(index)
+            yield index % len(WORDS)
+            self.read(prompt.embeds[-1:], view)
+
+    def text(self, ids: Sequence[int]) -> str:
+        return ' '.join(WORDS[index] for index in ids)
+
+
+@pytest.fixture
+def model() -> FakeModel:
+    return FakeModel()
+
+
+@pytest.fixture
+def make_engine(model: FakeModel) -> Iterator[Callable[..., Engine]]:
+    """Build engines over the fake model; they are cleaned up after the test."""
+    engines = []
+
+    def make(**settings) -> Engine:
+        config = EngineConfig(
+            model=ModelConfig(), memory=settings.pop('memory', MemoryConfig()), **settings
+        )
+        engines.append(Engine(config, load=lambda config: model))
+        return engines[-1]
+
+    yield make
+    model.step_s = model.prefill_s = model.token_s = 0.0
+    for engine in engines:
+        engine.cleanup()
+
+
+def _frame(second: float, *, camera: str = 'camera', grey: int = 100) -> Frame:
+    return Frame(camera, round(second * 1e9), np.full((48, 64, 3), grey, np.uint8), 'optical')
+
+
+def _until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, 'it did not happen in time'
+        time.sleep(0.002)
+
+
+@pytest.fixture
+def frame() -> Callable[..., Frame]:
+    """Make a grey frame of a camera at a second."""
+    return _frame
+
+
+@pytest.fixture
+def until() -> Callable[..., None]:
+    """Wait for something another thread does."""
+    return _until
+
+
+@pytest.fixture
+def show() -> Callable[..., None]:
+    """Let a running engine see frames, one after the other, a second apart."""
+    seconds = itertools.count(1)
+
+    def show(engine: Engine, count: int = 1) -> None:
+        for _ in range(count):
+            used = engine.stats().frames_used
+            engine.see(_frame(next(seconds)))
+            _until(lambda used=used: engine.stats().frames_used > used)
+
+    return show

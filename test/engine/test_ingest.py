@@ -1,0 +1,162 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+import logging
+import threading
+
+import pytest
+
+from livevlm_ros.engine import Frame
+from livevlm_ros.engine.ingest import Ingest
+
+
+@pytest.fixture
+def make_ingest():
+    def make(*, cameras=('camera',), target_fps=1000.0, on_jump='reset') -> Ingest:
+        return Ingest(cameras, target_fps=target_fps, on_jump=on_jump)
+
+    return make
+
+
+def _dropped(ingest: Ingest, camera: str = 'camera'):
+    return ingest.stats()[0][camera].dropped
+
+
+def test_only_the_newest_frame_waits(make_ingest, frame):
+    ingest = make_ingest()
+    for second in (1, 2, 3):
+        ingest.put(frame(second))
+    frames, _ = ingest.take()
+    assert [seen.stamp_ns for seen in frames] == [3_000_000_000]
+    assert _dropped(ingest).newer == 2
+
+
+def test_a_step_gets_the_newest_frame_of_each_camera_in_stamp_order(make_ingest, frame):
+    ingest = make_ingest(cameras=('left', 'right'))
+    ingest.put(frame(2.0, camera='left'))
+    ingest.put(frame(1.0, camera='right'))
+    frames, _ = ingest.take()
+    assert [seen.camera for seen in frames] == ['right', 'left']
+
+
+def test_a_frame_in_a_step_is_still_waiting_for_its_fate(make_ingest, frame):
+    ingest = make_ingest()
+    ingest.put(frame(1))
+    (taken,), _ = ingest.take()
+    ingest.put(frame(2))
+    account = ingest.stats()[0]['camera']
+    assert (account.frames_in, account.waiting) == (0, 2)
+    ingest.used(taken)
+    account = ingest.stats()[0]['camera']
+    assert (account.frames_in, account.frames_used, account.waiting) == (1, 1, 1)
+
+
+def test_the_rate_is_kept_by_stamp_against_the_frame_last_taken(make_ingest, frame):
+    ingest = make_ingest(target_fps=1.0)
+    ingest.put(frame(1.0))
+    ingest.take()
+    ingest.put(frame(1.5))
+    assert _dropped(ingest).rate == 1
+    ingest.put(frame(2.0))
+    ingest.put(frame(2.5))  # nobody took 2.0 yet, so the newer one is due as well
+    frames, _ = ingest.take()
+    assert frames[0].stamp_ns == 2_500_000_000
+
+
+@pytest.mark.parametrize('stamp_ns', [0, -5])
+def test_a_stamp_that_is_not_positive_is_bad(make_ingest, frame, stamp_ns):
+    ingest = make_ingest()
+    ingest.put(Frame('camera', stamp_ns, frame(1).pixels))
+    account = ingest.stats()[0]['camera']
+    assert account.dropped.bad == 1
+    assert f'got stamp {stamp_ns} ns, expected a positive one' in account.last_error
+
+
+@pytest.mark.parametrize('second', [10.0, 9.5, 9.0])
+@pytest.mark.parametrize('on_jump', ['reset', 'drop'])
+def test_a_stamp_equal_or_a_little_older_is_bad(make_ingest, frame, second, on_jump):
+    ingest = make_ingest(on_jump=on_jump)
+    ingest.put(frame(10))
+    ingest.put(frame(second))
+    account = ingest.stats()[0]['camera']
+    assert (account.dropped.bad, account.waiting) == (1, 1)
+    assert 'before the newest one seen, expected a later one' in account.last_error
+
+
+def test_a_jump_back_is_followed_with_every_camera_beginning_anew(make_ingest, frame, caplog):
+    ingest = make_ingest(cameras=('left', 'right'), target_fps=1.0)
+    ingest.put(frame(100, camera='left'))
+    ingest.put(frame(100, camera='right'))
+    assert ingest.take()[1] is False
+    with caplog.at_level(logging.WARNING):
+        ingest.put(frame(1, camera='left'))
+        ingest.put(frame(1.1, camera='right'))
+    assert [record.levelname for record in caplog.records] == ['WARNING']
+    assert 'camera left: time ran back to 1.000 s' in caplog.text
+    frames, jumped = ingest.take()
+    assert jumped
+    assert [seen.stamp_ns for seen in frames] == [1_000_000_000, 1_100_000_000]
+    assert ingest.stats()[2] == 1
+    assert ingest.take() == ([], False)
+
+
+def test_a_jump_back_is_dropped_when_told_so(make_ingest, frame):
+    ingest = make_ingest(on_jump='drop')
+    ingest.put(frame(100))
+    ingest.put(frame(1))
+    frames, jumped = ingest.take()
+    assert (frames[0].stamp_ns, jumped) == (100_000_000_000, False)
+    assert _dropped(ingest).bad == 1
+
+
+def test_a_frame_of_an_unknown_camera_is_counted_and_named(make_ingest, frame):
+    ingest = make_ingest(cameras=('left', 'right'))
+    assert ingest.put(frame(1, camera='back')) is False
+    _, unknown, _ = ingest.stats()
+    assert unknown.dropped.bad == 1
+    assert "got a frame of camera 'back', expected one of left, right" in unknown.last_error
+
+
+def test_a_bad_frame_gives_its_turn_to_the_next(make_ingest, frame):
+    ingest = make_ingest(target_fps=1.0)
+    ingest.put(frame(1))
+    (taken,), _ = ingest.take()
+    ingest.bad(taken, ValueError('torn'))
+    assert ingest.put(frame(1.1))
+    assert 'stamp 1000000000 ns: torn' in ingest.stats()[0]['camera'].last_error
+
+
+def test_blindness_counts_from_the_first_frame_passed_over(make_ingest, frame, until):
+    ingest = make_ingest()
+    assert ingest.blind_s() == 0.0
+    ingest.put(frame(1))
+    until(lambda: ingest.blind_s() > 0.02)
+    ingest.put(frame(2))
+    assert ingest.blind_s() > 0.02
+    ingest.take()
+    assert ingest.blind_s() == 0.0
+
+
+def test_frames_in_are_frames_used_and_dropped_at_any_moment_under_hammering(make_ingest, frame):
+    ingest = make_ingest(cameras=('left', 'right'), target_fps=200.0)
+    count, sums = 5000, []
+
+    def produce(camera: str) -> None:
+        for number in range(count):
+            stamp_s = number * 0.001 if number % 100 else 0.0  # now and then a bad one
+            ingest.put(frame(stamp_s, camera=camera))
+
+    producers = [threading.Thread(target=produce, args=(name,)) for name in ('left', 'right')]
+    for thread in producers:
+        thread.start()
+    taken = 0
+    while any(thread.is_alive() for thread in producers) or ingest.waits:
+        for seen in ingest.take()[0]:
+            taken += 1
+            if taken % 3:
+                ingest.used(seen)
+            else:
+                ingest.bad(seen, ValueError('every third'))
+        sums.append([(a.frames_in, a.frames_used + a.dropped.total) for a in ingest.stats()[0].values()])
+    assert all(came == gone for accounts in sums for came, gone in accounts)
+    for account in ingest.stats()[0].values():
+        assert (account.frames_in, account.waiting) == (count, 0)
