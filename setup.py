@@ -27,6 +27,7 @@ setup(
     ],
     install_requires=[
         'matplotlib',
+        'mcap',
         'numpy',
         'opencv-python-headless',
         'pyyaml',
@@ -38,6 +39,7 @@ setup(
         'torch>=2.6',
         'transformers>=5,<6',
         'typer',
+        'zstandard',
     ],
     extras_require={'test': ['catkin-pkg', 'pytest', 'pytest-timeout']},
     entry_points={

@@ -18,6 +18,7 @@ LIBRARIES = {
     'cv2': ('python3-opencv', 'opencv-python-headless'),
     'huggingface_hub': ('python3-transformers-pip', 'transformers'),
     'matplotlib': ('python3-matplotlib', 'matplotlib'),
+    'mcap': ('mcap-ros2-support', 'mcap'),
     'numpy': ('python3-numpy', 'numpy'),
     'rich': ('python3-rich', 'rich'),
     'rosbags': ('python3-rosbags-pip', 'rosbags'),
@@ -27,6 +28,7 @@ LIBRARIES = {
     'transformers': ('python3-transformers-pip', 'transformers'),
     'typer': ('python3-typer', 'typer'),
     'yaml': ('python3-yaml', 'pyyaml'),
+    'zstandard': ('mcap-ros2-support', 'zstandard'),
 }
 
 
