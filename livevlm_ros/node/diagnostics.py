@@ -103,8 +103,8 @@ def _model(state: Lifecycle, stats: EngineStats | None) -> Health:
         'device': model.device,
         'parameters': model.parameters,
         'load_s': model.load_s,
-        **{f'warm_up_{work}_ms': cost for work, cost in model.warm_up_ms.items()},
-        **{f'{work}_ms': cost for work, cost in model.costs_ms.items()},
+        **{f'warm_up_{work}': cost for work, cost in model.warm_up_ms.items()},
+        **model.costs_ms,
     }
     return Health('model', OK, f'{model.model_id} on {model.device}', values)
 

@@ -7,8 +7,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 
+import rclpy
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.executors import MultiThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+
+from livevlm_ros.node.node import LiveVlmNode
+from livevlm_ros.node.spinning import Spinner, stop_signals
 from livevlm_ros.share import use_dds_profile
 
 
@@ -18,36 +24,29 @@ def main(args: Sequence[str] | None = None) -> int:
 
     :returns: 0 after SIGINT or SIGTERM, 1 when a parameter is not allowed
     """
-    try:
-        return _run(args)
-    except KeyboardInterrupt:
-        return 0
-
-
-def _run(args: Sequence[str] | None) -> int:
     use_dds_profile()
-    import rclpy
-    from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
-    from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
-
-    from livevlm_ros.node.node import LiveVlmNode
-
-    rclpy.init(args=list(args) if args is not None else None)
-    try:
-        node = LiveVlmNode()
-    except (InvalidParameterTypeException, InvalidParameterValueException, ValueError) as error:
-        print(f'livevlm_node: {error}', file=sys.stderr)
+    with stop_signals() as stop:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+        try:
+            node = LiveVlmNode()
+        except (
+            InvalidParameterTypeException,
+            InvalidParameterValueException,
+            ValueError,
+        ) as error:
+            print(f'livevlm_node: {error}', file=sys.stderr)
+            rclpy.try_shutdown()
+            return 1
+        executor = MultiThreadedExecutor(num_threads=node.threads())
+        executor.add_node(node)
+        spinner = Spinner(executor)
+        stop.wait()
+        all_ended = node.close()
+        spinner.stop()
+        executor.shutdown(timeout_sec=1.0, wait_for_threads=all_ended)
+        node.destroy_node()
         rclpy.try_shutdown()
-        return 1
-    executor = MultiThreadedExecutor(num_threads=node.threads())
-    executor.add_node(node)
-    with suppress(KeyboardInterrupt, ExternalShutdownException):
-        executor.spin()
-    stopped = node.close()
-    executor.shutdown(timeout_sec=1.0, wait_for_threads=stopped)
-    node.destroy_node()
-    rclpy.try_shutdown()
-    if not stopped:  # torch cannot be interrupted in the middle of a load: leave without it
+    if not all_ended:  # torch cannot be interrupted in the middle of its work: leave without it
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)

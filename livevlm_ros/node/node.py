@@ -34,9 +34,9 @@ from livevlm_ros.node.parameters import PARAMETERS, Values, camera_parameters, c
 from livevlm_ros.node.reporter import Reporter
 
 LOOK_S = 0.5  # between two looks for publishers of cameras with transport auto
-OTHER_THREADS = (
-    6  # beside those that wait with a question: timers, parameters, transitions, margin
-)
+OTHER_THREADS = 6  # beside those that wait with a question
+STOP_S = 10.0  # for a step or a token to end, at deactivate
+CLOSE_S = 2.0  # the same, when the process ends anyway
 
 EngineMaker = Callable[[Values, Callable[[str], None]], Any]
 
@@ -116,18 +116,13 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         return int(values['ask.queue_size']) + 1 + len(values['cameras']) + OTHER_THREADS
 
     def close(self) -> bool:
-        """Stop everything, from any state; return False if a load is left behind."""
+        """Stop everything, from any state; return False if a load or a step still runs."""
         loading = self._loading
         if loading is not None:
             loading.abandon()
-        self._stop('the node is closing')
-        try:
-            self._forget()
-        except RuntimeError:  # the engine's thread is in a step that cannot be interrupted
-            return False
-        finally:
-            self._log.close()
-        return loading is None or not loading.alive
+        stopped = self._stop('the node is closing', timeout_s=CLOSE_S)
+        self._log.close()
+        return stopped and (loading is None or not loading.alive)
 
     # Transitions.
 
@@ -199,13 +194,13 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         self.get_logger().error(self._problem)
         return TransitionCallbackReturn.FAILURE
 
-    def _stop(self, because: str) -> None:
+    def _stop(self, because: str, *, timeout_s: float = STOP_S) -> bool:
+        """Return False if the engine is still in a step after that time; it ends after it."""
         self._door.engine = None
         self._door.closed_because = because
         for camera in self._cameras:
             camera.stop()
-        if self._engine is not None:
-            self._engine.stop()
+        return self._engine is None or bool(self._engine.stop(timeout_s))
 
     def _forget(self) -> None:
         """Give back model and memory; RuntimeError while the engine is still in a long step."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import array
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import rclpy
@@ -21,16 +21,18 @@ from builtin_interfaces.msg import Time
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from livevlm_ros.node import declaration
 from livevlm_ros.node.parameters import Parameter
+from livevlm_ros.node.spinning import Spinner, stop_signals
 from livevlm_ros.share import use_dds_profile
 from livevlm_ros.world import World
 
@@ -79,13 +81,15 @@ PARAMETERS = (
 class WorldCamera(Node):
     """A camera in the procedural world."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, finished: Callable[[], None] = lambda: None) -> None:
         """
         Start filming.
 
+        :param finished: called when `duration` is over
         :raises ValueError: for a transport that is not known
         """
         super().__init__('world_camera')
+        self._finished = finished
         declaration.declare(self, PARAMETERS)
         values = declaration.values(self, {row.name: row for row in PARAMETERS})
         self._size = (values['width'], values['height'])
@@ -101,7 +105,6 @@ class WorldCamera(Node):
         self._start_ns = round(values['start_stamp'] * 1e9)
         self._images = 0
         self._began_s = 0.0
-        self.finished = False
 
         topic = values['topic']
         qos = QoSProfile(depth=5)
@@ -139,7 +142,7 @@ class WorldCamera(Node):
         self._waits = False
         t = self._next_time()
         if self._duration_s and t >= self._duration_s:
-            self.finished = True
+            self._finished()
             return
         stamp_ns = self._start_ns + round(t * 1e9)
         stamp = Time(sec=stamp_ns // 1_000_000_000, nanosec=stamp_ns % 1_000_000_000)
@@ -212,23 +215,26 @@ def main(args: Sequence[str] | None = None) -> int:
     :returns: 0, or 1 when a parameter is not allowed
     """
     use_dds_profile()
-    rclpy.init(args=list(args) if args is not None else None)
-    try:
-        camera = WorldCamera()
-    except (InvalidParameterTypeException, InvalidParameterValueException, ValueError) as error:
-        print(f'world_camera: {error}', file=sys.stderr)
+    with stop_signals() as stop:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+        try:
+            camera = WorldCamera(finished=stop.set)
+        except (
+            InvalidParameterTypeException,
+            InvalidParameterValueException,
+            ValueError,
+        ) as error:
+            print(f'world_camera: {error}', file=sys.stderr)
+            rclpy.try_shutdown()
+            return 1
+        executor = SingleThreadedExecutor()
+        executor.add_node(camera)
+        spinner = Spinner(executor)
+        stop.wait()
+        spinner.stop()
+        executor.shutdown()
+        camera.destroy_node()
         rclpy.try_shutdown()
-        return 1
-    executor = SingleThreadedExecutor()
-    executor.add_node(camera)
-    try:
-        while rclpy.ok() and not camera.finished:
-            executor.spin_once()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    executor.shutdown()
-    camera.destroy_node()
-    rclpy.try_shutdown()
     return 0
 
 

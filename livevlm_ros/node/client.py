@@ -1,0 +1,130 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A client of a running node: asks, and follows its clock and diagnostics."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import TracebackType
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rosgraph_msgs.msg import Clock
+
+from livevlm_interfaces.srv import Ask
+from livevlm_ros.node.spinning import Spinner
+from livevlm_ros.share import use_dds_profile
+
+
+class Reply:
+    """The answer to come."""
+
+    def __init__(self) -> None:
+        self._sent_s = time.monotonic()
+        self._done = threading.Event()
+        self._response: Any = None
+        self.took_s = float('nan')
+
+    def settle(self, future: Any) -> None:
+        """Take the response; called by the executor's thread."""
+        self.took_s = time.monotonic() - self._sent_s
+        self._response = future.result()
+        self._done.set()
+
+    def wait(self, timeout_s: float) -> Any | None:
+        """Return the `Ask` response, or None when none came in that time."""
+        self._done.wait(timeout_s)
+        return self._response
+
+
+class Client:
+    """
+    Talks to the node in a namespace. A context manager; spins in a thread of its own.
+
+    :param namespace: of the node, '' for the root
+    """
+
+    def __init__(self, *, namespace: str = '') -> None:
+        use_dds_profile()
+        self._context = Context()
+        rclpy.init(context=self._context)
+        self._node = rclpy.create_node('livevlm_client', context=self._context)
+        self._prefix = f'/{namespace.strip("/")}/' if namespace.strip('/') else '/'
+        self.service = f'{self._prefix}ask'
+        self._ask = self._node.create_client(Ask, self.service, qos_profile=QoSProfile(depth=100))
+        self._statuses: dict[str, DiagnosticStatus] = {}
+        self._clock_s = 0.0
+        self._news = threading.Condition()
+        clock_qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+        self._node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
+        self._node.create_subscription(Clock, '/clock', self._on_clock, clock_qos)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self._node)
+        self._spinner = Spinner(self._executor)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave ROS."""
+        self._spinner.stop()
+        self._executor.shutdown()
+        self._node.destroy_node()
+        rclpy.try_shutdown(context=self._context)
+
+    def wait_for_server(self, timeout_s: float) -> bool:
+        """Wait until the node's `ask` is there."""
+        return bool(self._ask.wait_for_service(timeout_s))
+
+    def send(self, question: str, *, budget_s: float = 0.0, **fields: Any) -> Reply:
+        """
+        Send a question.
+
+        :param budget_s: 0: the node's default
+        :param fields: more fields of the `Ask` request
+        """
+        request = Ask.Request(question=question, **fields)
+        request.latency_budget.sec = int(budget_s // 1)
+        request.latency_budget.nanosec = round(budget_s % 1 * 1e9)
+        reply = Reply()
+        self._ask.call_async(request).add_done_callback(reply.settle)
+        return reply
+
+    def status(self, task: str) -> DiagnosticStatus | None:
+        """Return the newest diagnostics of a task of the node, such as 'camera/camera'."""
+        return self._statuses.get(f'{self._prefix[1:]}livevlm: {task}')
+
+    def wait_for_status(self, task: str, level: bytes, timeout_s: float) -> bool:
+        """Wait until the diagnostics of a task have this level."""
+        return self._wait(lambda: getattr(self.status(task), 'level', None) == level, timeout_s)
+
+    def wait_for_clock(self, time_s: float, timeout_s: float) -> bool:
+        """Wait until /clock shows this time or later."""
+        return self._wait(lambda: self._clock_s >= time_s, timeout_s)
+
+    def _wait(self, condition: Any, timeout_s: float) -> bool:
+        with self._news:
+            return bool(self._news.wait_for(condition, timeout_s))
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        with self._news:
+            self._statuses.update({status.name: status for status in message.status})
+            self._news.notify_all()
+
+    def _on_clock(self, message: Clock) -> None:
+        with self._news:
+            self._clock_s = message.clock.sec + message.clock.nanosec * 1e-9
+            self._news.notify_all()
