@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jinja2 import TemplateError
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
@@ -82,7 +83,12 @@ class Chat:
         self._closed = bool(vocabulary.get('closed'))
         self._examples: Mapping[str, str] = vocabulary.get('examples') or {}
         self._markers = [token for token in tokenizer.get_added_vocab() if token.strip()]
-        ids = self._render('?')
+        try:
+            ids = self._render('?')
+        except TemplateError as error:
+            raise CheckpointError(
+                f'{tokenizer.name_or_path}: the chat template does not render ({error})'
+            ) from error
         if ids.count(video_token) != 1 or ids[0] == video_token:
             raise CheckpointError(
                 f'{tokenizer.name_or_path}: the chat template renders {ids.count(video_token)} '
@@ -106,9 +112,7 @@ class Chat:
             ) from error
         for marker in self._markers:
             if marker in text:
-                raise BadQuestion(
-                    f'the question holds {marker!r}, which is a marker of the chat, not a word'
-                )
+                raise BadQuestion(f'the question holds {marker!r}, a marker of the chat')
         ids = self._render(text)
         question = ids[len(self.prefix_ids) + 1 :]
         limit = RESERVED_POSITIONS - len(self.prefix_ids) - 2  # newline and one answer token

@@ -1,0 +1,18 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+
+from livevlm_ros.model import ModelConfig
+
+
+@pytest.mark.parametrize(
+    ('settings', 'named'),
+    [
+        ({'path': ''}, 'model path is empty'),
+        ({'dtype': 'int8'}, 'auto, float32, bfloat16, float16'),
+        ({'device': 'tpu'}, 'cpu, cuda or cuda:N'),
+    ],
+)
+def test_settings_no_machine_can_load_are_refused_by_name(settings: dict, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        ModelConfig(**settings)

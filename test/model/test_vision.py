@@ -1,0 +1,57 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from livevlm_ros.model import ModelConfig, load_model
+from livevlm_ros.model.vision import frame_features, tokens_per_frame
+
+VISION = {
+    'hidden_size': 32,
+    'intermediate_size': 64,
+    'num_hidden_layers': 3,
+    'num_attention_heads': 4,
+    'image_size': 40,
+    'patch_size': 8,
+}
+TEXT = {
+    'vocab_size': 16,
+    'hidden_size': 48,
+    'intermediate_size': 80,
+    'num_hidden_layers': 1,
+    'num_attention_heads': 6,
+    'num_key_value_heads': 2,
+}
+
+
+@pytest.mark.parametrize('layer', [-1, -2, 1, [-2, -1]])
+@torch.inference_mode()
+def test_features_are_exactly_those_of_get_video_features_without_newline(
+    network: Callable, layer: int | list[int]
+) -> None:
+    model = network(VISION, TEXT, seed=3, vision_feature_layer=layer).model
+    pixels = torch.randn(4, 3, 40, 40, generator=torch.Generator().manual_seed(0))
+    whole = model.get_video_features(pixels[None]).pooler_output[0]
+    features = frame_features(model, pixels)
+    assert features.shape == (4, tokens_per_frame(model), 48)
+    assert torch.equal(features.flatten(0, 1), whole[:-1])
+    assert torch.equal(whole[-1], model.image_newline)
+
+
+def test_a_grid_of_5_by_5_patches_pools_to_9_tokens(checkpoint: Path, images: Callable) -> None:
+    model = load_model(ModelConfig(str(checkpoint)))
+    assert model.shape.tokens_per_frame == 9
+    assert model.encode_frames(images(2)).shape == (2, 9, 48)
+
+
+def test_a_batch_of_images_of_any_sizes_equals_one_by_one(
+    checkpoint: Path, images: Callable
+) -> None:
+    model = load_model(ModelConfig(str(checkpoint)))
+    mixed = [*images(1), *images(1, height=120, width=33), *images(1, height=7, width=200)]
+    batch = model.encode_frames(mixed)
+    single = torch.cat([model.encode_frames([image]) for image in mixed])
+    torch.testing.assert_close(batch, single, rtol=0, atol=1e-5)
