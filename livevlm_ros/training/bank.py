@@ -113,4 +113,4 @@ def _film(rng: Generator, things: tuple[Thing, ...], side: int) -> np.ndarray:
 def _through_jpeg(frame: np.ndarray, quality: int) -> np.ndarray:
     """Return the frame with the losses of a compressed camera topic."""
     _, data = cv2.imencode('.jpg', frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(data, cv2.IMREAD_COLOR)
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))

@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from livevlm_ros.training.bank import FRAMES_A_CLIP, NONE, Bank
-from livevlm_ros.training.checkpoint import BOS, EOS, PAD, TOKENS_PER_FRAME
+from livevlm_ros.training.checkpoint import BOS, PAD, TOKENS_PER_FRAME
 from livevlm_ros.world.plan import EMPTY_SHARE, SECONDS, SECONDS_WEIGHT
 from livevlm_ros.world.questions import History, Subject, Truth, choose_subject, truth_of
 from livevlm_ros.world.scene import CLASSES, COLORS, PLACES, Event, Thing
@@ -163,18 +163,17 @@ class Composer:
         return (
             words,
             positions[visible - 1] + 1 + np.arange(QUESTION_TOKENS),
-            np.int64(visible),
-            np.int64(len(tokens) - 1),
-            np.int64(tokens[-1]),
-            np.int64(KINDS.index(kind)),
+            np.asarray(visible),
+            np.asarray(len(tokens) - 1),
+            np.asarray(tokens[-1]),
+            np.asarray(KINDS.index(kind)),
             *_where_to_look(kind, truth, history, at, frames),
         )
 
-    def start_tokens(self) -> Tensor:
-        """Return the tokens before the video."""
-        return torch.tensor([BOS, *(self._id[each] for each in PREFIX)])
 
-    end_token = EOS
+def start_tokens(tokenizer: PreTrainedTokenizerFast) -> Tensor:
+    """Return the tokens before the video."""
+    return torch.tensor([BOS, *tokenizer.convert_tokens_to_ids(PREFIX)])
 
 
 def _choose(rng: Generator, history: History) -> tuple[str, Subject]:

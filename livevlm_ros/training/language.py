@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers.models.qwen2.modeling_qwen2 import Qwen2DecoderLayer, rotate_half
+from transformers import LlavaOnevisionForConditionalGeneration
+from transformers.models.qwen2.modeling_qwen2 import Qwen2DecoderLayer, Qwen2Model, rotate_half
 
-from livevlm_ros.training.checkpoint import TOKENS_PER_FRAME
+from livevlm_ros.training.checkpoint import EOS, TOKENS_PER_FRAME
 from livevlm_ros.training.compose import IGNORED, StreamBatch
 from livevlm_ros.world.scene import CLASSES, COLORS, PLACES
 from livevlm_ros.world.wording import KINDS
@@ -73,13 +74,12 @@ class Reading:
 
 
 def read_batch(
-    model: nn.Module,
+    model: LlavaOnevisionForConditionalGeneration,
     heads: RecallHeads,
     batch: StreamBatch,
     features: Tensor,
     start_tokens: Tensor,
     *,
-    end_token: int,
     evidence_loss: bool = True,
 ) -> Reading:
     """
@@ -90,7 +90,6 @@ def read_batch(
     :param batch: streams and questions
     :param features: tokens of the clip bank, [clips, frames, tokens, hidden]
     :param start_tokens: tokens before the video
-    :param end_token: token that ends an answer
     :param evidence_loss: whether heads are told where the evidence lies
     """
     language = model.model.language_model
@@ -122,7 +121,7 @@ def read_batch(
     ends = hidden.gather(2, picks.expand(-1, -1, -1, hidden.shape[-1]))
     logits = model.lm_head(language.norm(ends)).float()  # [streams, questions, 2, vocabulary]
     answer_loss = functional.cross_entropy(logits[:, :, 0].flatten(0, 1), batch.answers.flatten())
-    stops = torch.full((streams * questions,), end_token)
+    stops = torch.full((streams * questions,), EOS)
     loss = loss + answer_loss
     loss = loss + END_WEIGHT * functional.cross_entropy(logits[:, :, 1].flatten(0, 1), stops)
     right = logits[:, :, 0].argmax(-1) == batch.answers
@@ -143,7 +142,7 @@ def _evidence_loss(layer: int, mass: Tensor, batch: StreamBatch) -> Tensor:
 class _SharedVideoAttention:
     """A decoder layer over `[streams, video + questions * tokens, hidden]`, questions apart."""
 
-    def __init__(self, language: nn.Module, batch: StreamBatch, *, video: int) -> None:
+    def __init__(self, language: Qwen2Model, batch: StreamBatch, *, video: int) -> None:
         self._video = video
         self._batch = batch
         self._questions, self._tokens = batch.word_positions.shape[1:]

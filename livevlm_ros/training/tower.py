@@ -13,8 +13,10 @@ import time
 
 import numpy as np
 import torch
+from rich.progress import track
 from torch import Tensor, nn
 from torch.nn import functional
+from transformers import LlavaOnevisionForConditionalGeneration
 
 from livevlm_ros.training.bank import Bank
 from livevlm_ros.training.checkpoint import TOKENS_PER_FRAME
@@ -27,6 +29,7 @@ BATCH = 128
 PEAK_RATE = 1e-3
 HELD_OUT = 400  # clips at the end of the bank that the tower never trains on
 FEATURE_STD = 0.5
+CLIPS_AT_ONCE = 64
 COLUMN = torch.arange(TOKENS_PER_FRAME) % len(PLACES)
 
 
@@ -60,7 +63,9 @@ class TokenHeads(nn.Module):
         return loss, right.all(1).float().mean()
 
 
-def train_tower(model: nn.Module, bank: Bank, *, seconds: float, seed: int) -> float:
+def train_tower(
+    model: LlavaOnevisionForConditionalGeneration, bank: Bank, *, seconds: float, seed: int
+) -> float:
     """
     Train the tower and the projector for a time, then scale the features to `FEATURE_STD`.
 
@@ -96,38 +101,36 @@ def train_tower(model: nn.Module, bank: Bank, *, seconds: float, seed: int) -> f
     held_out = np.arange(len(bank.images) - HELD_OUT, len(bank.images))
     with torch.no_grad():
         tokens = encode(model, bank.images[held_out, 0])
-        share = float(heads.loss(tokens, *_labels(bank, held_out))[1])
+        read_right = heads.loss(tokens, *_labels(bank, held_out))[1].item()
         last = model.model.multi_modal_projector.linear_2
         scale = FEATURE_STD / tokens.std()
         last.weight.mul_(scale)
         last.bias.mul_(scale)
-    log.info('tower: held-out frames right %.3f after %d steps', share, step)
-    return share
+    log.info('tower: held-out frames right %.3f after %d steps', read_right, step)
+    return read_right
 
 
-def encode(model: nn.Module, frames: np.ndarray) -> Tensor:
+def encode(model: LlavaOnevisionForConditionalGeneration, frames: np.ndarray) -> Tensor:
     """
     Encode frames through tower, projector and pooling.
 
     :param frames: uint8 RGB at the input size, [frames, side, side, 3]
     :returns: [frames, tokens, hidden]
     """
-    pixels = torch.from_numpy(frames).movedim(-1, 1).float() / 127.5 - 1
+    pixels = torch.from_numpy(np.ascontiguousarray(frames)).movedim(-1, 1).float() / 127.5 - 1
     hidden = model.model.vision_tower(pixels, output_hidden_states=True).hidden_states[-1]
     return model.model.apply_pooling(model.model.multi_modal_projector(hidden))
 
 
 @torch.no_grad()
-def encode_bank(model: nn.Module, bank: Bank) -> Tensor:
+def encode_bank(model: LlavaOnevisionForConditionalGeneration, bank: Bank) -> Tensor:
     """Return the tokens of the bank's frames in bfloat16, [clips, frames, tokens, hidden]."""
-    chunks = [
-        encode(
-            model, bank.images[start : start + 64].reshape(-1, *bank.images.shape[2:])
-        ).bfloat16()
-        for start in range(0, len(bank.images), 64)
-    ]
-    tokens = torch.cat(chunks)
-    return tokens.unflatten(0, bank.images.shape[:2])
+    chunks = []
+    for start in track(range(0, len(bank.images), CLIPS_AT_ONCE), 'encoding clips'):
+        frames = bank.images[start : start + CLIPS_AT_ONCE]
+        with torch.autocast('cpu', torch.bfloat16):
+            chunks.append(encode(model, frames.reshape(-1, *frames.shape[2:])).bfloat16())
+    return torch.cat(chunks).unflatten(0, bank.images.shape[:2])
 
 
 def _labels(bank: Bank, clips: np.ndarray) -> tuple[Tensor, Tensor]:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from rich.progress import Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
+from transformers import LlavaOnevisionForConditionalGeneration
 
 from livevlm_ros.training.bank import Bank, film_bank
 from livevlm_ros.training.checkpoint import (
@@ -23,8 +24,8 @@ from livevlm_ros.training.checkpoint import (
     load_weights,
     save_checkpoint,
 )
-from livevlm_ros.training.compose import Composer
-from livevlm_ros.training.language import RecallHeads, read_batch, share_right
+from livevlm_ros.training.compose import Composer, StreamBatch, start_tokens
+from livevlm_ros.training.language import Reading, RecallHeads, read_batch, share_right
 from livevlm_ros.training.schedule import rate
 from livevlm_ros.training.tower import HELD_OUT, encode_bank, train_tower
 
@@ -88,7 +89,9 @@ def train(config: TrainingConfig) -> dict[str, dict[str, tuple[int, float]]]:
 class _LanguageStage:
     """The language stage: optimizers, schedule, held-out curve and checkpoints."""
 
-    def __init__(self, config: TrainingConfig, model: nn.Module, bank: Bank) -> None:
+    def __init__(
+        self, config: TrainingConfig, model: LlavaOnevisionForConditionalGeneration, bank: Bank
+    ) -> None:
         self._config = config
         self._model = model
         self._features = encode_bank(model, bank)
@@ -98,6 +101,7 @@ class _LanguageStage:
         self._held_out = Composer(bank, clips[-HELD_OUT:], tokenizer)
         self._heads = RecallHeads(model.config.text_config.hidden_size)
         self._optimizers = self._make_optimizers()
+        self._start = start_tokens(tokenizer)
         self._rng = np.random.default_rng([config.seed, 1, config.resume is not None])
         self._curve: list[dict[str, object]] = []
 
@@ -133,7 +137,7 @@ class _LanguageStage:
                 group['lr'] = rate(peak, step=step, progress=progress)
             optimizer.zero_grad(set_to_none=True)
         frames = int(self._rng.integers(*self._lengths(progress)))
-        reading = self._read(self._composer, self._rng, frames)
+        reading = self._read(self._composer.batch(self._rng, frames))
         reading.loss.backward()
         nn.utils.clip_grad_norm_(self._trained(), 1.0)
         for optimizer, _ in self._optimizers:
@@ -146,16 +150,14 @@ class _LanguageStage:
             return SHORT
         return LONG if progress > LONG_FROM and self._rng.random() < LONG_SHARE else MIDDLE
 
-    def _read(self, composer: Composer, rng: np.random.Generator, frames: int):
-        batch = composer.batch(rng, frames)
+    def _read(self, batch: StreamBatch) -> Reading:
         with torch.autocast('cpu', torch.bfloat16):
             return read_batch(
                 self._model,
                 self._heads,
                 batch,
                 self._features,
-                composer.start_tokens(),
-                end_token=composer.end_token,
+                self._start,
                 evidence_loss=self._config.evidence_loss,
             )
 
@@ -182,9 +184,8 @@ class _LanguageStage:
             rng = np.random.default_rng([self._config.seed, 2, frames])
             readings: list[tuple[Tensor, Tensor]] = []
             for _ in range(HELD_OUT_BATCHES):
-                batch_rng = np.random.default_rng(rng.integers(2**32))
-                batch = self._held_out.batch(batch_rng, frames)
-                readings.append((batch.kinds, self._answer(batch)))
+                batch = self._held_out.batch(rng, frames)
+                readings.append((batch.kinds, self._read(batch).right))
             measured[str(frames)] = share_right(readings)
             shares = ', '.join(
                 f'{kind} {share:.2f}' for kind, (_, share) in measured[str(frames)].items()
@@ -196,14 +197,3 @@ class _LanguageStage:
         record = {'config': settings, 'curve': self._curve}
         (self._config.out / 'training.json').write_text(json.dumps(record, indent=1) + '\n')
         return measured
-
-    def _answer(self, batch) -> Tensor:
-        with torch.autocast('cpu', torch.bfloat16):
-            return read_batch(
-                self._model,
-                self._heads,
-                batch,
-                self._features,
-                self._held_out.start_tokens(),
-                end_token=self._held_out.end_token,
-            ).right

@@ -8,6 +8,7 @@ sizes looks the same.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -28,6 +29,7 @@ RGB = {
 }
 CENTRE = {'left': 0.18, 'middle': 0.5, 'right': 0.82}
 DARK, GLASS, SKIN, STEEL = (20, 20, 22), (150, 190, 210), (225, 180, 150), (110, 112, 118)
+Points = Sequence[tuple[float, float]] | np.ndarray  # [points, 2]
 SUBPIXEL = 4  # fractional bits of the coordinates given to OpenCV
 GRAIN = (120, 160)  # rows and columns of the sensor noise, the same at every frame size
 
@@ -159,7 +161,7 @@ class _Brush:
         brush._unit = pose.scale
         return brush
 
-    def polygon(self, points: list[tuple[float, float]], color: tuple[float, ...]) -> None:
+    def polygon(self, points: Points, color: tuple[float, ...]) -> None:
         """Fill a convex or concave polygon."""
         cv2.fillPoly(self.canvas, [self._fixed(points)], color, cv2.LINE_AA, SUBPIXEL)
 
@@ -182,7 +184,7 @@ class _Brush:
             self.canvas, [self._fixed(points)], False, color, thickness, cv2.LINE_AA, SUBPIXEL
         )
 
-    def _fixed(self, points: list[tuple[float, float]]) -> np.ndarray:
+    def _fixed(self, points: Points) -> np.ndarray:
         units = np.asarray(points, np.float64) * self._unit + self._origin
         return np.rint(units * self._scale).astype(np.int32)
 
