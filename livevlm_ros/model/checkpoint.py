@@ -93,15 +93,22 @@ def read_yaml(file: Path) -> dict[str, Any]:
     return parsed
 
 
-def open_weights(folder: Path, *, dtype: torch.dtype) -> LlavaOnevisionForConditionalGeneration:
+def check_files(folder: Path) -> None:
     """
-    Load a checked folder's weights, ready for inference on the CPU.
+    Look at architecture and weights without loading anything.
 
-    :raises CheckpointError: for another architecture, missing, truncated or unfitting weights,
-        pickled weights
+    :raises CheckpointError: for another architecture; missing, truncated or pickled weights
     """
     _check_architecture(folder)
     _check_weights(folder)
+
+
+def open_weights(folder: Path, *, dtype: torch.dtype) -> LlavaOnevisionForConditionalGeneration:
+    """
+    Load the weights of a folder that `check_files` let pass, ready for inference on the CPU.
+
+    :raises CheckpointError: if the weights do not fit config.json
+    """
     try:
         with _no_progress_bar():
             model, report = LlavaOnevisionForConditionalGeneration.from_pretrained(

@@ -17,6 +17,7 @@ from livevlm_ros.model import language, vision
 from livevlm_ros.model.chat import Chat, QuestionPrompt
 from livevlm_ros.model.checkpoint import (
     CheckpointError,
+    check_files,
     checkpoint_folder,
     open_tokenizer,
     open_weights,
@@ -38,6 +39,7 @@ class VideoLanguageModel:
         self.device = _device(config.device)
         self.dtype = _dtype(config.dtype, self.device)
         self.model_id = config.path if config.path == 'embedded' else Path(config.path).name
+        check_files(folder)
         tokenizer = open_tokenizer(folder)
         self.hf = open_weights(folder, dtype=self.dtype).to(self.device)
         self._layers = language.LanguageLayers(self.hf.model.language_model)

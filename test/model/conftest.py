@@ -276,7 +276,9 @@ def watch() -> Callable[..., Memory]:
         steps: Sequence[int],
         **settings: object,
     ) -> Memory:
-        memory = Memory(MemoryConfig(**settings), model.shape, ('front',), model.device)
+        memory = Memory(
+            MemoryConfig(**settings), model.shape, ('front',), model.device, model.dtype
+        )
         with memory.write_prefix() as view:
             model.read(model.prefix(), view)
         seen = 0

@@ -1,0 +1,204 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from livevlm_ros.model import CheckpointError, ModelConfig, load_model
+from livevlm_ros.model.checkpoint import checkpoint_folder
+
+
+@pytest.fixture
+def folder(word_checkpoint: Path, tmp_path: Path) -> Path:
+    """Copy a good checkpoint, to be broken."""
+    return Path(shutil.copytree(word_checkpoint, tmp_path / 'model'))
+
+
+def _refused(folder: Path | str, said: str) -> None:
+    with pytest.raises(CheckpointError, match=said):
+        load_model(ModelConfig(str(folder)))
+
+
+def test_the_copy_loads_before_it_is_broken(folder: Path) -> None:
+    assert load_model(ModelConfig(str(folder))).model_id == 'model'
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'config.json',
+        'model.safetensors',
+        'tokenizer.json',
+        'tokenizer_config.json',
+        'preprocessor_config.json',
+    ],
+)
+def test_a_missing_file_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    _refused(folder, f'{name} is missing')
+
+
+def test_a_missing_chat_template_is_named(folder: Path) -> None:
+    (folder / 'chat_template.jinja').unlink()
+    _refused(folder, r'no chat template, expected chat_template\.jinja')
+
+
+def test_a_missing_folder_says_what_a_path_may_be(tmp_path: Path) -> None:
+    _refused(tmp_path / 'nowhere', 'no model folder .*nowhere.*embedded.*hub name')
+
+
+def test_a_file_in_place_of_a_folder_is_refused(folder: Path) -> None:
+    _refused(folder / 'config.json', 'no model folder')
+
+
+@pytest.mark.parametrize('kept', [0.9, 0.1, 0.0])
+def test_truncated_weights_are_refused(folder: Path, kept: float) -> None:
+    weights = folder / 'model.safetensors'
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[: int(len(whole) * kept)])
+    _refused(folder, r'model\.safetensors: truncated or corrupt')
+
+
+def test_weights_with_a_corrupt_header_are_refused(folder: Path) -> None:
+    weights = folder / 'model.safetensors'
+    whole = bytearray(weights.read_bytes())
+    whole[20:40] = b'\xff' * 20
+    weights.write_bytes(whole)
+    _refused(folder, r'model\.safetensors: truncated or corrupt')
+
+
+def _tensors(folder: Path) -> dict[str, torch.Tensor]:
+    with safe_open(folder / 'model.safetensors', framework='pt') as weights:
+        return {name: weights.get_tensor(name).clone() for name in weights.keys()}  # noqa: SIM118
+
+
+def test_weights_that_lack_a_tensor_are_refused_by_its_name(folder: Path) -> None:
+    tensors = _tensors(folder)
+    name = next(name for name in tensors if 'layers.1.self_attn.k_proj.weight' in name)
+    del tensors[name]
+    save_file(tensors, folder / 'model.safetensors', metadata={'format': 'pt'})
+    _refused(folder, r'lack 1 tensors .*layers\.1\.self_attn\.k_proj\.weight')
+
+
+def test_weights_of_another_size_are_refused(folder: Path, edit_json: Callable) -> None:
+    config = json.loads((folder / 'config.json').read_text())
+    edit_json(folder / 'config.json', text_config={**config['text_config'], 'vocab_size': 99})
+    _refused(folder, 'cannot load it|lack')
+
+
+def test_a_missing_shard_is_named(folder: Path) -> None:
+    tensors = _tensors(folder)
+    (folder / 'model.safetensors').unlink()
+    first, second = 'model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'
+    names = sorted(tensors)
+    half = {name: tensors[name] for name in names[:10]}
+    save_file(half, folder / first, metadata={'format': 'pt'})
+    places = {name: first if name in half else second for name in names}
+    index = folder / 'model.safetensors.index.json'
+    index.write_text(json.dumps({'metadata': {}, 'weight_map': places}))
+    _refused(folder, f'{second} is missing')
+
+
+@pytest.mark.parametrize('name', ['pytorch_model.bin', 'model.pt', 'weights.pth'])
+def test_pickled_weights_are_refused_and_never_read(folder: Path, name: str) -> None:
+    (folder / 'model.safetensors').rename(folder / name)
+    _refused(folder, f'pickled .{name}.*refused; expected model.safetensors')
+
+
+def test_pickles_beside_safetensors_do_not_matter(folder: Path) -> None:
+    (folder / 'training_args.bin').write_bytes(b'not a model')
+    load_model(ModelConfig(str(folder)))
+
+
+@pytest.mark.parametrize(
+    ('changes', 'said'),
+    [
+        ({'model_type': 'llava_next'}, "model_type = 'llava_next'.*expected 'llava_onevision'"),
+        ({'model_type': None}, 'model_type = None'),
+        ({'text_config': {'model_type': 'llama'}}, "text_config.model_type = 'llama'.*'qwen2'"),
+        ({'vision_config': {'model_type': 'clip'}}, "vision_config.model_type = 'clip'"),
+    ],
+)
+def test_another_architecture_is_refused_with_what_config_says(
+    folder: Path, edit_json: Callable, changes: dict, said: str
+) -> None:
+    edit_json(folder / 'config.json', **changes)
+    _refused(folder, said)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'said'),
+    [
+        ({'rope_parameters': {'rope_type': 'yarn', 'factor': 4.0}}, "rope_type = 'yarn'"),
+        ({'use_sliding_window': True}, 'use_sliding_window = True'),
+    ],
+)
+def test_attention_this_cache_does_not_do_is_refused(
+    folder: Path, edit_json: Callable, changes: dict, said: str
+) -> None:
+    config = json.loads((folder / 'config.json').read_text())
+    edit_json(folder / 'config.json', text_config={**config['text_config'], **changes})
+    _refused(folder, said)
+
+
+@pytest.mark.parametrize(
+    ('name', 'text', 'said'),
+    [
+        ('config.json', '{"model_type": ', r'config\.json: not valid JSON'),
+        ('config.json', '[]', r'config\.json: expected a JSON object'),
+        ('preprocessor_config.json', '', r'preprocessor_config\.json: not valid JSON'),
+        ('tokenizer.json', '{"version": 1', 'tokenizer'),
+        ('memory.yaml', 'evidence: [', r'memory\.yaml: not valid YAML'),
+        ('memory.yaml', '- 1', r'memory\.yaml: expected a mapping'),
+        ('vocabulary.yaml', 'closed', r'vocabulary\.yaml: expected a mapping'),
+    ],
+)
+def test_a_file_that_does_not_parse_is_named(
+    folder: Path, name: str, text: str, said: str
+) -> None:
+    (folder / name).write_text(text)
+    _refused(folder, said)
+
+
+def test_code_that_comes_with_a_checkpoint_is_never_run(
+    folder: Path, edit_json: Callable, tmp_path: Path
+) -> None:
+    ran = tmp_path / 'ran'
+    (folder / 'evil.py').write_text(f'open({str(ran)!r}, "w")\nclass Evil: pass\n')
+    named = {'AutoConfig': 'evil.Evil', 'AutoModel': 'evil.Evil', 'AutoTokenizer': 'evil.Evil'}
+    edit_json(folder / 'config.json', auto_map=named)
+    edit_json(folder / 'tokenizer_config.json', auto_map={'AutoTokenizer': ['evil.Evil', None]})
+    try:
+        load_model(ModelConfig(str(folder)))
+    except CheckpointError as error:
+        assert 'tokenizer' in str(error)
+    assert not ran.exists()
+
+
+def test_a_hub_name_is_read_from_the_cache_when_offline(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_OFFLINE', True)
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_CACHE', str(tmp_path))
+    repository = tmp_path / 'models--someone--some-model'
+    snapshot = repository / 'snapshots' / ('0' * 40)
+    snapshot.parent.mkdir(parents=True)
+    folder.rename(snapshot)
+    (repository / 'refs').mkdir()
+    (repository / 'refs' / 'main').write_text('0' * 40)
+    assert checkpoint_folder('someone/some-model') == snapshot
+    assert load_model(ModelConfig('someone/some-model')).model_id == 'some-model'
+
+
+def test_a_hub_name_that_is_not_cached_says_so_when_offline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_OFFLINE', True)
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_CACHE', str(tmp_path))
+    _refused('someone/absent', 'someone/absent: no such folder here, and the hub .*HF_HUB_OFFLINE')
