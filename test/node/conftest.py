@@ -1,0 +1,316 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""ROS for the node's tests: a domain of their own, a peer that publishes and asks, and processes."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rclpy
+from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.context import Context
+from rclpy.executors import MultiThreadedExecutor
+from rclpy.node import Node
+
+from livevlm_ros.node.client import Client
+from livevlm_ros.node.spinning import Spinner
+from livevlm_ros.share import PROFILE_VARIABLE, share_file
+
+PATIENCE_S = 60.0  # for what takes well under a second on an idle machine
+
+
+@pytest.fixture(scope='session', autouse=True)
+def own_domain() -> Iterator[None]:
+    """Keep the tests of this run, and their children, apart from other ROS nodes."""
+    before = {name: os.environ.get(name) for name in ('ROS_DOMAIN_ID', PROFILE_VARIABLE)}
+    os.environ['ROS_DOMAIN_ID'] = str(random.SystemRandom().randint(1, 100))
+    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+    os.environ[PROFILE_VARIABLE] = str(share_file('config/fastdds.xml'))
+    os.environ.setdefault('OMP_NUM_THREADS', '1')
+    yield
+    for name, value in before.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+
+
+def eventually(condition: Callable[[], Any], timeout_s: float = PATIENCE_S) -> Any:
+    """Look until a condition holds; return what it gave, or fail."""
+    deadline = time.monotonic() + timeout_s
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f'not within {timeout_s:g} s: {condition}'
+        time.sleep(0.02)
+    return found
+
+
+@pytest.fixture(name='eventually')
+def eventually_fixture() -> Callable[..., Any]:
+    """Give `eventually`."""
+    return eventually
+
+
+class Ros:
+    """A context whose nodes spin in the background."""
+
+    def __init__(self) -> None:
+        self.context = Context()
+        rclpy.init(context=self.context)
+        self.executor = MultiThreadedExecutor(16, context=self.context)
+        self.nodes: list[Node] = []
+        self._spinner = Spinner(self.executor)
+
+    def add(self, node: Node) -> Any:
+        """Spin a node too."""
+        self.nodes.append(node)
+        self.executor.add_node(node)
+        return node
+
+    def node(self, name: str = 'peer') -> Node:
+        """Make a plain node that spins."""
+        return self.add(rclpy.create_node(name, context=self.context))
+
+    def close(self) -> None:
+        """Destroy the nodes."""
+        self._spinner.stop()
+        self.executor.shutdown(timeout_sec=2.0, wait_for_threads=False)
+        for node in self.nodes:
+            node.destroy_node()
+        rclpy.try_shutdown(context=self.context)
+
+
+@pytest.fixture
+def ros() -> Iterator[Ros]:
+    """Give a ROS context of the test's own."""
+    ros = Ros()
+    yield ros
+    ros.close()
+
+
+class Process:
+    """A node in a process of its own, its output in a file."""
+
+    def __init__(self, module: str, log: Path, arguments: list[str], env: dict[str, str]) -> None:
+        self.log = log
+        self._file = log.open('wb')
+        self.popen = subprocess.Popen(
+            [sys.executable, '-m', module, '--ros-args', *arguments],
+            stdout=self._file,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **env},
+        )
+
+    def said(self) -> str:
+        """Return all output so far."""
+        return self.log.read_text(encoding='utf-8', errors='replace')
+
+    def interrupt(self) -> tuple[int, float]:
+        """Send SIGINT; return the exit code and the seconds it took."""
+        began = time.monotonic()
+        self.popen.send_signal(signal.SIGINT)
+        code = self.popen.wait(PATIENCE_S)
+        return code, time.monotonic() - began
+
+    def close(self) -> None:
+        """Kill it if it still runs."""
+        if self.popen.poll() is None:
+            self.popen.kill()
+            self.popen.wait()
+        self._file.close()
+
+
+class Processes:
+    """Starts node processes and ends them with the test."""
+
+    def __init__(self, folder: Path, checkpoint: Callable[[], Path]) -> None:
+        self._folder = folder
+        self._checkpoint = checkpoint
+        self._all: list[Process] = []
+
+    def start(
+        self,
+        module: str,
+        parameters: dict[str, Any] | None = None,
+        *,
+        arguments: tuple[str, ...] = (),
+        env: dict[str, str] | None = None,
+    ) -> Process:
+        """Start `python -m livevlm_ros.node.<module>` with ROS parameters."""
+        words = list(arguments)
+        for name, value in (parameters or {}).items():
+            words += ['-p', f'{name}:={str(value).lower() if isinstance(value, bool) else value}']
+        log = self._folder / f'{module}{len(self._all)}.log'
+        process = Process(f'livevlm_ros.node.{module}', log, words, env or {})
+        self._all.append(process)
+        return process
+
+    def node(self, parameters: dict[str, Any] | None = None, **options: Any) -> Process:
+        """Start the node with the small random model."""
+        given = {'model.path': self._checkpoint(), **(parameters or {})}
+        return self.start('main', given, **options)
+
+    def close(self) -> None:
+        """End all."""
+        for process in self._all:
+            process.close()
+
+
+@pytest.fixture(scope='session')
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a checkpoint of the embedded model's shape with random weights."""
+    from livevlm_ros.training.checkpoint import build_model, save_checkpoint
+
+    folder = tmp_path_factory.mktemp('checkpoint')
+    save_checkpoint(build_model(0), folder)
+    return folder
+
+
+@pytest.fixture
+def processes(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Processes]:
+    """Give a starter of node processes."""
+    processes = Processes(tmp_path, lambda: request.getfixturevalue('checkpoint'))
+    yield processes
+    processes.close()
+
+
+@pytest.fixture(scope='module')
+def shared_processes(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Processes]:
+    """Give a starter of node processes that last for the tests of a file."""
+    folder = tmp_path_factory.mktemp('processes')
+    processes = Processes(folder, lambda: request.getfixturevalue('checkpoint'))
+    yield processes
+    processes.close()
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    """Give a client of the node in the root namespace."""
+    with Client() as client:
+        yield client
+
+
+class FakeEngine:
+    """An engine without a model: keeps what it was given and answers what it was told to."""
+
+    def __init__(self) -> None:
+        self.frames: list[Any] = []
+        self.questions: list[Any] = []
+        self.calls: list[str] = []
+        self.answer: Callable[[Any], Any] | None = None
+        self.seen = threading.Event()
+
+    def see(self, frame: Any) -> None:
+        """Keep a frame."""
+        self.frames.append(frame)
+        self.seen.set()
+
+    def ask(self, question: Any, *, received_s: float | None = None) -> Any:
+        """Keep a question and answer it."""
+        from livevlm_ros.engine.messages import Answer, Finish, Status
+
+        self.questions.append(question)
+        if self.answer is not None:
+            return self.answer(question)
+        return Answer(Status.OK, request_id=question.request_id, text='red', finish=Finish.STOP)
+
+    def start(self) -> None:
+        """Note it."""
+        self.calls.append('start')
+
+    def stop(self, timeout_s: float = 3.0) -> bool:
+        """Note it."""
+        self.calls.append('stop')
+        return True
+
+    def cleanup(self) -> None:
+        """Note it."""
+        self.calls.append('cleanup')
+
+    def stats(self) -> Any:
+        """Return the numbers of an engine that has done nothing."""
+        import math
+
+        from livevlm_ros.engine.slot import CameraStats
+        from livevlm_ros.engine.stats import AskStats, EngineStats, Percentiles
+
+        none = Percentiles()
+        return EngineStats(
+            state='running',
+            busy_with='idle',
+            heartbeat_age_s=math.nan,
+            cameras={'camera': CameraStats()},
+            unknown_cameras=CameraStats(),
+            time_jumps=0,
+            ask=AskStats({}, 0, 0, 0, none, none),
+            memory=None,
+            model=None,
+        )
+
+
+@pytest.fixture
+def fake_engine() -> FakeEngine:
+    """Give an engine that does nothing."""
+    return FakeEngine()
+
+
+@pytest.fixture
+def live_node(ros: Ros, fake_engine: FakeEngine) -> Callable[..., Any]:
+    """Give a maker of nodes with the fake engine, with parameters; they spin and do not autostart."""
+    from rclpy.parameter import Parameter
+
+    from livevlm_ros.node.node import LiveVlmNode
+
+    def make(parameters: dict[str, Any] | None = None, *, make_engine: Any = None) -> Any:
+        given = {'autostart': False, **(parameters or {})}
+        return ros.add(
+            LiveVlmNode(
+                make_engine=make_engine or (lambda values, stage: fake_engine),
+                context=ros.context,
+                parameter_overrides=[Parameter(name, value=v) for name, v in given.items()],
+            )
+        )
+
+    return make
+
+
+class Lifecycle:
+    """Drives a node's lifecycle from outside."""
+
+    def __init__(self, node: Node, name: str = '/livevlm') -> None:
+        self._change = node.create_client(ChangeState, f'{name}/change_state')
+        self._state = node.create_client(GetState, f'{name}/get_state')
+
+    def change(self, transition: int) -> bool:
+        """Make a transition and return whether it was made."""
+        request = ChangeState.Request()
+        request.transition.id = transition
+        return bool(self._call(self._change, request).success)
+
+    def state(self) -> str:
+        """Return the label of the state."""
+        return str(self._call(self._state, GetState.Request()).current_state.label)
+
+    def _call(self, client: Any, request: Any) -> Any:
+        assert client.wait_for_service(PATIENCE_S)
+        done = threading.Event()
+        future = client.call_async(request)
+        future.add_done_callback(lambda _: done.set())
+        assert done.wait(PATIENCE_S)
+        return future.result()
+
+
+@pytest.fixture
+def lifecycle(ros: Ros) -> Lifecycle:
+    """Give the remote control of the node in the root namespace."""
+    return Lifecycle(ros.node('remote'))

@@ -1,0 +1,208 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+import math
+import threading
+from typing import Any
+
+import pytest
+from livevlm_interfaces.srv import Ask
+
+from livevlm_ros.engine.messages import (
+    Answer,
+    Evidence,
+    Finish,
+    Latency,
+    Question,
+    Scope,
+    Status,
+)
+from livevlm_ros.node.ask_service import BadRequest, fill_response, to_question
+from livevlm_ros.node.client import Client
+from livevlm_ros.node.parameters import table
+
+DEFAULTS = {name: row.default for name, row in table().items()}
+
+
+def request(**fields: Any) -> Any:
+    made = Ask.Request(question='what color was the truck ?')
+    for name, value in fields.items():
+        target, _, attribute = name.partition('__')
+        if attribute:
+            setattr(getattr(made, target), attribute, value)
+        else:
+            setattr(made, name, value)
+    return made
+
+
+def test_a_bare_question_gets_the_parameters() -> None:
+    assert to_question(request(), DEFAULTS) == Question(
+        'what color was the truck ?',
+        budget_s=2.0,
+        max_tokens=64,
+        temperature=0.0,
+        scope=Scope.AUTO,
+        max_evidence=3,
+    )
+
+
+def test_set_fields_win_over_the_parameters() -> None:
+    asked = request(
+        request_id='a7',
+        latency_budget__sec=1,
+        latency_budget__nanosec=500_000_000,
+        max_tokens=5,
+        temperature=0.5,
+        allow_partial=False,
+        memory_scope=Ask.Request.SCOPE_SHORT_TERM,
+        max_evidence=1,
+        attach_evidence_images=True,
+    )
+    assert to_question(asked, DEFAULTS) == Question(
+        'what color was the truck ?',
+        request_id='a7',
+        budget_s=1.5,
+        max_tokens=5,
+        temperature=0.5,
+        allow_partial=False,
+        scope=Scope.SHORT_TERM,
+        max_evidence=1,
+        attach_images=True,
+    )
+
+
+def test_a_negative_budget_and_a_temperature_that_is_no_number_reach_the_engines_check() -> None:
+    assert to_question(request(latency_budget__sec=-1), DEFAULTS).budget_s == -1.0
+    assert math.isnan(to_question(request(temperature=math.nan), DEFAULTS).temperature or 0)
+
+
+@pytest.mark.parametrize(
+    ('field', 'value'),
+    [
+        ('cameras', ['front']),
+        ('time_start__sec', 5),
+        ('time_end__nanosec', 1),
+        ('lookback__sec', 10),
+        ('as_of__sec', 3),
+        ('priority', Ask.Request.PRIORITY_HIGH),
+        ('choices', ['yes', 'no']),
+        ('memory_scope', Ask.Request.SCOPE_NOW),
+        ('memory_scope', Ask.Request.SCOPE_LONG_TERM),
+        ('memory_scope', Ask.Request.SCOPE_ALL),
+        ('memory_scope', 77),
+    ],
+)
+def test_fields_without_a_feature_are_refused_by_name(field: str, value: Any) -> None:
+    with pytest.raises(BadRequest, match=field.partition('__')[0]):
+        to_question(request(**{field: value}), DEFAULTS)
+
+
+def test_bytes_that_are_no_utf8_are_refused() -> None:
+    as_rclpy_reads_it = b'what \xff\xfe color ?'.decode('utf-8', 'replace')
+    with pytest.raises(BadRequest, match='question is not valid UTF-8'):
+        to_question(request(question=as_rclpy_reads_it), DEFAULTS)
+
+
+def test_an_answer_fills_every_field_of_the_response() -> None:
+    answer = Answer(
+        Status.PARTIAL,
+        message='cut by the budget',
+        request_id='a7',
+        text='red and',
+        confidence=0.5,
+        evidence=(
+            Evidence('front', 12_000_000_001, 'front_optical', 'front/12', 0.75, thumbnail_jpeg=b'jp'),
+        ),
+        truncated=True,
+        finish=Finish.BUDGET,
+        scope_used=Scope.SHORT_TERM,
+        newest_stamp_ns=13_500_000_000,
+        prompt_tokens=9,
+        completion_tokens=2,
+        frames_considered=4,
+        retry_after_s=0.25,
+        model_id='tiny',
+        degradation=4,
+        latency=Latency(total_ms=7.0, prefill_ms=3.0, budget_ms=100.0),
+    )
+    response = Ask.Response()
+    fill_response(response, answer, asked_at_ns=15_000_000_000)
+    assert response.status == Ask.Response.STATUS_PARTIAL
+    assert response.finish_reason == Ask.Response.FINISH_BUDGET
+    assert (response.answer, response.truncated, response.confidence) == ('red and', True, 0.5)
+    assert (response.newest_frame.sec, response.newest_frame.nanosec) == (13, 500_000_000)
+    assert (response.staleness.sec, response.staleness.nanosec) == (1, 500_000_000)
+    assert response.retry_after.nanosec == 250_000_000
+    assert response.latency.prefill_ms == 3.0
+    assert response.degradation_level == 4
+    assert response.choice_index == -1
+    (found,) = response.evidence
+    assert (found.header.stamp.sec, found.header.stamp.nanosec) == (12, 1)
+    assert (found.header.frame_id, found.camera, found.frame_key) == (
+        'front_optical',
+        'front',
+        'front/12',
+    )
+    assert bytes(found.thumbnail.data) == b'jp'
+    assert found.thumbnail.header.stamp == found.header.stamp
+
+
+def test_no_frame_means_no_newest_frame_and_no_staleness() -> None:
+    response = Ask.Response()
+    fill_response(response, Answer(Status.NO_EVIDENCE), asked_at_ns=15_000_000_000)
+    assert (response.newest_frame.sec, response.staleness.sec) == (0, 0)
+    assert math.isnan(response.confidence)
+
+
+def test_the_service_always_answers(live_node: Any, fake_engine: Any, client: Client) -> None:
+    node = live_node()
+
+    def ask(**fields: Any) -> Any:
+        response = client.send('what color was the truck ?', **fields).wait(60)
+        assert response is not None
+        return response
+
+    assert client.wait_for_server(60)
+    early = ask(request_id='r1')
+    assert (early.status, early.request_id) == (Ask.Response.STATUS_NOT_ACTIVE, 'r1')
+    assert 'unconfigured' in early.status_message
+    node.trigger_configure()
+    assert 'activate' in ask().status_message
+    node.trigger_activate()
+    good = ask(request_id='r2')
+    assert (good.status, good.answer, good.request_id) == (Ask.Response.STATUS_OK, 'red', 'r2')
+    assert good.latency.total_ms > 0
+
+    def broken(question: Question) -> Answer:
+        raise RuntimeError('the device is gone')
+
+    fake_engine.answer = broken
+    failed = ask(request_id='r3')
+    assert (failed.status, failed.request_id) == (Ask.Response.STATUS_ERROR, 'r3')
+    assert 'the device is gone' in failed.status_message
+    assert ask(choices=['yes']).status == Ask.Response.STATUS_INVALID
+    fake_engine.answer = None
+    assert ask().status == Ask.Response.STATUS_OK
+
+
+def test_fifty_questions_at_once_are_all_answered(
+    live_node: Any, fake_engine: Any, client: Client
+) -> None:
+    node = live_node()
+    node.trigger_configure()
+    node.trigger_activate()
+    room = threading.Semaphore(9)
+
+    def slow(question: Question) -> Answer:
+        if not room.acquire(blocking=False):
+            return Answer(Status.OVERLOADED, retry_after_s=0.1)
+        threading.Event().wait(0.05)
+        room.release()
+        return Answer(Status.OK)
+
+    fake_engine.answer = slow
+    assert client.wait_for_server(60)
+    replies = [client.send(f'question {n} ?') for n in range(50)]
+    statuses = [reply.wait(60).status for reply in replies]
+    assert len(fake_engine.questions) == 50
+    assert set(statuses) <= {Ask.Response.STATUS_OK, Ask.Response.STATUS_OVERLOADED}
