@@ -1,0 +1,137 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from livevlm_ros.engine.slot import CameraStats, Dropped
+from livevlm_ros.engine.stats import Percentiles
+from livevlm_ros.node.cameras import CameraReport
+from livevlm_ros.node.diagnostics import ERROR, OK, STALE, WARN, Health, Lifecycle, healths
+from livevlm_ros.node.parameters import table
+from livevlm_ros.node.traffic import TrafficStats
+from livevlm_ros.share import PROFILE_VARIABLE
+
+DEFAULTS = {name: row.default for name, row in table().items()}
+ACTIVE = Lifecycle('active')
+NOW_S = 1000.0
+HEARD = CameraReport(
+    name='camera',
+    topics=('/camera/image',),
+    transport='raw',
+    publishers=1,
+    matched_s=9.0,
+    incompatible='',
+    silent_s=0.1,
+    encoding='rgb8',
+    traffic=TrafficStats(received=300, fps=30.0, p50_ms=0.1, p99_ms=0.2, max_ms=0.3),
+)
+NOTHING = replace(HEARD.traffic, received=0, fps=0.0)
+USED = CameraStats(frames_used=9, dropped=Dropped(rate=291), used_stamp_ns=999_500_000_000)
+
+
+def judge(fake_engine: Any, report: CameraReport, account: CameraStats, **stats: Any) -> dict[str, Health]:
+    made = replace(fake_engine.stats(), cameras={'camera': account}, **stats)
+    return {h.task: h for h in healths(ACTIVE, [report], made, DEFAULTS, now_s=NOW_S)}
+
+
+def camera(fake_engine: Any, report: CameraReport, account: CameraStats = USED) -> Health:
+    return judge(fake_engine, report, account)['camera/camera']
+
+
+def test_a_camera_that_works_is_ok_and_accounts_for_each_frame(fake_engine: Any) -> None:
+    health = camera(fake_engine, HEARD)
+    assert health.level == OK
+    assert '30.0 images a second on /camera/image' in health.message
+    assert health.values['frames_in'] == 300
+    assert health.values['dropped_rate'] == 291
+    assert health.values['frame_age_s'] == pytest.approx(0.5)
+    assert health.values['callback_p99_ms'] == 0.2
+
+
+@pytest.mark.parametrize(
+    ('report', 'account', 'level', 'says'),
+    [
+        (replace(HEARD, publishers=0, transport=''), USED, WARN, 'no publisher on /camera/image'),
+        (
+            replace(HEARD, publishers=0, incompatible='RELIABILITY'),
+            USED,
+            ERROR,
+            'qos_overrides./camera/image.subscription.reliability',
+        ),
+        (replace(HEARD, silent_s=4.0, traffic=NOTHING), USED, ERROR, 'fastdds.xml'),
+        (replace(HEARD, silent_s=4.0), USED, ERROR, 'ros2 topic hz'),
+        (
+            HEARD,
+            CameraStats(dropped=Dropped(bad=5), last_error="image encoding '32FC1' is not"),
+            ERROR,
+            '32FC1',
+        ),
+        (HEARD, replace(USED, used_stamp_ns=990_000_000_000), WARN, '10.0 s old'),
+        (HEARD, replace(USED, used_stamp_ns=1_700_000_000_000_000_000), WARN, 'use_sim_time'),
+    ],
+    ids=['no publisher', 'qos', 'lost raw', 'silent', 'bad encoding', 'stale', 'other clock'],
+)
+def test_why_nothing_happens_is_said(
+    fake_engine: Any, report: CameraReport, account: CameraStats, level: bytes, says: str
+) -> None:
+    health = camera(fake_engine, report, account)
+    assert health.level == level
+    assert says in health.message
+
+
+def test_compressed_images_are_not_blamed_on_the_dds_profile(fake_engine: Any) -> None:
+    silent = replace(HEARD, transport='compressed', silent_s=4.0, traffic=NOTHING)
+    assert 'fastdds' not in camera(fake_engine, silent).message
+
+
+def test_the_profile_of_this_process_is_named(
+    fake_engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = replace(HEARD, silent_s=4.0, traffic=NOTHING)
+    monkeypatch.setenv(PROFILE_VARIABLE, '/etc/dds.xml')
+    assert 'this node: /etc/dds.xml' in camera(fake_engine, silent).message
+    monkeypatch.delenv(PROFILE_VARIABLE)
+    assert 'this node: not set' in camera(fake_engine, silent).message
+
+
+@pytest.mark.parametrize(
+    ('state', 'level', 'says'),
+    [
+        (Lifecycle('configuring', loading='weights 0%, 2.0 s'), WARN, 'weights 0%, 2.0 s'),
+        (Lifecycle('unconfigured', problem='configure failed: no file'), ERROR, 'no file'),
+        (Lifecycle('unconfigured'), STALE, 'unconfigured'),
+    ],
+    ids=['loading', 'failed', 'not yet'],
+)
+def test_a_model_that_is_not_there_says_why(state: Lifecycle, level: bytes, says: str) -> None:
+    (health,) = healths(state, [], None, DEFAULTS, now_s=NOW_S)
+    assert (health.task, health.level) == ('model', level)
+    assert says in health.message
+
+
+def test_a_hanging_engine_is_an_error(fake_engine: Any) -> None:
+    found = judge(fake_engine, HEARD, USED, busy_with='step', heartbeat_age_s=60.0)
+    assert found['ingest'].level == ERROR
+    assert 'hangs in step' in found['ingest'].message
+    idle = judge(fake_engine, HEARD, USED, busy_with='idle', heartbeat_age_s=60.0)
+    assert idle['ingest'].level == OK
+
+
+def test_slow_answers_warn(fake_engine: Any) -> None:
+    slow = replace(fake_engine.stats().ask, total_ms=Percentiles(900.0, 2500.0, 2600.0, 2700.0))
+    assert judge(fake_engine, HEARD, USED, ask=slow)['ask'].level == WARN
+
+
+def test_an_inactive_node_is_stale_not_broken(fake_engine: Any) -> None:
+    stats = replace(fake_engine.stats(), cameras={'camera': USED})
+    found = healths(Lifecycle('inactive'), [HEARD], stats, DEFAULTS, now_s=NOW_S)
+    assert {h.level for h in found if h.task in ('camera/camera', 'ingest')} == {STALE}
+
+
+def test_a_health_becomes_a_message() -> None:
+    message = Health('ask', OK, 'fine', {'p95': 1.23456, 'n': 3}).to_message('r1/livevlm', 'cpu')
+    assert (message.name, message.level, message.hardware_id) == ('r1/livevlm: ask', OK, 'cpu')
+    assert [(v.key, v.value) for v in message.values] == [('p95', '1.235'), ('n', '3')]

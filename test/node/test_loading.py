@@ -1,0 +1,57 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+import threading
+
+import pytest
+
+from livevlm_ros.node.loading import Abandoned, Loading
+
+
+def test_a_load_gives_its_engine() -> None:
+    assert Loading(lambda stage: 'engine').wait() == 'engine'
+
+
+def test_an_error_of_the_load_comes_out_of_wait() -> None:
+    def load(stage: object) -> None:
+        raise ValueError('no weights')
+
+    with pytest.raises(ValueError, match='no weights'):
+        Loading(load).wait()
+
+
+def test_the_stage_is_told() -> None:
+    entered, go_on = threading.Event(), threading.Event()
+
+    def load(stage: object) -> str:
+        stage('weights 50%')  # type: ignore[operator]
+        entered.set()
+        go_on.wait(10)
+        return 'engine'
+
+    loading = Loading(load)
+    assert entered.wait(10)
+    assert loading.describe().startswith('weights 50%, ')
+    go_on.set()
+    assert loading.wait() == 'engine'
+    assert not loading.alive
+
+
+def test_an_abandoned_load_is_not_waited_for_and_ends_at_its_next_stage() -> None:
+    entered, go_on = threading.Event(), threading.Event()
+
+    def load(stage: object) -> str:
+        entered.set()
+        go_on.wait(10)
+        stage('next')  # type: ignore[operator]
+        return 'engine'
+
+    loading = Loading(load)
+    assert entered.wait(10)
+    loading.abandon()
+    with pytest.raises(Abandoned):
+        loading.wait()
+    assert loading.alive
+    go_on.set()
+    loading._thread.join(10)
+    assert not loading.alive

@@ -1,0 +1,167 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from lifecycle_msgs.msg import Transition
+from livevlm_interfaces.msg import MemoryState
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from sensor_msgs.msg import Image
+
+from livevlm_ros.node.client import Client
+from livevlm_ros.node.diagnostics import ERROR, OK, STALE, WARN
+
+SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+
+
+def test_the_lifecycle_goes_round(
+    live_node: Any, fake_engine: Any, lifecycle: Any, eventually: Callable[..., Any]
+) -> None:
+    node = live_node()
+    assert lifecycle.state() == 'unconfigured'
+    assert lifecycle.change(Transition.TRANSITION_CONFIGURE)
+    assert node.count_subscribers('/camera/image') == 0
+    assert lifecycle.change(Transition.TRANSITION_ACTIVATE)
+    assert lifecycle.state() == 'active'
+    assert lifecycle.change(Transition.TRANSITION_DEACTIVATE)
+    assert lifecycle.change(Transition.TRANSITION_ACTIVATE)
+    assert lifecycle.change(Transition.TRANSITION_DEACTIVATE)
+    assert lifecycle.change(Transition.TRANSITION_CLEANUP)
+    assert lifecycle.state() == 'unconfigured'
+    assert fake_engine.calls == ['start', 'stop', 'start', 'stop', 'cleanup']
+    assert node.engine() is None
+    assert lifecycle.change(Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)
+    assert lifecycle.state() == 'finalized'
+
+
+def test_an_active_node_can_be_shut_down(live_node: Any, fake_engine: Any, lifecycle: Any) -> None:
+    node = live_node()
+    node.trigger_configure()
+    node.trigger_activate()
+    assert lifecycle.change(Transition.TRANSITION_ACTIVE_SHUTDOWN)
+    assert lifecycle.state() == 'finalized'
+    assert fake_engine.calls == ['start', 'stop', 'cleanup']
+
+
+def test_images_reach_the_engine_only_while_active(
+    ros: Any, live_node: Any, fake_engine: Any, eventually: Callable[..., Any]
+) -> None:
+    node = live_node({'cameras.camera.topic': 'usb/image_raw'})
+    publisher = ros.node('driver').create_publisher(Image, '/usb/image_raw', 1)
+    message = Image(height=1, width=1, encoding='mono8', step=1, data=b'\x05')
+    message.header.stamp.sec = 1
+    node.trigger_configure()
+    node.trigger_activate()
+
+    def came() -> bool:
+        publisher.publish(message)
+        return fake_engine.seen.is_set()
+
+    eventually(came)
+    node.trigger_deactivate()
+    eventually(lambda: publisher.get_subscription_count() == 0)
+
+
+def test_a_model_that_cannot_be_loaded_leaves_a_node_that_says_why(
+    live_node: Any, client: Client
+) -> None:
+    def broken(values: Any, stage: Any) -> Any:
+        raise ValueError('model.safetensors is missing')
+
+    node = live_node(make_engine=broken)
+    assert node.trigger_configure() == FAILURE
+    assert node.state().label == 'unconfigured'
+    assert client.wait_for_server(60)
+    response = client.send('what was there ?').wait(60)
+    assert 'model.safetensors is missing' in response.status_message
+    assert client.wait_for_status('model', ERROR, 60)
+    assert 'model.safetensors is missing' in client.status('model').message
+
+
+def test_the_node_lives_while_the_model_loads(
+    live_node: Any, fake_engine: Any, client: Client, lifecycle: Any
+) -> None:
+    entered, go_on = threading.Event(), threading.Event()
+
+    def slow(values: Any, stage: Any) -> Any:
+        stage('weights 40%')
+        entered.set()
+        go_on.wait(60)
+        return fake_engine
+
+    node = live_node({'diagnostics.period': 0.1}, make_engine=slow)
+    threading.Thread(target=node.trigger_configure, daemon=True).start()
+    assert entered.wait(60)
+    assert client.wait_for_status('model', WARN, 60)
+    assert 'weights 40%' in client.status('model').message
+    assert lifecycle.state() == 'configuring'
+    assert not lifecycle.change(Transition.TRANSITION_CONFIGURE)
+    assert 'loading' in client.send('what was there ?').wait(60).status_message
+    go_on.set()
+    assert client.wait_for_status('ingest', STALE, 60)
+
+
+def test_a_node_starts_by_itself_unless_told_not_to(live_node: Any, client: Client) -> None:
+    live_node({'autostart': True})
+    assert client.wait_for_status('ingest', OK, 60)
+
+
+def test_closing_in_the_middle_of_a_load_says_that_it_is_left_behind(live_node: Any) -> None:
+    entered, go_on = threading.Event(), threading.Event()
+
+    def endless(values: Any, stage: Any) -> Any:
+        entered.set()
+        go_on.wait(60)
+
+    node = live_node(make_engine=endless)
+    configuring = threading.Thread(target=node.trigger_configure, daemon=True)
+    configuring.start()
+    assert entered.wait(60)
+    assert node.close() is False
+    configuring.join(10)
+    assert not configuring.is_alive()
+    go_on.set()
+
+
+def test_the_memory_state_is_latched_and_tells_of_each_camera(
+    ros: Any, live_node: Any, fake_engine: Any, eventually: Callable[..., Any]
+) -> None:
+    from dataclasses import replace
+
+    from livevlm_ros.memory import MemorySizes
+
+    stats = fake_engine.stats()
+    sizes = MemorySizes(
+        **{name: 0 for name in MemorySizes.__slots__} | {'short_term_frames': 3, 'device_bytes': 9}
+    )
+    fake_engine.stats = lambda: replace(stats, memory=sizes)
+    node = live_node({'diagnostics.period': 0.1})
+    node.trigger_configure()
+    states: list[MemoryState] = []
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    ros.node('late').create_subscription(
+        MemoryState, '/livevlm/memory_state', states.append, latched
+    )
+    eventually(lambda: states)
+    assert states[0].preset == 'recent'
+    assert (states[0].short_term_frames, states[0].device_bytes) == (3, 9)
+    assert states[0].cameras[0].name == 'camera'
+    assert not states[0].cameras[0].alive
+
+
+def test_service_introspection_follows_its_parameter(
+    ros: Any, live_node: Any, client: Client, eventually: Callable[..., Any]
+) -> None:
+    node = live_node({'ask.introspection': 'contents'})
+    eventually(lambda: node.count_publishers('/ask/_service_event') == 1)
+    assert client.wait_for_server(60)
+    events: list[Any] = []
+    from livevlm_interfaces.srv import Ask
+
+    ros.node('spy').create_subscription(Ask.Event, '/ask/_service_event', events.append, 10)
+    eventually(lambda: node.count_subscribers('/ask/_service_event') == 1)
+    eventually(lambda: client.send('who is there ?').wait(60) and events)
+    assert any(e.request and e.request[0].question == 'who is there ?' for e in events)
