@@ -13,6 +13,7 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -60,7 +61,7 @@ class ShortTerm:
     def clear(self) -> None:
         """Forget every frame; the storage stays."""
         self._held: list[_Held] = []
-        self._free = list(range(self.keys.shape[2]))[::-1]
+        self._free = list(range(self.keys.shape[2]))
         self._counts = [0] * len(self._lanes)
         self._newest: list[int | None] = [None] * len(self._lanes)
         self.kept = self.evictions = 0
@@ -101,9 +102,7 @@ class ShortTerm:
                 )
             newest[lane] = ref.stamp_ns
             counts[lane] += 1
-        if any(
-            after.stamp_ns < before.stamp_ns for before, after in zip(refs, refs[1:], strict=False)
-        ):
+        if any(after.stamp_ns < before.stamp_ns for before, after in pairwise(refs)):
             raise ValueError('the frames of a step must be in stamp order')
         if max(counts, default=0) > self._lane_frames:
             raise ValueError(
@@ -126,6 +125,8 @@ class ShortTerm:
             raise ValueError(
                 f'{len(refs)} frames have {len(refs) * tokens} tokens, got {keys.shape[2]}'
             )
+        if len(self._free) < len(refs):
+            self._grow(len(refs))
         slots = torch.tensor(
             [self._take_slot(ref) for ref in refs], dtype=torch.long, device=self.keys.device
         )
@@ -140,8 +141,6 @@ class ShortTerm:
             slot = self._held.pop(oldest).slot
             self.evictions += 1
         else:
-            if not self._free:
-                self._grow()
             slot = self._free.pop()
             self._counts[lane] += 1
         insort(self._held, _Held(ref.stamp_ns, lane, slot, ref))
@@ -149,12 +148,13 @@ class ShortTerm:
         self.kept += 1
         return slot
 
-    def _grow(self) -> None:
-        """Add half as many slots as there are: few copies, at most half too much."""
+    def _grow(self, needed: int) -> None:
+        """Add slots up to the cap, at least half as many as there are: few copies."""
         before = self.keys.shape[2]
-        after = min(self._most_slots, before + max(1, before // 2))
-        self.keys, self.values = (_with_slots(block, after) for block in (self.keys, self.values))
-        self._free = list(range(before, after))[::-1]
+        after = min(self._most_slots, before + max(needed, before // 2))
+        if after > before:
+            self.keys, self.values = (_with_slots(b, after) for b in (self.keys, self.values))
+            self._free += range(before, after)
 
 
 def _with_slots(block: Tensor, slots: int) -> Tensor:

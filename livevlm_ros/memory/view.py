@@ -49,8 +49,8 @@ class ReadBuffer:
     def __init__(
         self, shape: CacheShape, *, layers: int, device: torch.device, dtype: torch.dtype
     ) -> None:
-        self._block = (layers, shape.kv_heads, 0, shape.head_dim)
-        self.keys = self.values = torch.empty(self._block, dtype=dtype, device=device)
+        block = (layers, shape.kv_heads, 0, shape.head_dim)
+        self.keys = self.values = torch.empty(block, dtype=dtype, device=device)
 
     @property
     def nbytes(self) -> int:
@@ -74,12 +74,11 @@ class Parts:
         self.shape = shape
         self.short_term = short_term
         self.rotary = RotaryTable(shape, device=device, dtype=dtype)
-        nothing = torch.empty(
+        # Keys before rotary, [layers, kv_heads, prefix tokens, head_dim].
+        self.prefix_keys = torch.empty(
             shape.layers, shape.kv_heads, 0, shape.head_dim, dtype=dtype, device=device
         )
-        self.prefix_keys = self.prefix_values = (
-            nothing  # [layers, kv_heads, prefix tokens, head_dim], before rotary
-        )
+        self.prefix_values = self.prefix_keys
 
     @property
     def prefix_tokens(self) -> int:
@@ -125,11 +124,8 @@ class _ReadView:
         rotary = self._parts.rotary
         rotary.rotate(k, first=start, out=keys[:, start:end])
         values[:, start:end] = v
-        return (
-            rotary.rotate(q, first=start, out=torch.empty_like(q)),
-            keys[:, :end],
-            values[:, :end],
-        )
+        rotated = rotary.rotate(q, first=start, out=torch.empty_like(q))
+        return rotated, keys[:, :end], values[:, :end]
 
     def _buffer_of(self, layer: int) -> tuple[Tensor, Tensor]:
         return self._buffer.keys[layer], self._buffer.values[layer]
@@ -139,22 +135,18 @@ class _ReadView:
         parts, prefix, past = self._parts, self._parts.prefix_tokens, self._past
         parts.rotary.rotate(parts.prefix_keys[layer], first=0, out=keys[:, :prefix])
         values[:, :prefix] = parts.prefix_values[layer]
-        heads, width = keys.shape[0], keys.shape[2]
-        frames = parts.short_term.keys[layer].index_select(
-            1, self._slots
-        )  # [kv_heads, frames, tokens, head_dim]
-        parts.rotary.rotate(frames.view(heads, -1, width), first=prefix, out=keys[:, prefix:past])
-        values[:, prefix:past] = (
-            parts.short_term.values[layer].index_select(1, self._slots).view(heads, -1, width)
+        frame_keys, frame_values = (
+            block[layer].index_select(1, self._slots).flatten(1, 2)  # [kv_heads, tokens, head_dim]
+            for block in (parts.short_term.keys, parts.short_term.values)
         )
+        parts.rotary.rotate(frame_keys, first=prefix, out=keys[:, prefix:past])
+        values[:, prefix:past] = frame_values
 
     def _attention(self, q: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Causal attention of the last tokens of `keys`, [tokens, q_heads * head_dim]."""
         q_heads, tokens, width = q.shape
         kv_heads, seen, _ = keys.shape
-        grouped = q.reshape(
-            1, kv_heads, -1, width
-        )  # a group's queries are rows of its key-value head
+        grouped = q.reshape(1, kv_heads, -1, width)  # a group's queries, rows of its kv head
         mask = self._causal(tokens, seen, q_heads // kv_heads) if tokens > 1 else None
         out = scaled_dot_product_attention(grouped, keys[None], values[None], attn_mask=mask)
         return out.view(q_heads, tokens, width).transpose(0, 1).reshape(tokens, q_heads * width)
@@ -162,11 +154,8 @@ class _ReadView:
     def _causal(self, tokens: int, seen: int, group: int) -> Tensor:
         """Additive mask of the last `tokens` of `seen`, once for each query head of a group."""
         if self._mask is None or self._mask.shape != (group * tokens, seen):
-            dtype, device = self._buffer.keys.dtype, self._buffer.keys.device
-            mask = torch.full((tokens, seen), -torch.inf, dtype=dtype, device=device).triu_(
-                seen - tokens + 1
-            )
-            self._mask = mask.repeat(group, 1)
+            hidden = self._buffer.keys.new_full((tokens, seen), -torch.inf)
+            self._mask = hidden.triu_(seen - tokens + 1).repeat(group, 1)
         return self._mask
 
 

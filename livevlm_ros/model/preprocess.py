@@ -95,9 +95,8 @@ class Preprocessor:
                 'expected an RGB image, uint8 [height, width, 3], '
                 f'got {image.dtype} {list(image.shape)}'
             )
-        pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[
-            None
-        ]  # channels last
+        rows = torch.from_numpy(np.require(image, requirements=['C', 'W']))  # [height, width, 3]
+        pixels = rows.permute(2, 0, 1)[None]  # [1, 3, height, width], channels last
         side = (self._size, self._size)
         if pixels.shape[2:] == side:
             return pixels[0]

@@ -38,7 +38,8 @@ class VideoLanguageModel:
     def __init__(self, folder: Path, config: ModelConfig) -> None:
         self.device = _device(config.device)
         self.dtype = _dtype(config.dtype, self.device)
-        self.model_id = config.path if config.path == 'embedded' else Path(config.path).name
+        local = Path(config.path).expanduser()
+        self.model_id = local.resolve().name if local.is_dir() else config.path
         check_files(folder)
         tokenizer = open_tokenizer(folder)
         self.hf = open_weights(folder, dtype=self.dtype).to(self.device)

@@ -193,7 +193,7 @@ def test_a_hub_name_is_read_from_the_cache_when_offline(
     (repository / 'refs').mkdir()
     (repository / 'refs' / 'main').write_text('0' * 40)
     assert checkpoint_folder('someone/some-model') == snapshot
-    assert load_model(ModelConfig('someone/some-model')).model_id == 'some-model'
+    assert load_model(ModelConfig('someone/some-model')).model_id == 'someone/some-model'
 
 
 def test_a_hub_name_that_is_not_cached_says_so_when_offline(

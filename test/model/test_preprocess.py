@@ -68,6 +68,13 @@ def test_an_image_that_is_a_flipped_view_is_read_as_it_looks(images: Callable) -
     assert np.array_equal(_preprocessor()([flipped]), _preprocessor()([flipped.copy()]))
 
 
+@pytest.mark.filterwarnings('error')
+def test_an_image_that_must_not_be_written_to_is_read(images: Callable) -> None:
+    (image,) = images(1, height=60, width=80)
+    locked = np.frombuffer(image.tobytes(), np.uint8).reshape(image.shape)
+    assert np.array_equal(_preprocessor()([locked]), _preprocessor()([image]))
+
+
 @pytest.mark.parametrize(
     ('changes', 'said'),
     [
