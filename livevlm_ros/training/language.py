@@ -66,10 +66,18 @@ class RecallHeads(nn.Module):
 
 @dataclass
 class Reading:
-    """What came of a batch: losses, and which questions were right, [streams, questions]."""
+    """
+    What came of a batch.
+
+    :param loss: everything that is trained on
+    :param answer_loss: cross-entropy of the answers alone
+    :param logits: at the end of each prompt, [streams, questions, vocabulary]
+    :param right: which questions were answered right, [streams, questions]
+    """
 
     loss: Tensor
     answer_loss: Tensor
+    logits: Tensor
     right: Tensor
 
 
@@ -125,7 +133,7 @@ def read_batch(
     loss = loss + answer_loss
     loss = loss + END_WEIGHT * functional.cross_entropy(logits[:, :, 1].flatten(0, 1), stops)
     right = logits[:, :, 0].argmax(-1) == batch.answers
-    return Reading(loss, answer_loss.detach(), right)
+    return Reading(loss, answer_loss.detach(), logits[:, :, 0], right)
 
 
 def _evidence_loss(layer: int, mass: Tensor, batch: StreamBatch) -> Tensor:

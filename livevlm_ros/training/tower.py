@@ -117,7 +117,7 @@ def encode(model: LlavaOnevisionForConditionalGeneration, frames: np.ndarray) ->
     :param frames: uint8 RGB at the input size, [frames, side, side, 3]
     :returns: [frames, tokens, hidden]
     """
-    pixels = torch.from_numpy(np.ascontiguousarray(frames)).movedim(-1, 1).float() / 127.5 - 1
+    pixels = torch.from_numpy(frames.copy()).movedim(-1, 1).float() / 127.5 - 1
     hidden = model.model.vision_tower(pixels, output_hidden_states=True).hidden_states[-1]
     return model.model.apply_pooling(model.model.multi_modal_projector(hidden))
 
