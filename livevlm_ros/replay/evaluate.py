@@ -10,15 +10,16 @@ is read, so two runs see and answer the same.
 from __future__ import annotations
 
 import time
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from math import comb
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from livevlm_ros.engine.messages import Answer, Frame, Question
 from livevlm_ros.replay.errors import BadInput
-from livevlm_ros.replay.outcome import Evaluation, MemorySample, Outcome
+from livevlm_ros.replay.outcome import EVIDENCE_FRAMES, Evaluation, MemorySample, Outcome
 from livevlm_ros.replay.questions import QuestionEntry, questions_beside, read_questions
 from livevlm_ros.replay.source import FrameSource, find_recordings, open_source
 
@@ -93,11 +94,9 @@ def evaluate(
         entries = _entries(recording, questions, evaluation)
         engine.clear()
         replay = _Replay(engine, source, evaluation, thumbnails=thumbnails)
-        done, share = number / len(recordings), 1 / len(recordings)
-        for count, frame in enumerate(source.frames()):
-            replay.step(frame, entries)
-            progress(recording.name, done + share * min(1.0, count / max(1, source.length)))
-        replay.finish(entries)
+        work = source.length + len(entries) + 1
+        for done, _ in enumerate(replay.run(entries)):
+            progress(recording.name, (number + min(1.0, done / work)) / len(recordings))
     progress('', 1.0)
     if not evaluation.recordings:
         raise BadInput(f'{path}: no recording can be used: {"; ".join(evaluation.warnings)}')
@@ -134,13 +133,26 @@ class _Replay:
         self._used_before = engine.stats().frames_used
         self._used_s: list[float] = []
 
-    def step(self, frame: Frame, entries: deque[QuestionEntry]) -> None:
-        """Ask what comes before the frame, then let the engine take it."""
-        self._frames += 1
-        if self._first_ns is None and frame.stamp_ns > 0:
-            self._first_ns = frame.stamp_ns
-        while entries and self._seconds(frame.stamp_ns) > entries[0].at:
+    def run(self, entries: deque[QuestionEntry]) -> Iterator[None]:
+        """Replay from the first frame to the last; yields after each frame and each answer."""
+        for frame in self._source.frames():
+            if self._first_ns is None and frame.stamp_ns > 0:
+                self._first_ns = frame.stamp_ns
+            while entries and self._seconds(frame.stamp_ns) > entries[0].at:
+                self._ask(entries.popleft())
+                yield
+            self._show(frame)
+            yield
+        seconds = self._seconds(self._last_ns)
+        period = seconds / max(1, self._frames - 1)
+        while entries and entries[0].at <= seconds + period:
             self._ask(entries.popleft())
+            yield
+        self._close(seconds, entries)
+
+    def _show(self, frame: Frame) -> None:
+        """Let the engine take the frame."""
+        self._frames += 1
         self._last_ns = max(self._last_ns, frame.stamp_ns)
         started = time.perf_counter()
         self._engine.see(frame)
@@ -151,20 +163,16 @@ class _Replay:
             if len(self._used_s) % SAMPLE_EVERY == 0:
                 self._sample()
 
-    def finish(self, entries: deque[QuestionEntry]) -> None:
-        """Ask what comes after the last frame, and account for the recording."""
-        seconds = self._seconds(self._last_ns)
-        period = seconds / max(1, self._frames - 1)
-        while entries and entries[0].at <= seconds + period:
-            self._ask(entries.popleft())
+    def _close(self, seconds: float, left: deque[QuestionEntry]) -> None:
+        """Account for the recording and for the questions beyond its end."""
+        if not self._frames:
+            self._to.warnings.append(f'{self._source.path}: no frame could be read')
         self._to.warnings += [
             f'{self._source.path}: question {entry.id!r} is at {entry.at:g} s, outside the '
             f'recording of {seconds:.3f} s: not asked'
-            for entry in entries
+            for entry in left
         ]
-        self._to.outside += len(entries)
-        if not self._frames:
-            self._to.warnings.append(f'{self._source.path}: no frame could be read')
+        self._to.outside += len(left)
         self._sample()
         self._to.frames += self._frames
         self._to.seconds += seconds
@@ -183,11 +191,19 @@ class _Replay:
             )
         )
         evidence_s = tuple(self._seconds(found.stamp_ns) for found in answer.evidence)
-        age = None if entry.evidence is None else self._age(entry.evidence[1])
-        self._to.outcomes.append(Outcome(self._name, entry, answer, evidence_s, age))
+        age = chance = None
+        if entry.evidence is not None:
+            first, beyond = self._within(entry.evidence)
+            age = max(1, len(self._used_s) - beyond + 1)
+            held = answer.frames_considered
+            fitting = beyond - max(first, len(self._used_s) - held)
+            chance = _blind_hit(held, max(0, fitting), min(held, len(evidence_s), EVIDENCE_FRAMES))
+        self._to.outcomes.append(Outcome(self._name, entry, answer, evidence_s, age, chance))
 
-    def _age(self, last_s: float) -> int:
-        return max(1, len(self._used_s) - bisect_right(self._used_s, last_s + 1e-6) + 1)
+    def _within(self, seconds: tuple[float, float]) -> tuple[int, int]:
+        """Return the used frames between two times, as the first and one beyond the last."""
+        first, last = seconds
+        return bisect_left(self._used_s, first - 1e-6), bisect_right(self._used_s, last + 1e-6)
 
     def _seconds(self, stamp_ns: int) -> float:
         """Return a stamp as seconds from the recording's first frame."""
@@ -199,3 +215,8 @@ class _Replay:
             return
         newest_s, oldest_s = self._used_s[-1], self._used_s[-max(1, sizes.short_term_frames)]
         self._to.memory.append(MemorySample(self._name, newest_s, newest_s - oldest_s, sizes))
+
+
+def _blind_hit(held: int, fitting: int, drawn: int) -> float:
+    """Return the chance that one of `drawn` of `held` frames is one of the `fitting` ones."""
+    return 1 - comb(held - fitting, drawn) / comb(held, drawn)

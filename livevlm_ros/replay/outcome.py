@@ -32,6 +32,8 @@ class Outcome:
     :param evidence_s: stamps of the returned frames, seconds from the recording's first frame
     :param age: frames used since the answer was last to be seen, that one included; None when the
         entry has no evidence
+    :param evidence_chance: how likely as many frames of the memory, drawn blindly, hit the truth's
+        interval; None when the entry has no evidence
     """
 
     recording: str
@@ -39,6 +41,7 @@ class Outcome:
     answer: Answer
     evidence_s: tuple[float, ...]
     age: int | None
+    evidence_chance: float | None
 
     @property
     def correct(self) -> bool | None:

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
-from livevlm_ros.engine.messages import BadFrame
+from livevlm_ros.engine.messages import BadFrame, Status
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.outcome import EVIDENCE_FRAMES, Evaluation, Outcome
 from livevlm_ros.replay.source import find_recordings, open_source
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 ROWS = 4
 STRIP_FRAMES = 8
 THUMBNAIL_WIDTH = 240
+QUESTION_COLUMNS = 30
 GREEN, RED, GREY = '#2f855a', '#c53030', '#a0aec0'
 
 Thumbnails = dict[float, np.ndarray]
@@ -88,7 +90,8 @@ def _thumbnails(recording: Path, topic: str | None) -> Thumbnails:
 def _strip(figure: Figure, spec: SubplotSpec, frames: Thumbnails) -> None:
     """Draw frames spread over the stream."""
     times = sorted(frames)
-    chosen = [times[int(i)] for i in np.linspace(0, len(times) - 1, STRIP_FRAMES)]
+    count = min(STRIP_FRAMES, len(times))
+    chosen = [times[int(i)] for i in np.linspace(0, len(times) - 1, count)]
     cells = spec.subgridspec(1, STRIP_FRAMES)
     for number, second in enumerate(chosen):
         _show(figure.add_subplot(cells[number]), frames, second, f'{second:.0f} s', GREY)
@@ -101,15 +104,7 @@ def _row(figure: Figure, spec: SubplotSpec, outcome: Outcome, frames: Thumbnails
     entry = outcome.entry
     assert entry.evidence is not None  # it has an age
     first, last = entry.evidence
-    text = figure.add_subplot(cells[0])
-    text.set_axis_off()
-    right = outcome.correct
-    text.text(0, 0.78, f'asked at {entry.at:.0f} s', color=GREY, fontsize=8)
-    text.text(0, 0.52, entry.question, fontsize=10, weight='bold', wrap=True)
-    said = outcome.answer.text or outcome.answer.message
-    text.text(0, 0.26, f'{said}', fontsize=13, color=GREEN if right else RED)
-    if not right:
-        text.text(0, 0.06, f'right: {" or ".join(entry.answer)}', fontsize=9, color=GREEN)
+    _say(figure.add_subplot(cells[0]), outcome)
     title = f'to be seen: {first:.0f}-{last:.0f} s'
     _show(figure.add_subplot(cells[1]), frames, (first + last) / 2, title, GREEN)
     for number in range(EVIDENCE_FRAMES):
@@ -121,6 +116,24 @@ def _row(figure: Figure, spec: SubplotSpec, outcome: Outcome, frames: Thumbnails
         score = outcome.answer.evidence[number].score
         color = GREEN if first - 1e-6 <= second <= last + 1e-6 else GREY
         _show(axes, frames, second, f'evidence {number + 1}: {second:.0f} s ({score:.2f})', color)
+
+
+def _say(axes: Axes, outcome: Outcome) -> None:
+    """Write the question, the answer, and the truth where it is another."""
+    entry, right = outcome.entry, outcome.correct
+    asked = fill(entry.question, QUESTION_COLUMNS)
+    said = outcome.answer.text or Status(outcome.answer.status).name
+    lines: list[tuple[float, str, dict[str, Any]]] = [
+        (0.92, f'asked at {entry.at:.0f} s', {'color': GREY, 'fontsize': 8}),
+        (0.8, asked, {'fontsize': 10, 'weight': 'bold'}),
+        (0.36, said, {'color': GREEN if right else RED, 'fontsize': 13}),
+    ]
+    if not right:
+        truth = f'right: {" or ".join(entry.answer)}'
+        lines.append((0.14, truth, {'color': GREEN, 'fontsize': 9}))
+    axes.set_axis_off()
+    for height, text, style in lines:
+        axes.text(0, height, text, va='top', in_layout=False, **style)
 
 
 def _show(axes: Axes, frames: Thumbnails, second: float, title: str, color: str) -> None:

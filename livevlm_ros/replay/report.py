@@ -158,7 +158,7 @@ def _chance(outcomes: Sequence[Outcome]) -> float | None:
         for outcome in outcomes
         if outcome.entry.choices
     ]
-    return sum(shares) / len(shares) if len(shares) == len(outcomes) else None
+    return _mean(shares) if len(shares) == len(outcomes) else None
 
 
 def _majority(outcomes: Sequence[Outcome]) -> float:
@@ -172,7 +172,8 @@ def _evidence(outcomes: Sequence[Outcome]) -> Report:
     past = [outcome for outcome in checked if outcome.age is not None and outcome.age > 1]
 
     def hits(group: Sequence[Outcome]) -> Report:
-        return rate(sum(outcome.evidence_hit is True for outcome in group), len(group), key='hit')
+        row = rate(sum(outcome.evidence_hit is True for outcome in group), len(group), key='hit')
+        return {**row, 'chance': _mean([outcome.evidence_chance or 0.0 for outcome in group])}
 
     by_type = _groups(checked, lambda outcome: outcome.entry.type or 'untyped')
     return {
@@ -260,6 +261,10 @@ def _answer(outcome: Outcome) -> Report:
         'evidence': list(outcome.evidence_s),
         'evidence_hit': outcome.evidence_hit,
     }
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
 
 
 def _bucket(age: int | None) -> str:

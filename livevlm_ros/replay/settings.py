@@ -3,8 +3,9 @@
 """
 The engine's settings for a replay, by the names of the node's parameters.
 
-A replay differs from the live node in what makes two runs equal: float32 and a fixed number of
-threads. Parameters that mean nothing without a clock or a queue are not offered.
+A replay differs from the live node in what makes two runs equal: float32, and one thread for the
+embedded model, which is too small to gain from more. Parameters that mean nothing without a clock
+or a queue are not offered.
 """
 
 from __future__ import annotations
@@ -19,8 +20,6 @@ from livevlm_ros.memory import MemoryConfig
 from livevlm_ros.model import ModelConfig
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.source import CAMERA
-
-THREADS = 2
 
 _ENGINE_FIELDS = {
     'ingest.target_fps': 'target_fps',
@@ -57,7 +56,7 @@ def engine_config(
         'memory': {'preset': preset},
         'model': {'path': model, 'dtype': 'float32'},
     }
-    engine: dict[str, Any] = {'target_fps': fps, 'threads': THREADS}
+    engine: dict[str, Any] = {'target_fps': fps, 'threads': 1 if model == 'embedded' else None}
     for setting in given:
         name, value = _parse(setting)
         if name in _ENGINE_FIELDS:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -29,43 +30,45 @@ def percent(value: float | None) -> str:
     return '-' if value is None else f'{100 * value:.1f}'
 
 
-def _rate(row: Report) -> tuple[str, str]:
-    return percent(row['rate']), '-' if row['se'] is None else f'± {100 * row["se"]:.1f}'
+def _rate(row: Report) -> str:
+    """Write a rate with its standard error, in percent."""
+    return '-' if row['rate'] is None else f'{100 * row["rate"]:.1f} ± {100 * row["se"]:.1f}'
 
 
 def _kinds(report: Report) -> Table:
-    table = Table('kind', title=f'{report["model"]}, preset {report["preset"]}')
-    for title in ('n', 'right %', 's.e.', 'chance %', 'majority %', 'evidence %', 'n'):
-        table.add_column(title, justify='right')
+    title = f'{report["model"]}, preset {report["preset"]}; rates in % ± s.e.'
+    table = Table(title=title, box=SIMPLE)
+    table.add_column('kind', no_wrap=True)
+    for name in ('n', 'right', 'chance', 'majority', 'n', 'evidence', 'chance'):
+        table.add_column(name, justify='right', no_wrap=True)
     accuracy, evidence = report['accuracy'], report['evidence']
     for kind, row in accuracy['by_type'].items():
-        hits = evidence['by_type'].get(kind, {'rate': None, 'n': 0})
-        table.add_row(
-            kind, str(row['n']), *_rate(row), percent(row['chance']), percent(row['majority']),
-            percent(hits['rate']), str(hits['n']),
-        )
+        guesses = percent(row['chance']), percent(row['majority'])
+        hits = _hits(evidence['by_type'].get(kind))
+        table.add_row(kind, str(row['n']), _rate(row), *guesses, *hits)
         for name, variant in accuracy['by_variant'].items():
             if name.startswith(f'{kind}/') and variant['n'] < row['n']:
-                cells = f'  {name.partition("/")[2]}', str(variant['n']), *_rate(variant)
-                table.add_row(*cells, style='dim')
+                sort = f'  {name.partition("/")[2]}'
+                table.add_row(sort, str(variant['n']), _rate(variant), style='dim')
     if (balanced := accuracy.get('exists_balanced')) and balanced['rate'] is not None:
-        table.add_row('exists, balanced', str(balanced['n']), *_rate(balanced), '50.0', '50.0')
+        table.add_row('exists balanced', str(balanced['n']), _rate(balanced), '50.0', '50.0')
     table.add_section()
     overall = accuracy['overall']
-    table.add_row(
-        'all', str(overall['n']), *_rate(overall), '', '', percent(evidence['rate']),
-        str(evidence['n']),
-    )
+    table.add_row('all', str(overall['n']), _rate(overall), '', '', *_hits(evidence))
     return table
 
 
+def _hits(row: Report | None) -> tuple[str, ...]:
+    return (str(row['n']), _rate(row), percent(row['chance'])) if row and row['n'] else ()
+
+
 def _ages(report: Report) -> Table:
-    table = Table('frames since it was to be seen', title='accuracy by age')
-    for title in ('n', 'right %', 's.e.'):
-        table.add_column(title, justify='right')
+    table = Table('frames since it was to be seen', title='accuracy by age', box=SIMPLE)
+    for name in ('n', 'right'):
+        table.add_column(name, justify='right')
     for age, row in report['accuracy']['by_age'].items():
         if row['n']:
-            table.add_row(age, str(row['n']), *_rate(row))
+            table.add_row(age, str(row['n']), _rate(row))
     return table
 
 
@@ -99,12 +102,13 @@ def totals(report: Report) -> list[tuple[str, str]]:
     ]
     if memory['context_truncated']:
         lines.append(('context', 'truncated: the oldest frames left the full cache'))
-    for name, row in (
-        ('evidence of the past', report['evidence']['past']),
-        ('false memory', report['false_memory']),
-    ):
-        if row['n']:
-            lines.append((name, f'{" % ".join(_rate(row))} of {row["n"]}'))
+    past, false_memory = report['evidence']['past'], report['false_memory']
+    if past['n']:
+        text = f'{_rate(past)} % of {past["n"]} hit, {percent(past["chance"])} by chance'
+        lines.append(('evidence of the past', text))
+    if false_memory['n']:
+        text = f'{_rate(false_memory)} % of {false_memory["n"]} absent things'
+        lines.append(('false memory', text))
     total = report['latency_ms']['total']
     if total['p50'] is not None:
         lines.append(('latency', ', '.join(f'{k} {v:.1f} ms' for k, v in total.items())))
