@@ -96,13 +96,18 @@ def world(
     size: Annotated[str, typer.Option(help='Camera size in pixels.')] = '320x240',
     fps: Annotated[float, typer.Option(help='Frames per second.')] = 1.0,
     questions_per_stream: Annotated[int, typer.Option(help='Questions of each stream.')] = 24,
+    kinds: Annotated[
+        str, typer.Option(help='Kinds of question, with commas between; by default all.')
+    ] = '',
     storage: Annotated[str, typer.Option(help='mcap or sqlite3.')] = 'mcap',
     raw: Annotated[bool, typer.Option('--raw', help='Raw images instead of jpeg.')] = False,
 ) -> None:
     """Film the procedural world into bags with their questions and truth."""
     with _plain_errors(), _progress() as bar:
         from livevlm_ros.replay.write_world import Filming, write_world
+        from livevlm_ros.world import KINDS
 
+        chosen = tuple(kinds.replace(' ', '').split(',')) if kinds else KINDS
         length = max(1, round(60 * minutes * fps))
         filming = Filming(
             seed=seed,
@@ -111,6 +116,7 @@ def world(
             size=_size('--size', size),
             fps=fps,
             questions=questions_per_stream,
+            kinds=chosen,
             storage=storage,
             raw=raw,
         )
@@ -215,6 +221,35 @@ def train(
                 evidence_loss=evidence_loss,
             )
         )
+
+
+@app.command()
+def card(
+    out: Annotated[Path, typer.Option(help='Markdown file to write.')],
+    model: Annotated[
+        str, typer.Option(help='embedded, or a folder that `livevlm train` wrote.')
+    ] = 'embedded',
+    streams: Annotated[
+        Path, typer.Option(help='Folder for the held-out streams; filmed where missing.')
+    ] = Path('livevlm-streams'),
+) -> None:
+    """Measure a checkpoint on held-out streams and write its model card."""
+    with _plain_errors():
+        from livevlm_ros.model.checkpoint import checkpoint_folder
+        from livevlm_ros.replay.card import card_text, measure
+        from livevlm_ros.training.train import read_runs
+
+        _check_writable(out)
+        runs = read_runs(checkpoint_folder(model))
+        with _progress() as bar:
+            task = bar.add_task('filming', total=1.0)
+            measured = measure(
+                model,
+                streams,
+                progress=lambda name, share: bar.update(task, completed=share, description=name),
+            )
+        out.write_text(card_text(measured, runs), encoding='utf-8')
+        print(f'{out}: model card written')
 
 
 @app.command()

@@ -14,7 +14,7 @@ from numpy.random import SeedSequence, default_rng
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.image_bag import STORAGES, image_bag
 from livevlm_ros.replay.questions import QuestionEntry, write_questions
-from livevlm_ros.world import CHOICES, AskedQuestion, World
+from livevlm_ros.world import CHOICES, KINDS, AskedQuestion, World
 
 START_S = 1_700_000_000
 """Stamp of each stream's first frame, in seconds."""
@@ -34,6 +34,7 @@ class Filming:
     :param size: width and height of the camera in pixels
     :param fps: frames per second
     :param questions: questions asked of each stream
+    :param kinds: kinds of question to ask
     :param storage: 'mcap' or 'sqlite3'
     :param raw: raw images instead of jpeg
     :raises BadInput: naming the setting that is out of range
@@ -45,6 +46,7 @@ class Filming:
     size: tuple[int, int] = (320, 240)
     fps: float = 1.0
     questions: int = 24
+    kinds: tuple[str, ...] = KINDS
     storage: str = 'mcap'
     raw: bool = False
 
@@ -61,6 +63,8 @@ class Filming:
                 96 <= self.size[0] <= 1280 and 72 <= self.size[1] <= 1280,
             f'fps must be between 0.1 and 60, got {self.fps:g}': 0.1 <= self.fps <= 60,
             f'questions must be 0 or more, got {self.questions}': self.questions >= 0,
+            f'kinds must be of {", ".join(KINDS)}, got {", ".join(self.kinds)}':
+                set(self.kinds) <= set(KINDS) and len(self.kinds) > 0,
             f'storage must be one of {", ".join(STORAGES)}, got {self.storage!r}':
                 self.storage in STORAGES,
         }
@@ -112,7 +116,7 @@ def _write_truth(stem: Path, world: World, filming: Filming) -> None:
         'events': [asdict(event) for event in world.events],
     }
     stem.with_name(f'{stem.name}.truth.json').write_text(json.dumps(truth, indent=1) + '\n')
-    asked = world.questions(count=filming.questions, fps=filming.fps) if filming.questions else []
+    asked = world.questions(count=filming.questions, fps=filming.fps, kinds=filming.kinds)
     write_questions(stem.with_name(f'{stem.name}.questions.yaml'), map(_entry, asked))
 
 

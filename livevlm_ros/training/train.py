@@ -7,8 +7,9 @@ from __future__ import annotations
 import json
 import logging
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +32,7 @@ from livevlm_ros.training.tower import HELD_OUT, encode_bank, train_tower
 
 log = logging.getLogger(__name__)
 
+RECORD = 'training.json'
 MUON_RATE, ADAM_RATE = 2e-3, 1.2e-3
 SHORT, MIDDLE, LONG = (2, 9), (4, 25), (25, 65)  # frames of a stream, up to but not including
 SHORT_UNTIL, LONG_FROM, LONG_SHARE = 0.03, 0.25, 0.15
@@ -86,6 +88,12 @@ def train(config: TrainingConfig) -> dict[str, dict[str, tuple[int, float]]]:
     return _LanguageStage(config, model, bank).run()
 
 
+def read_runs(checkpoint: Path) -> list[dict[str, Any]]:
+    """Return the training runs behind a checkpoint, as `train` recorded them beside it."""
+    runs: list[dict[str, Any]] = json.loads((checkpoint / RECORD).read_text())['runs']
+    return runs
+
+
 class _LanguageStage:
     """The language stage: optimizers, schedule, held-out curve and checkpoints."""
 
@@ -103,6 +111,7 @@ class _LanguageStage:
         self._optimizers = self._make_optimizers()
         self._start = start_tokens(tokenizer)
         self._rng = np.random.default_rng([config.seed, 1, config.resume is not None])
+        self._earlier_runs = read_runs(config.resume) if config.resume else []
         self._curve: list[dict[str, object]] = []
 
     def run(self) -> dict[str, dict[str, tuple[int, float]]]:
@@ -193,7 +202,20 @@ class _LanguageStage:
             log.info('held out, %d frames, step %d, %.0f s: %s', frames, step, passed, shares)
         self._curve.append({'step': step, 'seconds': round(passed), 'held_out': measured})
         save_checkpoint(self._model, self._config.out)
-        settings = {key: str(value) for key, value in asdict(self._config).items()}
-        record = {'config': settings, 'curve': self._curve}
-        (self._config.out / 'training.json').write_text(json.dumps(record, indent=1) + '\n')
+        self._write_record()
         return measured
+
+    def _write_record(self) -> None:
+        """Write what made the checkpoint: the runs it goes on from, then this one."""
+        config = self._config
+        run = {
+            'seed': config.seed,
+            'minutes': config.minutes,
+            'tower_minutes': 0.0 if config.resume else config.tower_minutes,
+            'clips': config.clips,
+            'threads': config.threads,
+            'evidence_loss': config.evidence_loss,
+            'curve': self._curve,
+        }
+        record = {'runs': [*self._earlier_runs, run]}
+        (config.out / RECORD).write_text(json.dumps(record, indent=1) + '\n')

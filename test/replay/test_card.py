@@ -1,0 +1,91 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The model card: every number in it was measured, and its commands are those that measure."""
+
+import shlex
+
+import pytest
+from typer.testing import CliRunner
+
+from livevlm_ros.cli import app
+from livevlm_ros.replay import card
+from livevlm_ros.replay.card import COURSES, Measured, card_text
+from livevlm_ros.world import KINDS
+
+
+def report(rate: float) -> dict:
+    row = {'n': 100, 'correct': round(100 * rate), 'rate': rate, 'se': 0.01}
+    guesses = {'chance': 0.25, 'majority': 0.4}
+    return {
+        'accuracy': {
+            'by_type': {kind: {**row, **guesses} for kind in KINDS},
+            'by_variant': {'exists/hard_no': row, 'color_of/never': row, 'where_is/never': row},
+            'exists_balanced': row,
+        },
+        'evidence': {'past': {**row, 'chance': 0.1}},
+        'false_memory': {**row, 'rate': 0.02},
+    }
+
+
+@pytest.fixture
+def text() -> str:
+    rates = iter(0.9 + 0.01 * number for number in range(10))
+    reports = {(c.name, p): report(next(rates)) for c in COURSES for p in c.presets}
+    curve = [{'step': 40, 'seconds': 60, 'held_out': {'8': {'now': [10, 0.5], 'light': [5, 1.0]}}}]
+    runs = [{'seed': 3, 'minutes': 1.0, 'tower_minutes': 2.0, 'threads': 1, 'curve': curve}]
+    return card_text(Measured(4_375_296, reports), runs)
+
+
+def test_each_kind_has_its_rate_in_each_column(text):
+    row = next(line for line in text.splitlines() if line.startswith('| color_of |'))
+    rates = [cell.strip() for cell in row.split('|')[2:-1]]
+    assert rates == [
+        *(f'{rate}.0 ± 1.0 (100)' for rate in (90, 92, 93, 94, 95)),
+        '25.0',
+        '40.0',
+    ]
+
+
+def test_the_rows_for_what_was_never_seen_add_up(text):
+    row = next(line for line in text.splitlines() if line.startswith('| never seen |'))
+    assert row.split('|')[2].strip().startswith('90.0 ± ')
+    assert '(200)' in row.split('|')[2]
+
+
+def test_where_two_of_short_streams_comes_from_streams_of_its_own(text):
+    row = next(line for line in text.splitlines() if line.startswith('| where_two |'))
+    assert row.split('|')[2].strip().startswith('91.0')
+
+
+def test_the_training_run_is_told(text):
+    assert 'seed 3, 40 steps in 1 minutes' in text
+    assert '| 1 | 1 | 40 | 75.0 |' in text
+    assert 'evidence was supervised' in text
+
+
+@pytest.mark.parametrize('course', COURSES, ids=lambda course: course.name)
+def test_the_commands_of_a_course_film_just_its_streams(course, monkeypatch, tmp_path):
+    given = []
+    monkeypatch.setattr(
+        'livevlm_ros.replay.write_world.write_world',
+        lambda folder, filming, progress: given.append(filming) or 0,
+    )
+    command, *_ = course.commands
+    result = CliRunner().invoke(app, shlex.split(command)[1:])
+    assert result.exit_code == 0, result.output
+    assert given == [course.filming]
+
+
+def test_a_card_measures_every_course_with_every_preset(monkeypatch, tmp_path):
+    filmed = []
+    small = tuple(
+        card.Course(
+            c.name, c.title, card.Filming(c.filming.seed, 1, (3, 4), questions=3), c.presets
+        )
+        for c in COURSES[:1]
+    )
+    monkeypatch.setattr(card, 'COURSES', small)
+    measured = card.measure('embedded', tmp_path, progress=lambda name, share: filmed.append(name))
+    assert set(measured.reports) == {(c.name, p) for c in small for p in c.presets}
+    assert 1e6 < measured.parameters < 6e6
+    assert {'filming short', 'short, full'} <= set(filmed)
