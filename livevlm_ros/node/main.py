@@ -20,9 +20,9 @@ from livevlm_ros.share import use_dds_profile
 
 def main(args: Sequence[str] | None = None) -> int:
     """
-    Run the node.
+    Run the node; after SIGINT or SIGTERM this ends the process with exit code 0.
 
-    :returns: 0 after SIGINT or SIGTERM, 1 when a parameter is not allowed
+    :returns: 1 when a parameter is not allowed
     """
     use_dds_profile()
     with stop_signals() as stop:
@@ -46,11 +46,9 @@ def main(args: Sequence[str] | None = None) -> int:
         executor.shutdown(timeout_sec=1.0, wait_for_threads=all_ended)
         node.destroy_node()
         rclpy.try_shutdown()
-    if not all_ended:  # torch cannot be interrupted in the middle of its work: leave without it
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
-    return 0
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # all is closed; Python would take torch apart for seconds, or wait for its work
 
 
 if __name__ == '__main__':

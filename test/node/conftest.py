@@ -1,6 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""ROS for the node's tests: a domain of their own, a peer that publishes and asks, and processes."""
+"""ROS for the node's tests: a domain of their own, peers, processes and a fake engine."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def eventually(condition: Callable[[], Any], timeout_s: float = PATIENCE_S) -> A
     return found
 
 
-@pytest.fixture(name='eventually')
+@pytest.fixture(name='eventually', scope='session')
 def eventually_fixture() -> Callable[..., Any]:
     """Give `eventually`."""
     return eventually
@@ -91,6 +91,14 @@ class Ros:
 @pytest.fixture
 def ros() -> Iterator[Ros]:
     """Give a ROS context of the test's own."""
+    ros = Ros()
+    yield ros
+    ros.close()
+
+
+@pytest.fixture(scope='module')
+def shared_ros() -> Iterator[Ros]:
+    """Give a ROS context for the tests of a file."""
     ros = Ros()
     yield ros
     ros.close()
@@ -266,7 +274,7 @@ def fake_engine() -> FakeEngine:
 
 @pytest.fixture
 def live_node(ros: Ros, fake_engine: FakeEngine) -> Callable[..., Any]:
-    """Give a maker of nodes with the fake engine, with parameters; they spin and do not autostart."""
+    """Give a maker of nodes with the fake engine; they spin and do not start by themselves."""
     from rclpy.parameter import Parameter
 
     from livevlm_ros.node.node import LiveVlmNode

@@ -6,8 +6,8 @@ import threading
 from typing import Any
 
 import pytest
-from livevlm_interfaces.srv import Ask
 
+from livevlm_interfaces.srv import Ask
 from livevlm_ros.engine.messages import (
     Answer,
     Evidence,
@@ -111,7 +111,9 @@ def test_an_answer_fills_every_field_of_the_response() -> None:
         text='red and',
         confidence=0.5,
         evidence=(
-            Evidence('front', 12_000_000_001, 'front_optical', 'front/12', 0.75, thumbnail_jpeg=b'jp'),
+            Evidence(
+                'front', 12_000_000_001, 'front_optical', 'front/12', 0.75, thumbnail_jpeg=b'jp'
+            ),
         ),
         truncated=True,
         finish=Finish.BUDGET,

@@ -80,7 +80,11 @@ LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 def test_publishers_of_every_usual_qos_are_heard(bench: Bench, qos: QoSProfile) -> None:
     bench.listen()
     frame = bench.publish(image(), '/front/image', qos)
-    assert (frame.camera, frame.stamp_ns, frame.frame_id) == ('front', 5_000_000_007, 'front_optical')
+    assert (frame.camera, frame.stamp_ns, frame.frame_id) == (
+        'front',
+        5_000_000_007,
+        'front_optical',
+    )
     assert callable(frame.pixels)
     np.testing.assert_array_equal(frame.pixels(), PIXELS)
 

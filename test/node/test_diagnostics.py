@@ -32,7 +32,9 @@ NOTHING = replace(HEARD.traffic, received=0, fps=0.0)
 USED = CameraStats(frames_used=9, dropped=Dropped(rate=291), used_stamp_ns=999_500_000_000)
 
 
-def judge(fake_engine: Any, report: CameraReport, account: CameraStats, **stats: Any) -> dict[str, Health]:
+def judge(
+    fake_engine: Any, report: CameraReport, account: CameraStats, **stats: Any
+) -> dict[str, Health]:
     made = replace(fake_engine.stats(), cameras={'camera': account}, **stats)
     return {h.task: h for h in healths(ACTIVE, [report], made, DEFAULTS, now_s=NOW_S)}
 

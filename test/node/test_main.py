@@ -62,9 +62,7 @@ def test_two_nodes_in_two_namespaces_do_not_meet(
 ) -> None:
     for name in ('r1', 'r2'):
         processes.node(arguments=('-r', f'__ns:=/{name}'))
-    processes.start(
-        'world_camera', {'width': 160, 'height': 120}, arguments=('-r', '__ns:=/r1')
-    )
+    processes.start('world_camera', {'width': 160, 'height': 120}, arguments=('-r', '__ns:=/r1'))
     with Client(namespace='r1') as one, Client(namespace='r2') as two:
         assert one.wait_for_status('camera/camera', OK, 120)
         assert two.wait_for_status('camera/camera', WARN, 120)

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from lifecycle_msgs.msg import Transition
-from livevlm_interfaces.msg import MemoryState
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
 
+from livevlm_interfaces.msg import MemoryState
 from livevlm_ros.node.client import Client
 from livevlm_ros.node.diagnostics import ERROR, OK, STALE, WARN
 
@@ -134,9 +134,8 @@ def test_the_memory_state_is_latched_and_tells_of_each_camera(
     from livevlm_ros.memory import MemorySizes
 
     stats = fake_engine.stats()
-    sizes = MemorySizes(
-        **{name: 0 for name in MemorySizes.__slots__} | {'short_term_frames': 3, 'device_bytes': 9}
-    )
+    nothing = dict.fromkeys(MemorySizes.__slots__, 0)
+    sizes = MemorySizes(**nothing | {'short_term_frames': 3, 'device_bytes': 9})
     fake_engine.stats = lambda: replace(stats, memory=sizes)
     node = live_node({'diagnostics.period': 0.1})
     node.trigger_configure()
