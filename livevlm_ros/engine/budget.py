@@ -32,9 +32,7 @@ class Rung(IntEnum):
     """
 
     ALL = 0  # everything asked for fitted the budget
-    FEWER_TOKENS = (
-        3  # not all max_tokens fitted, but the answer ended by itself before it mattered
-    )
+    FEWER_TOKENS = 3  # not all max_tokens fitted, but the answer ended before that mattered
     PARTIAL = 4  # cut by the budget
     REFUSED = 5  # nothing was decoded
 
@@ -52,12 +50,8 @@ class Deadline:
     budget_s: float
 
     def left_s(self) -> float:
-        """Return the seconds left for the model: up to the budget's end less the reserve."""
+        """Return the seconds left to work and to wait: to the budget's end less the reserve."""
         return self.received_s + self.budget_s - RESERVE_S - time.monotonic()
-
-    def wait_s(self) -> float:
-        """Return the seconds a caller may wait: the model's time and half of the reserve."""
-        return self.left_s() + RESERVE_S / 2
 
 
 class Average:
@@ -106,11 +100,11 @@ class Costs:
         return tokens * self.prefill.value + self.finish.value
 
     def tokens_that_fit(self, left_s: float, prompt_tokens: int) -> float:
-        """Return how many answer tokens fit the time left, the first of them with the prefill."""
+        """Return how many answer tokens fit the time left; the first comes with the prefill."""
         spare_s = left_s - self.cheapest_answer_s(prompt_tokens)
         if spare_s < 0:
             return 0
-        return 1 + spare_s // max(self.token.value, 1e-6)
+        return 1 + spare_s / max(self.token.value, 1e-6)
 
     def in_ms(self) -> dict[str, float]:
         """Return the costs in milliseconds, for reports."""

@@ -8,7 +8,6 @@ thread, or the caller of `turn` and `ask_now` offline, owns the model, the memor
 
 from __future__ import annotations
 
-import gc
 import itertools
 import logging
 import math
@@ -26,6 +25,7 @@ from livevlm_ros.engine.ingest import Ingest
 from livevlm_ros.engine.loop import Loop
 from livevlm_ros.engine.messages import Answer, Finish, Frame, Question, Status
 from livevlm_ros.engine.questions import (
+    STOPPED,
     PendingQuestion,
     QuestionQueue,
     QueueClosed,
@@ -38,8 +38,6 @@ from livevlm_ros.model import load_model
 
 STOP_S = 3.0
 CLEAR_S = 5.0
-
-_STOPPED = 'the engine is not running'
 
 _log = logging.getLogger(__name__)
 
@@ -142,10 +140,10 @@ class Engine:
                 return True
             self._loop.stop()
             for pending in self._questions.close():
-                pending.cut(Status.NOT_ACTIVE, _STOPPED, finish=Finish.CANCELED)
+                pending.cut(Status.NOT_ACTIVE, STOPPED, finish=Finish.CANCELED)
             answering = self._loop.answering
             if answering is not None:
-                answering.cut(Status.NOT_ACTIVE, _STOPPED, finish=Finish.CANCELED)
+                answering.cut(Status.NOT_ACTIVE, STOPPED, finish=Finish.CANCELED)
             self._thread.join(timeout_s)
             if self._thread.is_alive():
                 _log.warning('the engine thread is still at work after %.1f s', timeout_s)
@@ -167,7 +165,6 @@ class Engine:
             on_gpu = self._loop.rooms.model.device.type == 'cuda'
             self._loop = self._model_stats = None
             self._ingest = self._new_ingest()
-            gc.collect()
             if on_gpu:
                 torch.cuda.empty_cache()
 
@@ -195,7 +192,7 @@ class Engine:
         question = replace(question, request_id=question.request_id or f'q{next(self._ids)}')
         loop = self._loop
         if loop is None or not self.running:
-            return self._reply(refusal(question, Status.NOT_ACTIVE, _STOPPED), received_s)
+            return self._reply(refusal(question, Status.NOT_ACTIVE, STOPPED), received_s)
         try:
             question = admissible(question, self._config)
         except InvalidQuestion as error:
@@ -297,7 +294,7 @@ class Engine:
             message = f'{len(self._questions)} questions wait already'
             return refusal(question, Status.OVERLOADED, message, retry_after_s=retry_after_s)
         except QueueClosed:
-            return refusal(question, Status.NOT_ACTIVE, _STOPPED)
+            return refusal(question, Status.NOT_ACTIVE, STOPPED)
         loop.wake()
         return pending.wait()
 

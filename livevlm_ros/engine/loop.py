@@ -17,7 +17,8 @@ import torch
 from livevlm_ros.engine.answer import Answering
 from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.engine.ingest import Ingest
-from livevlm_ros.engine.questions import PendingQuestion, QuestionQueue
+from livevlm_ros.engine.messages import Finish, Status
+from livevlm_ros.engine.questions import STOPPED, PendingQuestion, QuestionQueue
 from livevlm_ros.engine.rooms import Rooms
 from livevlm_ros.engine.step import take_step
 from livevlm_ros.engine.warmup import measure_answer
@@ -129,6 +130,7 @@ class Loop:
                 seed=self._config.seed,
             ).run()
         self.answering = None
+        self.sizes = self.rooms.memory.sizes()
 
     def _step(self) -> None:
         began_s = time.monotonic()
@@ -155,15 +157,17 @@ class Loop:
         """Between tokens, take a step if a camera has been blind too long and there is time."""
         began_s = self.beat_s = time.monotonic()
         self.run_clears()
-        if self._blind_too_long() and pending.deadline.left_s() > self.rooms.costs.step.value:
+        if self._stopping.is_set():  # `stop` came before this question was known to be answered
+            pending.cut(Status.NOT_ACTIVE, STOPPED, finish=Finish.CANCELED)
+        elif self._blind_too_long() and pending.deadline.left_s() > self.rooms.costs.step.value:
             self._step()
         return time.monotonic() - began_s
 
     def _blind_too_long(self) -> bool:
         """Return whether frames were passed over too long; steps get at most half of the time."""
-        return self._ingest.blind_s() > max(
-            self._config.max_blind_ms / 1e3, self.rooms.costs.step.value
-        )
+        since_step_s = time.monotonic() - self._step_span_s[1]
+        blind_s = min(self._ingest.blind_s(), since_step_s)
+        return blind_s > max(self._config.max_blind_ms / 1e3, self.rooms.costs.step.value)
 
     def _ingest_wait_s(self, pending: PendingQuestion) -> float:
         """Return how much of a question's wait was for the last step."""

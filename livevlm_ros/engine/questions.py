@@ -12,6 +12,8 @@ from dataclasses import replace
 from livevlm_ros.engine.budget import Deadline, Rung
 from livevlm_ros.engine.messages import Answer, Finish, Question, Status
 
+STOPPED = 'the engine is not running'
+
 
 class QueueFull(RuntimeError):
     """As many questions wait as may."""
@@ -68,7 +70,7 @@ class PendingQuestion:
     def wait(self) -> Answer:
         """Wait for the reply, no longer than the budget allows."""
         unlimited = math.isinf(self.deadline.budget_s)
-        if not self._done.wait(None if unlimited else max(0.0, self.deadline.wait_s())):
+        if not self._done.wait(None if unlimited else max(0.0, self.deadline.left_s())):
             self.cut(Status.DEADLINE, 'the budget ended before the answer was complete')
         assert self._answer is not None
         return self._answer

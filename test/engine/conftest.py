@@ -28,8 +28,12 @@ SHAPE = CacheShape(
     max_positions=8192,
 )
 HIDDEN = SHAPE.q_heads * SHAPE.head_dim
-PREFIX, PROMPT = 3, 5  # tokens; frames have an even number, a decoded token is one: `read` tells them apart
-WORDS = 'a red truck drove by and then a blue bus stopped at the old gate'.split()
+PREFIX, PROMPT = (
+    3,
+    5,
+)  # tokens; frames have an even number, a decoded token is one: `read` tells them apart
+ANSWER = 'a red truck drove by and then a blue bus stopped at the old gate'
+WORDS = ANSWER.split()
 EXAMPLES = {'color_of': 'what color is the truck ?', 'exists': 'is there a bus ?'}
 
 
@@ -40,7 +44,7 @@ class FakePrompt:
 
 
 class FakeModel:
-    """Answers WORDS; `step_s`, `prefill_s` and `token_s` are slept, `on_token` and `on_encode` are called."""
+    """Answers WORDS, and takes as long for it as `step_s`, `prefill_s` and `token_s` say."""
 
     model_id, device, dtype, shape = 'fake', torch.device('cpu'), torch.float32, SHAPE
     memory_settings: dict = {}

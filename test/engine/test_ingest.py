@@ -156,7 +156,9 @@ def test_frames_in_are_frames_used_and_dropped_at_any_moment_under_hammering(mak
                 ingest.used(seen)
             else:
                 ingest.bad(seen, ValueError('every third'))
-        sums.append([(a.frames_in, a.frames_used + a.dropped.total) for a in ingest.stats()[0].values()])
+        sums.append(
+            [(a.frames_in, a.frames_used + a.dropped.total) for a in ingest.stats()[0].values()]
+        )
     assert all(came == gone for accounts in sums for came, gone in accounts)
     for account in ingest.stats()[0].values():
         assert (account.frames_in, account.waiting) == (count, 0)

@@ -1,0 +1,41 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+import cv2
+import numpy as np
+import pytest
+
+from livevlm_ros.engine.album import Album, thumbnail
+
+
+def _decoded(jpeg: bytes) -> np.ndarray:
+    bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+@pytest.mark.parametrize(
+    ('size', 'expected'),
+    [
+        ((480, 640), (240, 320)),
+        ((720, 1280), (180, 320)),
+        ((60, 80), (60, 80)),
+        ((1, 900), (1, 320)),
+    ],
+)
+def test_a_thumbnail_is_at_most_320_pixels_wide_and_never_enlarged(size, expected):
+    assert _decoded(thumbnail(np.zeros((*size, 3), np.uint8))).shape[:2] == expected
+
+
+def test_a_thumbnail_keeps_red_red():
+    image = np.zeros((32, 32, 3), np.uint8)
+    image[..., 0] = 255
+    red, green, blue = _decoded(thumbnail(image)).reshape(-1, 3).mean(axis=0)
+    assert red > 240 and green < 15 and blue < 15
+
+
+def test_an_album_keeps_only_the_frames_it_is_told():
+    album = Album()
+    for key in 'abc':
+        album.add(key, np.zeros((8, 8, 3), np.uint8))
+    album.keep_only(['b', 'c', 'never seen'])
+    assert len(album) == 2
+    assert album.get('a') == b'' and album.get('b')

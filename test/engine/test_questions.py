@@ -1,0 +1,91 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+import math
+import threading
+import time
+
+import pytest
+
+from livevlm_ros.engine import Answer, Finish, Question, Status
+from livevlm_ros.engine.budget import Deadline
+from livevlm_ros.engine.questions import PendingQuestion, QuestionQueue, QueueClosed, QueueFull
+
+
+@pytest.fixture
+def make_pending():
+    def make(text: str = 'now ?', *, budget_s: float = math.inf, **fields) -> PendingQuestion:
+        return PendingQuestion(Question(text, **fields), Deadline(time.monotonic(), budget_s))
+
+    return make
+
+
+def _queue(size: int) -> QuestionQueue:
+    queue = QuestionQueue(size)
+    queue.open()
+    return queue
+
+
+def test_questions_are_taken_in_the_order_they_came(make_pending):
+    queue, pending = _queue(3), [make_pending() for _ in range(3)]
+    for question in pending:
+        queue.put(question)
+    assert queue.first() is pending[0]
+    assert [queue.take() for _ in range(4)] == [*pending, None]
+
+
+def test_a_full_queue_refuses(make_pending):
+    queue = _queue(1)
+    queue.put(make_pending())
+    with pytest.raises(QueueFull):
+        queue.put(make_pending())
+
+
+def test_questions_whose_callers_left_make_room(make_pending):
+    queue, left, stays = _queue(1), make_pending(), make_pending()
+    queue.put(left)
+    left.cut(Status.DEADLINE, 'late')
+    queue.put(stays)
+    assert queue.take() is stays
+
+
+def test_a_closed_queue_refuses_and_hands_back_what_waited(make_pending):
+    queue, waiting = _queue(2), make_pending()
+    queue.put(waiting)
+    assert queue.close() == [waiting]
+    assert not queue.is_open and len(queue) == 0
+    with pytest.raises(QueueClosed):
+        queue.put(make_pending())
+
+
+def test_a_reply_wakes_the_caller(make_pending):
+    pending, answer = make_pending(budget_s=60.0), Answer(Status.OK, text='red')
+    threading.Timer(0.02, pending.finish, [answer]).start()
+    assert pending.wait() is answer
+
+
+def test_a_caller_whose_time_is_up_leaves_with_nothing_when_nothing_is_said(make_pending):
+    pending = make_pending(budget_s=0.05)
+    answer = pending.wait()
+    assert (answer.status, answer.finish, answer.text) == (Status.DEADLINE, Finish.BUDGET, '')
+    assert pending.ended
+
+
+@pytest.mark.parametrize(
+    ('allow_partial', 'status', 'text'),
+    [(True, Status.PARTIAL, 'a red'), (False, Status.DEADLINE, '')],
+)
+def test_a_caller_whose_time_is_up_leaves_with_what_is_said(
+    make_pending, allow_partial, status, text
+):
+    pending = make_pending(budget_s=0.05, allow_partial=allow_partial)
+    pending.progress(Answer(Status.PARTIAL, text='a'))
+    pending.progress(Answer(Status.PARTIAL, text='a red'))
+    answer = pending.wait()
+    assert (answer.status, answer.text) == (status, text)
+
+
+def test_the_first_reply_stands(make_pending):
+    pending = make_pending()
+    pending.cut(Status.NOT_ACTIVE, 'stopped', finish=Finish.CANCELED)
+    pending.finish(Answer(Status.OK, text='too late'))
+    assert pending.wait().status is Status.NOT_ACTIVE
