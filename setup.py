@@ -26,6 +26,7 @@ setup(
         (f'share/{NAME}/config', sorted(glob('config/*'))),
     ],
     install_requires=[
+        'jinja2',
         'matplotlib',
         'mcap',
         'numpy',

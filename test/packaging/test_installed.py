@@ -18,7 +18,7 @@ import pytest
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 BIN = Path(sys.executable).parent
-START_S = 120.0
+START_S = 240.0
 STOP_S = 5.0
 
 

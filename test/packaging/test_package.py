@@ -17,6 +17,7 @@ PACKAGES = ('.', 'livevlm_interfaces')
 LIBRARIES = {
     'cv2': ('python3-opencv', 'opencv-python-headless'),
     'huggingface_hub': ('python3-transformers-pip', 'transformers'),
+    'jinja2': ('python3-jinja2', 'jinja2'),
     'matplotlib': ('python3-matplotlib', 'matplotlib'),
     'mcap': ('mcap-ros2-support', 'mcap'),
     'numpy': ('python3-numpy', 'numpy'),
