@@ -36,6 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+MODEL_HELP = 'embedded, a checkpoint folder or a hub name.'
 JsonFile = Annotated[Path | None, typer.Option('--json', help='Write the report as JSON.')]
 AsJson = Annotated[bool, typer.Option('--json', help='Print JSON.')]
 
@@ -64,24 +65,35 @@ def _options(
 @app.command()
 def demo(
     seed: Annotated[int, typer.Option(min=0, help='Stream of the world camera.')] = 7,
-    questions: Annotated[int, typer.Option(min=1, help='Questions to ask.')] = 40,
+    questions: Annotated[int, typer.Option(min=1, help='Questions to ask.')] = 44,
+    model: Annotated[str, typer.Option(help=MODEL_HELP)] = 'embedded',
     json_file: JsonFile = None,
 ) -> None:
     """Start the node and the world camera over ROS and ask about now and the past."""
     from livevlm_ros.node.demo import run_demo
 
-    raise typer.Exit(run_demo(seed=seed, questions=questions, json_path=json_file))
+    raise typer.Exit(run_demo(seed=seed, questions=questions, json_path=json_file, model=model))
 
 
 @app.command()
 def ask(
     question: Annotated[str, typer.Argument(help='The question, in words.')],
+    namespace: Annotated[str, typer.Option(help='Namespace of the node.')] = '',
+    budget: Annotated[
+        float | None, typer.Option(min=0.001, help="Seconds to the reply; else the node's default.")
+    ] = None,
+    thumbnails: Annotated[
+        Path | None, typer.Option(help='Folder for the evidence frames as jpegs.')
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask a running node and print the answer with its evidence."""
     from livevlm_ros.node.ask_client import ask as ask_node
 
-    raise typer.Exit(ask_node(question, as_json=as_json))
+    code = ask_node(
+        question, namespace=namespace, budget_s=budget, thumbnails=thumbnails, as_json=as_json
+    )
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -138,9 +150,7 @@ def evaluate(
     settings: Annotated[
         list[str] | None, typer.Option('--set', help='Setting as name=value, repeatable.')
     ] = None,
-    model: Annotated[
-        str, typer.Option(help='embedded, a checkpoint folder or a hub name.')
-    ] = 'embedded',
+    model: Annotated[str, typer.Option(help=MODEL_HELP)] = 'embedded',
     topic: Annotated[
         str | None, typer.Option(help='Image topic, where a bag has several.')
     ] = None,

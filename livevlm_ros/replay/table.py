@@ -37,7 +37,7 @@ def _rate(row: Report) -> str:
 
 def _kinds(report: Report) -> Table:
     title = f'{report["model"]}, preset {report["preset"]}; rates in % ± s.e.'
-    table = Table(title=title, box=SIMPLE)
+    table = Table(title=title, box=SIMPLE, pad_edge=False)
     table.add_column('kind', no_wrap=True)
     for name in ('n', 'right', 'chance', 'majority', 'n', 'evidence', 'chance'):
         table.add_column(name, justify='right', no_wrap=True)
@@ -50,8 +50,9 @@ def _kinds(report: Report) -> Table:
             if name.startswith(f'{kind}/') and variant['n'] < row['n']:
                 sort = f'  {name.partition("/")[2]}'
                 table.add_row(sort, str(variant['n']), _rate(variant), style='dim')
-    if (balanced := accuracy.get('exists_balanced')) and balanced['rate'] is not None:
-        table.add_row('exists balanced', str(balanced['n']), _rate(balanced), '50.0', '50.0')
+        balanced = accuracy.get('exists_balanced') if kind == 'exists' else None
+        if balanced and balanced['rate'] is not None:
+            table.add_row('  balanced', str(balanced['n']), _rate(balanced), '50.0', '50.0')
     table.add_section()
     overall = accuracy['overall']
     table.add_row('all', str(overall['n']), _rate(overall), '', '', *_hits(evidence))

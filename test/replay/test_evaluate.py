@@ -1,0 +1,284 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from livevlm_ros.engine import Engine
+from livevlm_ros.replay.errors import BadInput
+from livevlm_ros.replay.evaluate import evaluate
+from livevlm_ros.replay.image_bag import image_bag
+from livevlm_ros.replay.outcome import Evaluation
+from livevlm_ros.replay.report import TIMED, Report, build_report
+from livevlm_ros.replay.settings import engine_config
+
+VTEST = Path('/usr/share/doc/opencv-doc/examples/data/vtest.avi')
+
+THREE = """
+- {id: late, at: 5.5, question: late, answer: red, evidence: [4, 5]}
+- {id: first, at: 0, question: first}
+- {id: budgeted, at: 3, question: budgeted, answer: red, budget: 0.02}
+"""
+
+
+def test_each_question_sees_the_frames_up_to_its_time_and_none_after(engine, make_bag) -> None:
+    evaluate(make_bag(questions=THREE), engine)
+    assert engine.seen_at['first'] == [0.0]
+    assert engine.seen_at['budgeted'] == [0.0, 1.0, 2.0, 3.0]
+    assert engine.seen_at['late'] == [2.0, 3.0, 4.0, 5.0]
+
+
+def test_only_a_question_with_a_budget_has_a_deadline(engine, make_bag) -> None:
+    evaluate(make_bag(questions=THREE), engine)
+    asked = {question.request_id: question for question in engine.questions}
+    assert asked['first'].unlimited and asked['late'].unlimited
+    assert not asked['budgeted'].unlimited and asked['budgeted'].budget_s == 0.02
+
+
+def test_a_reply_after_its_budget_is_a_miss(engine, make_bag) -> None:
+    engine.total_ms = 21.0
+    by_id = {o.entry.id: o for o in evaluate(make_bag(questions=THREE), engine).outcomes}
+    assert by_id['budgeted'].in_time is False
+    assert by_id['late'].in_time is None
+
+
+def test_evidence_counts_when_one_of_the_first_three_frames_shows_it(engine, make_bag) -> None:
+    bag = make_bag(questions='- {at: 7, question: q, answer: red, evidence: [2, 3]}')
+    for seconds, hit in (([7, 5, 3], True), ([7, 6, 5, 2], False), ([2], True), ([], False)):
+        engine.evidence_s['q'] = seconds
+        assert evaluate(bag, engine).outcomes[0].evidence_hit is hit
+
+
+def test_age_counts_frames_since_the_answer_was_last_to_be_seen(engine, make_bag) -> None:
+    bag = make_bag(questions=(
+        '- {id: past, at: 7, question: q, evidence: [1, 3]}\n'
+        '- {id: now, at: 7, question: q, evidence: [7, 7]}\n'
+        '- {id: never, at: 7, question: q}'
+    ))
+    ages = {o.entry.id: o.age for o in evaluate(bag, engine).outcomes}
+    assert ages == {'past': 5, 'now': 1, 'never': None}
+
+
+def test_chance_of_evidence_is_that_of_frames_drawn_blindly(engine, make_bag) -> None:
+    bag = make_bag(questions=(
+        '- {id: in, at: 7, question: q, evidence: [5, 5]}\n'
+        '- {id: forgotten, at: 7, question: q, evidence: [0, 3]}'
+    ))
+    engine.evidence_s['q'] = [7.0, 6.0]
+    chances = {o.entry.id: o.evidence_chance for o in evaluate(bag, engine).outcomes}
+    assert chances == {'in': pytest.approx(2 / 4), 'forgotten': 0.0}
+
+
+def test_a_question_after_the_end_is_refused_by_name_and_the_others_are_asked(
+    engine, make_bag
+) -> None:
+    bag = make_bag(questions=(
+        '- {id: in, at: 7, question: in}\n'
+        '- {id: just, at: 7.9, question: just}\n'
+        '- {id: out, at: 60, question: out}'
+    ))
+    evaluation = evaluate(bag, engine)
+    assert [question.request_id for question in engine.questions] == ['in', 'just']
+    assert evaluation.outside == 1
+    assert len(evaluation.warnings) == 1
+    assert f"{bag}: question 'out' is at 60 s, outside the recording of 7.000 s" in (
+        evaluation.warnings[0]
+    )
+
+
+def test_entries_that_cannot_be_used_are_told_and_the_others_are_asked(engine, make_bag) -> None:
+    bag = make_bag(questions='- {at: 1, question: a}\n- {at: 1, question: b, smell: sweet}')
+    evaluation = evaluate(bag, engine)
+    assert len(evaluation.outcomes) == 1 and evaluation.refused == 1
+    assert 'question 2: unknown key smell' in evaluation.warnings[0]
+
+
+def test_a_file_of_which_no_entry_can_be_used_is_an_error(engine, make_bag) -> None:
+    bag = make_bag(questions='- {at: 1, question: b, smell: sweet}')
+    with pytest.raises(BadInput, match='no question can be used.*\n.*unknown key smell'):
+        evaluate(bag, engine)
+
+
+def test_a_recording_without_questions_is_replayed_and_says_so(engine, make_bag) -> None:
+    evaluation = evaluate(make_bag(), engine)
+    assert evaluation.frames == engine.used == 8 and evaluation.outcomes == []
+    assert 'no questions file' in evaluation.warnings[0]
+
+
+def test_the_memory_is_cleared_between_recordings(engine, make_bag, tmp_path: Path) -> None:
+    for name in ('a', 'b'):
+        make_bag(name, frames=2, questions=f'- {{at: 0, question: {name}}}')
+    evaluation = evaluate(tmp_path, engine)
+    assert engine.cleared == 2
+    assert engine.seen_at == {'a': [0.0], 'b': [0.0]}
+    assert evaluation.recordings == ['a', 'b'] and evaluation.frames == 4
+    assert evaluation.seconds == 2.0
+
+
+def test_a_folder_goes_on_after_a_recording_that_cannot_be_used(
+    engine, make_bag, tmp_path: Path
+) -> None:
+    make_bag('a', frames=0)
+    make_bag('b', frames=3)
+    evaluation = evaluate(tmp_path, engine)
+    assert evaluation.recordings == ['b']
+    assert 'a: no images in this bag' in evaluation.warnings[0]
+
+
+def test_a_folder_without_any_usable_recording_is_an_error(engine, make_bag, tmp_path) -> None:
+    make_bag('a', frames=0)
+    make_bag('b', frames=0)
+    with pytest.raises(BadInput, match='no recording can be used: .*/a.*/b'):
+        evaluate(tmp_path, engine)
+
+
+def test_one_questions_file_for_many_recordings_is_refused(engine, make_bag, tmp_path) -> None:
+    make_bag('a')
+    make_bag('b')
+    with pytest.raises(BadInput, match='2 recordings, but one questions file'):
+        evaluate(tmp_path, engine, questions=tmp_path / 'q.yaml')
+
+
+def test_progress_never_runs_back_and_ends_at_one(engine, make_bag, tmp_path: Path) -> None:
+    make_bag('a', questions=THREE)
+    make_bag('b', questions=THREE)
+    shares: list[float] = []
+    evaluate(tmp_path, engine, progress=lambda name, share: shares.append(share))
+    assert shares == sorted(shares) and shares[-1] == 1.0 and len(shares) > 20
+
+
+def replayed(path: Path, checkpoint: Path, **settings) -> tuple[Evaluation, Report]:
+    """Evaluate with the real engine over random weights; one token an answer."""
+    given = ['ask.default_max_tokens=1', 'model.threads=1']
+    given += [f'{name}={value}' for name, value in settings.pop('given', {}).items()]
+    config = engine_config(model=str(checkpoint), given=given, **settings)
+    engine = Engine(config)
+    engine.load()
+    evaluation = evaluate(path, engine)
+    report = build_report(evaluation, engine.stats(), config, path=str(path), seconds=1.0)
+    engine.cleanup()
+    return evaluation, report
+
+
+def untimed(report: Report) -> Report:
+    """Return a report without the keys that measure time."""
+    copy = json.loads(json.dumps(report))
+    for key in TIMED:
+        place = copy
+        *path, last = key.split('.')
+        for step in path:
+            place = place[step]
+        del place[last]
+    return copy
+
+
+def test_two_runs_give_the_same_report_but_for_times(world_folder, checkpoint) -> None:
+    first, second = (
+        replayed(world_folder, checkpoint, preset='full')[1] for _ in range(2)
+    )
+    assert untimed(first) == untimed(second)
+    assert first['accuracy']['overall']['n'] == 24
+    assert len({row['given'] for row in first['answers']}) > 1, 'all answers equal: no test'
+
+
+def test_every_frame_of_the_world_is_accounted_for(world_folder, checkpoint) -> None:
+    evaluation, report = replayed(world_folder, checkpoint, preset='recent')
+    ingest = report['ingest']
+    assert ingest['frames_in'] == report['source']['frames'] == evaluation.frames
+    assert ingest['frames_in'] == ingest['frames_used'] + ingest['frames_dropped']
+    assert ingest['frames_dropped'] == 0
+    assert report['questions']['statuses'].keys() <= {'OK', 'PARTIAL'}
+
+
+def test_evidence_stamps_are_those_of_frames_the_question_could_see(
+    world_folder, checkpoint
+) -> None:
+    evaluation, _ = replayed(world_folder, checkpoint, preset='full')
+    with_evidence = [outcome for outcome in evaluation.outcomes if outcome.evidence_s]
+    assert len(with_evidence) == len(evaluation.outcomes)
+    for outcome in with_evidence:
+        assert all(second in range(int(outcome.entry.at) + 1) for second in outcome.evidence_s)
+
+
+def test_corrupt_frames_are_dropped_as_bad_and_the_rest_is_used(
+    tmp_path: Path, checkpoint
+) -> None:
+    from rosbags.rosbag2 import Reader, StoragePlugin, Writer
+    from rosbags.typesys import Stores, get_typestore
+
+    with image_bag(tmp_path / 'good') as write:
+        for second in range(4):
+            write((1 + second) * 10**9, np.full((96, 128, 3), 40 * second, np.uint8))
+    with (
+        Reader(tmp_path / 'good') as reader,
+        Writer(tmp_path / 'bad', version=9, storage_plugin=StoragePlugin.MCAP) as writer,
+    ):
+        connection = writer.add_connection(
+            '/camera', reader.connections[0].msgtype, typestore=get_typestore(Stores.ROS2_KILTED)
+        )
+        for number, (_, stamp, data) in enumerate(reader.messages()):
+            writer.write(connection, stamp, data[:-40] if number == 2 else data)
+    _, report = replayed(tmp_path / 'bad', checkpoint)
+    assert report['ingest']['dropped_by']['bad'] == 1
+    assert report['ingest']['frames_used'] == 3 and report['ingest']['frames_in'] == 4
+
+
+def generated_video(path: Path) -> Path:
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), 10.0, (128, 96))
+    for number in range(250):
+        image = np.full((96, 128, 3), 60, np.uint8)
+        cv2.circle(image, (number % 128, 48), 12, (40, 40, 220), -1)
+        video.write(image)
+    video.release()
+    return path
+
+
+@pytest.fixture(params=['generated', 'vtest'])
+def video(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Give an avi made here, and the pedestrians of Debian's package opencv-doc where it is."""
+    if request.param == 'vtest' and VTEST.exists():
+        (tmp_path / 'vtest.avi').symlink_to(VTEST)
+        return tmp_path / 'vtest.avi'
+    return generated_video(tmp_path / 'generated.avi')
+
+
+def test_a_video_runs_to_its_end_in_fixed_memory(
+    video: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    (tmp_path / f'{video.stem}.questions.yaml').write_text(
+        '- {at: 12, question: what was the color of the car, answer: red, type: color_of}\n'
+        '- {at: 24, question: what was the color of the car, answer: red, type: color_of}\n'
+    )
+    evaluation, report = replayed(video, checkpoint, preset='recent')
+    ingest = report['ingest']
+    frames = int(cv2.VideoCapture(str(video)).get(cv2.CAP_PROP_FRAME_COUNT))
+    assert ingest['frames_in'] == report['source']['frames'] == frames
+    assert ingest['frames_used'] + ingest['dropped_by']['rate'] == frames
+    assert frames / 12 < ingest['frames_used'] <= frames / 9
+    full = [sample for sample in evaluation.memory if sample.sizes.short_term_frames == 16]
+    assert full and len({sample.sizes.device_bytes for sample in full}) == 1
+    for outcome in evaluation.outcomes:
+        assert outcome.evidence_s
+        assert all(
+            outcome.entry.at - 17 < second <= outcome.entry.at for second in outcome.evidence_s
+        )
+
+
+@pytest.mark.parametrize('raw', [True, False], ids=['raw', 'jpeg'])
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+def test_bags_of_every_kind_are_replayed(
+    tmp_path: Path, checkpoint: Path, storage: str, raw: bool
+) -> None:
+    with image_bag(tmp_path / 'bag', storage=storage, raw=raw) as write:
+        for second in range(5):
+            write((1 + second) * 10**9, np.full((96, 128, 3), 40 * second, np.uint8))
+    question = '- {at: 4, question: what was the color of the car}'
+    (tmp_path / 'bag.questions.yaml').write_text(question)
+    evaluation, report = replayed(tmp_path / 'bag', checkpoint)
+    assert report['ingest']['frames_used'] == 5
+    assert set(evaluation.outcomes[0].evidence_s) <= {0.0, 1.0, 2.0, 3.0, 4.0}
+
+

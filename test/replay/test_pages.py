@@ -1,0 +1,105 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What people see of an evaluation: the table, the page and the picture."""
+
+import io
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from rich.console import Console
+
+from livevlm_ros.engine import Engine
+from livevlm_ros.replay.errors import BadInput
+from livevlm_ros.replay.evaluate import evaluate
+from livevlm_ros.replay.html import html_report
+from livevlm_ros.replay.outcome import Evaluation
+from livevlm_ros.replay.picture import draw_picture
+from livevlm_ros.replay.report import Report, build_report
+from livevlm_ros.replay.settings import engine_config
+from livevlm_ros.replay.table import print_report
+
+
+@pytest.fixture(scope='module')
+def evaluated(world_folder: Path, checkpoint: Path) -> tuple[Evaluation, Report]:
+    config = engine_config(
+        model=str(checkpoint), preset='full',
+        given=['ask.default_max_tokens=1', 'model.threads=1'],
+    )
+    engine = Engine(config)
+    engine.load()
+    evaluation = evaluate(world_folder, engine, thumbnails=True)
+    evaluation.warnings.append('something <odd> [bold]')
+    report = build_report(evaluation, engine.stats(), config, path='w', seconds=2.0)
+    engine.cleanup()
+    return evaluation, report
+
+
+def printed(report: Report, width: int = 80) -> str:
+    out = io.StringIO()
+    print_report(report, Console(file=out, width=width))
+    return out.getvalue()
+
+
+def test_the_table_fits_a_terminal_with_every_rate_beside_its_size_error_and_chance(
+    evaluated,
+) -> None:
+    _, report = evaluated
+    text = printed(report)
+    assert '…' not in text, 'a column was cut off'
+    for kind, row in report['accuracy']['by_type'].items():
+        line = next(line for line in text.splitlines() if line.strip().startswith(kind))
+        assert str(row['n']) in line and '±' in line and f'{100 * row["chance"]:.1f}' in line
+    assert 'warning: something <odd> [bold]' in text
+    ingest = report['ingest']
+    assert f'{ingest["frames_in"]} in = {ingest["frames_used"]} used + 0 dropped' in text
+
+
+def test_the_table_of_a_replay_without_questions_has_the_totals(evaluated) -> None:
+    _, report = evaluated
+    empty = {**report, 'accuracy': {'overall': {'n': 0, 'rate': None, 'se': None}}}
+    assert 'took' in printed(empty) and 'kind' not in printed(empty)
+
+
+def test_the_page_is_one_file_with_plots_and_wrong_answers(evaluated) -> None:
+    evaluation, report = evaluated
+    page = html_report(report, evaluation)
+    images = re.findall(r'src="([^"]*)"', page)
+    assert all(image.startswith('data:image/') for image in images), 'nothing is fetched'
+    assert 'http' not in page
+    for title in ('accuracy by kind', 'frames since', 'memory', 'latency'):
+        assert f'alt="{title}' in page or f'alt="accuracy by {title}' in page, title
+    assert 'something &lt;odd&gt;' in page
+    wrong = [o for o in evaluation.outcomes if o.correct is False]
+    assert wrong and page.count('class="answer"') == min(len(wrong), 12)
+    assert 'data:image/jpeg' in page, 'a wrong answer shows the frames it looked at'
+
+
+def test_the_page_of_a_replay_without_questions_has_the_memory_only(engine, make_bag) -> None:
+    evaluation = evaluate(make_bag(), engine)
+    real = Engine(engine_config())
+    report = build_report(evaluation, real.stats(), engine_config(), path='w', seconds=2.0)
+    page = html_report(report, evaluation)
+    assert 'alt="memory"' in page and 'Accuracy' not in page
+
+
+def test_the_picture_shows_frames_of_the_stream(evaluated, world_folder, tmp_path: Path) -> None:
+    draw_picture(world_folder, evaluated[0], tmp_path / 'p.png')
+    image = cv2.imread(str(tmp_path / 'p.png'))
+    assert image is not None and image.shape[1] > 1000
+    green = np.all(np.abs(image.astype(int) - (0x5A, 0x85, 0x2F)) < 8, axis=2)
+    assert green.sum() > 500, 'the frame to be seen has a green border'
+
+
+def test_no_picture_without_a_question_about_the_past(engine, make_bag, tmp_path: Path) -> None:
+    bag = make_bag(questions='- {at: 3, question: q, answer: red}')
+    evaluation = evaluate(bag, engine)
+    with pytest.raises(BadInput, match='no question about the past'):
+        draw_picture(bag, evaluation, tmp_path / 'p.png')
+
+
+def test_a_picture_of_an_unknown_kind_is_refused(evaluated, world_folder, tmp_path) -> None:
+    with pytest.raises(BadInput, match=r'p\.xyz: the picture cannot be written'):
+        draw_picture(world_folder, evaluated[0], tmp_path / 'p.xyz')
