@@ -26,7 +26,8 @@ def _plant(
         step = memory.step([FrameRef('front', stamp)])
         new.attend(step)
         step.commit()
-    question.q[..., 3] = question.q[..., 7] = 1.0
+    question.q[..., [3, 7]] = -1.0
+    question.q[..., -1, [3, 7]] = 1.0  # the last token alone looks for the needle
     view = memory.question(extra_tokens=4)
     question.attend(view)
     return view.evidence()

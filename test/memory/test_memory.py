@@ -5,7 +5,14 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from livevlm_ros.memory import CacheShape, FrameRef, Memory, MemoryConfig, TooManyTokens
+from livevlm_ros.memory import (
+    RESERVED_POSITIONS,
+    CacheShape,
+    FrameRef,
+    Memory,
+    MemoryConfig,
+    TooManyTokens,
+)
 
 
 def _storage(memory: Memory) -> list[torch.Tensor]:
@@ -134,6 +141,16 @@ def test_sizes_count_tokens_and_the_cache_nothing_would_have_dropped(
     assert sizes.full_cache_bytes == 10 * 3 * shape.token_bytes(4)
     assert sizes.device_bytes == (4 * 3 + 2) * shape.token_bytes(4)
     assert not sizes.context_truncated
+
+
+def test_steps_read_through_the_room_of_one_layer(
+    make: Callable, see: Callable, shape: CacheShape
+) -> None:
+    memory = make()
+    see(memory, FrameRef('front', 1))
+    angles = 2 * shape.head_dim // 2 * 4
+    a_token = shape.token_bytes(4) // shape.layers + angles
+    assert memory.sizes().read_bytes == (RESERVED_POSITIONS - 1) * a_token
 
 
 def test_two_memories_of_one_stream_answer_bit_for_bit_alike(

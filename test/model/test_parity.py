@@ -34,6 +34,18 @@ def test_logits_equal_transformers_own(
     assert (logits - expected).abs().max() < TOLERANCE
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+def test_a_gpu_says_what_the_cpu_says(
+    checkpoint: Path, images: Callable, watch: Callable, ask: Callable
+) -> None:
+    scores = []
+    for device in ('cpu', 'cuda'):
+        model = load_model(ModelConfig(str(checkpoint), dtype='float32', device=device))
+        logits, _ = ask(model, watch(model, images(7), [3, 1, 3], short_term_frames=5), QUESTION)
+        scores.append(logits.cpu())
+    assert (scores[0] - scores[1]).abs().max() < 100 * TOLERANCE  # convolutions in TF32
+
+
 def test_a_ring_that_overflowed_differs(
     word_checkpoint: Path, reference: Callable, images: Callable, watch: Callable, ask: Callable
 ) -> None:
