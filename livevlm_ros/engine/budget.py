@@ -15,12 +15,10 @@ from enum import IntEnum
 
 RESERVE_S = 0.030
 """
-Seconds of every budget that are not for the model: evidence, waking the waiting thread,
-serialising the reply.
+Seconds of every budget kept for waking the thread that waits and for serialising the reply.
 
-On two busy cores a thread that waits on an event with a time-out wakes 0.1 ms late at the median
-and up to 11 ms late at the worst of 2,000 (a compute thread holding the GIL in between);
-serialising a reply with three thumbnails takes about 1 ms.
+Measured with an engine that steps without pause on two cores that five other busy processes
+share: a timed wait in another thread wakes 5 to 8 ms late at the median, 24 to 29 ms at p99.
 """
 
 

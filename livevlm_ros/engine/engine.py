@@ -37,6 +37,7 @@ from livevlm_ros.engine.stats import AskRecord, EngineStats, ModelStats
 from livevlm_ros.model import load_model
 
 STOP_S = 3.0
+EXIT_S = 60.0  # a `with` block ends with the step that runs, however long
 CLEAR_S = 5.0
 
 _log = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class Engine:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.stop(timeout_s=EXIT_S)
         self.cleanup()
 
     def load(self, progress: Progress = lambda phase, done: None) -> None:

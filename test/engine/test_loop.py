@@ -1,0 +1,105 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+import math
+import time
+
+import pytest
+
+from livevlm_ros.engine import EngineConfig, Question, Status
+from livevlm_ros.engine.admission import admissible
+from livevlm_ros.engine.budget import Deadline
+from livevlm_ros.engine.ingest import Ingest
+from livevlm_ros.engine.loop import Loop
+from livevlm_ros.engine.questions import PendingQuestion, QuestionQueue
+from livevlm_ros.engine.rooms import furnish
+
+
+class Desk:
+    """A loop with what it takes work from, turned by hand."""
+
+    def __init__(self, model, **settings) -> None:
+        self.config = EngineConfig(target_fps=1000.0, **settings)
+        self.ingest = Ingest(self.config.cameras, target_fps=1000.0, on_jump='reset')
+        self.questions = QuestionQueue(8)
+        self.questions.open()
+        rooms = furnish(self.config, load=lambda config: model, progress=lambda phase, done: None)
+        self.loop = Loop(rooms, self.ingest, self.questions, self.config)
+
+    def ask(self, budget_s: float = math.inf) -> PendingQuestion:
+        pending = PendingQuestion(
+            admissible(Question('now ?', unlimited=True), self.config),
+            Deadline(time.monotonic(), budget_s),
+        )
+        self.questions.put(pending)
+        return pending
+
+
+@pytest.fixture
+def desk(model, frame):
+    model.step_s = 0.02
+    desk = Desk(model)
+    desk.ingest.put(frame(1))
+    assert desk.loop.turn()
+    return desk
+
+
+def test_a_question_goes_before_nothing(desk):
+    assert not desk.loop.turn()
+    pending = desk.ask()
+    assert desk.loop.turn() and not desk.loop.turn()
+    assert pending.wait().status is Status.OK
+
+
+def test_a_budget_buys_the_newest_frame_first(desk, frame):
+    pending = desk.ask(budget_s=5.0)
+    desk.ingest.put(frame(2))
+    assert desk.loop.turn() and not pending.ended
+    assert desk.loop.turn()
+    assert pending.wait().newest_stamp_ns == 2 * 10**9
+    assert pending.wait().latency.ingest_wait_ms >= 20
+
+
+def test_a_budget_too_small_for_a_step_goes_without_it(desk, frame):
+    desk.loop.rooms.costs.step.value = 10.0
+    pending = desk.ask(budget_s=5.0)
+    desk.ingest.put(frame(2))
+    assert desk.loop.turn()
+    assert pending.wait().newest_stamp_ns == 10**9
+
+
+def test_a_question_that_has_waited_for_a_step_waits_for_no_other(desk, frame):
+    pending = desk.ask()
+    for second in (2, 3):
+        desk.ingest.put(frame(second))
+        assert desk.loop.turn()
+    assert pending.wait().newest_stamp_ns == 2 * 10**9
+    assert desk.ingest.waits
+
+
+def test_questions_one_after_the_other_leave_no_camera_blind(desk, frame, model):
+    model.token_s = 0.02
+    desk.ingest.put(frame(2))
+    answers = []
+    while desk.ingest.waits:
+        desk.loop.rooms.costs.answer.value = 1000.0  # so that no budget buys a step
+        pending = desk.ask(budget_s=60.0)
+        while not pending.ended:
+            desk.loop.turn()
+        answers.append(pending.wait())
+    assert 1 <= len(answers) <= 3  # each of 0.3 s, and a camera may be blind for 0.5 s
+    assert answers[0].newest_stamp_ns == 10**9
+
+
+def test_a_clear_goes_before_everything(desk):
+    pending, forgotten = desk.ask(), desk.loop.clear()
+    desk.loop.turn()
+    assert forgotten.result(0) == 1
+    assert pending.wait().status is Status.NO_EVIDENCE
+    assert desk.loop.sizes.short_term_frames == 0
+
+
+def test_costs_in_doubt_are_measured_once_and_not_too_often(desk, model):
+    desk.loop.doubt_costs()
+    assert not desk.loop.turn()  # measured at load, a moment ago
+    desk.loop._measured_s = -math.inf
+    assert desk.loop.turn() and not desk.loop.turn()
