@@ -15,7 +15,7 @@ setup(
     description="A robot's camera memory that can be talked to.",
     author='The livevlm_ros authors',
     license='Apache-2.0',
-    python_requires='>=3.10',
+    python_requires='>=3.11',
     packages=[*find_packages(include=[NAME, f'{NAME}.*']), 'livevlm_kernels'],
     package_dir={'livevlm_kernels': 'kernels'},
     package_data={NAME: ['py.typed'], f'{NAME}.model': ['embedded/*']},

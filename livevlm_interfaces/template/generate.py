@@ -1,6 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Write srv/Ask.srv and action/AskStream.action from ask.template, so that their fields stay equal.
+"""Write srv/Ask.srv and action/AskStream.action from ask.template, so that fields stay equal.
 
 ROS interfaces cannot inherit. The template holds request, response and feedback, separated by
 `---`; the service is the first two, the action is all three. Run `python generate.py` after
