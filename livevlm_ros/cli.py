@@ -80,7 +80,7 @@ def ask(
     question: Annotated[str, typer.Argument(help='The question, in words.')],
     namespace: Annotated[str, typer.Option(help='Namespace of the node.')] = '',
     budget: Annotated[
-        float | None, typer.Option(min=0.001, help="Seconds to the reply; else the node's default.")
+        float | None, typer.Option(min=0.001, help='Seconds the reply may take.')
     ] = None,
     thumbnails: Annotated[
         Path | None, typer.Option(help='Folder for the evidence frames as jpegs.')

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from livevlm_ros.replay.report import Report
@@ -110,32 +111,35 @@ def measure(
     :param folder: where the streams are filmed and kept
     :param progress: called with the name of what is done and its share, [0, 1]
     """
-    from livevlm_ros.engine import Engine
-    from livevlm_ros.replay.evaluate import evaluate
-    from livevlm_ros.replay.report import build_report
-    from livevlm_ros.replay.settings import engine_config
-
     reports: Reports = {}
     parameters = 0
     for course in COURSES:
         bags = folder / course.name
         if not bags.exists():
-            name = f'filming {course.name}'
-            write_world(bags, course.filming, progress=lambda share, n=name: progress(n, share))
+            write_world(bags, course.filming, progress=partial(progress, f'filming {course.name}'))
         for preset in course.presets:
-            config = engine_config(model=model, preset=preset)
-            engine = Engine(config)
-            engine.load()
-            name = f'{course.name}, {preset}'
-            evaluation = evaluate(
-                bags, engine, progress=lambda _, share, n=name: progress(n, share)
-            )
-            stats = engine.stats()
-            reports[course.name, preset] = build_report(
-                evaluation, stats, config, path=course.name, seconds=0
-            )
-            parameters = stats.model.parameters if stats.model else 0
+            tell = partial(progress, f'{course.name}, {preset}')
+            report, parameters = _measure(course, preset, bags, model, tell)
+            reports[course.name, preset] = report
     return Measured(parameters, reports)
+
+
+def _measure(
+    course: Course, preset: str, bags: Path, model: str, tell: Callable[[float], None]
+) -> tuple[Report, int]:
+    """Evaluate a checkpoint on one course; returns the report and its number of parameters."""
+    from livevlm_ros.engine import Engine
+    from livevlm_ros.replay.evaluate import evaluate
+    from livevlm_ros.replay.report import build_report
+    from livevlm_ros.replay.settings import engine_config
+
+    config = engine_config(model=model, preset=preset)
+    engine = Engine(config)
+    engine.load()
+    evaluation = evaluate(bags, engine, progress=lambda _, share: tell(share))
+    stats = engine.stats()
+    report = build_report(evaluation, stats, config, path=course.name, seconds=0)
+    return report, stats.model.parameters if stats.model else 0
 
 
 def card_text(measured: Measured, runs: Sequence[Report]) -> str:
@@ -159,7 +163,7 @@ def card_text(measured: Measured, runs: Sequence[Report]) -> str:
 
 def _columns(reports: Reports) -> list[tuple[str, dict[str, Report]]]:
     """Return the title and the rows by kind of each column."""
-    columns = []
+    columns: list[tuple[str, dict[str, Report]]] = []
     for course in COURSES:
         for preset in course.presets:
             accuracy = reports[course.name, preset]['accuracy']

@@ -26,7 +26,7 @@ from livevlm_ros.replay.source import FrameSource, find_recordings, open_source
 if TYPE_CHECKING:  # it brings torch
     from livevlm_ros.engine import EngineStats
 
-SAMPLE_EVERY = 16
+SAMPLE_EVERY = 4
 """Frames between two looks at the memory's sizes."""
 
 Progress = Callable[[str, float], None]
@@ -86,12 +86,12 @@ def evaluate(
     for number, recording in enumerate(recordings):
         try:
             source = open_source(recording, topic=topic)
+            entries = _entries(recording, questions, evaluation)
         except BadInput as problem:
             if len(recordings) == 1:
                 raise
             evaluation.warnings.append(str(problem))
             continue
-        entries = _entries(recording, questions, evaluation)
         engine.clear()
         replay = _Replay(engine, source, evaluation, thumbnails=thumbnails)
         work = source.length + len(entries) + 1

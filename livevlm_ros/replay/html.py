@@ -135,6 +135,7 @@ def _memory(axes: Axes, evaluation: Evaluation) -> None:
         )
     axes.set_xlabel(f'seconds of {longest}')
     axes.set_ylabel('MB')
+    axes.set_ylim(bottom=0)
     axes.legend(fontsize=7)
 
 

@@ -105,7 +105,8 @@ def _row(figure: Figure, spec: SubplotSpec, outcome: Outcome, frames: Thumbnails
     assert entry.evidence is not None  # it has an age
     first, last = entry.evidence
     _say(figure.add_subplot(cells[0]), outcome)
-    title = f'to be seen: {first:.0f}-{last:.0f} s'
+    span = f'{first:.0f}' if round(first) == round(last) else f'{first:.0f}-{last:.0f}'
+    title = f'to be seen: {span} s'
     _show(figure.add_subplot(cells[1]), frames, (first + last) / 2, title, GREEN)
     for number in range(EVIDENCE_FRAMES):
         axes = figure.add_subplot(cells[2 + number])
@@ -121,7 +122,7 @@ def _row(figure: Figure, spec: SubplotSpec, outcome: Outcome, frames: Thumbnails
 def _say(axes: Axes, outcome: Outcome) -> None:
     """Write the question, the answer, and the truth where it is another."""
     entry, right = outcome.entry, outcome.correct
-    asked = fill(entry.question, QUESTION_COLUMNS)
+    asked = fill(entry.question.replace(' ?', '\xa0?'), QUESTION_COLUMNS)
     said = outcome.answer.text or Status(outcome.answer.status).name
     lines: list[tuple[float, str, dict[str, Any]]] = [
         (0.92, f'asked at {entry.at:.0f} s', {'color': GREY, 'fontsize': 8}),

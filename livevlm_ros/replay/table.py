@@ -101,6 +101,10 @@ def totals(report: Report) -> list[tuple[str, str]]:
             f'reaches back {report["cap"]["context_seconds"]:.1f} s',
         ),
     ]
+    others = {name: n for name, n in report['questions']['statuses'].items() if name != 'OK'}
+    if others:
+        reason = next(row for row in report['answers'] if row['status'] in others)
+        lines.append(('not answered', f'{_nonzero(others)} such as {reason["message"]}'))
     if memory['context_truncated']:
         lines.append(('context', 'truncated: the oldest frames left the full cache'))
     past, false_memory = report['evidence']['past'], report['false_memory']

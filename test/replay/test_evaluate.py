@@ -128,6 +128,16 @@ def test_a_folder_goes_on_after_a_recording_that_cannot_be_used(
     assert 'a: no images in this bag' in evaluation.warnings[0]
 
 
+def test_a_folder_goes_on_after_a_questions_file_that_cannot_be_used(
+    engine, make_bag, tmp_path: Path
+) -> None:
+    make_bag('a', frames=3, questions='- {at: 1, question: [unclosed')
+    make_bag('b', frames=3, questions='- {at: 1, question: b}')
+    evaluation = evaluate(tmp_path, engine)
+    assert evaluation.recordings == ['b'] and list(engine.seen_at) == ['b']
+    assert 'a.questions.yaml: not YAML' in evaluation.warnings[0]
+
+
 def test_a_folder_without_any_usable_recording_is_an_error(engine, make_bag, tmp_path) -> None:
     make_bag('a', frames=0)
     make_bag('b', frames=0)
