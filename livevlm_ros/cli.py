@@ -13,7 +13,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -174,7 +174,7 @@ def evaluate(
         config = engine_config(model=model, preset=preset, fps=fps, given=settings or ())
         with _progress() as bar:
             task = bar.add_task('loading the model', total=1.0)
-            engine = _load(config)
+            engine = _load(config, lambda phase, share: bar.update(task, description=phase))
             started = time.monotonic()
             evaluation = replay(
                 source,
@@ -219,6 +219,8 @@ def train(
         from livevlm_ros.training.train import TrainingConfig
         from livevlm_ros.training.train import train as train_model
 
+        if resume is not None and not (resume / 'model.safetensors').is_file():
+            _refuse(f'{resume}: no model.safetensors; expected a folder that train wrote')
         logging.basicConfig(level=logging.INFO, format='%(asctime)s %(message)s')
         train_model(
             TrainingConfig(
@@ -300,14 +302,14 @@ def _progress() -> Progress:
     )
 
 
-def _load(config: EngineConfig) -> Engine:
+def _load(config: EngineConfig, progress: Callable[[str, float], None]) -> Engine:
     from livevlm_ros.engine import Engine
     from livevlm_ros.model import CheckpointError
     from livevlm_ros.replay.errors import BadInput
 
     engine = Engine(config)
     try:
-        engine.load()
+        engine.load(progress)
     except (CheckpointError, ValueError) as error:
         raise BadInput(str(error)) from error
     return engine

@@ -158,6 +158,26 @@ def test_an_unknown_command_is_refused_without_a_traceback() -> None:
     assert code == 2 and "No such command 'fly'" in error
 
 
+def test_train_passes_on_its_options(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from livevlm_ros.training import train
+
+    given: list[train.TrainingConfig] = []
+    monkeypatch.setattr(train, 'train', given.append)
+    code, _, _ = livevlm(
+        'train', '--out', tmp_path, '--minutes', 2, '--tower-minutes', 1, '--seed', 3,
+        '--threads', 2, '--no-evidence-loss',
+    )
+    assert code == 0
+    assert given == [train.TrainingConfig(
+        out=tmp_path, minutes=2.0, tower_minutes=1.0, seed=3, threads=2, evidence_loss=False,
+    )]
+
+
+def test_train_refuses_to_resume_from_nothing(tmp_path: Path) -> None:
+    error = refused('train', '--out', tmp_path / 'out', '--resume', tmp_path)
+    assert f'{tmp_path}: no model.safetensors' in error
+
+
 def test_demo_and_ask_pass_on_their_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
     from types import ModuleType
 
