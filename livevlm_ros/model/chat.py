@@ -22,6 +22,8 @@ from livevlm_ros.model.checkpoint import CheckpointError
 
 NAMED_WORDS = 10
 """Unknown words an error names at most."""
+NAMED_LETTERS = 40
+"""Letters of an unknown word an error shows at most."""
 
 
 class BadQuestion(ValueError):
@@ -38,7 +40,7 @@ class UnknownWords(BadQuestion):
 
     def __init__(self, words: Sequence[str], examples: Mapping[str, str]) -> None:
         self.words, self.examples = list(words), dict(examples)
-        named = ', '.join(repr(word) for word in self.words[:NAMED_WORDS])
+        named = ', '.join(repr(word[:NAMED_LETTERS]) for word in self.words[:NAMED_WORDS])
         more = f' and {len(words) - NAMED_WORDS} more' if len(words) > NAMED_WORDS else ''
         kinds = '; '.join(f'{kind}: "{example}"' for kind, example in self.examples.items())
         super().__init__(

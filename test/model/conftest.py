@@ -163,12 +163,19 @@ def _byte_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
 def save_hub_form() -> Callable[..., Path]:
     """Save a random checkpoint in the form of the hub's: byte tokenizer, older config, tied."""
 
-    def save(folder: Path, vision: dict, text: dict, **saving: object) -> Path:
+    def save(
+        folder: Path,
+        vision: dict,
+        text: dict,
+        *,
+        dtype: torch.dtype = torch.float32,
+        **saving: object,
+    ) -> Path:
         tokenizer = _byte_tokenizer(folder)
         image, video = tokenizer.convert_tokens_to_ids(['<image>', '<video>'])
         text = {**text, 'eos_token_id': tokenizer.eos_token_id, 'tie_word_embeddings': True}
         network = _network(vision, text, seed=2, image_token_id=image, video_token_id=video)
-        network.save_pretrained(folder, **saving)
+        network.to(dtype).save_pretrained(folder, **saving)
         written = json.loads((folder / 'config.json').read_text())
         theta = written['text_config'].pop('rope_parameters')['rope_theta']
         _edit_json(

@@ -68,6 +68,13 @@ def test_a_thousand_unknown_words_make_a_short_message(word_checkpoint: Path) ->
     assert len(str(raised.value)) < 500
 
 
+def test_one_endless_unknown_word_makes_a_short_message(word_checkpoint: Path) -> None:
+    chat, _ = _chat(word_checkpoint, closed=True)
+    with pytest.raises(UnknownWords) as raised:
+        chat.question_ids('x' * 100_000)
+    assert len(str(raised.value)) < 500
+
+
 def test_an_open_vocabulary_takes_any_word(word_checkpoint: Path) -> None:
     chat, _ = _chat(word_checkpoint)
     assert chat.question_ids('was the zebra left')

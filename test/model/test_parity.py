@@ -81,6 +81,7 @@ def test_the_embedded_model_has_parity(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # a gigabyte is written and read
 def test_the_half_billion_configuration_has_parity(
     tmp_path: Path,
     save_hub_form: Callable,
@@ -90,14 +91,14 @@ def test_the_half_billion_configuration_has_parity(
     ask: Callable,
 ) -> None:
     """
-    The hub's 0.5B configuration at random, with 4 of 26 vision layers and all 24 language layers.
+    Build the hub's 0.5B configuration at random, with 2 of its 26 vision layers.
 
-    The tower's layers are transformers' own code on both sides; the language layers are not.
+    The tower's layers are transformers' own code on both sides; the 24 language layers are not.
     """
     vision = {
         'hidden_size': 1152,
         'intermediate_size': 4304,
-        'num_hidden_layers': 4,
+        'num_hidden_layers': 2,
         'num_attention_heads': 16,
         'image_size': 384,
         'patch_size': 14,
@@ -112,7 +113,7 @@ def test_the_half_billion_configuration_has_parity(
         'max_position_embeddings': 32768,
         'rope_parameters': {'rope_type': 'default', 'rope_theta': 1e6},
     }
-    save_hub_form(tmp_path, vision, text, max_shard_size='1GB')
+    save_hub_form(tmp_path, vision, text, dtype=torch.float16, max_shard_size='500MB')
     frames = images(3, height=384, width=384)
     expected = reference(tmp_path).logits(frames, QUESTION)
     model = load_model(ModelConfig(str(tmp_path)))
