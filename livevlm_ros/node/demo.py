@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ WORLD_S = 256.0
 FIRST_QUESTION_S = 12.0
 BUDGET_S = 2.0
 NEEDED = 0.85  # share of right answers
+TRIES = 5  # of a question that is refused as overloaded, each after the wait it was told
 PATIENCE_S = {'load': 180.0, 'world': 30.0, 'reply': BUDGET_S + 10.0}
 
 
@@ -164,7 +166,11 @@ def _ask(
     if not client.wait_for_clock(START_STAMP_S + question.at, PATIENCE_S['world']):
         children.check()
         raise DemoFailed(f'the world stood still before {question.at:.0f} s')
-    response = client.send(question.question).wait(PATIENCE_S['reply'])
+    for _ in range(TRIES):
+        response = client.send(question.question).wait(PATIENCE_S['reply'])
+        if response is None or response.status != Status.OVERLOADED:
+            break
+        time.sleep(response.retry_after.sec + response.retry_after.nanosec * 1e-9)
     if response is None:
         children.check()
         return Result(

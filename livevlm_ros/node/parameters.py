@@ -103,7 +103,13 @@ PARAMETERS: tuple[Parameter, ...] = (
         'Device of the model and its memory: cpu, cuda or cuda:N.',
         pattern=r'cpu|cuda(:\d+)?',
     ),
-    Parameter('model.threads', 0, 'CPU threads of the model; 0 is all cores.', low=0, high=1024),
+    Parameter(
+        'model.threads',
+        0,
+        'CPU threads of the model; 0 is one for the embedded model, all cores for others.',
+        low=0,
+        high=1024,
+    ),
     Parameter(
         'memory.preset',
         'recent',
@@ -296,6 +302,6 @@ def engine_config(values: Values) -> EngineConfig:
         temperature=values['ask.temperature'],
         max_evidence=values['ask.max_evidence'],
         on_jump=values['time.on_jump'],
-        threads=values['model.threads'] or None,
+        threads=values['model.threads'] or (1 if values['model.path'] == 'embedded' else None),
         seed=values['seed'],
     )

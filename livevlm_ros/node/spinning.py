@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from rclpy.exceptions import InvalidHandle
 from rclpy.executors import Executor
 from rclpy.logging import get_logger
 
@@ -40,6 +41,8 @@ class Spinner:
         while not self._stopping.is_set():
             try:
                 self._executor.spin_once(timeout_sec=LOOK_S)
+            except InvalidHandle:
+                continue  # a subscription was destroyed while the executor looked at it
             except Exception as error:
                 if not self._stopping.wait(LOOK_S):
                     get_logger('livevlm').error(f'a callback failed: {error!r}')

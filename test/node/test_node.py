@@ -65,6 +65,25 @@ def test_images_reach_the_engine_only_while_active(
     eventually(lambda: publisher.get_subscription_count() == 0)
 
 
+def test_a_matched_publisher_that_is_never_heard_is_an_error_that_names_the_dds_profile(
+    ros: Any, live_node: Any, client: Client
+) -> None:
+    ros.node('driver').create_publisher(Image, '/camera/image', 1)
+    live_node({'autostart': True, 'diagnostics.period': 0.2})
+    assert client.wait_for_status('camera/camera', ERROR, 60)
+    assert 'no image for' in client.status('camera/camera').message
+    assert 'fastdds.xml' in client.status('camera/camera').message
+
+
+def test_a_camera_without_publisher_is_a_warning_that_names_the_topics(
+    live_node: Any, client: Client
+) -> None:
+    live_node({'autostart': True})
+    assert client.wait_for_status('camera/camera', WARN, 60)
+    expected = 'no publisher on /camera/image or /camera/image/compressed'
+    assert client.status('camera/camera').message == expected
+
+
 def test_a_model_that_cannot_be_loaded_leaves_a_node_that_says_why(
     live_node: Any, client: Client
 ) -> None:

@@ -86,6 +86,13 @@ def test_an_engine_gets_what_the_parameters_say() -> None:
     assert config.on_jump == 'drop'
 
 
+def test_the_small_embedded_model_leaves_the_other_cores_to_ros() -> None:
+    values = {name: row.default for name, row in ROWS.items()}
+    assert engine_config(values).threads == 1
+    assert engine_config({**values, 'model.path': '/models/large'}).threads is None
+    assert engine_config({**values, 'model.threads': 4}).threads == 4
+
+
 def test_launch_files_can_ask_what_is_known() -> None:
     assert is_known('memory.preset')
     assert is_known('use_sim_time')
