@@ -67,8 +67,8 @@ def _by(code: int) -> Callable[[Pixels], Pixels]:
 def _nv24_as_nv12(rows: Pixels, width: int) -> Pixels:
     """Read 4:4:4 as the 4:2:0 of an image of twice the size, whose chroma plane it already is."""
     height = rows.shape[0] // 3
-    luma = rows[:height, :width].repeat(2, axis=0).repeat(2, axis=1)   # [2h, 2w]
-    chroma = rows[height:].reshape(height, -1)[:, :2 * width]          # [h, 2w]
+    luma = rows[:height, :width].repeat(2, axis=0).repeat(2, axis=1)  # [2h, 2w]
+    chroma = rows[height:].reshape(height, -1)[:, : 2 * width]  # [h, 2w]
     return np.vstack([luma, chroma])
 
 
@@ -160,9 +160,9 @@ def _raw_to_rgb(message: RawImage) -> Pixels:
             f'image data of {buffer.size} bytes; expected {rows * step} '
             f'({rows} rows of {step} bytes, {width}x{height} {message.encoding})'
         )
-    image = layout.crop(buffer[:rows * step].reshape(rows, step), row_bytes)
+    image = layout.crop(buffer[: rows * step].reshape(rows, step), row_bytes)
     if layout.bytes_each == 2:
-        image = image[:, 0 if message.is_bigendian else 1::2]
+        image = image[:, 0 if message.is_bigendian else 1 :: 2]
     if layout.channels > 1:
         image = image.reshape(rows, width, layout.channels)
     return np.ascontiguousarray(layout.to_rgb(np.ascontiguousarray(image)))

@@ -92,9 +92,22 @@ def test_evaluate_writes_its_reports_and_prints_a_table(
     film: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
     code, out, error = livevlm(
-        'evaluate', film, '--preset', 'full', '--model', checkpoint, '--set',
-        'ask.default_max_tokens=1', '--set', 'model.threads=1', '--json', tmp_path / 'r.json',
-        '--html', tmp_path / 'r.html', '--picture', tmp_path / 'p.png',
+        'evaluate',
+        film,
+        '--preset',
+        'full',
+        '--model',
+        checkpoint,
+        '--set',
+        'ask.default_max_tokens=1',
+        '--set',
+        'model.threads=1',
+        '--json',
+        tmp_path / 'r.json',
+        '--html',
+        tmp_path / 'r.html',
+        '--picture',
+        tmp_path / 'p.png',
     )
     assert code == 0, error
     report = json.loads((tmp_path / 'r.json').read_text())
@@ -106,16 +119,22 @@ def test_evaluate_writes_its_reports_and_prints_a_table(
     assert (tmp_path / 'p.png').read_bytes().startswith(b'\x89PNG')
 
 
-@pytest.mark.parametrize('arguments, says', [
-    (('nowhere',), 'nowhere: no such file'),
-    (('{film}', '--preset', 'elephant'), "preset must be one of recent, full, got 'elephant'"),
-    (('{film}', '--set', 'memory.colour=1'), "no setting 'memory.colour'"),
-    (('{film}', '--fps', '-1'), 'target_fps must be'),
-    (('{film}', '--model', '/no/such/checkpoint'), '/no/such/checkpoint'),
-    (('{film}', '--json', '/no/such/folder/r.json'), '/no/such/folder/r.json: cannot be written'),
-    (('{film}', '--model', '{checkpoint}', '--questions', 'q.yaml'), 'one questions file'),
-    (('{film}', '--model', '{checkpoint}', '--topic', '/up'), 'no images on topic /up'),
-])
+@pytest.mark.parametrize(
+    'arguments, says',
+    [
+        (('nowhere',), 'nowhere: no such file'),
+        (('{film}', '--preset', 'elephant'), "preset must be one of recent, full, got 'elephant'"),
+        (('{film}', '--set', 'memory.colour=1'), "no setting 'memory.colour'"),
+        (('{film}', '--fps', '-1'), 'target_fps must be'),
+        (('{film}', '--model', '/no/such/checkpoint'), '/no/such/checkpoint'),
+        (
+            ('{film}', '--json', '/no/such/folder/r.json'),
+            '/no/such/folder/r.json: cannot be written',
+        ),
+        (('{film}', '--model', '{checkpoint}', '--questions', 'q.yaml'), 'one questions file'),
+        (('{film}', '--model', '{checkpoint}', '--topic', '/up'), 'no images on topic /up'),
+    ],
+)
 def test_evaluate_refuses_what_it_cannot_use_in_one_line(
     film: Path, checkpoint: Path, arguments: tuple[str, ...], says: str
 ) -> None:
@@ -128,20 +147,22 @@ def test_bad_yaml_in_a_questions_file_is_one_line(
 ) -> None:
     (tmp_path / 'q.yaml').write_text('- {at: 1, question: [unclosed')
     bag = film / 'stream-0000'
-    error = refused(
-        'evaluate', bag, '--model', checkpoint, '--questions', tmp_path / 'q.yaml')
+    error = refused('evaluate', bag, '--model', checkpoint, '--questions', tmp_path / 'q.yaml')
     assert f'{tmp_path}/q.yaml: not YAML' in error and 'line 1' in error
 
 
-@pytest.mark.parametrize('arguments, says', [
-    (('--size', 'big'), '--size big: expected width x height'),
-    (('--size', '64x48'), 'size must be 96 to 1280'),
-    (('--frames', '4-8'), '--frames 4-8: expected a number or a range'),
-    (('--frames', '8..4'), 'frames must be 1 or more and in order'),
-    (('--streams', '0'), 'streams must be 1 to'),
-    (('--fps', '0'), 'fps must be between'),
-    (('--storage', 'rosbag1'), 'storage must be one of mcap, sqlite3'),
-])
+@pytest.mark.parametrize(
+    'arguments, says',
+    [
+        (('--size', 'big'), '--size big: expected width x height'),
+        (('--size', '64x48'), 'size must be 96 to 1280'),
+        (('--frames', '4-8'), '--frames 4-8: expected a number or a range'),
+        (('--frames', '8..4'), 'frames must be 1 or more and in order'),
+        (('--streams', '0'), 'streams must be 1 to'),
+        (('--fps', '0'), 'fps must be between'),
+        (('--storage', 'rosbag1'), 'storage must be one of mcap, sqlite3'),
+    ],
+)
 def test_world_refuses_what_it_cannot_film_in_one_line(
     tmp_path: Path, arguments: tuple[str, ...], says: str
 ) -> None:
@@ -164,13 +185,30 @@ def test_train_passes_on_its_options(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     given: list[train.TrainingConfig] = []
     monkeypatch.setattr(train, 'train', given.append)
     code, _, _ = livevlm(
-        'train', '--out', tmp_path, '--minutes', 2, '--tower-minutes', 1, '--seed', 3,
-        '--threads', 2, '--no-evidence-loss',
+        'train',
+        '--out',
+        tmp_path,
+        '--minutes',
+        2,
+        '--tower-minutes',
+        1,
+        '--seed',
+        3,
+        '--threads',
+        2,
+        '--no-evidence-loss',
     )
     assert code == 0
-    assert given == [train.TrainingConfig(
-        out=tmp_path, minutes=2.0, tower_minutes=1.0, seed=3, threads=2, evidence_loss=False,
-    )]
+    assert given == [
+        train.TrainingConfig(
+            out=tmp_path,
+            minutes=2.0,
+            tower_minutes=1.0,
+            seed=3,
+            threads=2,
+            evidence_loss=False,
+        )
+    ]
 
 
 def test_train_refuses_to_resume_from_nothing(tmp_path: Path) -> None:
@@ -201,6 +239,9 @@ def test_demo_and_ask_pass_on_their_exit_code(monkeypatch: pytest.MonkeyPatch) -
     given.clear()
     assert livevlm('ask', 'where ?', '--namespace', 'r1', '--budget', 0.5, '--json')[0] == 3
     assert given == {
-        'question': 'where ?', 'namespace': 'r1', 'budget_s': 0.5, 'thumbnails': None,
+        'question': 'where ?',
+        'namespace': 'r1',
+        'budget_s': 0.5,
+        'thumbnails': None,
         'as_json': True,
     }

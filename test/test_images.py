@@ -24,8 +24,8 @@ def planes_yuv(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     height, width = rgb.shape[:2]
     doubled = rgb.repeat(2, axis=0).repeat(2, axis=1)
     i420 = cv2.cvtColor(doubled, cv2.COLOR_RGB2YUV_I420)
-    y = i420[:2 * height][::2, ::2]
-    u, v = i420[2 * height:].reshape(2, height, width)
+    y = i420[: 2 * height][::2, ::2]
+    u, v = i420[2 * height :].reshape(2, height, width)
     return y, u, v
 
 
@@ -79,8 +79,12 @@ def message(
     else:
         rows = np.pad(rows, ((0, 0), (0, padding)))
     return SimpleNamespace(
-        height=height, width=width, encoding=encoding, is_bigendian=bigendian,
-        step=rows.shape[1], data=rows.tobytes(),
+        height=height,
+        width=width,
+        encoding=encoding,
+        is_bigendian=bigendian,
+        step=rows.shape[1],
+        data=rows.tobytes(),
     )
 
 
@@ -96,7 +100,7 @@ def expected(encoding: str) -> np.ndarray:
 def test_every_encoding_gives_the_same_picture(encoding: str, padding: int) -> None:
     rgb = to_rgb(message(encoding, padding=padding))
     assert rgb.shape == (24, 32, 3) and rgb.dtype == np.uint8 and rgb.flags.c_contiguous
-    inner = (np.s_[2:-2, 2:-2] if encoding.startswith('bayer') else np.s_[:, :])
+    inner = np.s_[2:-2, 2:-2] if encoding.startswith('bayer') else np.s_[:, :]
     close = np.abs(rgb[inner].astype(int) - expected(encoding)[inner]) <= 6
     # A mosaic blurs the borders between the four colours, nothing else may.
     assert close.mean() > 0.75 if encoding.startswith('bayer') else close.all()
@@ -113,16 +117,19 @@ def test_an_odd_number_of_padding_bytes_is_no_obstacle_for_16_bit() -> None:
     np.testing.assert_array_equal(to_rgb(message('rgb16', padding=1)), picture())
 
 
-@pytest.mark.parametrize('change, says', [
-    ({'encoding': '32FC1'}, "'32FC1'.*expected one of rgb8"),
-    ({'encoding': '16UC1'}, "'16UC1'"),
-    ({'encoding': ''}, "''"),
-    ({'width': 0}, '0x24.*at least 1x1'),
-    ({'height': 0}, '32x0'),
-    ({'step': 95}, 'step of 95.*at least 96'),
-    ({'data': b'\0' * 2303}, '2303.*expected 2304'),
-    ({'data': b''}, 'data of 0 bytes'),
-])
+@pytest.mark.parametrize(
+    'change, says',
+    [
+        ({'encoding': '32FC1'}, "'32FC1'.*expected one of rgb8"),
+        ({'encoding': '16UC1'}, "'16UC1'"),
+        ({'encoding': ''}, "''"),
+        ({'width': 0}, '0x24.*at least 1x1'),
+        ({'height': 0}, '32x0'),
+        ({'step': 95}, 'step of 95.*at least 96'),
+        ({'data': b'\0' * 2303}, '2303.*expected 2304'),
+        ({'data': b''}, 'data of 0 bytes'),
+    ],
+)
 def test_a_raw_image_that_does_not_fit_its_header_is_refused(change: dict, says: str) -> None:
     broken = message('rgb8')
     vars(broken).update(change)
@@ -133,14 +140,15 @@ def test_a_raw_image_that_does_not_fit_its_header_is_refused(change: dict, says:
 @pytest.mark.parametrize('encoding', ['nv12', 'nv21', 'uyvy', 'yuyv'])
 def test_odd_sizes_are_refused_where_chroma_is_shared(encoding: str) -> None:
     odd = SimpleNamespace(
-        height=3, width=5, encoding=encoding, is_bigendian=0, step=10, data=bytes(100))
+        height=3, width=5, encoding=encoding, is_bigendian=0, step=10, data=bytes(100)
+    )
     with pytest.raises(BadFrame, match='5x3.*even'):
         to_rgb(odd)
 
 
 def test_nv12_is_longer_than_step_times_height() -> None:
     short = message('nv12')
-    short.data = short.data[:short.step * short.height]
+    short.data = short.data[: short.step * short.height]
     with pytest.raises(BadFrame, match='expected 1152'):
         to_rgb(short)
 
@@ -169,7 +177,7 @@ def test_a_grey_16_bit_png_decodes_to_three_channels() -> None:
 def test_a_cut_off_file_is_refused(extension: str, kept: float) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
     cut = compressed(extension, noise)
-    cut.data = cut.data[:int(len(cut.data) * kept)]
+    cut.data = cut.data[: int(len(cut.data) * kept)]
     with pytest.raises(BadFrame, match='cut off'):
         to_rgb(cut)
 

@@ -117,9 +117,7 @@ def _storage_files(path: Path) -> list[Path]:
     return sorted(files, key=lambda file: (len(file.name), file.name))
 
 
-def _choose(
-    path: Path, topics: dict[tuple[str, str], int], wanted: str | None
-) -> tuple[str, int]:
+def _choose(path: Path, topics: dict[tuple[str, str], int], wanted: str | None) -> tuple[str, int]:
     """Return the image topic to read and how many messages it has."""
     images = {topic: count for (topic, kind), count in topics.items() if kind in IMAGE_TYPES}
     held = ', '.join(f'{topic} [{kind}]: {count}' for (topic, kind), count in topics.items())

@@ -103,9 +103,7 @@ def evaluate(
     return evaluation
 
 
-def _entries(
-    recording: Path, given: Path | None, evaluation: Evaluation
-) -> deque[QuestionEntry]:
+def _entries(recording: Path, given: Path | None, evaluation: Evaluation) -> deque[QuestionEntry]:
     file = given or questions_beside(recording)
     if file is None:
         evaluation.warnings.append(f'{recording}: no questions file; only its frames are replayed')

@@ -73,8 +73,11 @@ def _kinds(report: Report) -> str:
     accuracy = report['accuracy']
     for kind, row in {**accuracy['by_type'], 'all': accuracy['overall']}.items():
         cells = (
-            row['n'], percent(row['rate']), percent(row['se']),
-            percent(row.get('chance')), percent(row.get('majority')),
+            row['n'],
+            percent(row['rate']),
+            percent(row['se']),
+            percent(row.get('chance')),
+            percent(row.get('majority')),
         )
         numbers = ''.join(f'<td class=n>{cell}</td>' for cell in cells)
         rows.append(f'<tr><td>{escape(kind)}</td>{numbers}</tr>')
@@ -106,7 +109,9 @@ def _bars(axes: Axes, rows: dict[str, Report]) -> None:
         places,
         [100 * row['rate'] for row in rows.values()],
         xerr=[200 * row['se'] for row in rows.values()],
-        color=BLUE, ecolor='black', capsize=2,
+        color=BLUE,
+        ecolor='black',
+        capsize=2,
     )
     for name, style in (('chance', ':'), ('majority', '-')):
         for place, row in zip(places, rows.values(), strict=True):
@@ -130,8 +135,11 @@ def _memory(axes: Axes, evaluation: Evaluation) -> None:
     curves = (('device_bytes', BLUE), ('read_bytes', ORANGE), ('full_cache_bytes', GREY))
     for key, color in curves:
         axes.plot(
-            seconds, [getattr(sample.sizes, key) / 1e6 for sample in samples], '.-',
-            color=color, label=key,
+            seconds,
+            [getattr(sample.sizes, key) / 1e6 for sample in samples],
+            '.-',
+            color=color,
+            label=key,
         )
     axes.set_xlabel(f'seconds of {longest}')
     axes.set_ylabel('MB')
@@ -187,5 +195,3 @@ def _wrong_answer(outcome: Outcome) -> str:
         f'<small>{escape(outcome.recording)}, {escape(entry.id)}, asked at {entry.at:g} s'
         f'{", " + seen if seen else ""}</small></div>{frames}</div>'
     )
-
-

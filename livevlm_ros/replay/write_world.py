@@ -52,23 +52,31 @@ class Filming:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be filmed."""
-        expected = {
-            f'seed must be 0 or more, got {self.seed}': self.seed >= 0,
-            f'streams must be 1 to {MAX_STREAMS}, got {self.streams}':
+        (low, high), (width, height) = self.frames, self.size
+        kinds, storages = ', '.join(KINDS), ', '.join(STORAGES)
+        expected = [
+            (self.seed >= 0, f'seed must be 0 or more, got {self.seed}'),
+            (
                 1 <= self.streams <= MAX_STREAMS,
-            f'frames must be 1 or more and in order, got {self.frames[0]}..{self.frames[1]}':
-                1 <= self.frames[0] <= self.frames[1],
-            f'size must be 96 to 1280 pixels wide and 72 to 1280 high, got '
-            f'{self.size[0]}x{self.size[1]}':
-                96 <= self.size[0] <= 1280 and 72 <= self.size[1] <= 1280,
-            f'fps must be between 0.1 and 60, got {self.fps:g}': 0.1 <= self.fps <= 60,
-            f'questions must be 0 or more, got {self.questions}': self.questions >= 0,
-            f'kinds must be of {", ".join(KINDS)}, got {", ".join(self.kinds)}':
-                set(self.kinds) <= set(KINDS) and len(self.kinds) > 0,
-            f'storage must be one of {", ".join(STORAGES)}, got {self.storage!r}':
+                f'streams must be 1 to {MAX_STREAMS}, got {self.streams}',
+            ),
+            (1 <= low <= high, f'frames must be 1 or more and in order, got {low}..{high}'),
+            (
+                96 <= width <= 1280 and 72 <= height <= 1280,
+                f'size must be 96 to 1280 pixels wide and 72 to 1280 high, got {width}x{height}',
+            ),
+            (0.1 <= self.fps <= 60, f'fps must be between 0.1 and 60, got {self.fps:g}'),
+            (self.questions >= 0, f'questions must be 0 or more, got {self.questions}'),
+            (
+                bool(self.kinds) and set(self.kinds) <= set(KINDS),
+                f'kinds must be of {kinds}, got {", ".join(self.kinds)}',
+            ),
+            (
                 self.storage in STORAGES,
-        }
-        problems = [text for text, fine in expected.items() if not fine]
+                f'storage must be one of {storages}, got {self.storage!r}',
+            ),
+        ]
+        problems = [text for fine, text in expected if not fine]
         if problems:
             raise BadInput('; '.join(problems))
 

@@ -65,10 +65,17 @@ class ScriptedEngine:
 
     def stats(self) -> SimpleNamespace:
         sizes = SimpleNamespace(
-            short_term_tokens=9 * len(self.held_ns), long_term_tokens=0, archive_tokens=0,
-            device_bytes=1000, read_bytes=500, host_bytes=0, disk_bytes=0,
-            full_cache_bytes=100 * self.used, short_term_frames=len(self.held_ns),
-            evictions=0, context_truncated=False,
+            short_term_tokens=9 * len(self.held_ns),
+            long_term_tokens=0,
+            archive_tokens=0,
+            device_bytes=1000,
+            read_bytes=500,
+            host_bytes=0,
+            disk_bytes=0,
+            full_cache_bytes=100 * self.used,
+            short_term_frames=len(self.held_ns),
+            evictions=0,
+            context_truncated=False,
         )
         return SimpleNamespace(frames_used=self.used, memory=sizes)
 

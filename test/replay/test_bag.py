@@ -18,7 +18,7 @@ PERIOD_NS = 33_333_333
 
 def pictures(count: int, size: tuple[int, int] = (48, 64)) -> list[np.ndarray]:
     """Make smooth pictures, each different, that jpeg keeps well."""
-    rows, columns = np.mgrid[:size[0], :size[1]]
+    rows, columns = np.mgrid[: size[0], : size[1]]
     return [
         np.dstack([rows * 3, columns * 2, np.full(size, 5 * n)]).astype(np.uint8)
         for n in range(count)
@@ -76,7 +76,7 @@ def test_a_bag_cut_off_in_the_middle_is_used_up_to_the_cut(
     if not metadata:
         (bag / 'metadata.yaml').unlink()
     file = storage_file(bag)
-    file.write_bytes(file.read_bytes()[:file.stat().st_size * 6 // 10])
+    file.write_bytes(file.read_bytes()[: file.stat().st_size * 6 // 10])
 
     source = open_source(bag)
     stamps = [frame.stamp_ns for frame in source.frames()]

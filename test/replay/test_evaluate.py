@@ -53,20 +53,24 @@ def test_evidence_counts_when_one_of_the_first_three_frames_shows_it(engine, mak
 
 
 def test_age_counts_frames_since_the_answer_was_last_to_be_seen(engine, make_bag) -> None:
-    bag = make_bag(questions=(
-        '- {id: past, at: 7, question: q, evidence: [1, 3]}\n'
-        '- {id: now, at: 7, question: q, evidence: [7, 7]}\n'
-        '- {id: never, at: 7, question: q}'
-    ))
+    bag = make_bag(
+        questions=(
+            '- {id: past, at: 7, question: q, evidence: [1, 3]}\n'
+            '- {id: now, at: 7, question: q, evidence: [7, 7]}\n'
+            '- {id: never, at: 7, question: q}'
+        )
+    )
     ages = {o.entry.id: o.age for o in evaluate(bag, engine).outcomes}
     assert ages == {'past': 5, 'now': 1, 'never': None}
 
 
 def test_chance_of_evidence_is_that_of_frames_drawn_blindly(engine, make_bag) -> None:
-    bag = make_bag(questions=(
-        '- {id: in, at: 7, question: q, evidence: [5, 5]}\n'
-        '- {id: forgotten, at: 7, question: q, evidence: [0, 3]}'
-    ))
+    bag = make_bag(
+        questions=(
+            '- {id: in, at: 7, question: q, evidence: [5, 5]}\n'
+            '- {id: forgotten, at: 7, question: q, evidence: [0, 3]}'
+        )
+    )
     engine.evidence_s['q'] = [7.0, 6.0]
     chances = {o.entry.id: o.evidence_chance for o in evaluate(bag, engine).outcomes}
     assert chances == {'in': pytest.approx(2 / 4), 'forgotten': 0.0}
@@ -75,17 +79,20 @@ def test_chance_of_evidence_is_that_of_frames_drawn_blindly(engine, make_bag) ->
 def test_a_question_after_the_end_is_refused_by_name_and_the_others_are_asked(
     engine, make_bag
 ) -> None:
-    bag = make_bag(questions=(
-        '- {id: in, at: 7, question: in}\n'
-        '- {id: just, at: 7.9, question: just}\n'
-        '- {id: out, at: 60, question: out}'
-    ))
+    bag = make_bag(
+        questions=(
+            '- {id: in, at: 7, question: in}\n'
+            '- {id: just, at: 7.9, question: just}\n'
+            '- {id: out, at: 60, question: out}'
+        )
+    )
     evaluation = evaluate(bag, engine)
     assert [question.request_id for question in engine.questions] == ['in', 'just']
     assert evaluation.outside == 1
     assert len(evaluation.warnings) == 1
-    assert f"{bag}: question 'out' is at 60 s, outside the recording of 7.000 s" in (
-        evaluation.warnings[0]
+    assert (
+        f"{bag}: question 'out' is at 60 s, outside the recording of 7.000 s"
+        in (evaluation.warnings[0])
     )
 
 
@@ -186,9 +193,7 @@ def untimed(report: Report) -> Report:
 
 
 def test_two_runs_give_the_same_report_but_for_times(world_folder, checkpoint) -> None:
-    first, second = (
-        replayed(world_folder, checkpoint, preset='full')[1] for _ in range(2)
-    )
+    first, second = (replayed(world_folder, checkpoint, preset='full')[1] for _ in range(2))
     assert untimed(first) == untimed(second)
     assert first['accuracy']['overall']['n'] == 24
     assert len({row['given'] for row in first['answers']}) > 1, 'all answers equal: no test'
@@ -290,5 +295,3 @@ def test_bags_of_every_kind_are_replayed(
     evaluation, report = replayed(tmp_path / 'bag', checkpoint)
     assert report['ingest']['frames_used'] == 5
     assert set(evaluation.outcomes[0].evidence_s) <= {0.0, 1.0, 2.0, 3.0, 4.0}
-
-

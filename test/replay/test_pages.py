@@ -25,7 +25,8 @@ from livevlm_ros.replay.table import print_report
 @pytest.fixture(scope='module')
 def evaluated(world_folder: Path, checkpoint: Path) -> tuple[Evaluation, Report]:
     config = engine_config(
-        model=str(checkpoint), preset='full',
+        model=str(checkpoint),
+        preset='full',
         given=['ask.default_max_tokens=1', 'model.threads=1'],
     )
     engine = Engine(config)

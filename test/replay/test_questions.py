@@ -23,7 +23,9 @@ def read(tmp_path: Path, text: str, name: str = 'q.yaml') -> tuple[list[Question
 
 
 def test_every_key_is_read(tmp_path: Path) -> None:
-    entries, refused = read(tmp_path, """
+    entries, refused = read(
+        tmp_path,
+        """
 - id: a1
   at: 12.5
   question: where was the red car ?
@@ -32,12 +34,21 @@ def test_every_key_is_read(tmp_path: Path) -> None:
   evidence: [2, 5.5]
   choices: [left, middle, right]
   budget: 0.3
-""")
+""",
+    )
     assert refused == []
-    assert entries == [QuestionEntry(
-        id='a1', at=12.5, question='where was the red car ?', answer=('left', 'on the left'),
-        type='where_two', evidence=(2.0, 5.5), choices=('left', 'middle', 'right'), budget=0.3,
-    )]
+    assert entries == [
+        QuestionEntry(
+            id='a1',
+            at=12.5,
+            question='where was the red car ?',
+            answer=('left', 'on the left'),
+            type='where_two',
+            evidence=(2.0, 5.5),
+            choices=('left', 'middle', 'right'),
+            budget=0.3,
+        )
+    ]
 
 
 def test_only_at_and_question_are_needed_and_entries_are_sorted_by_time(tmp_path: Path) -> None:
@@ -55,24 +66,27 @@ def test_unquoted_yes_and_no_stay_words(tmp_path: Path) -> None:
     assert entries[0].answer == ('yes',) and entries[0].choices == ('yes', 'no')
 
 
-@pytest.mark.parametrize('entry, says', [
-    ('{at: 1, question: a, color: red}', 'unknown key color; expected at, question, id'),
-    ('{at: 1, question: a, type: smell}', "unknown type 'smell'; expected one of color_of"),
-    ('{question: a}', 'at missing'),
-    ('{at: 1}', 'question missing'),
-    ('{}', 'at and question missing'),
-    ('{at: -1, question: a}', 'at must be seconds.*got -1'),
-    ('{at: soon, question: a}', "at must be seconds.*got 'soon'"),
-    ('{at: .nan, question: a}', 'at must be seconds.*got nan'),
-    ('{at: 1, question: ""}', 'question is empty'),
-    ('{at: 1, question: [a]}', 'question must be text'),
-    ('{at: 1, question: a, answer: {a: b}}', 'answer must be text'),
-    ('{at: 1, question: a, evidence: 3}', r'evidence must be \[from, to\]'),
-    ('{at: 1, question: a, evidence: [4, 3]}', 'evidence must end after it begins'),
-    ('{at: 1, question: a, budget: 0}', 'budget must be more than 0'),
-    ('{at: 1, question: a, budget: -2}', 'budget must be seconds'),
-    ('just words', "expected keys at, question.*str 'just words'"),
-])
+@pytest.mark.parametrize(
+    'entry, says',
+    [
+        ('{at: 1, question: a, color: red}', 'unknown key color; expected at, question, id'),
+        ('{at: 1, question: a, type: smell}', "unknown type 'smell'; expected one of color_of"),
+        ('{question: a}', 'at missing'),
+        ('{at: 1}', 'question missing'),
+        ('{}', 'at and question missing'),
+        ('{at: -1, question: a}', 'at must be seconds.*got -1'),
+        ('{at: soon, question: a}', "at must be seconds.*got 'soon'"),
+        ('{at: .nan, question: a}', 'at must be seconds.*got nan'),
+        ('{at: 1, question: ""}', 'question is empty'),
+        ('{at: 1, question: [a]}', 'question must be text'),
+        ('{at: 1, question: a, answer: {a: b}}', 'answer must be text'),
+        ('{at: 1, question: a, evidence: 3}', r'evidence must be \[from, to\]'),
+        ('{at: 1, question: a, evidence: [4, 3]}', 'evidence must end after it begins'),
+        ('{at: 1, question: a, budget: 0}', 'budget must be more than 0'),
+        ('{at: 1, question: a, budget: -2}', 'budget must be seconds'),
+        ('just words', "expected keys at, question.*str 'just words'"),
+    ],
+)
 def test_an_entry_that_cannot_be_used_is_refused_by_name_and_the_rest_is_used(
     tmp_path: Path, entry: str, says: str
 ) -> None:
@@ -95,13 +109,16 @@ def test_an_id_used_twice_is_refused(tmp_path: Path) -> None:
     assert len(entries) == 1 and "question 'a': id is used" in refused[0]
 
 
-@pytest.mark.parametrize('name, text, says', [
-    ('q.yaml', '- {at: 1, question: [unclosed', r'q\.yaml: not YAML: .*line 1'),
-    ('q.yaml', '- !!python/object/apply:os.system [ls]', 'not YAML'),
-    ('q.json', '[{"at": 1,}]', r'q\.json: not JSON: .*line 1'),
-    ('q.yaml', 'at: 1\nquestion: a ?', 'expected a list of questions.*got dict'),
-    ('q.yaml', '', 'expected a list of questions.*got nothing'),
-])
+@pytest.mark.parametrize(
+    'name, text, says',
+    [
+        ('q.yaml', '- {at: 1, question: [unclosed', r'q\.yaml: not YAML: .*line 1'),
+        ('q.yaml', '- !!python/object/apply:os.system [ls]', 'not YAML'),
+        ('q.json', '[{"at": 1,}]', r'q\.json: not JSON: .*line 1'),
+        ('q.yaml', 'at: 1\nquestion: a ?', 'expected a list of questions.*got dict'),
+        ('q.yaml', '', 'expected a list of questions.*got nothing'),
+    ],
+)
 def test_a_file_that_is_no_list_of_questions_is_refused(
     tmp_path: Path, name: str, text: str, says: str
 ) -> None:
@@ -122,8 +139,14 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     entries = [
-        QuestionEntry(at=1.25, question='was there a car ?', id='exists-hard_no-0001',
-                      answer=('no',), type='exists', choices=('yes', 'no')),
+        QuestionEntry(
+            at=1.25,
+            question='was there a car ?',
+            id='exists-hard_no-0001',
+            answer=('no',),
+            type='exists',
+            choices=('yes', 'no'),
+        ),
         QuestionEntry(at=7.0, question='where ?', id='2', evidence=(0.0, 3.5), budget=0.5),
     ]
     write_questions(tmp_path / 'q.yaml', entries)

@@ -25,24 +25,45 @@ STABLE = {
     'deadline': {'met', 'missed'},
     'ingest': {'frames_in', 'frames_used', 'frames_dropped', 'dropped_by', 'fps'},
     'memory': {
-        'short_term_tokens', 'long_term_tokens', 'archive_tokens', 'device_bytes', 'read_bytes',
-        'host_bytes', 'disk_bytes', 'full_cache_bytes',
+        'short_term_tokens',
+        'long_term_tokens',
+        'archive_tokens',
+        'device_bytes',
+        'read_bytes',
+        'host_bytes',
+        'disk_bytes',
+        'full_cache_bytes',
     },
     'cap': {'context_seconds', 'accuracy', 'first_token_p95_ms'},
 }
 
 
 def outcome(
-    given: str = 'red', *answer: str, id: str = '1', type: str = 'color_of',
-    age: int | None = None, choices: tuple[str, ...] = (), hit: bool | None = None,
-    chance: float = 0.25, budget: float | None = None, total_ms: float = 10.0,
+    given: str = 'red',
+    *answer: str,
+    id: str = '1',
+    type: str = 'color_of',
+    age: int | None = None,
+    choices: tuple[str, ...] = (),
+    hit: bool | None = None,
+    chance: float = 0.25,
+    budget: float | None = None,
+    total_ms: float = 10.0,
 ) -> Outcome:
     entry = QuestionEntry(
-        at=9.0, question='q', id=id, answer=answer, type=type, choices=choices, budget=budget,
+        at=9.0,
+        question='q',
+        id=id,
+        answer=answer,
+        type=type,
+        choices=choices,
+        budget=budget,
         evidence=None if hit is None else (2.0, 3.0),
     )
     reply = Answer(
-        status=Status.OK, text=given, completion_tokens=1,
+        status=Status.OK,
+        text=given,
+        completion_tokens=1,
         latency=Latency(first_token_ms=total_ms / 2, total_ms=total_ms),
     )
     return Outcome('bag', entry, reply, (2.5,) if hit else (8.0,), age, chance)
@@ -50,11 +71,17 @@ def outcome(
 
 def report(*outcomes: Outcome, memory: tuple[MemorySample, ...] = ()) -> Report:
     evaluation = Evaluation(
-        frames=10, seconds=9.0, recordings=['bag'], outcomes=list(outcomes), memory=list(memory),
+        frames=10,
+        seconds=9.0,
+        recordings=['bag'],
+        outcomes=list(outcomes),
+        memory=list(memory),
         ingest_s=2.0,
     )
     stats = SimpleNamespace(
-        model=SimpleNamespace(model_id='tiny'), frames_in=10, frames_used=6,
+        model=SimpleNamespace(model_id='tiny'),
+        frames_in=10,
+        frames_used=6,
         dropped=Dropped(rate=3, bad=1),
     )
     return build_report(evaluation, stats, EngineConfig(), path='x.mcap', seconds=4.0)
@@ -84,8 +111,11 @@ def test_a_rate_has_its_binomial_standard_error() -> None:
 
 def test_answers_are_right_when_words_match_without_case_and_articles() -> None:
     made = report(
-        outcome('The Left', 'left'), outcome('on the left', 'left', 'on left'),
-        outcome('leftish', 'left'), outcome('', 'left'), outcome('left'),
+        outcome('The Left', 'left'),
+        outcome('on the left', 'left', 'on left'),
+        outcome('leftish', 'left'),
+        outcome('', 'left'),
+        outcome('left'),
     )
     assert made['accuracy']['overall']['n'] == 4, 'without an accepted answer nothing is scored'
     assert made['accuracy']['overall']['correct'] == 2
@@ -137,9 +167,13 @@ def test_always_saying_no_is_worth_half() -> None:
 
 def test_false_memory_is_a_claim_to_have_seen_what_was_not_there() -> None:
     made = report(
-        outcome('red', 'never'), outcome('never', 'never'), outcome('', 'never'),
-        outcome('yes', 'no', type='exists'), outcome('no', 'no', type='exists'),
-        outcome('red', 'no', type='exists'), outcome('blue', 'red'),
+        outcome('red', 'never'),
+        outcome('never', 'never'),
+        outcome('', 'never'),
+        outcome('yes', 'no', type='exists'),
+        outcome('no', 'no', type='exists'),
+        outcome('red', 'no', type='exists'),
+        outcome('blue', 'red'),
     )
     false_memory = made['false_memory']
     assert (false_memory['n'], false_memory['wrong']) == (6, 2)
@@ -148,8 +182,10 @@ def test_false_memory_is_a_claim_to_have_seen_what_was_not_there() -> None:
 
 def test_evidence_of_the_past_leaves_out_what_is_in_view() -> None:
     made = report(
-        outcome('a', 'a', hit=True, age=1), outcome('a', 'a', hit=False, age=9),
-        outcome('a', 'a', hit=True, age=9), outcome('a', 'a'),
+        outcome('a', 'a', hit=True, age=1),
+        outcome('a', 'a', hit=False, age=9),
+        outcome('a', 'a', hit=True, age=9),
+        outcome('a', 'a'),
     )
     evidence = made['evidence']
     assert (evidence['n'], evidence['hit']) == (3, 2)
@@ -181,9 +217,17 @@ def test_frames_in_are_used_or_dropped() -> None:
 def test_memory_reports_the_largest_sizes_met() -> None:
     def sample(tokens: int, read: int, context_s: float) -> MemorySample:
         sizes = MemorySizes(
-            short_term_tokens=tokens, long_term_tokens=0, archive_tokens=0, device_bytes=70,
-            read_bytes=read, host_bytes=0, disk_bytes=0, full_cache_bytes=99,
-            short_term_frames=1, evictions=0, context_truncated=read == 20,
+            short_term_tokens=tokens,
+            long_term_tokens=0,
+            archive_tokens=0,
+            device_bytes=70,
+            read_bytes=read,
+            host_bytes=0,
+            disk_bytes=0,
+            full_cache_bytes=99,
+            short_term_frames=1,
+            evictions=0,
+            context_truncated=read == 20,
         )
         return MemorySample('bag', 1.0, context_s, sizes)
 

@@ -13,10 +13,19 @@ def test_a_replay_runs_in_float32_and_the_embedded_model_on_one_thread() -> None
 
 
 def test_settings_go_over_the_rest_by_the_names_of_the_node() -> None:
-    config = engine_config(preset='full', fps=2.0, given=[
-        'memory.preset=recent', 'memory.short_term_frames=32', 'ingest.target_fps=0.5',
-        'ask.temperature=0.7', 'model.threads=3', 'time.on_jump=drop', 'seed=9',
-    ])
+    config = engine_config(
+        preset='full',
+        fps=2.0,
+        given=[
+            'memory.preset=recent',
+            'memory.short_term_frames=32',
+            'ingest.target_fps=0.5',
+            'ask.temperature=0.7',
+            'model.threads=3',
+            'time.on_jump=drop',
+            'seed=9',
+        ],
+    )
     assert config.memory.preset == 'recent' and config.memory.short_term_frames == 32
     assert config.target_fps == 0.5 and config.temperature == 0.7 and config.threads == 3
     assert config.on_jump == 'drop' and config.seed == 9
@@ -25,24 +34,32 @@ def test_settings_go_over_the_rest_by_the_names_of_the_node() -> None:
 def test_every_offered_setting_can_be_set() -> None:
     default = engine_config()
     for name in SETTINGS:
-        value = {'memory.preset': 'full', 'model.path': 'x', 'model.dtype': 'bfloat16',
-                 'model.device': 'cuda', 'time.on_jump': 'drop'}.get(name, '4')
+        value = {
+            'memory.preset': 'full',
+            'model.path': 'x',
+            'model.dtype': 'bfloat16',
+            'model.device': 'cuda',
+            'time.on_jump': 'drop',
+        }.get(name, '4')
         assert engine_config(given=[f'{name}={value}']) != default, name
 
 
-@pytest.mark.parametrize('setting, says', [
-    ('memory.short_term_frames', 'expected name=value'),
-    ('memory.colour=3', r"no setting 'memory.colour'; expected one of memory\.preset"),
-    ('frames=3', "no setting 'frames'"),
-    ('memory.short_term_frames=many', "expected a whole number, got 'many'"),
-    ('memory.short_term_frames=1.5', "expected a whole number, got '1.5'"),
-    ('ask.temperature=warm', "expected a number, got 'warm'"),
-    ('memory.preset=elephant', "preset must be one of .*got 'elephant'"),
-    ('memory.short_term_frames=0', 'short_term_frames must be'),
-    ('ingest.target_fps=-1', 'target_fps must be'),
-    ('model.dtype=int4', 'dtype must be one of'),
-    ('model.device=tpu', 'device must be'),
-])
+@pytest.mark.parametrize(
+    'setting, says',
+    [
+        ('memory.short_term_frames', 'expected name=value'),
+        ('memory.colour=3', r"no setting 'memory.colour'; expected one of memory\.preset"),
+        ('frames=3', "no setting 'frames'"),
+        ('memory.short_term_frames=many', "expected a whole number, got 'many'"),
+        ('memory.short_term_frames=1.5', "expected a whole number, got '1.5'"),
+        ('ask.temperature=warm', "expected a number, got 'warm'"),
+        ('memory.preset=elephant', "preset must be one of .*got 'elephant'"),
+        ('memory.short_term_frames=0', 'short_term_frames must be'),
+        ('ingest.target_fps=-1', 'target_fps must be'),
+        ('model.dtype=int4', 'dtype must be one of'),
+        ('model.device=tpu', 'device must be'),
+    ],
+)
 def test_a_setting_that_cannot_be_used_is_refused_by_name(setting: str, says: str) -> None:
     with pytest.raises(BadInput, match=says):
         engine_config(given=[setting])

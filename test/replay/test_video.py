@@ -50,7 +50,7 @@ def test_a_frame_cannot_be_decoded_after_the_next_was_read(tmp_path: Path) -> No
 def test_a_cut_video_is_used_up_to_the_cut_with_one_warning(tmp_path: Path) -> None:
     path = tmp_path / 'v.avi'
     write_video(path, count=100)
-    path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     source = open_source(path)
     read = len(list(source.frames()))
     assert 10 < read < 90

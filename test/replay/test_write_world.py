@@ -75,15 +75,18 @@ def test_progress_ends_at_one(tmp_path: Path) -> None:
     assert len(shares) == written and shares == sorted(shares) and shares[-1] == 1.0
 
 
-@pytest.mark.parametrize('wrong, says', [
-    ({'seed': -1}, 'seed must be 0 or more, got -1'),
-    ({'streams': 0}, 'streams must be 1 to'),
-    ({'frames': (8, 4)}, r'frames must be .* got 8\.\.4'),
-    ({'size': (64, 48)}, 'size must be 96 to 1280 .* got 64x48'),
-    ({'fps': 0.0}, 'fps must be'),
-    ({'questions': -1}, 'questions must be'),
-    ({'storage': 'rosbag1'}, "storage must be one of mcap, sqlite3, got 'rosbag1'"),
-])
+@pytest.mark.parametrize(
+    'wrong, says',
+    [
+        ({'seed': -1}, 'seed must be 0 or more, got -1'),
+        ({'streams': 0}, 'streams must be 1 to'),
+        ({'frames': (8, 4)}, r'frames must be .* got 8\.\.4'),
+        ({'size': (64, 48)}, 'size must be 96 to 1280 .* got 64x48'),
+        ({'fps': 0.0}, 'fps must be'),
+        ({'questions': -1}, 'questions must be'),
+        ({'storage': 'rosbag1'}, "storage must be one of mcap, sqlite3, got 'rosbag1'"),
+    ],
+)
 def test_what_cannot_be_filmed_is_refused_by_name(wrong: dict, says: str) -> None:
     with pytest.raises(BadInput, match=says):
         Filming(**{'seed': 1, **wrong})
