@@ -159,3 +159,13 @@ def show() -> Callable[..., None]:
             _until(lambda used=used: engine.stats().frames_used > used)
 
     return show
+
+
+@pytest.fixture
+def running(make_engine, show):
+    """Give an engine that runs and has seen a frame."""
+    engine = make_engine(target_fps=1000.0)
+    engine.load()
+    engine.start()
+    show(engine)
+    return engine

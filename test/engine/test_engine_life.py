@@ -1,0 +1,132 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+import math
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from livevlm_ros.engine import Finish, Question, Status
+
+
+def test_an_engine_that_does_not_run_says_so(make_engine):
+    engine = make_engine()
+    assert engine.ask(Question('now ?')).status is Status.NOT_ACTIVE
+    engine.load()
+    assert engine.ask(Question('now ?')).status is Status.NOT_ACTIVE
+    engine.start()
+    assert engine.stop()
+    assert engine.ask(Question('now ?')).status is Status.NOT_ACTIVE
+
+
+def test_start_before_load_is_refused(make_engine):
+    with pytest.raises(RuntimeError, match='call load'):
+        make_engine().start()
+
+
+def test_stop_ends_the_answer_being_spoken_and_those_that_wait(running, model, until):
+    model.token_s = 0.1
+    with ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(running.ask, Question('now ?', unlimited=True)) for _ in range(3)]
+        until(lambda: running.stats().ask.waiting == 2)
+        until(lambda: running._loop.answering is not None and running._loop.answering._so_far)
+        began = time.monotonic()
+        assert running.stop()
+        assert time.monotonic() - began < 3.0
+        answers = [future.result(1) for future in asked]
+    assert sorted(answer.status for answer in answers) == [
+        Status.PARTIAL,
+        Status.NOT_ACTIVE,
+        Status.NOT_ACTIVE,
+    ]
+    assert [a.finish for a in answers if a.status is Status.PARTIAL] == [Finish.CANCELED]
+
+
+def test_stop_returns_in_time_from_a_step_that_does_not_end(running, model, frame, until, caplog):
+    go_on = threading.Event()
+    began = threading.Event()
+
+    def hold(images) -> None:
+        began.set()
+        go_on.wait(10)
+
+    model.on_encode = hold
+    running.see(frame(100))
+    assert began.wait(5)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(running.ask, Question('now ?', unlimited=True))
+        until(lambda: running.stats().ask.waiting == 1)
+        assert running.stop(timeout_s=0.2) is False
+        assert asked.result(1).status is Status.NOT_ACTIVE
+    assert 'still at work' in caplog.text
+    with pytest.raises(RuntimeError, match='try again'):
+        running.start()
+    go_on.set()
+    assert running.stop()
+    running.start()
+    assert running.ask(Question('now ?')).status is Status.OK
+
+
+def test_the_memory_outlives_stop_and_not_cleanup(running):
+    running.stop()
+    running.start()
+    assert running.ask(Question('now ?')).status is Status.OK
+    running.cleanup()
+    assert running.stats().state == 'unloaded'
+    running.load()
+    running.start()
+    assert running.ask(Question('now ?')).status is Status.NO_EVIDENCE
+
+
+def test_stats_say_what_the_engine_is_at(make_engine, show):
+    engine = make_engine()
+    assert (engine.stats().state, engine.stats().model) == ('unloaded', None)
+    engine.load()
+    stats = engine.stats()
+    assert (stats.state, stats.busy_with, stats.frames_in) == ('loaded', 'idle', 0)
+    assert (
+        stats.model.model_id == 'fake'
+        and stats.model.warm_up_ms.keys() == stats.model.costs_ms.keys()
+    )
+    assert math.isnan(stats.heartbeat_age_s) and math.isnan(stats.ask.total_ms.p50)
+    engine.start()
+    show(engine, 3)
+    answer = engine.ask(Question('now ?'))
+    stats = engine.stats()
+    assert (stats.state, stats.frames_used, stats.memory.short_term_frames) == ('running', 3, 3)
+    assert stats.heartbeat_age_s < 5
+    assert stats.ask.served == {Status.OK: 1}
+    assert stats.ask.total_ms.p50 == stats.ask.total_ms.max == answer.latency.total_ms
+    assert stats.cameras['camera'].used_stamp_ns == stats.cameras['camera'].newest_stamp_ns
+
+
+def test_stats_do_not_wait_for_the_engine_thread(running, model, frame):
+    began, go_on = threading.Event(), threading.Event()
+
+    def hold(images) -> None:
+        began.set()
+        go_on.wait(5)
+
+    model.on_encode = hold
+    running.see(frame(100))
+    assert began.wait(5)
+    asked = time.monotonic()
+    stats = running.stats()
+    assert time.monotonic() - asked < 1.0
+    assert (stats.busy_with, stats.cameras['camera'].waiting) == ('step', 1)
+    go_on.set()
+
+
+def test_a_loaded_engine_knows_its_costs_before_the_first_question(make_engine, model):
+    model.step_s, model.prefill_s, model.token_s = 0.05, 0.03, 0.01
+    engine = make_engine()
+    phases = []
+    engine.load(lambda phase, done: phases.append(phase))
+    costs = engine.stats().model.warm_up_ms
+    assert 50 <= costs['step_ms'] < 500
+    assert 6 <= costs['prefill_ms_per_token'] < 60
+    assert 10 <= costs['decode_ms_per_token'] < 100
+    assert phases == ['weights', 'warm-up', 'memory', 'ready']
+    engine.start()
+    assert engine.ask(Question('now ?', budget_s=0.05)).status is Status.DEADLINE
