@@ -13,6 +13,7 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 from rclpy.executors import MultiThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
+from livevlm_ros.node.heap import share_few_heaps
 from livevlm_ros.node.node import LiveVlmNode
 from livevlm_ros.node.spinning import Spinner, stop_signals
 from livevlm_ros.share import use_dds_profile
@@ -24,6 +25,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
     :returns: 1 when a parameter is not allowed
     """
+    share_few_heaps()
     use_dds_profile()
     with stop_signals() as stop:
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)

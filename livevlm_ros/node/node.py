@@ -24,7 +24,7 @@ from rclpy.lifecycle import LifecycleNodeMixin, LifecycleState, TransitionCallba
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
-from livevlm_ros.node import declaration
+from livevlm_ros.node import declaration, heap
 from livevlm_ros.node.ask_service import AskService, Door
 from livevlm_ros.node.cameras import Camera, CameraSettings
 from livevlm_ros.node.diagnostics import Lifecycle
@@ -208,6 +208,7 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
             self._engine.cleanup()
         self._cameras = []
         self._engine = None
+        heap.give_back()
 
     # Timers and parameters.
 
