@@ -28,7 +28,7 @@ class MemorySizes:
 
     `device_bytes` stays on the device between questions: prefix and short-term. `read_bytes` is
     the room of the largest read views so far. `full_cache_bytes` is what keys and values of every
-    frame since `clear` would take.
+    frame since `clear` would take. `oldest_stamp_ns` is that of the oldest frame, 0 without one.
     """
 
     short_term_tokens: int
@@ -42,6 +42,7 @@ class MemorySizes:
     short_term_frames: int
     evictions: int
     context_truncated: bool
+    oldest_stamp_ns: int = 0
 
 
 class Memory:
@@ -161,7 +162,8 @@ class Memory:
     def sizes(self) -> MemorySizes:
         """Count tokens and bytes; see `MemorySizes`."""
         shape, parts, short_term = self._shape, self._parts, self._short_term
-        frames = len(short_term.refs())
+        refs = short_term.refs()
+        frames = len(refs)
         token_bytes = shape.token_bytes(self._itemsize)
         return MemorySizes(
             short_term_tokens=frames * shape.tokens_per_frame,
@@ -177,6 +179,7 @@ class Memory:
             short_term_frames=frames,
             evictions=short_term.evictions,
             context_truncated=self._config.preset == 'full' and short_term.evictions > 0,
+            oldest_stamp_ns=refs[0].stamp_ns if refs else 0,
         )
 
 

@@ -47,7 +47,6 @@ class CameraReport:
     :param topics: what it listens to, or would, fully resolved
     :param transport: raw or compressed; '' while `auto` has found no publisher
     :param publishers: matched publishers
-    :param matched_s: seconds since a publisher matched; 0 without one
     :param incompatible: the QoS policy for which a publisher could not be matched, or ''
     :param silent_s: seconds since the last image, or since the subscription began
     """
@@ -56,7 +55,6 @@ class CameraReport:
     topics: tuple[str, ...]
     transport: str
     publishers: int
-    matched_s: float
     incompatible: str
     silent_s: float
     encoding: str
@@ -118,7 +116,6 @@ class Camera:
             topics=tuple(topics),
             transport=self._transport,
             publishers=self._publishers,
-            matched_s=now - self._matched_at_s if self._publishers else 0.0,
             incompatible=self._incompatible,
             silent_s=now - self._since_s,
             encoding=self._encoding,
@@ -161,7 +158,6 @@ class Camera:
         self._subscription = None
         self._transport = ''
         self._publishers = 0
-        self._matched_at_s = 0.0
         self._incompatible = ''
         self._saw_compressed = False
         self._since_s = time.monotonic()
@@ -192,7 +188,7 @@ class Camera:
 
     def _on_matched(self, event: QoSSubscriptionMatchedInfo) -> None:
         if not self._publishers and event.current_count:
-            self._matched_at_s = self._since_s = time.monotonic()
+            self._since_s = time.monotonic()
         self._publishers = event.current_count
 
     def _on_incompatible(self, event: QoSRequestedIncompatibleQoSInfo) -> None:

@@ -126,11 +126,14 @@ def _ask_all(
         soft_wrap=True,
     )
     results = []
-    for question in world.questions(count=count, fps=1.0, at=(FIRST_QUESTION_S, WORLD_S - 1)):
+    times = (FIRST_QUESTION_S, WORLD_S - 1)
+    for question in world.questions(count=count + count // 8, fps=1.0, at=times):
         result = _ask(children, client, world, question)
         if result is not None:
             console.print(result.row(), soft_wrap=True)
             results.append(result)
+        if len(results) == count:
+            break
     return results
 
 

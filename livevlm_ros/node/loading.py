@@ -21,7 +21,7 @@ class Loading:
 
     def __init__(self, load: Callable[[Callable[[str], None]], Any]) -> None:
         """
-        Begin to load.
+        Prepare a load; `wait` begins it.
 
         :param load: makes an engine, ready to start; calls what it is given at each stage
         """
@@ -31,7 +31,6 @@ class Loading:
         self._engine: Any = None
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, args=(load,), name='load', daemon=True)
-        self._thread.start()
 
     @property
     def alive(self) -> bool:
@@ -48,11 +47,12 @@ class Loading:
 
     def wait(self) -> Any:
         """
-        Wait for the engine.
+        Load, and wait for the engine.
 
         :raises Abandoned: after `abandon`
         :raises Exception: what the load raised
         """
+        self._thread.start()
         while self._thread.is_alive() and not self._abandoned.is_set():
             self._thread.join(LOOK_S)
         if self._abandoned.is_set():

@@ -4,24 +4,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
-from livevlm_interfaces.msg import CameraState, MemoryState
-from livevlm_ros.node.cameras import Camera, CameraReport
-from livevlm_ros.node.diagnostics import ERROR, SILENT_S, Health, Lifecycle, healths
-from livevlm_ros.node.parameters import Values
+from livevlm_interfaces.msg import MemoryState
+from livevlm_ros.node.cameras import Camera
+from livevlm_ros.node.diagnostics import ERROR, Health, Lifecycle, healths
+from livevlm_ros.node.memory_state import MemoryTeller
 
 if TYPE_CHECKING:
-    from livevlm_ros.engine import EngineStats
+    pass
 
 
 class Reported(Protocol):
@@ -53,6 +51,8 @@ class Reporter:
         self._subject = subject
         self._name = node.get_fully_qualified_name().removeprefix('/')
         self._faults: dict[str, bytes] = {}
+        self._told_of: Any = None
+        self._teller = MemoryTeller()
         self._diagnostics = node.create_publisher(
             DiagnosticArray, '/diagnostics', QoSProfile(depth=1)
         )
@@ -83,9 +83,10 @@ class Reporter:
         message.header.stamp = now.to_msg()
         self._diagnostics.publish(message)
         self._log_new_faults(found)
-        if stats is not None and stats.memory is not None:
-            state = memory_state(stats, reports, values, now_s=now.nanoseconds / 1e9)
-            state.header.stamp = now.to_msg()
+        if engine is not self._told_of:
+            self._told_of, self._teller = engine, MemoryTeller()
+        state = stats and self._teller.message(stats, reports, values, now_ns=now.nanoseconds)
+        if state:
             self._memory_state.publish(state)
 
     def _log_new_faults(self, found: Sequence[Health]) -> None:
@@ -93,46 +94,3 @@ class Reporter:
             if health.level == ERROR and self._faults.get(health.task) != ERROR:
                 self._node.get_logger().error(f'{health.task}: {health.message}')
             self._faults[health.task] = health.level
-
-
-def memory_state(
-    stats: EngineStats,
-    reports: Sequence[CameraReport],
-    parameters: Values,
-    *,
-    now_s: float,
-) -> MemoryState:
-    """Return the state of the memory and the cameras; the header is left empty."""
-    sizes = stats.memory
-    assert sizes is not None
-    return MemoryState(
-        preset=parameters['memory.preset'],
-        short_term_frames=sizes.short_term_frames,
-        short_term_tokens=sizes.short_term_tokens,
-        long_term_tokens=sizes.long_term_tokens,
-        archive_tokens=sizes.archive_tokens,
-        device_bytes=sizes.device_bytes,
-        host_bytes=sizes.host_bytes,
-        disk_bytes=sizes.disk_bytes,
-        evictions_total=sizes.evictions,
-        correction_rate=math.nan,
-        cameras=[_camera_state(report, stats, now_s) for report in reports],
-    )
-
-
-def _camera_state(report: CameraReport, stats: EngineStats, now_s: float) -> CameraState:
-    account = stats.cameras[report.name]
-    newest_ns = account.newest_stamp_ns
-    return CameraState(
-        name=report.name,
-        topic=' '.join(report.topics),
-        encoding=report.encoding,
-        fps_in=report.traffic.fps,
-        fps_used=report.traffic.fps * account.frames_used / max(account.frames_in, 1),
-        frame_age=now_s - newest_ns / 1e9 if newest_ns else math.nan,
-        dropped=account.dropped.total,
-        errors=account.dropped.bad,
-        qos_incompatible=bool(report.incompatible),
-        last_stamp=Time(sec=newest_ns // 1_000_000_000, nanosec=newest_ns % 1_000_000_000),
-        alive=bool(report.publishers) and report.silent_s < SILENT_S,
-    )

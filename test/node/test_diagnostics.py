@@ -22,7 +22,6 @@ HEARD = CameraReport(
     topics=('/camera/image',),
     transport='raw',
     publishers=1,
-    matched_s=9.0,
     incompatible='',
     silent_s=0.1,
     encoding='rgb8',

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -30,28 +31,34 @@ def test_the_stage_is_told() -> None:
         return 'engine'
 
     loading = Loading(load)
-    assert entered.wait(10)
-    assert loading.describe().startswith('weights 50%, ')
-    go_on.set()
-    assert loading.wait() == 'engine'
+    with ThreadPoolExecutor() as pool:
+        engine = pool.submit(loading.wait)
+        assert entered.wait(10)
+        assert loading.describe().startswith('weights 50%, ')
+        go_on.set()
+        assert engine.result(10) == 'engine'
     assert not loading.alive
 
 
 def test_an_abandoned_load_is_not_waited_for_and_ends_at_its_next_stage() -> None:
-    entered, go_on = threading.Event(), threading.Event()
+    entered, go_on, ended = threading.Event(), threading.Event(), threading.Event()
 
     def load(stage: object) -> str:
         entered.set()
         go_on.wait(10)
-        stage('next')  # type: ignore[operator]
+        try:
+            stage('next')  # type: ignore[operator]
+        except Abandoned:
+            ended.set()
         return 'engine'
 
     loading = Loading(load)
-    assert entered.wait(10)
-    loading.abandon()
-    with pytest.raises(Abandoned):
-        loading.wait()
+    with ThreadPoolExecutor() as pool:
+        engine = pool.submit(loading.wait)
+        assert entered.wait(10)
+        loading.abandon()
+        with pytest.raises(Abandoned):
+            engine.result(10)
     assert loading.alive
     go_on.set()
-    loading._thread.join(10)
-    assert not loading.alive
+    assert ended.wait(10)

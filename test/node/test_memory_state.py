@@ -1,0 +1,54 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+from dataclasses import replace
+from typing import Any
+
+from livevlm_ros.engine.slot import CameraStats, Dropped
+from livevlm_ros.memory import MemorySizes
+from livevlm_ros.node.cameras import CameraReport
+from livevlm_ros.node.memory_state import MemoryTeller
+from livevlm_ros.node.parameters import table
+from livevlm_ros.node.traffic import TrafficStats
+
+DEFAULTS = {name: row.default for name, row in table().items()}
+HEARD = CameraReport(
+    name='camera',
+    topics=('/camera/image',),
+    transport='raw',
+    publishers=1,
+    incompatible='',
+    silent_s=0.1,
+    encoding='rgb8',
+    traffic=TrafficStats(received=300, fps=30.0, p50_ms=0.1, p99_ms=0.2, max_ms=0.3),
+)
+SIZES = MemorySizes(*([0] * len(MemorySizes.__slots__)))
+
+
+def test_there_is_no_message_before_there_is_a_memory(fake_engine: Any) -> None:
+    assert MemoryTeller().message(fake_engine.stats(), [], DEFAULTS, now_ns=0) is None
+
+
+def test_the_memory_has_a_new_name_after_each_clearing_and_for_each_engine(
+    fake_engine: Any,
+) -> None:
+    stats = replace(fake_engine.stats(), memory=SIZES)
+    teller = MemoryTeller()
+    names = [
+        teller.message(replace(stats, time_jumps=jumps), [], DEFAULTS, now_ns=0).memory_id
+        for jumps in (0, 0, 1)
+    ]
+    assert names[0] == names[1] != names[2]
+    assert MemoryTeller().message(stats, [], DEFAULTS, now_ns=0).memory_id != names[0]
+
+
+def test_the_rate_of_use_is_taken_over_the_window(fake_engine: Any, monkeypatch: Any) -> None:
+    teller = MemoryTeller()
+    rate = 0.0
+    for second in range(30):
+        monkeypatch.setattr('time.monotonic', lambda now=second: 100.0 + now)
+        account = CameraStats(frames_used=2 * second, dropped=Dropped(rate=28 * second))
+        stats = replace(fake_engine.stats(), memory=SIZES, cameras={'camera': account})
+        window = {**DEFAULTS, 'diagnostics.window_s': 5.0}
+        rate = teller.message(stats, [HEARD], window, now_ns=0).cameras[0].fps_used
+    assert rate == 2.0
