@@ -24,7 +24,7 @@ from livevlm_ros.node.ask_client import to_dict
 from livevlm_ros.node.children import ChildDied, Children, terminate_as_interrupt
 from livevlm_ros.node.client import Client
 from livevlm_ros.node.diagnostics import ERROR, OK
-from livevlm_ros.world import CHOICES, AskedQuestion, World, score
+from livevlm_ros.world import AskedQuestion, World, score
 
 SPEED = 10.0  # world seconds per wall second
 START_STAMP_S = 1000.0
@@ -206,7 +206,7 @@ def summarise(results: list[Result]) -> dict[str, float]:
     by_kind: dict[str, Counter[str]] = {}
     for result in results:
         by_kind.setdefault(result.question.type, Counter()).update(result.truth[:1])
-    chance = sum(1 / len(CHOICES[result.question.type]) for result in results)
+    chance = sum(1 / len(result.question.choices) for result in results)
     majority = sum(counts.most_common(1)[0][1] for counts in by_kind.values())
     return {
         'n': n,

@@ -96,8 +96,8 @@ such layers.
 
 Right answers in % ± standard error, number of questions in brackets; streams of as many frames as
 the column says, one frame a second, asked in the last quarter of the stream. `full` keeps every
-frame, `recent` the last 16. *Chance* guesses among the choices of a kind, *majority* always gives
-the answer that is right most often (on the first column's questions).
+frame, `recent` the last 16. *Chance* guesses among the choices of each question, *majority* always
+gives the answer that is right most often (on the first column's questions).
 """
 
 

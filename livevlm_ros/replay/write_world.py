@@ -14,7 +14,7 @@ from numpy.random import SeedSequence, default_rng
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.image_bag import STORAGES, image_bag
 from livevlm_ros.replay.questions import QuestionEntry, write_questions
-from livevlm_ros.world import CHOICES, KINDS, AskedQuestion, World
+from livevlm_ros.world import KINDS, AskedQuestion, World
 
 START_S = 1_700_000_000
 """Stamp of each stream's first frame, in seconds."""
@@ -136,5 +136,5 @@ def _entry(asked: AskedQuestion) -> QuestionEntry:
         answer=asked.answer,
         type=asked.type,
         evidence=asked.evidence,
-        choices=CHOICES[asked.type],
+        choices=asked.choices,
     )

@@ -24,7 +24,7 @@ from livevlm_ros.world.scene import (
     Event,
     Thing,
 )
-from livevlm_ros.world.wording import KINDS, NEVER, NUMBERS, word
+from livevlm_ros.world.wording import CHOICES, KINDS, NEVER, NUMBERS, word
 
 NEVER_SHARE = 0.1  # of the questions for a color or a place
 HARD_SHARE = 0.5  # of the questions whether something was seen, where it was not
@@ -102,6 +102,13 @@ class AskedQuestion:
     type: str
     evidence: tuple[float, float] | None = None
     subject: Subject = field(default_factory=Subject)
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What may be answered; the words of a `where_two` tell whether a color or a place."""
+        if self.type == 'where_two':
+            return CHOICES['color_of' if self.subject.place else 'where_is']
+        return CHOICES[self.type]
 
 
 def score(given: str, accepted: Sequence[str]) -> bool:

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from livevlm_ros.world import CHOICES, KINDS, Event, Thing, World, score
+from livevlm_ros.world import CHOICES, COLORS, KINDS, PLACES, Event, Thing, World, score
 from livevlm_ros.world.questions import History, Subject, truth_of
 from livevlm_ros.world.wording import NEVER, WORDINGS, vocabulary
 
@@ -78,8 +78,17 @@ def test_answers_are_true_among_the_choices_and_in_the_vocabulary(asked):
     words = set(vocabulary())
     for world, question in asked:
         assert world.answers(question, question.at) == question.answer
-        assert question.answer[0] in CHOICES[question.type]
+        assert question.answer[0] in question.choices
+        assert set(question.choices) <= set(CHOICES[question.type])
         assert {*question.question.split(), question.answer[0]} <= words
+
+
+def test_the_choices_are_those_that_the_words_ask_for(asked):
+    for _, question in asked:
+        if question.type == 'where_two':
+            color = 'color' in question.question
+            assert question.choices == (*(COLORS if color else PLACES), NEVER)
+            assert set(question.answer) <= set(question.choices)
 
 
 def test_evidence_lies_before_the_question_and_shows_the_thing(asked):
