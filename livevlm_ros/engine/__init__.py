@@ -4,7 +4,7 @@
 The engine: newest frames in, questions in, answers out, deadlines kept. It knows no ROS.
 
 Messages are importable without torch; `Engine` and `EngineConfig` bring it in when they are first
-used.
+used, as do the names of memory/ and model/ that whoever drives the engine needs.
 
 For whoever drives the engine:
 
@@ -49,10 +49,13 @@ if TYPE_CHECKING:
     from livevlm_ros.engine.config import EngineConfig
     from livevlm_ros.engine.engine import Engine
     from livevlm_ros.engine.stats import EngineStats
+    from livevlm_ros.memory import MemoryConfig, MemorySizes
+    from livevlm_ros.model import CheckpointError, ModelConfig
 
 __all__ = [
     'Answer',
     'BadFrame',
+    'CheckpointError',
     'Engine',
     'EngineConfig',
     'EngineStats',
@@ -60,6 +63,9 @@ __all__ = [
     'Finish',
     'Frame',
     'Latency',
+    'MemoryConfig',
+    'MemorySizes',
+    'ModelConfig',
     'Pixels',
     'Question',
     'Rung',
@@ -68,7 +74,16 @@ __all__ = [
     'Status',
 ]
 
-_LATE = {'Engine': 'engine', 'EngineConfig': 'config', 'EngineStats': 'stats', 'Rung': 'budget'}
+_LATE = {
+    'CheckpointError': 'livevlm_ros.model',
+    'Engine': 'livevlm_ros.engine.engine',
+    'EngineConfig': 'livevlm_ros.engine.config',
+    'EngineStats': 'livevlm_ros.engine.stats',
+    'MemoryConfig': 'livevlm_ros.memory',
+    'MemorySizes': 'livevlm_ros.memory',
+    'ModelConfig': 'livevlm_ros.model',
+    'Rung': 'livevlm_ros.engine.budget',
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -77,4 +92,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     from importlib import import_module
 
-    return getattr(import_module(f'{__name__}.{_LATE[name]}'), name)
+    return getattr(import_module(_LATE[name]), name)

@@ -279,9 +279,7 @@ def engine_config(values: Values) -> EngineConfig:
     :param values: every parameter of `table` by name
     :raises ValueError: by the engine, naming the field that is wrong
     """
-    from livevlm_ros.engine import EngineConfig  # late: it brings torch
-    from livevlm_ros.memory import MemoryConfig
-    from livevlm_ros.model import ModelConfig
+    from livevlm_ros.engine import EngineConfig, MemoryConfig, ModelConfig  # late: torch
 
     return EngineConfig(
         model=ModelConfig(

@@ -13,7 +13,7 @@ from livevlm_ros.replay.questions import QuestionEntry
 from livevlm_ros.world import score
 
 if TYPE_CHECKING:  # it brings torch
-    from livevlm_ros.memory import MemorySizes
+    from livevlm_ros.engine import MemorySizes
 
 EVIDENCE_FRAMES = 3
 """Returned frames that are looked at, best first: one of them must lie in the truth's interval."""

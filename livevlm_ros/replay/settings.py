@@ -15,9 +15,7 @@ from dataclasses import fields, replace
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
-from livevlm_ros.engine import EngineConfig
-from livevlm_ros.memory import MemoryConfig
-from livevlm_ros.model import ModelConfig
+from livevlm_ros.engine import EngineConfig, MemoryConfig, ModelConfig
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.source import CAMERA
 
