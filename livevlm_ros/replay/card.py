@@ -8,11 +8,13 @@ Each course is filmed by `write_world` and measured by `evaluate`, as the comman
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.report import Report
 from livevlm_ros.replay.table import percent
 from livevlm_ros.replay.write_world import Filming, write_world
@@ -110,18 +112,33 @@ def measure(
     :param model: 'embedded' or a checkpoint folder
     :param folder: where the streams are filmed and kept
     :param progress: called with the name of what is done and its share, [0, 1]
+    :raises BadInput: when the folder of a course holds something else
     """
     reports: Reports = {}
     parameters = 0
     for course in COURSES:
-        bags = folder / course.name
-        if not bags.exists():
-            write_world(bags, course.filming, progress=partial(progress, f'filming {course.name}'))
+        bags = _film(course, folder, partial(progress, f'filming {course.name}'))
         for preset in course.presets:
             tell = partial(progress, f'{course.name}, {preset}')
             report, parameters = _measure(course, preset, bags, model, tell)
             reports[course.name, preset] = report
     return Measured(parameters, reports)
+
+
+def _film(course: Course, folder: Path, tell: Callable[[float], None]) -> Path:
+    """Return the streams of a course; a filming that was interrupted is begun again."""
+    bags, part = folder / course.name, folder / f'{course.name}.part'
+    if not bags.exists():
+        if part.exists():
+            shutil.rmtree(part)
+        write_world(part, course.filming, progress=tell)
+        part.rename(bags)
+    elif not course.filming.made(bags):
+        raise BadInput(
+            f'{bags}: not all the streams of the course {course.name}, or of other settings; '
+            'delete this folder to film them again, or give another one with --streams'
+        )
+    return bags
 
 
 def _measure(

@@ -19,6 +19,9 @@ from livevlm_ros.world import KINDS, AskedQuestion, World
 START_S = 1_700_000_000
 """Stamp of each stream's first frame, in seconds."""
 
+SETTINGS = 'filming.json'
+"""File beside the streams that tells how they were filmed; written last, so only when done."""
+
 MAX_STREAMS = 100_000
 """Streams of one seed; the next seed's follow them, so no two seeds share a stream."""
 
@@ -80,6 +83,18 @@ class Filming:
         if problems:
             raise BadInput('; '.join(problems))
 
+    def made(self, folder: Path) -> bool:
+        """Tell whether a folder holds the streams of just these settings, all of them."""
+        file = folder / SETTINGS
+        return file.is_file() and file.read_text(encoding='utf-8') == self._text()
+
+    def sign(self, folder: Path) -> None:
+        """Write these settings beside the streams, once all are filmed."""
+        (folder / SETTINGS).write_text(self._text(), encoding='utf-8')
+
+    def _text(self) -> str:
+        return json.dumps(asdict(self), indent=1) + '\n'
+
 
 def write_world(
     folder: Path, filming: Filming, *, progress: Callable[[float], None] = lambda share: None
@@ -88,7 +103,7 @@ def write_world(
     Film streams into `folder/stream-NNNN` bags.
 
     Beside each bag lie `stream-NNNN.questions.yaml`, as `evaluate` reads it, and
-    `stream-NNNN.truth.json` with every event.
+    `stream-NNNN.truth.json` with every event; `filming.json` tells that all are there.
 
     :param folder: new or empty
     :param progress: called with the share done, [0, 1]
@@ -113,6 +128,7 @@ def write_world(
                 written += 1
                 progress(written / total)
         _write_truth(stem, world, filming)
+    filming.sign(folder)
     return written
 
 

@@ -3,6 +3,7 @@
 """The model card: every number in it was measured, and its commands are those that measure."""
 
 import shlex
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -10,6 +11,8 @@ from typer.testing import CliRunner
 from livevlm_ros.cli import app
 from livevlm_ros.replay import card
 from livevlm_ros.replay.card import COURSES, Measured, card_text
+from livevlm_ros.replay.errors import BadInput
+from livevlm_ros.replay.source import find_recordings, open_source
 from livevlm_ros.world import KINDS
 
 
@@ -74,6 +77,53 @@ def test_the_commands_of_a_course_film_just_its_streams(course, monkeypatch, tmp
     result = CliRunner().invoke(app, shlex.split(command)[1:])
     assert result.exit_code == 0, result.output
     assert given == [course.filming]
+
+
+@pytest.fixture
+def tiny(monkeypatch) -> list[list[int]]:
+    """Make one course of two tiny streams; gives the frames of each that was measured."""
+    filming = card.Filming(3, 2, (2, 3), size=(96, 72), questions=1)
+    monkeypatch.setattr(card, 'COURSES', (card.Course('tiny', 'tiny', filming, ('full',)),))
+    measured = []
+
+    def evaluate(course, preset, bags, model, tell):
+        measured.append([open_source(bag).length for bag in find_recordings(bags)])
+        return {}, 0
+
+    monkeypatch.setattr(card, '_measure', evaluate)
+    return measured
+
+
+def test_an_interrupted_filming_is_begun_again(tiny, tmp_path):
+    def interrupt(name, share):
+        if share > 0.5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        card.measure('embedded', tmp_path, progress=interrupt)
+    assert tiny == [] and not (tmp_path / 'tiny').exists()
+    card.measure('embedded', tmp_path)
+    assert len(tiny[0]) == 2 and [folder.name for folder in tmp_path.iterdir()] == ['tiny']
+
+
+def test_streams_are_filmed_once(tiny, tmp_path):
+    card.measure('embedded', tmp_path)
+    said = []
+    card.measure('embedded', tmp_path, progress=lambda name, share: said.append(name))
+    assert tiny[0] == tiny[1] and said == []
+
+
+def test_streams_of_other_settings_or_half_of_them_are_refused(tiny, tmp_path, monkeypatch):
+    card.measure('embedded', tmp_path)
+    course = card.COURSES[0]
+    other = replace(course, filming=replace(course.filming, questions=2))
+    monkeypatch.setattr(card, 'COURSES', (other,))
+    with pytest.raises(BadInput, match='tiny: not all the streams.*delete this folder'):
+        card.measure('embedded', tmp_path)
+    monkeypatch.setattr(card, 'COURSES', (course,))
+    (tmp_path / 'tiny' / 'filming.json').unlink()
+    with pytest.raises(BadInput, match='tiny: not all the streams'):
+        card.measure('embedded', tmp_path)
 
 
 def test_a_card_measures_every_course_with_every_preset(monkeypatch, tmp_path):
