@@ -14,6 +14,7 @@ from livevlm_ros.world.scene import Event, Thing
 
 EVALUATION, TRAINING = 0, 1  # namespaces of seeds: no stream is in both
 FRAME_PERIODS_PER_SECOND = 1000
+FRAME_TOLERANCE = 1e-6  # frame periods: what floating point may be off by
 
 
 class World:
@@ -60,9 +61,14 @@ class World:
 
     def history(self, at: float, *, fps: float = 1.0) -> History:
         """Return what a camera with `fps` frames a second had seen at a time."""
-        newest = np.floor(at * fps + 1e-6) / fps
-        seen = [event for event in self.events if event.start <= newest + 1e-6]
-        return History(events=tuple(seen), now=self.event_at(float(newest)))
+        newest = np.floor(at * fps + FRAME_TOLERANCE)
+        seen = []
+        for event in self.events:
+            first = np.ceil(event.start * fps - FRAME_TOLERANCE)
+            # An event may fall between two frames of a slow camera.
+            if first <= newest and first < event.end * fps - FRAME_TOLERANCE:
+                seen.append(event)
+        return History(events=tuple(seen), now=self.event_at(float(newest / fps)))
 
     def questions(
         self,
@@ -80,10 +86,11 @@ class World:
         :param at: earliest and latest second to ask at; by default the last quarter of the stream
         :param kinds: question kinds to choose from; by default all
         """
-        last = np.floor((self.seconds - 1e-6) * fps) / fps
+        last = np.floor((self.seconds - FRAME_TOLERANCE) * fps) / fps
         low, high = at if at is not None else (0.75 * last, last)
         rng = self._rng(3, count)
-        frames = np.arange(np.ceil(low * fps - 1e-6), np.floor(high * fps + 1e-6) + 1) / fps
+        first = np.ceil(low * fps - FRAME_TOLERANCE)
+        frames = np.arange(first, np.floor(high * fps + FRAME_TOLERANCE) + 1) / fps
         times = np.sort(rng.choice(frames, count))
         return ask(rng, times.tolist(), lambda t: self.history(t, fps=fps), kinds=kinds)
 

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The world: deterministic, seeds of evaluation and training apart, truths that follow events."""
 
+from hashlib import sha256
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,21 @@ def test_the_history_holds_only_what_a_frame_has_shown():
     assert world.history(at - 0.5).events == tuple(world.events[:3])
     assert world.history(at).events == tuple(world.events[:4])
     assert world.history(at).now == world.events[3]
+
+
+@pytest.mark.parametrize('fps', [0.1, 0.25, 0.3, 0.7, 1.0, 1.5, 10.0, 30.0, 1000.0])
+def test_an_event_is_seen_when_a_frame_falls_into_it(fps):
+    for seed in range(20):
+        world = World(seed, 60)
+        shown = [world.event_at(frame / fps) for frame in range(int(60 * fps))]
+        expected = [event for event in world.events if event in set(shown)]
+        assert list(world.history((len(shown) - 1) / fps, fps=fps).events) == expected
+
+
+def test_questions_at_a_frame_a_second_are_those_that_models_were_measured_on():
+    asked = World(5, 64).questions(count=24)
+    text = repr([(q.id, q.at, q.question, q.answer, q.evidence) for q in asked])
+    assert sha256(text.encode()).hexdigest()[:16] == '81c087248b793abf'
 
 
 def test_answers_change_with_the_time_a_question_is_asked_at():
