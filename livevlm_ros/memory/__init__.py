@@ -8,13 +8,14 @@ tokens at 0..n-1. This room knows layers, heads and source frames; it knows no p
 no ROS.
 """
 
-from livevlm_ros.memory.config import RESERVED_POSITIONS, MemoryConfig
+from livevlm_ros.memory.config import PREFIX_POSITIONS, RESERVED_POSITIONS, MemoryConfig
 from livevlm_ros.memory.evidence import EvidenceLayers
 from livevlm_ros.memory.memory import Memory, MemorySizes
 from livevlm_ros.memory.shape import CacheShape, FrameRef
 from livevlm_ros.memory.view import QuestionView, StepView, TooManyTokens, View
 
 __all__ = [
+    'PREFIX_POSITIONS',
     'RESERVED_POSITIONS',
     'CacheShape',
     'EvidenceLayers',

@@ -11,6 +11,9 @@ PRESETS = ('recent', 'full')
 RESERVED_POSITIONS = 1024
 """Positions of the language model kept free beside the frames: prefix, question and answer."""
 
+PREFIX_POSITIONS = 256
+"""Those of them the prefix may take."""
+
 
 @dataclass(frozen=True, slots=True)
 class MemoryConfig:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from livevlm_ros.memory.config import RESERVED_POSITIONS, MemoryConfig
+from livevlm_ros.memory.config import PREFIX_POSITIONS, RESERVED_POSITIONS, MemoryConfig
 from livevlm_ros.memory.evidence import EvidenceLayers
 from livevlm_ros.memory.shape import CacheShape, FrameRef
 from livevlm_ros.memory.short_term import ShortTerm
@@ -27,8 +27,9 @@ class MemorySizes:
     What the memory holds and what it costs, in tokens and bytes.
 
     `device_bytes` stays on the device between questions: prefix and short-term. `read_bytes` is
-    the room of the largest read views so far. `full_cache_bytes` is what keys and values of every
-    frame since `clear` would take. `oldest_stamp_ns` is that of the oldest frame, 0 without one.
+    the room of read views: made for the longest at construction, under `full` that of the longest
+    so far. `full_cache_bytes` is what keys and values of every frame since `clear` would take.
+    `oldest_stamp_ns` is that of the oldest frame, 0 without one.
     """
 
     short_term_tokens: int
@@ -85,6 +86,12 @@ class Memory:
         self._step_buffer = ReadBuffer(shape, layers=1, device=device, dtype=dtype)
         self._question_buffer = ReadBuffer(shape, layers=shape.layers, device=device, dtype=dtype)
         self._itemsize = dtype.itemsize
+        if config.preset != 'full':
+            held = slots * shape.tokens_per_frame
+            longest = held + _reserved(shape, len(cameras))
+            self._question_buffer.reserve(held + RESERVED_POSITIONS)
+            self._step_buffer.reserve(longest)
+            self._parts.rotary.reserve(longest)
 
     @contextmanager
     def write_prefix(self) -> Iterator[StepView]:
@@ -98,7 +105,7 @@ class Memory:
         if self._short_term.kept or self._parts.prefix_tokens:
             raise RuntimeError('the prefix is written once, before the first frame')
         view = StepView(
-            self._parts, self._step_buffer, room=RESERVED_POSITIONS - 1, keep=self._keep_prefix
+            self._parts, self._step_buffer, room=PREFIX_POSITIONS, keep=self._keep_prefix
         )
         yield view
         view.commit()
@@ -110,8 +117,14 @@ class Memory:
         """
         Give a view for a step's frames; `commit` on it keeps them.
 
-        :param frames: source frames in stamp order, each newer than its camera's last
+        Frames of one step are causal in stamp order. A step reads all the memory holds when it is
+        taken, what the robot has seen by then: a frame that comes late also reads newer frames of
+        other cameras. Later reads put it where its stamp belongs.
+
+        :param frames: source frames in stamp order, each newer than its camera's last; room is
+            made for one a camera, more of them in one step take what they need
         :raises ValueError: as `ShortTerm.check`, or for no frames at all
+        :raises TooManyTokens: if memory and frames are more than the model has positions for
         """
         if not frames:
             raise ValueError('a step needs at least one frame')
@@ -187,7 +200,7 @@ def _lane_frames(config: MemoryConfig, shape: CacheShape, cameras: int) -> int:
     """Most frames a lane holds under the preset: an equal share of the budget."""
     if not cameras:
         raise ValueError('the memory needs at least one camera')
-    positions = shape.max_positions - RESERVED_POSITIONS
+    positions = shape.max_positions - _reserved(shape, cameras)
     if config.preset == 'full':
         total = min(positions, config.full_max_tokens) // shape.tokens_per_frame
         budget = f'{min(positions, config.full_max_tokens)} tokens of full'
@@ -202,3 +215,8 @@ def _lane_frames(config: MemoryConfig, shape: CacheShape, cameras: int) -> int:
     if total // cameras < 1:
         raise ValueError(f'{budget}: less than one frame for each of {cameras} cameras')
     return total // cameras
+
+
+def _reserved(shape: CacheShape, cameras: int) -> int:
+    """Positions beside the frames: prefix, then question and answer, or a frame a camera."""
+    return max(RESERVED_POSITIONS, PREFIX_POSITIONS + cameras * shape.tokens_per_frame)

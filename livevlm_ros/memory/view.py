@@ -95,6 +95,10 @@ class _ReadView:
         self._slots = parts.short_term.slots()
         self._past = parts.prefix_tokens + len(self._refs) * parts.shape.tokens_per_frame
         self._room = self._past + room
+        if self._room > parts.shape.max_positions:
+            raise TooManyTokens(
+                f'the view needs {self._room} positions, the model has {parts.shape.max_positions}'
+            )
         self._length: list[int | None] = [None] * parts.shape.layers
         self._mask: Tensor | None = None
         buffer.reserve(self._room)
@@ -160,7 +164,11 @@ class _ReadView:
 
 
 class StepView(_ReadView):
-    """What a step's tokens read and, once committed, become part of."""
+    """
+    What a step's tokens read and, once committed, become part of.
+
+    They read the frames held when the step was taken, whatever their stamps; see `Memory.step`.
+    """
 
     def __init__(
         self,

@@ -119,12 +119,12 @@ def test_steps_between_tokens_do_not_change_the_answer(make_real, preset):
 def test_the_ring_costs_the_same_bytes_for_ever(make_real):
     engine = make_real()
     _watch(engine, 17)
-    engine.ask_now(Question(ASKED))
+    engine.ask_now(Question(ASKED, max_tokens=4))
     before = engine.stats().memory
     for number in range(18, 60):
         engine.see(_image(number))
         engine.turn()
-    engine.ask_now(Question(ASKED))
+    engine.ask_now(Question(ASKED, max_tokens=512))
     after = engine.stats().memory
     assert (after.device_bytes, after.read_bytes) == (before.device_bytes, before.read_bytes)
     assert after.evictions == 59 - 16

@@ -1,12 +1,13 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
 
 from livevlm_ros.memory import (
-    RESERVED_POSITIONS,
+    PREFIX_POSITIONS,
     CacheShape,
     FrameRef,
     Memory,
@@ -20,23 +21,34 @@ def _storage(memory: Memory) -> list[torch.Tensor]:
     return [ring.keys, ring.values, parts.prefix_keys, parts.prefix_values]
 
 
+def _wide(shape: CacheShape, **settings) -> Memory:
+    """Eight cameras whose step takes more positions than a question and its answer."""
+    wide = replace(shape, tokens_per_frame=196, max_positions=4160)
+    return Memory(MemoryConfig(**settings), wide, [f'camera_{n}' for n in range(8)])
+
+
+def _see_wide(memory: Memory, tokens: Callable, stamp: int) -> None:
+    view = memory.step([FrameRef(f'camera_{n}', stamp) for n in range(8)])
+    tokens(stamp, 8 * 196).attend(view)
+    view.commit()
+
+
 def test_recent_takes_the_same_bytes_in_the_same_place_for_ever(
     make: Callable, see: Callable, tokens: Callable
 ) -> None:
-    memory = make()
-    configured = memory.sizes().device_bytes
+    memory = make('left', 'right')
+    configured = memory.sizes()
     places = [tensor.data_ptr() for tensor in _storage(memory)]
-    read_bytes = []
+    asked = {4: 5, 30: 4, 60: 512, 4999: memory.question_room}
     for stamp in range(5000):
-        see(memory, FrameRef('front', stamp))
-        if stamp in (30, 4999):
-            tokens(stamp, 5).attend(memory.question(extra_tokens=5))
-            read_bytes.append(memory.sizes().read_bytes)
-        if stamp in (4, 4999):
-            assert memory.sizes().device_bytes == configured
+        see(memory, FrameRef('left', stamp), FrameRef('right', stamp))
+        if stamp in asked:
+            tokens(stamp, 3).attend(memory.question(extra_tokens=asked[stamp]))
+            sizes = memory.sizes()
+            assert sizes.device_bytes == configured.device_bytes
+            assert sizes.read_bytes == configured.read_bytes
             assert [tensor.data_ptr() for tensor in _storage(memory)] == places
-    assert read_bytes[0] == read_bytes[1]
-    assert memory.sizes().evictions == 5000 - 16
+    assert memory.sizes().evictions == 2 * 5000 - 16
 
 
 def test_device_bytes_are_what_the_storage_takes(make: Callable) -> None:
@@ -122,6 +134,39 @@ def test_full_leaves_positions_for_prefix_question_and_answer(
     assert memory.question_room + 2 + memory.sizes().short_term_tokens <= shape.max_positions
 
 
+def test_a_step_of_many_cameras_fits_the_positions_and_the_room_made_for_it(
+    shape: CacheShape, tokens: Callable
+) -> None:
+    for settings in ({'preset': 'full'}, {'short_term_frames': 8}):
+        memory = _wide(shape, **settings)
+        configured = memory.sizes().read_bytes
+        with memory.write_prefix() as view:
+            tokens(0, PREFIX_POSITIONS).attend(view)
+        for stamp in range(4):
+            _see_wide(memory, tokens, stamp)
+        sizes = memory.sizes()
+        assert sizes.evictions > 0
+        assert PREFIX_POSITIONS + sizes.short_term_tokens + 8 * 196 <= 4160
+        assert settings.get('preset') == 'full' or sizes.read_bytes == configured
+
+
+def test_a_step_beyond_the_positions_of_the_model_is_refused(
+    make: Callable, see: Callable
+) -> None:
+    memory = make(prefix=PREFIX_POSITIONS, preset='full')
+    see(memory, *(FrameRef('front', stamp) for stamp in range(341)))
+    with pytest.raises(TooManyTokens, match='needs 2302 positions, the model has 2048'):
+        memory.step([FrameRef('front', stamp) for stamp in range(341, 682)])
+
+
+def test_a_prefix_longer_than_its_share_of_the_positions_is_refused(
+    make: Callable, tokens: Callable
+) -> None:
+    memory = make(prefix=0)
+    with pytest.raises(TooManyTokens, match='room for 256'), memory.write_prefix() as view:
+        tokens(0, PREFIX_POSITIONS + 1).attend(view)
+
+
 def test_a_question_with_more_tokens_than_fit_names_the_limit(make: Callable) -> None:
     memory = make()
     with pytest.raises(TooManyTokens, match='need 2000 tokens, at most 1022 fit'):
@@ -146,11 +191,11 @@ def test_sizes_count_tokens_and_the_cache_nothing_would_have_dropped(
 def test_steps_read_through_the_room_of_one_layer(
     make: Callable, see: Callable, shape: CacheShape
 ) -> None:
-    memory = make()
+    memory = make(preset='full')
     see(memory, FrameRef('front', 1))
     angles = 2 * shape.head_dim // 2 * 4
     a_token = shape.token_bytes(4) // shape.layers + angles
-    assert memory.sizes().read_bytes == (RESERVED_POSITIONS - 1) * a_token
+    assert memory.sizes().read_bytes == PREFIX_POSITIONS * a_token
 
 
 def test_two_memories_of_one_stream_answer_bit_for_bit_alike(

@@ -48,6 +48,24 @@ def test_cameras_are_read_in_stamp_order_whatever_order_they_came_in(
     torch.testing.assert_close(got, expected, rtol=0, atol=2e-6)
 
 
+def test_a_late_frame_reads_what_the_memory_held_when_it_came_even_newer_stamps(
+    make: Callable, see: Callable, tokens: Callable, reference: Callable
+) -> None:
+    memory = make('left', 'rear')
+    newer = see(memory, FrameRef('left', 20))
+    late = tokens(17, 3)
+    step = memory.step([FrameRef('rear', 17)])
+    got = late.attend(step)
+    step.commit()
+    expected = reference([tokens(0, 2), newer, late])[:, -3:]
+    torch.testing.assert_close(got, expected, rtol=0, atol=2e-6)
+
+    question = tokens(50, 4)
+    got = question.attend(memory.question(extra_tokens=4))
+    expected = reference([tokens(0, 2), late, newer, question])[:, -4:]
+    torch.testing.assert_close(got, expected, rtol=0, atol=2e-6)
+
+
 def test_a_step_reads_the_ring_before_it_lets_the_oldest_go(
     make: Callable, see: Callable, tokens: Callable, reference: Callable
 ) -> None:
