@@ -107,7 +107,7 @@ def open_weights(folder: Path, *, dtype: torch.dtype) -> LlavaOnevisionForCondit
     """
     Load the weights of a folder that `check_files` let pass, ready for inference on the CPU.
 
-    :raises CheckpointError: if the weights do not fit config.json
+    :raises CheckpointError: if the weights do not fit config.json, or are not finite numbers
     """
     try:
         with _no_progress_bar():
@@ -127,6 +127,7 @@ def open_weights(folder: Path, *, dtype: torch.dtype) -> LlavaOnevisionForCondit
             f'{folder}: the weights lack {len(absent)} tensors of config.json, first {absent[0]}; '
             'expected every one: the files are of another model, or a part of them is missing'
         )
+    _check_numbers(folder, model)
     return model.eval().requires_grad_(False)
 
 
@@ -192,6 +193,18 @@ def _check_weights(folder: Path) -> None:
                 f'{file}: truncated or corrupt, not a whole safetensors file ({error}); '
                 'fetch it again'
             ) from error
+
+
+@torch.inference_mode()
+def _check_numbers(folder: Path, model: LlavaOnevisionForConditionalGeneration) -> None:
+    """Refuse NaN and infinity: extremes tell both, in one pass and without a copy."""
+    for name, weights in model.named_parameters():
+        if not torch.stack(weights.aminmax()).isfinite().all():
+            raise CheckpointError(
+                f'{folder}: {name} holds NaN or infinity as '
+                f'{str(weights.dtype).removeprefix("torch.")}, expected finite numbers: '
+                'fetch the files again, or ask for a wider dtype'
+            )
 
 
 def open_tokenizer(folder: Path) -> PreTrainedTokenizerBase:

@@ -86,6 +86,27 @@ def test_weights_that_lack_a_tensor_are_refused_by_its_name(folder: Path) -> Non
     _refused(folder, r'lack 1 tensors .*layers\.1\.self_attn\.k_proj\.weight')
 
 
+@pytest.mark.parametrize('number', [float('nan'), float('inf'), -float('inf')])
+def test_weights_with_a_number_that_is_none_are_refused_by_the_tensors_name(
+    folder: Path, number: float
+) -> None:
+    tensors = _tensors(folder)
+    name = next(name for name in tensors if 'layers.1.self_attn.k_proj.weight' in name)
+    tensors[name][3, 4] = number
+    save_file(tensors, folder / 'model.safetensors', metadata={'format': 'pt'})
+    _refused(folder, r'layers\.1\.self_attn\.k_proj\.weight holds NaN or infinity')
+
+
+def test_weights_too_large_for_the_type_asked_for_are_refused(folder: Path) -> None:
+    tensors = {name: tensor.float() for name, tensor in _tensors(folder).items()}
+    name = next(name for name in tensors if 'layers.1.self_attn.k_proj.weight' in name)
+    tensors[name][3, 4] = 1e5
+    save_file(tensors, folder / 'model.safetensors', metadata={'format': 'pt'})
+    load_model(ModelConfig(str(folder)))
+    with pytest.raises(CheckpointError, match=r'k_proj\.weight holds .* as float16'):
+        load_model(ModelConfig(str(folder), dtype='float16'))
+
+
 def test_weights_of_another_size_are_refused(folder: Path, edit_json: Callable) -> None:
     config = json.loads((folder / 'config.json').read_text())
     edit_json(folder / 'config.json', text_config={**config['text_config'], 'vocab_size': 99})

@@ -71,11 +71,12 @@ def test_greedy_answers_equal_generate(
     ]
 
 
+@pytest.mark.parametrize('preset', ['full', 'recent'])
 def test_the_embedded_model_has_parity(
-    reference: Callable, images: Callable, watch: Callable, ask: Callable
+    preset: str, reference: Callable, images: Callable, watch: Callable, ask: Callable
 ) -> None:
     model, frames = load_model(ModelConfig()), images(12, height=96, width=96)
-    logits, _ = ask(model, watch(model, frames, [1, 4, 7], preset='full'), QUESTION)
+    logits, _ = ask(model, watch(model, frames, [1, 4, 7], preset=preset), QUESTION)
     expected = reference(EMBEDDED).logits(frames, QUESTION)
     assert (logits - expected).abs().max() < TOLERANCE
 
