@@ -28,8 +28,8 @@ from livevlm_ros.world import AskedQuestion, World, score
 
 SPEED = 10.0  # world seconds per wall second
 START_STAMP_S = 1000.0
-WORLD_S = 256.0
-FIRST_QUESTION_S = 12.0
+WORLD_S = 320.0  # a world of another length is another world
+QUESTIONS_S = (12.0, 255.0)  # of the world, first and last
 BUDGET_S = 2.0
 NEEDED = 0.85  # share of right answers
 TRIES = 5  # of a question that is refused as overloaded, each after the wait it was told
@@ -56,7 +56,7 @@ class Result:
         age = '' if self.evidence_age is None else f'{self.evidence_age:.0f} s'
         late = ' [red]late[/]' if self.late else ''
         return (
-            f'{self.at:5.0f} s  {self.question.question:<42.42}  '
+            f'{self.at:5.0f} s  {self.question.question:<46.46}  '
             f'{self.answer or self.status:<10.10}  {"/".join(self.truth):<10.10}  {mark}  '
             f'{age:>8}  {self.total_ms:4.0f} ms{late}'
         )
@@ -113,7 +113,7 @@ def _ask_all(
         'livevlm_ros.node.world_camera',
         {
             'seed': world.seed,
-            'duration': WORLD_S + 60.0,
+            'duration': WORLD_S,
             'rate': SPEED,
             'speed': SPEED,
             'start_stamp': START_STAMP_S,
@@ -121,13 +121,12 @@ def _ask_all(
         },
     )
     console.print(
-        f'{"asked":>7}  {"question":<42}  {"answer":<10}  {"truth":<10}         evidence    reply',
+        f'{"asked":>7}  {"question":<46}  {"answer":<10}  {"truth":<10}         evidence    reply',
         style='bold',
         soft_wrap=True,
     )
     results = []
-    times = (FIRST_QUESTION_S, WORLD_S - 1)
-    for question in world.questions(count=count + count // 8, fps=1.0, at=times):
+    for question in world.questions(count=count + count // 8, at=QUESTIONS_S):
         result = _ask(children, client, world, question)
         if result is not None:
             console.print(result.row(), soft_wrap=True)
