@@ -40,6 +40,7 @@ class BagSource:
         self.path = path
         self.warnings: list[str] = []
         self.skipped: dict[str, int] = {}
+        self._unstamped = 0
         self._typestore = get_typestore(Stores.ROS2_KILTED)
         try:
             with Reader(path) as reader:
@@ -60,6 +61,11 @@ class BagSource:
             else:
                 skipped[f'{record.topic} [{record.type}]'] += 1
         self.skipped = dict(skipped)
+        if self._unstamped:
+            self.warnings.append(
+                f'{self.path}: {self._unstamped} frames on {self.topic} have stamp 0; the time of '
+                'their recording is used'
+            )
 
     def _frame(self, record: Record) -> Frame:
         try:
@@ -68,9 +74,13 @@ class BagSource:
             reason = f'record of {len(record.data)} bytes is no {record.type}: {error}'
             return Frame(CAMERA, record.time_ns, partial(_refuse, reason))
         stamp = message.header.stamp
+        stamp_ns = stamp.sec * 1_000_000_000 + stamp.nanosec
+        if not stamp_ns:  # as in the node, where a frame without a stamp gets its arrival time
+            self._unstamped += 1
+            stamp_ns = record.time_ns
         return Frame(
             camera=CAMERA,
-            stamp_ns=stamp.sec * 1_000_000_000 + stamp.nanosec,
+            stamp_ns=stamp_ns,
             pixels=partial(to_rgb, message),
             frame_id=message.header.frame_id,
         )
@@ -81,14 +91,19 @@ class BagSource:
             with Reader(self.path) as reader:
                 for connection, time_ns, data in reader.messages():
                     count += 1
-                    yield Record(connection.topic, connection.msgtype, time_ns, data)
+                    yield Record(connection.topic, connection.msgtype, time_ns, data or b'')
         except Exception as error:  # as above; the frames before the break stay used
             self.warnings.append(f'{self.path}: unreadable after message {count}: {error}')
 
     def _open_broken(self, error: Exception) -> dict[tuple[str, str], int]:
         """Fall back to what can be salvaged, and count it."""
         self._records = self._read_broken
-        topics = Counter((record.topic, record.type) for record in self._records())
+        topics, damaged = Counter[tuple[str, str]](), 0
+        for record in self._salvaged():
+            if record is None:
+                damaged += 1
+            else:
+                topics[record.topic, record.type] += 1
         cause = str(error).rstrip('.') or type(error).__name__
         if not topics:
             raise BadInput(
@@ -97,11 +112,14 @@ class BagSource:
             ) from error
         self.warnings.append(
             f'{self.path}: cut off or damaged ({cause}); using the {topics.total()} messages '
-            'that can be read'
+            f'that can be read{f", passing over {damaged} damaged ones" if damaged else ""}'
         )
         return dict(topics)
 
     def _read_broken(self) -> Iterator[Record]:
+        return (record for record in self._salvaged() if record is not None)
+
+    def _salvaged(self) -> Iterator[Record | None]:
         for file in _storage_files(self.path):
             yield from salvage(file)
 

@@ -3,7 +3,8 @@
 """
 Reading storage files that their own readers refuse: cut off in the middle, or without an index.
 
-Records are read from the start of the file, in the order they were written, until one is broken.
+Records are read from the start of the file, in the order they were written, until the file breaks
+off. One that is damaged in itself, of no known topic or without data, is passed over.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ class Record(NamedTuple):
     data: bytes
 
 
-def salvage(file: Path) -> Iterator[Record]:
-    """Yield the messages of an `.mcap` or `.db3` file up to its first broken record."""
+def salvage(file: Path) -> Iterator[Record | None]:
+    """Yield the messages of an `.mcap` or `.db3` file up to its break; None for a damaged one."""
     yield from _salvage_mcap(file) if file.suffix == '.mcap' else _salvage_sqlite3(file)
 
 
-def _salvage_mcap(file: Path) -> Iterator[Record]:
+def _salvage_mcap(file: Path) -> Iterator[Record | None]:
     from mcap.exceptions import McapError
     from mcap.records import Channel, Message, Schema
     from mcap.stream_reader import StreamReader
@@ -47,10 +48,11 @@ def _salvage_mcap(file: Path) -> Iterator[Record]:
             elif isinstance(record, Channel):
                 channels[record.id] = record.topic, types.get(record.schema_id, 'unknown')
             elif isinstance(record, Message):
-                yield Record(*channels[record.channel_id], record.log_time, record.data)
+                channel = channels.get(record.channel_id)
+                yield Record(*channel, record.log_time, record.data) if channel else None
 
 
-def _salvage_sqlite3(file: Path) -> Iterator[Record]:
+def _salvage_sqlite3(file: Path) -> Iterator[Record | None]:
     # `immutable`: a recorder that was killed leaves locks and journals behind.
     address = f'{file.resolve().as_uri()}?immutable=1'
     with (
@@ -65,4 +67,5 @@ def _salvage_sqlite3(file: Path) -> Iterator[Record]:
         }
         rows = connection.execute('SELECT topic_id, timestamp, data FROM messages ORDER BY id')
         for key, time_ns, data in rows:
-            yield Record(*topics[key], time_ns, data)
+            whole = key in topics and isinstance(time_ns, int) and isinstance(data, bytes)
+            yield Record(*topics[key], time_ns, data) if whole else None

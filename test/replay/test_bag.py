@@ -1,9 +1,12 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mcap.writer import Writer as McapWriter
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
@@ -87,6 +90,63 @@ def test_a_bag_cut_off_in_the_middle_is_used_up_to_the_cut(
     assert f'using the {len(stamps)} messages' in source.warnings[0]
 
 
+def damage(bag: Path, rows: dict[int, str]) -> None:
+    """Change rows of an sqlite3 bag as no recorder would."""
+    with closing(sqlite3.connect(storage_file(bag))) as connection, connection:
+        connection.execute('CREATE TABLE loose AS SELECT * FROM messages')  # takes NULL
+        connection.execute('DROP TABLE messages')
+        connection.execute('ALTER TABLE loose RENAME TO messages')
+        for row, change in rows.items():
+            connection.execute(f'UPDATE messages SET {change} WHERE id = {row}')
+
+
+def test_damaged_rows_of_a_damaged_bag_are_passed_over_and_counted(tmp_path: Path) -> None:
+    bag = tmp_path / 'bag'
+    write_bag(bag, count=6, storage='sqlite3')
+    (bag / 'metadata.yaml').unlink()
+    damage(bag, {2: 'topic_id = 77', 3: 'data = NULL', 5: 'timestamp = NULL'})
+    source = open_source(bag)
+    read = [frame.stamp_ns for frame in source.frames()]
+    assert read == [START_NS + n * PERIOD_NS for n in (0, 3, 5)]
+    (warning,) = source.warnings
+    assert 'using the 3 messages that can be read, passing over 3 damaged ones' in warning
+
+
+def test_messages_of_an_unknown_mcap_channel_are_passed_over_and_counted(tmp_path: Path) -> None:
+    file = tmp_path / 'cut.mcap'
+    with file.open('wb') as stream:
+        writer = McapWriter(stream)
+        writer.start(profile='ros2', library='test')
+        schema = writer.register_schema('sensor_msgs/msg/Image', 'ros2msg', b'')
+        channel = writer.register_channel('/eye', 'cdr', schema)
+        for number in range(4):
+            writer.add_message(channel + 9 * (number == 1), START_NS + number, b'x', START_NS)
+        writer.finish()
+    file.write_bytes(file.read_bytes()[:-40])  # no footer: what is left is salvaged
+    source = open_source(file)
+    assert len(list(source.frames())) == source.length == 3
+    (warning,) = source.warnings
+    assert 'using the 3 messages that can be read, passing over 1 damaged ones' in warning
+
+
+def test_a_row_without_data_of_a_whole_bag_is_one_bad_frame(tmp_path: Path) -> None:
+    bag = tmp_path / 'bag'
+    write_bag(bag, count=3, storage='sqlite3')
+    damage(bag, {2: 'data = NULL'})
+    frames = list(open_source(bag).frames())
+    assert len(frames) == 3
+    with pytest.raises(BadFrame, match='record of 0 bytes'):
+        pixels(frames[1])
+
+
+def test_frames_without_a_stamp_get_the_time_of_their_recording(tmp_path: Path) -> None:
+    mixed_bag(tmp_path / 'bag', images=3, camera_topics=('/eye',), stamp_s=0)
+    source = open_source(tmp_path / 'bag')
+    assert [frame.stamp_ns for frame in source.frames()] == [START_NS + n for n in range(3)]
+    (warning,) = source.warnings
+    assert '3 frames on /eye have stamp 0; the time of their recording is used' in warning
+
+
 @pytest.mark.parametrize('storage', STORAGES)
 def test_a_whole_recording_without_metadata_is_read_whole(tmp_path: Path, storage: str) -> None:
     write_bag(tmp_path / 'bag', storage=storage)
@@ -107,7 +167,9 @@ def test_a_bag_of_which_nothing_is_left_is_refused(
         open_source(tmp_path / 'bag')
 
 
-def mixed_bag(path: Path, *, images: int = 2, camera_topics: tuple[str, ...] = ()) -> None:
+def mixed_bag(
+    path: Path, *, images: int = 2, camera_topics: tuple[str, ...] = (), stamp_s: int = 1
+) -> None:
     """Write images between messages of a type that no ROS install knows."""
     store = get_typestore(Stores.ROS2_KILTED)
     store.register(get_types_from_msg('float64 volts\nstring who', 'acme_msgs/msg/Battery'))
@@ -121,7 +183,7 @@ def mixed_bag(path: Path, *, images: int = 2, camera_topics: tuple[str, ...] = (
             volts = store.serialize_cdr(battery(12.5, 'acme'), 'acme_msgs/msg/Battery')
             writer.write(other, START_NS + n, volts)
             for camera in cameras:
-                stamp = time(1, n)
+                stamp = time(stamp_s, n if stamp_s else 0)
                 data = np.zeros(12, np.uint8)
                 image = store.types[kind](header(stamp, 'eye'), 2, 2, 'rgb8', 0, 6, data)
                 writer.write(camera, START_NS + n, store.serialize_cdr(image, kind))
