@@ -31,8 +31,10 @@ class EngineConfig:
     :param default_max_tokens: answer length of a question that names none
     :param temperature: sampling temperature of a question that names none; 0 is greedy
     :param max_evidence: evidence frames of a question that names no number
-    :param on_jump: a stamp that runs back more than one second clears the memory and goes on
-        (`reset`, for a bag that loops) or is dropped (`drop`)
+    :param on_jump: stamps that run back more than one second clear the memory and go on (`reset`,
+        for a bag that loops) or are dropped (`drop`). A leap in time, that far back or more than
+        an hour ahead, counts when the next frame confirms it: the first frame after it is a bad
+        one, and so is a lone stray stamp, which changes nothing
     :param threads: threads of torch on the CPU; None: torch's own choice
     :param seed: seed of the sampling generator, set anew for each question
     :raises ValueError: naming each setting that is out of range, what was given and what is

@@ -3,8 +3,9 @@
 """The way in for frames: the newest of each camera waits, and every frame is accounted for.
 
 `put` is called by any thread and only swaps a reference; the engine thread calls `take`, then
-`used` or `bad` for each frame taken. For each camera `frames_in == frames_used + dropped` holds at
-any moment: a frame is counted when its fate is decided, and is `waiting` until then.
+`used` or `bad` for each frame taken. For each camera `frames_in == frames_used + dropped +
+waiting` holds at any moment: a frame is counted when it comes in, and `waiting` until its fate is
+decided.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ class Ingest:
             error = BadFrame(
                 f'got a frame of camera {frame.camera!r}, expected one of {", ".join(self._slots)}'
             )
-            self._unknown.refuse(str(error))
+            self._unknown.turn_away(str(error))
             raise error
         if not slot.put(frame):
             return False

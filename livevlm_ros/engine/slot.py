@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from livevlm_ros.engine.messages import BadFrame, Frame
 from livevlm_ros.engine.rate import RateGate
 
-JUMP_NS = (
-    1_000_000_000  # a stamp running back further than this is a jump of time, not a late frame
-)
+BACK_NS = 1_000_000_000  # a stamp that runs back further is a leap in time, not a late frame
+FORTH_NS = 3600 * 1_000_000_000  # one that runs ahead further is a leap, not a camera's pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +33,9 @@ class Dropped:
 @dataclass(frozen=True, slots=True)
 class CameraStats:
     """
-    The account of one camera.
+    The account of one camera: `frames_in == frames_used + dropped.total + waiting`, always.
 
+    :param frames_in: frames that came in, counted as they did
     :param waiting: frames whose fate is open: in the slot, or in the step that runs
     :param newest_stamp_ns: newest header stamp seen, 0 before the first
     :param used_stamp_ns: header stamp of the newest frame written to the memory, 0 before the
@@ -44,6 +44,7 @@ class CameraStats:
     :param last_error: why the latest bad frame was bad, empty when there was none
     """
 
+    frames_in: int = 0
     frames_used: int = 0
     dropped: Dropped = field(default_factory=Dropped)
     waiting: int = 0
@@ -52,14 +53,14 @@ class CameraStats:
     age_s: float = math.nan
     last_error: str = ''
 
-    @property
-    def frames_in(self) -> int:
-        """Frames whose fate is decided."""
-        return self.frames_used + self.dropped.total
-
 
 class CameraSlot:
-    """The newest frame of one camera; counts what became of the others."""
+    """
+    The newest frame of one camera; counts what became of the others.
+
+    A leap in time counts when the next frame confirms it: one stray stamp, from the past or the
+    future, is a bad frame and changes nothing.
+    """
 
     def __init__(self, name: str, *, target_fps: float, on_jump: str) -> None:
         self.name = name
@@ -67,10 +68,10 @@ class CameraSlot:
         self.waits_since_s: float | None = None  # when a frame last came into the empty slot
         self._follow_jumps = on_jump == 'reset'
         self._gate = RateGate(target_fps)
-        self._in_step = 0
-        self._used = 0
+        self._in = self._in_step = self._used = 0
         self._dropped = {'rate': 0, 'newer': 0, 'gate': 0, 'bad': 0}
         self._newest_stamp_ns = 0
+        self._leapt_to_ns: int | None = None  # where the last stamp leapt to, not confirmed yet
         self._used_stamp_ns = 0
         self._arrived_s: float | None = None
         self._last_error = ''
@@ -80,31 +81,32 @@ class CameraSlot:
         Store a frame if it is due.
 
         :returns: whether time jumped back with this frame, and is followed
-        :raises BadFrame: for a stamp that is not positive or not newer than the last; already
-            counted
+        :raises BadFrame: for a stamp that is not positive, not newer than the last, or the first
+            after a leap; already counted
         """
+        self._in += 1
         self._arrived_s = time.monotonic()
         try:
-            jumped = self._jumped(frame.stamp_ns)
+            ran_back = self._ran_back(frame.stamp_ns)
         except BadFrame as error:
-            self.refuse(str(error))
+            self._refuse(str(error))
             raise
-        if jumped:
+        if ran_back:
             self.restart()
         self._newest_stamp_ns = frame.stamp_ns
         if not self._gate.due(frame.stamp_ns):
             self._dropped['rate'] += 1
-            return jumped
+            return ran_back
         self._drop_waiting()
         if self.waits_since_s is None:
             self.waits_since_s = self._arrived_s
         self.frame = frame
-        return jumped
+        return ran_back
 
-    def refuse(self, why: str) -> None:
-        """Count a frame as bad that never came into the slot."""
-        self._dropped['bad'] += 1
-        self._last_error = why
+    def turn_away(self, why: str) -> None:
+        """Count a frame that came in as bad, without a look at it."""
+        self._in += 1
+        self._refuse(why)
 
     def take(self) -> Frame | None:
         """Take the waiting frame for a step; `used` or `bad` must follow."""
@@ -125,18 +127,19 @@ class CameraSlot:
         """Count a taken frame as bad; the next one may follow at once."""
         self._in_step -= 1
         self._gate.give_back()
-        self.refuse(why)
+        self._refuse(why)
 
     def restart(self) -> None:
         """Drop the waiting frame and forget the newest stamp: time begins anew."""
         self._drop_waiting()
         self.waits_since_s = None
-        self._newest_stamp_ns = 0
+        self._newest_stamp_ns, self._leapt_to_ns = 0, None
         self._gate.restart()
 
     def stats(self) -> CameraStats:
         """Return the account so far."""
         return CameraStats(
+            frames_in=self._in,
             frames_used=self._used,
             dropped=Dropped(**self._dropped),
             waiting=self._in_step + (self.frame is not None),
@@ -146,21 +149,37 @@ class CameraSlot:
             last_error=self._last_error,
         )
 
-    def _jumped(self, stamp_ns: int) -> bool:
-        """Return whether a stamp is a jump of time to follow; raise for one of no use."""
+    def _ran_back(self, stamp_ns: int) -> bool:
+        """Return whether a stamp confirms that time ran back; raise for one of no use."""
         if stamp_ns <= 0:
             raise BadFrame(f'camera {self.name}: got stamp {stamp_ns} ns, expected a positive one')
-        back_ns = self._newest_stamp_ns - stamp_ns
-        if not self._newest_stamp_ns or back_ns < 0:
+        newest_ns, leapt_to_ns = self._newest_stamp_ns, self._leapt_to_ns
+        self._leapt_to_ns = None
+        if not newest_ns or _follows(newest_ns, stamp_ns):
             return False
-        if self._follow_jumps and back_ns > JUMP_NS:
-            return True
-        raise BadFrame(
-            f'camera {self.name}: got stamp {stamp_ns} ns, {back_ns / 1e9:.3f} s before the '
-            'newest one seen, expected a later one'
+        ahead_ns = stamp_ns - newest_ns
+        may_leap = ahead_ns > 0 or self._follow_jumps
+        if may_leap and leapt_to_ns is not None and _follows(leapt_to_ns, stamp_ns):
+            return ahead_ns <= 0
+        seen = (
+            f'camera {self.name}: got stamp {stamp_ns} ns, {abs(ahead_ns) / 1e9:.3f} s '
+            f'{"after" if ahead_ns > 0 else "before"} the newest one seen'
         )
+        if may_leap and not -BACK_NS <= ahead_ns <= 0:
+            self._leapt_to_ns = stamp_ns
+            raise BadFrame(f'{seen}: a leap in time counts when the next frame confirms it')
+        raise BadFrame(f'{seen}, expected a later one')
+
+    def _refuse(self, why: str) -> None:
+        self._dropped['bad'] += 1
+        self._last_error = why
 
     def _drop_waiting(self) -> None:
         if self.frame is not None:
             self.frame = None
             self._dropped['newer'] += 1
+
+
+def _follows(earlier_ns: int, later_ns: int) -> bool:
+    """Return whether a stamp is newer than another, by no more than a camera may pause."""
+    return 0 < later_ns - earlier_ns <= FORTH_NS

@@ -99,24 +99,32 @@ class EngineStats:
 
     @property
     def frames_in(self) -> int:
-        """Frames of all cameras whose fate is decided: `frames_used + dropped.total`."""
-        return self.frames_used + self.dropped.total
+        """Frames of all cameras, known or not: `frames_used + dropped.total + waiting`."""
+        return sum(account.frames_in for account in self._accounts)
 
     @property
     def frames_used(self) -> int:
         """Frames of all cameras that were written to the memory."""
-        return sum(camera.frames_used for camera in self.cameras.values())
+        return sum(account.frames_used for account in self._accounts)
 
     @property
     def dropped(self) -> Dropped:
         """Frames of all cameras, known or not, that were not used."""
-        accounts = [*self.cameras.values(), self.unknown_cameras]
         return Dropped(
-            rate=sum(camera.dropped.rate for camera in accounts),
-            newer=sum(camera.dropped.newer for camera in accounts),
-            gate=sum(camera.dropped.gate for camera in accounts),
-            bad=sum(camera.dropped.bad for camera in accounts),
+            rate=sum(account.dropped.rate for account in self._accounts),
+            newer=sum(account.dropped.newer for account in self._accounts),
+            gate=sum(account.dropped.gate for account in self._accounts),
+            bad=sum(account.dropped.bad for account in self._accounts),
         )
+
+    @property
+    def waiting(self) -> int:
+        """Frames of all cameras whose fate is open."""
+        return sum(account.waiting for account in self._accounts)
+
+    @property
+    def _accounts(self) -> list[CameraStats]:
+        return [*self.cameras.values(), self.unknown_cameras]
 
 
 class AskRecord:

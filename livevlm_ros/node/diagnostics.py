@@ -197,6 +197,7 @@ def _ingest(state: Lifecycle, stats: EngineStats) -> Health:
         'frames_used': stats.frames_used,
         'frames_dropped': stats.dropped.total,
         **{f'dropped_{why}': n for why, n in dataclasses.asdict(stats.dropped).items()},
+        'frames_waiting': stats.waiting,
         'time_jumps': stats.time_jumps,
     }
     if state.label != 'active':

@@ -44,10 +44,10 @@ def test_a_frame_in_a_step_is_still_waiting_for_its_fate(make_ingest, frame):
     (taken,), _ = ingest.take()
     ingest.put(frame(2))
     account = ingest.stats()[0]['camera']
-    assert (account.frames_in, account.waiting) == (0, 2)
+    assert (account.frames_in, account.frames_used, account.waiting) == (2, 0, 2)
     ingest.used(taken)
     account = ingest.stats()[0]['camera']
-    assert (account.frames_in, account.frames_used, account.waiting) == (1, 1, 1)
+    assert (account.frames_in, account.frames_used, account.waiting) == (2, 1, 1)
 
 
 def test_the_rate_is_kept_by_stamp_against_the_frame_last_taken(make_ingest, frame):
@@ -88,31 +88,97 @@ def test_a_jump_back_is_followed_with_every_camera_beginning_anew(make_ingest, f
     ingest.put(frame(100, camera='right'))
     assert ingest.take()[1] is False
     with caplog.at_level(logging.WARNING):
-        ingest.put(frame(1, camera='left'))
-        ingest.put(frame(1.1, camera='right'))
-    assert [record.levelname for record in caplog.records] == ['WARNING']
-    assert 'camera left: time ran back to 1.000 s' in caplog.text
+        for second in (1, 2):
+            ingest.put(frame(second, camera='left'))
+            ingest.put(frame(second + 0.1, camera='right'))
+    assert [record.getMessage() for record in caplog.records if 'ran' in record.message] == [
+        'camera left: time ran back to 2.000 s, the memory is cleared'
+    ]
     frames, jumped = ingest.take()
     assert jumped
-    assert [seen.stamp_ns for seen in frames] == [1_000_000_000, 1_100_000_000]
+    assert [seen.stamp_ns for seen in frames] == [2_000_000_000, 2_100_000_000]
     assert ingest.stats()[2] == 1
+    assert [_dropped(ingest, camera).bad for camera in ('left', 'right')] == [1, 1]
     assert ingest.take() == ([], False)
 
 
 def test_a_jump_back_is_dropped_when_told_so(make_ingest, frame):
     ingest = make_ingest(on_jump='drop')
-    ingest.put(frame(100))
-    ingest.put(frame(1))
+    for second in (100, 1, 2, 3, 100.5):
+        ingest.put(frame(second))
     frames, jumped = ingest.take()
-    assert (frames[0].stamp_ns, jumped) == (100_000_000_000, False)
+    assert (frames[0].stamp_ns, jumped) == (100_500_000_000, False)
+    assert _dropped(ingest).bad == 3
+
+
+def _used(ingest: Ingest, frame, seconds) -> tuple[list[float], int]:
+    """Show frames to an ingest that uses each at once; return those used and the jumps."""
+    used = []
+    for second in seconds:
+        ingest.put(frame(second))
+        for seen in ingest.take()[0]:
+            ingest.used(seen)
+            used.append(seen.stamp_ns / 1e9)
+    return used, ingest.stats()[2]
+
+
+@pytest.mark.parametrize('on_jump', ['reset', 'drop'])
+@pytest.mark.parametrize('stray', [1e9, 4.0, 0.5], ids=['future', 'past', 'long past'])
+def test_a_stray_stamp_costs_its_own_frame_only(make_ingest, frame, on_jump, stray):
+    ingest = make_ingest(on_jump=on_jump)
+    before, after = range(1, 11), range(11, 15)
+    used, jumps = _used(ingest, frame, [*before, stray, *after])
+    assert (used, jumps) == ([*before, *after], 0)
+    account = ingest.stats()[0]['camera']
+    assert (account.dropped.bad, account.newest_stamp_ns) == (1, 14 * 10**9)
+    assert f'got stamp {round(stray * 1e9)} ns, ' in account.last_error
+
+
+def test_a_stray_stamp_is_told_what_would_make_it_count(make_ingest, frame):
+    ingest = make_ingest()
+    for second in (10, 1e9):
+        ingest.put(frame(second))
+    assert '999999990.000 s after the newest one seen: a leap in time counts when the next' in (
+        ingest.stats()[0]['camera'].last_error
+    )
+
+
+def test_stray_stamps_that_do_not_follow_each_other_confirm_none(make_ingest, frame):
+    ingest = make_ingest()
+    strays = [1e9, 2e9, 1e9, 1e9, 3.0, 2.0, 2.0]
+    assert _used(ingest, frame, [9, 10, *strays, 11]) == ([9, 10, 11], 0)
+
+
+@pytest.mark.parametrize('on_jump', ['reset', 'drop'])
+def test_a_clock_set_ahead_is_followed_from_its_second_frame(make_ingest, frame, on_jump):
+    ingest = make_ingest(on_jump=on_jump)
+    used, jumps = _used(ingest, frame, [1, 2, 1e9, 1e9 + 1, 1e9 + 2])
+    assert (used, jumps) == ([1, 2, 1e9 + 1, 1e9 + 2], 0)
     assert _dropped(ingest).bad == 1
+
+
+def test_a_camera_may_pause_for_an_hour(make_ingest, frame):
+    assert _used(make_ingest(), frame, [1, 3601, 7201])[0] == [1, 3601, 7201]
+
+
+def test_each_round_of_a_bag_is_followed_from_its_second_frame(make_ingest, frame):
+    ingest = make_ingest()
+    bag = [1, 2, 3, 4, 5]
+    used, jumps = _used(ingest, frame, bag * 3)
+    assert (used, jumps) == (bag + bag[1:] * 2, 2)
+    assert _dropped(ingest).bad == 2
+
+
+def test_a_jump_back_just_over_the_limit_is_followed(make_ingest, frame):
+    used, jumps = _used(make_ingest(), frame, [10.0, 8.9, 9.0, 9.1])
+    assert (used, jumps) == ([10.0, 9.0, 9.1], 1)
 
 
 def test_a_frame_of_an_unknown_camera_is_counted_and_named(make_ingest, frame):
     ingest = make_ingest(cameras=('left', 'right'))
     assert ingest.put(frame(1, camera='back')) is False
     _, unknown, _ = ingest.stats()
-    assert unknown.dropped.bad == 1
+    assert (unknown.frames_in, unknown.dropped.bad) == (1, 1)
     assert "got a frame of camera 'back', expected one of left, right" in unknown.last_error
 
 
@@ -136,7 +202,7 @@ def test_blindness_counts_from_the_first_frame_passed_over(make_ingest, frame, u
     assert ingest.blind_s() == 0.0
 
 
-def test_frames_in_are_frames_used_and_dropped_at_any_moment_under_hammering(make_ingest, frame):
+def test_frames_in_are_used_dropped_or_waiting_at_any_moment_under_hammering(make_ingest, frame):
     ingest = make_ingest(cameras=('left', 'right'), target_fps=200.0)
     count, sums = 5000, []
 
@@ -157,8 +223,11 @@ def test_frames_in_are_frames_used_and_dropped_at_any_moment_under_hammering(mak
             else:
                 ingest.bad(seen, ValueError('every third'))
         sums.append(
-            [(a.frames_in, a.frames_used + a.dropped.total) for a in ingest.stats()[0].values()]
+            [
+                (a.frames_in, a.frames_used + a.dropped.total + a.waiting)
+                for a in ingest.stats()[0].values()
+            ]
         )
-    assert all(came == gone for accounts in sums for came, gone in accounts)
+    assert all(came == known for accounts in sums for came, known in accounts)
     for account in ingest.stats()[0].values():
         assert (account.frames_in, account.waiting) == (count, 0)

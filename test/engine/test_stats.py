@@ -44,12 +44,14 @@ def test_refusals_are_no_latencies():
 def test_totals_are_over_all_cameras_known_or_not():
     stats = EngineStats(
         cameras={
-            'left': CameraStats(frames_used=3, dropped=Dropped(rate=1, newer=2)),
-            'right': CameraStats(frames_used=1, dropped=Dropped(bad=1)),
+            'left': CameraStats(
+                frames_in=7, frames_used=3, dropped=Dropped(rate=1, newer=2), waiting=1
+            ),
+            'right': CameraStats(frames_in=2, frames_used=1, dropped=Dropped(bad=1)),
         },
-        unknown_cameras=CameraStats(dropped=Dropped(bad=4)),
+        unknown_cameras=CameraStats(frames_in=4, dropped=Dropped(bad=4)),
         time_jumps=0,
         ask=AskRecord().stats(waiting=0),
     )
     assert stats.dropped == Dropped(rate=1, newer=2, bad=5)
-    assert (stats.frames_used, stats.frames_in) == (4, 12)
+    assert (stats.frames_used, stats.frames_in, stats.waiting) == (4, 13, 1)

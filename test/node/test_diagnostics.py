@@ -28,7 +28,9 @@ HEARD = CameraReport(
     traffic=TrafficStats(received=300, fps=30.0, p50_ms=0.1, p99_ms=0.2, max_ms=0.3),
 )
 NOTHING = replace(HEARD.traffic, received=0, fps=0.0)
-USED = CameraStats(frames_used=9, dropped=Dropped(rate=291), used_stamp_ns=999_500_000_000)
+USED = CameraStats(
+    frames_in=300, frames_used=9, dropped=Dropped(rate=291), used_stamp_ns=999_500_000_000
+)
 
 
 def judge(
