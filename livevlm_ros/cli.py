@@ -10,6 +10,7 @@ What the user gave and cannot be used is one line on stderr and exit code 2.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import time
@@ -70,6 +71,7 @@ def demo(
     json_file: JsonFile = None,
 ) -> None:
     """Start the node and the world camera over ROS and ask about now and the past."""
+    _check_writable(json_file)
     from livevlm_ros.node.demo import run_demo
 
     raise typer.Exit(run_demo(seed=seed, questions=questions, json_path=json_file, model=model))
@@ -213,14 +215,17 @@ def train(
     ] = True,
 ) -> None:
     """Train the embedded model from scratch, with its held-out curve in the log."""
-    with _plain_errors():
-        import logging
+    import logging
 
-        from livevlm_ros.training.train import TrainingConfig
-        from livevlm_ros.training.train import train as train_model
+    from livevlm_ros.model import CheckpointError
+    from livevlm_ros.training.train import TrainingConfig, read_runs
+    from livevlm_ros.training.train import train as train_model
 
-        if resume is not None and not (resume / 'model.safetensors').is_file():
-            _refuse(f'{resume}: no model.safetensors; expected a folder that train wrote')
+    with _plain_errors(CheckpointError):
+        if resume is not None:
+            if not (resume / 'model.safetensors').is_file():
+                _refuse(f'{resume}: no model.safetensors; expected a folder that train wrote')
+            read_runs(resume)
         logging.basicConfig(level=logging.INFO, format='%(asctime)s %(message)s')
         train_model(
             TrainingConfig(
@@ -246,11 +251,11 @@ def card(
     ] = Path('livevlm-streams'),
 ) -> None:
     """Measure a checkpoint on held-out streams and write its model card."""
-    with _plain_errors():
-        from livevlm_ros.model.checkpoint import checkpoint_folder
-        from livevlm_ros.replay.card import card_text, measure
-        from livevlm_ros.training.train import read_runs
+    from livevlm_ros.model.checkpoint import CheckpointError, checkpoint_folder
+    from livevlm_ros.replay.card import card_text, measure
+    from livevlm_ros.training.train import read_runs
 
+    with _plain_errors(CheckpointError):
         _check_writable(out)
         runs = read_runs(checkpoint_folder(model))
         with _progress() as bar:
@@ -273,13 +278,14 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 @contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Turn what the user gave and cannot be used into one line and exit code 2."""
+def _plain_errors(*others: type[Exception]) -> Iterator[None]:
+    """Turn `BadInput`, and other errors that tell of bad input, into one line and exit code 2."""
     from livevlm_ros.replay.errors import BadInput
 
+    told: tuple[type[Exception], ...] = (BadInput, *others)
     try:
         yield
-    except BadInput as error:
+    except told as error:
         _refuse(str(error))
 
 
@@ -316,10 +322,15 @@ def _load(config: EngineConfig, progress: Callable[[str, float], None]) -> Engin
 
 
 def _check_writable(*files: Path | None) -> None:
-    """Refuse an output in a folder that does not exist before the work is done, not after."""
+    """Refuse an output that cannot be written before the work is done, not after."""
     for file in files:
-        if file is not None and (not file.absolute().parent.is_dir() or file.is_dir()):
+        if file is None:
+            continue
+        folder = file.absolute().parent
+        if not folder.is_dir() or file.is_dir():
             _refuse(f'{file}: cannot be written; expected a file in an existing folder')
+        if not os.access(file if file.exists() else folder, os.W_OK):
+            _refuse(f'{file}: cannot be written; permission denied')
 
 
 def _write(

@@ -1,6 +1,7 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from livevlm_ros import __version__
 from livevlm_ros.cli import app
+from livevlm_ros.replay.card import COURSES
 
 COMMANDS = ('demo', 'ask', 'world', 'evaluate', 'train', 'doctor')
 HEAVY = ('torch', 'transformers', 'rclpy', 'matplotlib', 'cv2', 'rosbags', 'numpy')
@@ -214,6 +216,66 @@ def test_train_passes_on_its_options(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 def test_train_refuses_to_resume_from_nothing(tmp_path: Path) -> None:
     error = refused('train', '--out', tmp_path / 'out', '--resume', tmp_path)
     assert f'{tmp_path}: no model.safetensors' in error
+
+
+@pytest.mark.parametrize(
+    'record, says',
+    [
+        (None, 'training.json is missing'),
+        ('{"runs"', 'training.json: not valid JSON'),
+        ('{}', 'training.json: no runs'),
+    ],
+)
+def test_a_checkpoint_without_a_record_of_its_training_is_refused_in_one_line(
+    checkpoint: Path, tmp_path: Path, record: str | None, says: str
+) -> None:
+    for file in checkpoint.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    if record is not None:
+        (tmp_path / 'training.json').write_text(record)
+    error = refused('card', '--out', tmp_path / 'card.md', '--model', tmp_path)
+    assert str(tmp_path) in error and says in error
+    assert says in refused('train', '--out', tmp_path / 'out', '--resume', tmp_path)
+
+
+def test_card_refuses_a_model_that_is_none_in_one_line(tmp_path: Path) -> None:
+    error = refused('card', '--out', tmp_path / 'card.md', '--model', tmp_path / 'nope')
+    assert f'no model folder {tmp_path}/nope' in error
+
+
+def test_card_refuses_a_checkpoint_that_cannot_be_loaded_in_one_line(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    for file in checkpoint.iterdir():
+        if file.name != 'config.json':
+            (tmp_path / file.name).symlink_to(file)
+    (tmp_path / 'training.json').write_text('{"runs": []}')
+    streams = tmp_path / 'streams'
+    course = COURSES[0]
+    (streams / course.name).mkdir(parents=True)
+    course.filming.sign(streams / course.name)
+    error = refused(
+        'card', '--out', tmp_path / 'card.md', '--model', tmp_path, '--streams', streams
+    )
+    assert 'config.json is missing' in error
+
+
+@pytest.mark.parametrize('command', ['demo', 'evaluate', 'card'])
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(
+    command: str, film: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given: dict[str, tuple[object, ...]] = {
+        'demo': ('--json',),
+        'evaluate': (film, '--json'),
+        'card': ('--out',),
+    }
+    missing = tmp_path / 'missing' / 'x.json'
+    assert f'{missing}: cannot be written' in refused(command, *given[command], missing)
+    monkeypatch.setattr(os, 'access', lambda path, mode: mode != os.W_OK)
+    locked = tmp_path / 'x.json'
+    assert f'{locked}: cannot be written; permission denied' in refused(
+        command, *given[command], locked
+    )
 
 
 def test_demo_and_ask_pass_on_their_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from rich.progress import Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from transformers import LlavaOnevisionForConditionalGeneration
 
+from livevlm_ros.model.checkpoint import CheckpointError, read_json
 from livevlm_ros.training.bank import Bank, film_bank
 from livevlm_ros.training.checkpoint import (
     SIDE,
@@ -89,8 +90,14 @@ def train(config: TrainingConfig) -> dict[str, dict[str, tuple[int, float]]]:
 
 
 def read_runs(checkpoint: Path) -> list[dict[str, Any]]:
-    """Return the training runs behind a checkpoint, as `train` recorded them beside it."""
-    runs: list[dict[str, Any]] = json.loads((checkpoint / RECORD).read_text())['runs']
+    """
+    Return the training runs behind a checkpoint, as `train` recorded them beside it.
+
+    :raises CheckpointError: when there is no such record
+    """
+    runs = read_json(checkpoint / RECORD).get('runs')
+    if not isinstance(runs, list):
+        raise CheckpointError(f'{checkpoint / RECORD}: no runs; expected what train writes')
     return runs
 
 
