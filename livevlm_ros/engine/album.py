@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import cv2
 
-from livevlm_ros.engine.messages import Pixels
+from livevlm_ros.engine.messages import BadFrame, Pixels
 
 THUMBNAIL_WIDTH = 320
 JPEG_QUALITY = 80
@@ -23,9 +23,9 @@ class Album:
     def __len__(self) -> int:
         return len(self._pages)
 
-    def add(self, key: str, pixels: Pixels) -> None:
-        """Keep a thumbnail of an image, uint8 RGB [height, width, 3]."""
-        self._pages[key] = thumbnail(pixels)
+    def add(self, key: str, jpeg: bytes) -> None:
+        """Keep the thumbnail of a frame."""
+        self._pages[key] = jpeg
 
     def get(self, key: str) -> bytes:
         """Return the jpeg of a frame, empty when there is none."""
@@ -41,7 +41,11 @@ class Album:
 
 
 def thumbnail(pixels: Pixels) -> bytes:
-    """Return a jpeg at most 320 pixels wide of an image, uint8 RGB [height, width, 3]."""
+    """
+    Return a jpeg at most 320 pixels wide of an image, uint8 RGB [height, width, 3].
+
+    :raises BadFrame: for an image too long for a jpeg
+    """
     height, width = pixels.shape[:2]
     if width > THUMBNAIL_WIDTH:
         size = (THUMBNAIL_WIDTH, max(1, round(height * THUMBNAIL_WIDTH / width)))
@@ -49,5 +53,5 @@ def thumbnail(pixels: Pixels) -> bytes:
     bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
     done, jpeg = cv2.imencode('.jpg', bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not done:
-        raise ValueError(f'OpenCV made no jpeg of an image of {width}x{height} pixels')
+        raise BadFrame(f'got an image of {width}x{height} pixels, OpenCV makes no jpeg of it')
     return jpeg.tobytes()

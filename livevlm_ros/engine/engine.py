@@ -119,7 +119,7 @@ class Engine:
                 raise RuntimeError('the engine is not loaded: call load() before start()')
             if self.running:
                 return
-            if self._thread is not None and self._thread.is_alive():
+            if self._at_work:
                 raise RuntimeError('the engine thread has not ended its last step yet: try again')
             self._loop.begin()
             self._questions.open()
@@ -181,8 +181,9 @@ class Engine:
 
         Never blocks and never raises: frames that cannot be used are counted, see `EngineStats`.
         """
-        if self._ingest.put(frame) and self._loop is not None:
-            self._loop.wake()
+        loop = self._loop
+        if self._ingest.put(frame) and loop is not None:
+            loop.wake()
 
     def ask(self, question: Question, *, received_s: float | None = None) -> Answer:
         """
@@ -218,7 +219,9 @@ class Engine:
             return 0
         forgotten = loop.clear()
         if not self.running:
-            loop.run_clears()
+            with self._life:
+                if not self._at_work:
+                    loop.run_clears()
         return forgotten.result(timeout_s)
 
     def stats(self) -> EngineStats:
@@ -273,6 +276,12 @@ class Engine:
         loop.answer(pending, pause=lambda: 0.0)
         return self._reply(pending.wait(), received_s, budget_s=pending.deadline.budget_s)
 
+    @property
+    def _at_work(self) -> bool:
+        """Whether there is an engine thread, be it one that has yet to end after `stop`."""
+        thread = self._thread
+        return thread is not None and thread.is_alive()
+
     def _new_ingest(self) -> Ingest:
         config = self._config
         return Ingest(config.cameras, target_fps=config.target_fps, on_jump=config.on_jump)
@@ -281,7 +290,7 @@ class Engine:
         """Return the loop for use in this thread."""
         if self._loop is None:
             raise RuntimeError(f'the engine is not loaded: call load() before {what}()')
-        if self._thread is not None and self._thread.is_alive():
+        if self._at_work:
             raise RuntimeError(
                 f'{what}() is for an engine without its thread: use ask(), or stop() first'
             )

@@ -11,13 +11,14 @@ decided.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 
 from livevlm_ros.engine.messages import BadFrame, Frame
 from livevlm_ros.engine.slot import CameraSlot, CameraStats
 
-WARN_EVERY_S = 5.0  # between warnings about bad frames of one camera; the counters tell of each
+WARN_EVERY_S = 5.0  # between warnings of one kind about one camera; the counters tell of each
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class Ingest:
         self._jumped = False
         self._jumps = 0
         self._unknown = CameraSlot('unknown', target_fps=target_fps, on_jump='drop')
-        self._warned_s: dict[str, float] = {}
+        self._warned_s: dict[tuple[str, type[Exception]], float] = {}
 
     def put(self, frame: Frame) -> bool:
         """Store the newest frame of its camera; return whether a frame waits now. Any thread."""
@@ -42,7 +43,7 @@ class Ingest:
             with self._lock:
                 jumped = self._put(frame)
         except BadFrame as error:
-            self._warn(frame.camera, error)
+            self._warn(frame.camera, error, str(error))
             return False
         if jumped:
             _log.warning(
@@ -70,11 +71,11 @@ class Ingest:
             self._slots[frame.camera].used(frame)
 
     def bad(self, frame: Frame, why: Exception) -> None:
-        """Count a taken frame as bad and keep the reason."""
+        """Count a taken frame as bad and keep the reason; any but a `BadFrame` is an error."""
         text = f'camera {frame.camera}, stamp {frame.stamp_ns} ns: {why}'
         with self._lock:
             self._slots[frame.camera].bad(text)
-        self._warn(frame.camera, text)
+        self._warn(frame.camera, why, text)
 
     def restart(self) -> None:
         """Drop waiting frames and forget the stamps seen; the counters go on."""
@@ -121,9 +122,13 @@ class Ingest:
                 other.restart()
         return True
 
-    def _warn(self, camera: str, why: object) -> None:
-        camera = camera if camera in self._slots else ''
+    def _warn(self, camera: str, why: Exception, text: str) -> None:
+        kind = camera if camera in self._slots else '', type(why)
         now = time.monotonic()
-        if now - self._warned_s.get(camera, -WARN_EVERY_S) >= WARN_EVERY_S:
-            self._warned_s[camera] = now
-            _log.warning('bad frame dropped: %s', why)
+        if now - self._warned_s.get(kind, -math.inf) < WARN_EVERY_S:
+            return
+        self._warned_s[kind] = now
+        if isinstance(why, BadFrame):
+            _log.warning('bad frame dropped: %s', text)
+        else:
+            _log.error('frame lost: %s', text, exc_info=why)

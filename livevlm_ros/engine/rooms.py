@@ -51,7 +51,7 @@ def furnish(config: EngineConfig, *, load: LoadModel, progress: Progress) -> Roo
     model = load(config.model)
     progress('warm-up', 0.6)
     costs = Costs()
-    warm_up(model, new_memory(config, model), costs, camera=config.cameras[0])
+    warm_up(model, new_memory(config, model), costs, cameras=config.cameras)
     progress('memory', 0.9)
     memory = new_memory(config, model)
     progress('ready', 1.0)

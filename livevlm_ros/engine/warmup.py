@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -19,12 +20,14 @@ TOKENS = 3
 _PROBE = 'what do you see now ?'
 
 
-def warm_up(model: VideoLanguageModel, scratch: Memory, costs: Costs, *, camera: str) -> None:
+def warm_up(
+    model: VideoLanguageModel, scratch: Memory, costs: Costs, *, cameras: Sequence[str]
+) -> None:
     """Run dummy frames and a question through a scratch memory, and start the cost averages."""
     grey = np.full((480, 640, 3), 128, np.uint8)
     for number in range(STEPS):
         started = time.monotonic()
-        see_frames(model, scratch, [(Frame(camera, number + 1, grey), grey)])
+        see_frames(model, scratch, [(Frame(camera, number + 1, grey), grey) for camera in cameras])
         if number:
             costs.step.add(time.monotonic() - started)
     measure_answer(model, scratch, Costs())  # pays for allocations

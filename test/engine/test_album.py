@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from livevlm_ros.engine import BadFrame
 from livevlm_ros.engine.album import Album, thumbnail
 
 
@@ -32,10 +33,15 @@ def test_a_thumbnail_keeps_red_red():
     assert red > 240 and green < 15 and blue < 15
 
 
+def test_an_image_too_long_for_a_jpeg_is_a_bad_frame():
+    with pytest.raises(BadFrame, match='got an image of 10x70000 pixels'):
+        thumbnail(np.zeros((70000, 10, 3), np.uint8))
+
+
 def test_an_album_keeps_only_the_frames_it_is_told():
     album = Album()
     for key in 'abc':
-        album.add(key, np.zeros((8, 8, 3), np.uint8))
+        album.add(key, b'jpeg')
     album.keep_only(['b', 'c', 'never seen'])
     assert len(album) == 2
     assert album.get('a') == b'' and album.get('b')

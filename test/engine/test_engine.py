@@ -217,6 +217,35 @@ def test_a_garbage_frame_is_counted_bad_saying_why(make_engine, pixels, complain
     assert complaint in account.last_error
 
 
+def test_a_frame_without_a_thumbnail_costs_no_other_and_leaves_nothing(make_engine, frame):
+    engine = make_engine(cameras=('left', 'right'))
+    engine.load()
+    engine.see(Frame('left', 1, np.zeros((70000, 10, 3), np.uint8)))
+    engine.see(frame(1, camera='right'))
+    engine.turn()
+    stats = engine.stats()
+    assert [stats.cameras[name].dropped.bad for name in ('left', 'right')] == [1, 0]
+    assert stats.frames_used == stats.memory.short_term_frames == 1
+
+
+def test_a_device_that_fails_at_every_step_is_told_once_in_a_while(
+    make_engine, model, frame, caplog
+):
+    def fail(images) -> None:
+        raise RuntimeError('device lost')
+
+    engine = make_engine(target_fps=1000.0)
+    engine.load()
+    model.on_encode = fail
+    for second in range(1, 20):
+        engine.see(frame(second))
+        engine.turn()
+    (record,) = caplog.records
+    assert record.levelname == 'ERROR' and record.exc_info
+    assert 'camera camera, stamp 1000000000 ns: device lost' in record.message
+    assert engine.stats().dropped.bad == 19
+
+
 @pytest.mark.parametrize('error', [BadFrame('corrupt jpeg'), OSError('disk gone')])
 def test_a_frame_that_cannot_be_decoded_is_counted_bad(make_engine, frame, error):
     def decode():

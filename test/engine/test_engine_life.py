@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from livevlm_ros.engine import Finish, Question, Status
+from livevlm_ros.engine import Engine, Finish, Question, Status
 
 
 def test_an_engine_that_does_not_run_says_so(make_engine):
@@ -62,8 +62,14 @@ def test_stop_returns_in_time_from_a_step_that_does_not_end(running, model, fram
     assert 'still at work' in caplog.text
     with pytest.raises(RuntimeError, match='try again'):
         running.start()
+    with pytest.raises(TimeoutError):
+        running.clear(timeout_s=0.1)  # the memory is the thread's while it lives
+    assert running.stats().memory.short_term_frames == 1
     go_on.set()
     assert running.stop()
+    assert running.stats().memory.short_term_frames == 0
+    model.on_encode = lambda images: None
+    running.see(frame(101))
     running.start()
     assert running.ask(Question('now ?')).status is Status.OK
 
@@ -77,6 +83,18 @@ def test_the_memory_outlives_stop_and_not_cleanup(running):
     running.load()
     running.start()
     assert running.ask(Question('now ?')).status is Status.NO_EVIDENCE
+
+
+def test_a_frame_may_come_while_the_engine_is_cleaned_up(make_engine, frame, monkeypatch):
+    engine = make_engine()
+    engine.load()
+    loops = [engine._loop]  # the first look finds it, the next would not
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            Engine, '_loop', property(lambda self: loops.pop() if loops else None), raising=False
+        )
+        engine.see(frame(1))
+    assert not loops
 
 
 def test_stats_say_what_the_engine_is_at(make_engine, show):
@@ -116,6 +134,13 @@ def test_stats_do_not_wait_for_the_engine_thread(running, model, frame):
     assert time.monotonic() - asked < 1.0
     assert (stats.busy_with, stats.cameras['camera'].waiting) == ('step', 1)
     go_on.set()
+
+
+def test_a_step_is_measured_with_a_frame_of_every_camera(make_engine, model):
+    batches = []
+    model.on_encode = lambda images: batches.append(len(images))
+    make_engine(cameras=('left', 'right', 'back')).load()
+    assert set(batches) == {3}
 
 
 def test_a_loaded_engine_knows_its_costs_before_the_first_question(make_engine, model):
