@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from livevlm_ros.engine.messages import BadFrame, Status
+from livevlm_ros.engine.messages import BadFrame, Frame, Status
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.outcome import EVIDENCE_FRAMES, Evaluation, Outcome
 from livevlm_ros.replay.source import find_recordings, open_source
@@ -47,11 +47,14 @@ def draw_picture(
     rows = _rows(evaluation)
     if not rows:
         raise BadInput(f'{path}: no picture to draw: no question about the past was asked')
-    recording = next(r for r in find_recordings(path) if r.name == rows[0].recording)
-    frames = _thumbnails(recording, topic)
+    name = rows[0].recording
+    recording = next(r for r in find_recordings(path) if r.name == name)
+    end = max(sample.seconds for sample in evaluation.memory if sample.recording == name)
+    strip = np.linspace(0, end, STRIP_FRAMES).tolist()
+    frames = _thumbnails(recording, topic, [*strip, *_seconds(rows)])
     figure = Figure(figsize=(11, 1.5 + 1.75 * len(rows)), layout='constrained')
     grid = figure.add_gridspec(1 + len(rows), 1, height_ratios=[0.8, *[1] * len(rows)])
-    _strip(figure, grid[0], frames)
+    _strip(figure, grid[0], frames, strip)
     for number, outcome in enumerate(rows, start=1):
         _row(figure, grid[number], outcome, frames)
     try:
@@ -70,28 +73,52 @@ def _rows(evaluation: Evaluation) -> list[Outcome]:
     return list(kinds.values())[:ROWS]
 
 
-def _thumbnails(recording: Path, topic: str | None) -> Thumbnails:
-    """Return small copies of every frame that decodes, by seconds from the first."""
-    thumbnails: Thumbnails = {}
+def _seconds(rows: list[Outcome]) -> list[float]:
+    """Return the times that the rows show."""
+    shown = [sum(_span(outcome)) / 2 for outcome in rows]
+    return shown + [second for o in rows for second in o.evidence_s[:EVIDENCE_FRAMES]]
+
+
+def _span(outcome: Outcome) -> tuple[float, float]:
+    """Return the time in which the answer was to be seen."""
+    assert outcome.entry.evidence is not None  # it has an age
+    return outcome.entry.evidence
+
+
+def _thumbnails(recording: Path, topic: str | None, wanted: list[float]) -> Thumbnails:
+    """
+    Return small copies of the frames nearest to some times, by seconds from the first.
+
+    One pass, and no more frames are held than times are wanted.
+    """
+    nearest: dict[float, tuple[float, np.ndarray]] = {}  # by wanted time
     first_ns = None
     for frame in open_source(recording, topic=topic).frames():
         first_ns = first_ns or frame.stamp_ns
-        try:
-            pixels = frame.pixels() if callable(frame.pixels) else frame.pixels
-        except BadFrame:
-            continue
-        height = round(THUMBNAIL_WIDTH * pixels.shape[0] / pixels.shape[1])
-        thumbnails[(frame.stamp_ns - first_ns) / 1e9] = cv2.resize(
-            pixels, (THUMBNAIL_WIDTH, height), interpolation=cv2.INTER_AREA
-        )
-    return thumbnails
+        second = (frame.stamp_ns - first_ns) / 1e9
+        closer = [
+            time
+            for time in wanted
+            if time not in nearest or abs(time - second) < abs(time - nearest[time][0])
+        ]
+        if closer and (thumbnail := _thumbnail(frame)) is not None:
+            nearest.update(dict.fromkeys(closer, (second, thumbnail)))
+    return dict(nearest.values())
 
 
-def _strip(figure: Figure, spec: SubplotSpec, frames: Thumbnails) -> None:
+def _thumbnail(frame: Frame) -> np.ndarray | None:
+    """Return a small copy of a frame, None when it does not decode."""
+    try:
+        pixels = frame.pixels() if callable(frame.pixels) else frame.pixels
+    except BadFrame:
+        return None
+    height = round(THUMBNAIL_WIDTH * pixels.shape[0] / pixels.shape[1])
+    return cv2.resize(pixels, (THUMBNAIL_WIDTH, height), interpolation=cv2.INTER_AREA)
+
+
+def _strip(figure: Figure, spec: SubplotSpec, frames: Thumbnails, times: list[float]) -> None:
     """Draw frames spread over the stream."""
-    times = sorted(frames)
-    count = min(STRIP_FRAMES, len(times))
-    chosen = [times[int(i)] for i in np.linspace(0, len(times) - 1, count)]
+    chosen = sorted({_nearest(frames, time) for time in times})
     cells = spec.subgridspec(1, STRIP_FRAMES)
     for number, second in enumerate(chosen):
         _show(figure.add_subplot(cells[number]), frames, second, f'{second:.0f} s', GREY)
@@ -101,9 +128,7 @@ def _row(figure: Figure, spec: SubplotSpec, outcome: Outcome, frames: Thumbnails
     """Draw a question, its answer, what was to be seen and what the answer looked at."""
     widths = [1.3, *[1] * (1 + EVIDENCE_FRAMES)]
     cells = spec.subgridspec(1, len(widths), width_ratios=widths)
-    entry = outcome.entry
-    assert entry.evidence is not None  # it has an age
-    first, last = entry.evidence
+    first, last = _span(outcome)
     _say(figure.add_subplot(cells[0]), outcome)
     span = f'{first:.0f}' if round(first) == round(last) else f'{first:.0f}-{last:.0f}'
     title = f'to be seen: {span} s'
@@ -137,9 +162,13 @@ def _say(axes: Axes, outcome: Outcome) -> None:
         axes.text(0, height, text, va='top', in_layout=False, **style)
 
 
+def _nearest(frames: Thumbnails, second: float) -> float:
+    return min(frames, key=lambda time: abs(time - second))
+
+
 def _show(axes: Axes, frames: Thumbnails, second: float, title: str, color: str) -> None:
     """Show the frame nearest to a time in a coloured border."""
-    axes.imshow(frames[min(frames, key=lambda time: abs(time - second))])
+    axes.imshow(frames[_nearest(frames, second)])
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_title(title, fontsize=8, color='black' if color == GREY else color)

@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from livevlm_ros.engine import Engine
+from livevlm_ros.replay import picture
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.evaluate import evaluate
 from livevlm_ros.replay.html import html_report
@@ -92,6 +93,22 @@ def test_the_picture_shows_frames_of_the_stream(evaluated, world_folder, tmp_pat
     assert image is not None and image.shape[1] > 1000
     green = np.all(np.abs(image.astype(int) - (0x5A, 0x85, 0x2F)) < 8, axis=2)
     assert green.sum() > 500, 'the frame to be seen has a green border'
+
+
+def test_the_picture_of_a_long_recording_holds_only_the_frames_it_shows(
+    engine, make_bag, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bag = make_bag(frames=90, questions='- {at: 89, question: q, answer: red, evidence: [5, 7]}')
+    engine.evidence_s['q'] = [40.0, 6.0]
+    evaluation = evaluate(bag, engine)
+    drawn = []
+    monkeypatch.setattr(picture, '_show', lambda axes, frames, *_: drawn.append(frames))
+    draw_picture(bag, evaluation, tmp_path / 'p.png')
+    strip = [round(second) for second in np.linspace(0, 89, picture.STRIP_FRAMES)]
+    assert sorted(drawn[0]) == sorted({*strip, 6, 40})
+    assert all(
+        int(image.mean()) == pytest.approx(second, abs=3) for second, image in drawn[0].items()
+    )
 
 
 def test_no_picture_without_a_question_about_the_past(engine, make_bag, tmp_path: Path) -> None:
