@@ -37,6 +37,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+LEAST_WIDTH = 80  # columns in which no number of a report is cut off
+PIPED_WIDTH = 110  # columns of a report that goes into a file or a pipe
 MODEL_HELP = 'embedded, a checkpoint folder or a hub name.'
 JsonFile = Annotated[Path | None, typer.Option('--json', help='Write the report as JSON.')]
 AsJson = Annotated[bool, typer.Option('--json', help='Print JSON.')]
@@ -192,7 +194,9 @@ def evaluate(
         report = build_report(
             evaluation, engine.stats(), config, path=str(source), seconds=seconds
         )
-        print_report(report, Console())
+        console = Console()
+        console.width = max(console.width, LEAST_WIDTH if console.is_terminal else PIPED_WIDTH)
+        print_report(report, console)
         _write(report, evaluation, json_file=json_file, html_file=html_file)
         if picture is not None:
             from livevlm_ros.replay.picture import draw_picture

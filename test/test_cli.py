@@ -117,6 +117,7 @@ def test_evaluate_writes_its_reports_and_prints_a_table(
     assert report['source']['path'] == str(film) and report['source']['recordings'] == 2
     assert report['settings']['dtype'] == 'float32'
     assert 'exists' in out and 'frames' in out
+    assert '…' not in out and max(map(len, out.splitlines())) > 80
     assert (tmp_path / 'r.html').read_text().startswith('<!doctype html>')
     assert (tmp_path / 'p.png').read_bytes().startswith(b'\x89PNG')
 

@@ -14,7 +14,11 @@ from livevlm_ros.replay.report import Report
 
 
 def print_report(report: Report, console: Console) -> None:
-    """Print the rates of a report with their sample sizes, errors and what guessing gives."""
+    """
+    Print the rates of a report with their sample sizes, errors and what guessing gives.
+
+    :param console: 80 columns or more, so that no number is cut off
+    """
     for warning in report['warnings']:
         console.print(f'warning: {warning}', style='yellow', markup=False, highlight=False)
     accuracy = report['accuracy']
@@ -37,8 +41,8 @@ def _rate(row: Report) -> str:
 
 def _kinds(report: Report) -> Table:
     title = f'{report["model"]}, preset {report["preset"]}; rates in % ± s.e.'
-    table = Table(title=title, box=SIMPLE, pad_edge=False)
-    table.add_column('kind', no_wrap=True)
+    table = Table(title=title, box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column('kind', overflow='fold')
     for name in ('n', 'right', 'chance', 'majority', 'n', 'evidence', 'chance'):
         table.add_column(name, justify='right', no_wrap=True)
     accuracy, evidence = report['accuracy'], report['evidence']
@@ -75,6 +79,8 @@ def _ages(report: Report) -> Table:
 
 def _totals(report: Report) -> Table:
     table = Table(show_header=False, box=None)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow='fold')
     for name, text in totals(report):
         table.add_row(name, text)
     return table

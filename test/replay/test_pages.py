@@ -21,6 +21,7 @@ from livevlm_ros.replay.picture import draw_picture
 from livevlm_ros.replay.report import Report, build_report
 from livevlm_ros.replay.settings import engine_config
 from livevlm_ros.replay.table import print_report
+from livevlm_ros.world import KINDS
 
 
 @pytest.fixture(scope='module')
@@ -57,6 +58,31 @@ def test_the_table_fits_a_terminal_with_every_rate_beside_its_size_error_and_cha
     assert 'warning: something <odd> [bold]' in text
     ingest = report['ingest']
     assert f'{ingest["frames_in"]} in = {ingest["frames_used"]} used + 0 dropped' in text
+
+
+def test_no_number_of_a_large_table_is_cut_off(evaluated) -> None:
+    _, report = evaluated
+    whole = {'n': 12345, 'correct': 12345, 'hit': 12345, 'rate': 1.0, 'se': 0.0}
+    guesses = {'chance': 1.0, 'majority': 1.0}
+    accuracy = {
+        **report['accuracy'],
+        'overall': whole,
+        'by_type': {kind: {**whole, **guesses} for kind in KINDS},
+        'by_variant': {'exists/a_variant_with_quite_a_long_name': {**whole, 'n': 1234}},
+    }
+    hits = {**whole, 'chance': 1.0}
+    evidence = {**hits, 'past': hits, 'by_type': dict.fromkeys(KINDS, hits)}
+    path = '/a/long/path' * 9
+    large = {
+        **report,
+        'accuracy': accuracy,
+        'evidence': evidence,
+        'source': {**report['source'], 'path': path},
+    }
+    text = printed(large)
+    assert '…' not in text
+    assert text.count('100.0 ± 0.0') >= 2 * len(KINDS) and text.count('12345') > 2 * len(KINDS)
+    assert path in ''.join(text.split())
 
 
 def test_the_table_of_a_replay_without_questions_has_the_totals(evaluated) -> None:
