@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import array
 import dataclasses
+import itertools
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -19,7 +22,7 @@ from rclpy.service_introspection import ServiceIntrospectionState
 
 from livevlm_interfaces.msg import Evidence as EvidenceMessage
 from livevlm_interfaces.srv import Ask
-from livevlm_ros.engine.messages import Answer, Evidence, Question, Scope, Status
+from livevlm_ros.engine.messages import Answer, Evidence, Latency, Question, Scope, Status
 from livevlm_ros.node.parameters import Values
 
 REQUESTS_KEPT = (
@@ -64,6 +67,9 @@ class AskService:
         self._node = node
         self._door = door
         self._parameters = parameters
+        self._ids = itertools.count(1)
+        self._refused: Counter[Status] = Counter()
+        self._counting = threading.Lock()
         self._service = node.create_service(
             Ask,
             'ask',
@@ -78,14 +84,20 @@ class AskService:
             self._node.get_clock(), qos_profile_system_default, INTROSPECTION[level]
         )
 
+    def refused(self) -> dict[Status, int]:
+        """Return how many replies the engine has not seen, by status."""
+        with self._counting:
+            return dict(self._refused)
+
     def _on_ask(self, request: Any, response: Any) -> Any:
         received_s = time.monotonic()
+        request.request_id = request.request_id or f'q{next(self._ids)}'
         asked_at = self._node.get_clock().now()
         try:
             answer = self._answer(request, received_s)
         except Exception as error:
             self._node.get_logger().error(f'ask: {error!r}')
-            answer = Answer(Status.ERROR, f'{type(error).__name__}: {error}', request.request_id)
+            answer = self._refusal(request, Status.ERROR, f'{type(error).__name__}: {error}')
         fill_response(response, answer, asked_at_ns=asked_at.nanoseconds)
         _take_time(response.latency, received_s)
         return response
@@ -94,11 +106,20 @@ class AskService:
         try:
             question = to_question(request, self._parameters())
         except BadRequest as error:
-            return Answer(Status.INVALID, str(error), request.request_id)
+            return self._refusal(request, Status.INVALID, str(error))
         engine = self._door.engine
         if engine is None:
-            return Answer(Status.NOT_ACTIVE, self._door.closed_because, request.request_id)
+            return self._refusal(request, Status.NOT_ACTIVE, self._door.closed_because)
         return engine.ask(question, received_s=received_s)
+
+    def _refusal(self, request: Any, status: Status, message: str) -> Answer:
+        """Reply without the engine, and count it."""
+        with self._counting:
+            self._refused[status] += 1
+        parameters = self._parameters()
+        budget_s = min(_budget_s(request, parameters), parameters['ask.max_budget'])
+        latency = Latency(budget_ms=1e3 * max(budget_s, 0.0))
+        return Answer(status, message, request.request_id, latency=latency)
 
 
 def to_question(request: Any, parameters: Values) -> Question:
@@ -112,12 +133,11 @@ def to_question(request: Any, parameters: Values) -> Question:
     _refuse_unbuilt(request)
     if '\ufffd' in request.question:  # rclpy puts it where the bytes are not UTF-8
         raise BadRequest('question is not valid UTF-8, expected UTF-8 text')
-    budget_s = request.latency_budget.sec + request.latency_budget.nanosec * 1e-9
     use_default = request.temperature < 0
     return Question(
         text=request.question,
         request_id=request.request_id,
-        budget_s=budget_s or parameters['ask.default_budget'],
+        budget_s=_budget_s(request, parameters),
         max_tokens=request.max_tokens or parameters['ask.default_max_tokens'],
         temperature=parameters['ask.temperature'] if use_default else request.temperature,
         allow_partial=request.allow_partial,
@@ -125,6 +145,11 @@ def to_question(request: Any, parameters: Values) -> Question:
         max_evidence=request.max_evidence or parameters['ask.max_evidence'],
         attach_images=request.attach_evidence_images,
     )
+
+
+def _budget_s(request: Any, parameters: Values) -> float:
+    given_s = request.latency_budget.sec + request.latency_budget.nanosec * 1e-9
+    return float(given_s or parameters['ask.default_budget'])
 
 
 def _refuse_unbuilt(request: Any) -> None:

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
+from livevlm_ros.engine.messages import Status
 from livevlm_ros.node.cameras import CameraReport
 from livevlm_ros.node.parameters import Values
 from livevlm_ros.share import PROFILE_VARIABLE
@@ -72,12 +74,14 @@ def healths(
     stats: EngineStats | None,
     parameters: Values,
     *,
+    refused: Mapping[Status, int],
     now_s: float,
 ) -> list[Health]:
     """
     Judge everything.
 
     :param stats: of the engine; None while there is none
+    :param refused: replies that the engine has not seen, by status
     :param now_s: ROS time
     """
     found = [_model(state, stats)]
@@ -85,7 +89,7 @@ def healths(
         for report in reports:
             account = stats.cameras[report.name]
             found.append(camera_health(report, account, state, parameters, now_s=now_s))
-        found += [_ingest(state, stats), _memory(stats), _ask(stats, parameters)]
+        found += [_ingest(state, stats), _memory(stats), _ask(stats, refused, parameters)]
     return found
 
 
@@ -165,7 +169,8 @@ def _camera_verdict(
         return ERROR, _silence(camera, where)
     if account.last_error and not account.frames_used:
         return ERROR, f'no image could be used: {account.last_error}'
-    limit_s = parameters['diagnostics.warn_frame_age_s']
+    period_s = 1 / parameters['ingest.target_fps']
+    limit_s = max(parameters['diagnostics.warn_frame_age_s'], 2 * period_s)
     if age_s is not None and abs(age_s) > FOREIGN_STAMP_S:
         return WARN, f'newest frame is {age_s:.0f} s old: is use_sim_time set as in the camera?'
     if age_s is not None and age_s > limit_s:
@@ -219,12 +224,13 @@ def _memory(stats: EngineStats) -> Health:
     return Health('memory', OK, message, values)
 
 
-def _ask(stats: EngineStats, parameters: Values) -> Health:
+def _ask(stats: EngineStats, refused: Mapping[Status, int], parameters: Values) -> Health:
     ask = stats.ask
-    served = sum(ask.served.values())
+    by_status = Counter(ask.served) + Counter(refused)
+    served = by_status.total()
     values = {
         'served': served,
-        **{f'served_{status.name.lower()}': n for status, n in sorted(ask.served.items())},
+        **{f'served_{status.name.lower()}': n for status, n in sorted(by_status.items())},
         'waiting': ask.waiting,
         'deadline_met': ask.deadline_met,
         'deadline_missed': ask.deadline_missed,

@@ -23,7 +23,7 @@ class RosLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log a record; each level from its own line, as rclpy asks for."""
-        text = record.getMessage()
+        text = self.format(record)  # with the traceback of what was caught
         if record.levelno >= logging.ERROR:
             self._logger.error(text)
         elif record.levelno >= logging.WARNING:

@@ -13,7 +13,7 @@ The lifecycle node `livevlm`: cameras in, `ask` out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
@@ -24,6 +24,7 @@ from rclpy.lifecycle import LifecycleNodeMixin, LifecycleState, TransitionCallba
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
+from livevlm_ros.engine.messages import Status
 from livevlm_ros.node import declaration, heap
 from livevlm_ros.node.ask_service import AskService, Door
 from livevlm_ros.node.cameras import Camera, CameraSettings
@@ -109,6 +110,10 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
     def cameras(self) -> list[Camera]:
         """Return the cameras; empty while the node is unconfigured."""
         return list(self._cameras)
+
+    def refused(self) -> Mapping[Status, int]:
+        """Return the replies that the engine has not seen, by status."""
+        return self._ask.refused()
 
     def threads(self) -> int:
         """Return how many threads the executor needs, so that questions block no one else."""

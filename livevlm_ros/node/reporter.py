@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
@@ -14,12 +14,10 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
 from livevlm_interfaces.msg import MemoryState
+from livevlm_ros.engine.messages import Status
 from livevlm_ros.node.cameras import Camera
 from livevlm_ros.node.diagnostics import ERROR, Health, Lifecycle, healths
 from livevlm_ros.node.memory_state import MemoryTeller
-
-if TYPE_CHECKING:
-    pass
 
 
 class Reported(Protocol):
@@ -36,6 +34,9 @@ class Reported(Protocol):
 
     def cameras(self) -> list[Camera]:
         """Return the cameras."""
+
+    def refused(self) -> Mapping[Status, int]:
+        """Return the replies that the engine has not seen, by status."""
 
 
 class Reporter:
@@ -77,7 +78,14 @@ class Reporter:
         window_s = values['diagnostics.window_s']
         reports = [camera.report(window_s) for camera in self._subject.cameras()]
         now = self._node.get_clock().now()
-        found = healths(self._subject.state(), reports, stats, values, now_s=now.nanoseconds / 1e9)
+        found = healths(
+            self._subject.state(),
+            reports,
+            stats,
+            values,
+            refused=self._subject.refused(),
+            now_s=now.nanoseconds / 1e9,
+        )
         device = stats.model.device if stats is not None and stats.model is not None else ''
         message = DiagnosticArray(status=[h.to_message(self._name, device) for h in found])
         message.header.stamp = now.to_msg()

@@ -187,6 +187,29 @@ def test_the_service_always_answers(live_node: Any, fake_engine: Any, client: Cl
     assert ask().status == Ask.Response.STATUS_OK
 
 
+def test_refusals_of_the_node_have_an_id_and_a_budget_and_are_counted(
+    live_node: Any, fake_engine: Any, client: Client
+) -> None:
+    node = live_node()
+    assert client.wait_for_server(60)
+
+    def refused(budget_s: float = 0.0, **fields: Any) -> Any:
+        return client.send('what color was the truck ?', budget_s=budget_s, **fields).wait(60)
+
+    early = [refused(), refused(budget_s=0.5), refused(budget_s=99.0)]
+    assert [r.latency.budget_ms for r in early] == [2000.0, 500.0, 30000.0]
+    node.trigger_configure()
+    node.trigger_activate()
+    fake_engine.answer = lambda question: 1 / 0
+    late = [refused(choices=['yes']), refused()]
+    ids = {r.request_id for r in early + late}
+    assert len(ids) == 5 and '' not in ids
+    assert node.refused() == {Status.NOT_ACTIVE: 3, Status.INVALID: 1, Status.ERROR: 1}
+    fake_engine.answer = None
+    assert refused().request_id not in {'', *ids}
+    assert sum(node.refused().values()) == 5
+
+
 def test_fifty_questions_at_once_are_all_answered(
     live_node: Any, fake_engine: Any, client: Client
 ) -> None:

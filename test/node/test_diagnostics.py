@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from livevlm_ros.engine.messages import Status
 from livevlm_ros.engine.slot import CameraStats, Dropped
 from livevlm_ros.engine.stats import Percentiles
 from livevlm_ros.node.cameras import CameraReport
@@ -37,7 +38,11 @@ def judge(
     fake_engine: Any, report: CameraReport, account: CameraStats, **stats: Any
 ) -> dict[str, Health]:
     made = replace(fake_engine.stats(), cameras={'camera': account}, **stats)
-    return {h.task: h for h in healths(ACTIVE, [report], made, DEFAULTS, now_s=NOW_S)}
+    return by_task(healths(ACTIVE, [report], made, DEFAULTS, refused={}, now_s=NOW_S))
+
+
+def by_task(found: list[Health]) -> dict[str, Health]:
+    return {health.task: health for health in found}
 
 
 def camera(fake_engine: Any, report: CameraReport, account: CameraStats = USED) -> Health:
@@ -110,7 +115,7 @@ def test_the_profile_of_this_process_is_named(
     ids=['loading', 'failed', 'not yet'],
 )
 def test_a_model_that_is_not_there_says_why(state: Lifecycle, level: bytes, says: str) -> None:
-    (health,) = healths(state, [], None, DEFAULTS, now_s=NOW_S)
+    (health,) = healths(state, [], None, DEFAULTS, refused={}, now_s=NOW_S)
     assert (health.task, health.level) == ('model', level)
     assert says in health.message
 
@@ -130,8 +135,35 @@ def test_slow_answers_warn(fake_engine: Any) -> None:
 
 def test_an_inactive_node_is_stale_not_broken(fake_engine: Any) -> None:
     stats = replace(fake_engine.stats(), cameras={'camera': USED})
-    found = healths(Lifecycle('inactive'), [HEARD], stats, DEFAULTS, now_s=NOW_S)
+    inactive = Lifecycle('inactive')
+    found = healths(inactive, [HEARD], stats, DEFAULTS, refused={}, now_s=NOW_S)
     assert {h.level for h in found if h.task in ('camera/camera', 'ingest')} == {STALE}
+
+
+@pytest.mark.parametrize(('target_fps', 'level'), [(1.0, WARN), (0.1, OK), (0.5, WARN)])
+def test_a_frame_is_old_only_when_the_next_one_is_overdue(
+    fake_engine: Any, target_fps: float, level: bytes
+) -> None:
+    stats = replace(
+        fake_engine.stats(), cameras={'camera': replace(USED, used_stamp_ns=988_000_000_000)}
+    )
+    values = {**DEFAULTS, 'ingest.target_fps': target_fps}
+    found = by_task(healths(ACTIVE, [HEARD], stats, values, refused={}, now_s=NOW_S))
+    assert found['camera/camera'].level == level
+
+
+def test_what_the_node_refused_itself_counts_as_served(fake_engine: Any) -> None:
+    ask = replace(fake_engine.stats().ask, served={Status.OK: 4, Status.INVALID: 1})
+    stats = replace(fake_engine.stats(), cameras={'camera': USED}, ask=ask)
+    refused = {Status.INVALID: 2, Status.NOT_ACTIVE: 3}
+    found = by_task(healths(ACTIVE, [HEARD], stats, DEFAULTS, refused=refused, now_s=NOW_S))
+    served = {k: v for k, v in found['ask'].values.items() if k.startswith('served')}
+    assert served == {
+        'served': 10,
+        'served_ok': 4,
+        'served_invalid': 3,
+        'served_not_active': 3,
+    }
 
 
 def test_a_health_becomes_a_message() -> None:

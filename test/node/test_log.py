@@ -1,0 +1,29 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+import logging
+from typing import Any
+
+import pytest
+
+from livevlm_ros.node.log import RosLog
+
+
+def test_the_cause_of_a_caught_error_is_in_the_ros_log(
+    ros: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    handler = RosLog(ros.node('speaker'))
+    try:
+        raise RuntimeError('the device is gone')
+    except RuntimeError:
+        logging.getLogger('livevlm_ros.engine.loop').exception('a turn failed')
+    handler.close()
+    told = capfd.readouterr().err
+    assert '[speaker]: a turn failed' in told
+    assert 'RuntimeError: the device is gone' in told
+
+
+def test_a_closed_log_is_silent(ros: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    RosLog(ros.node('speaker')).close()
+    logging.getLogger('livevlm_ros.engine').error('nobody listens')
+    assert 'nobody listens' not in capfd.readouterr().err
