@@ -302,6 +302,7 @@ class Engine:
             self._questions.put(pending)
         except QueueFull:
             retry_after_s = max(RESERVE_S, loop.wait_s())
+            loop.expect_back(retry_after_s)
             message = f'{len(self._questions)} questions wait already'
             return refusal(question, Status.OVERLOADED, message, retry_after_s=retry_after_s)
         except QueueClosed:
@@ -329,6 +330,7 @@ def _refused_at_the_door(loop: Loop, question: Question, deadline: Deadline) -> 
     if left_s >= wait_s + cheapest_s:
         return None
     if left_s >= cheapest_s:
+        loop.expect_back(wait_s)
         message = f'the engine is busy for about {wait_s * 1e3:.0f} ms more'
         return refusal(question, Status.OVERLOADED, message, retry_after_s=wait_s)
     loop.doubt_costs()

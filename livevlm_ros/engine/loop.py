@@ -25,6 +25,7 @@ from livevlm_ros.engine.warmup import measure_answer
 
 IDLE_S = 0.5  # longest nap without work, so that the heartbeat goes on
 MEASURE_EVERY_S = 1.0  # between measurements asked for by refused questions
+COME_BACK_S = 0.1  # a caller told to come back may be so late and still finds no step in its way
 
 _log = logging.getLogger(__name__)
 
@@ -54,18 +55,19 @@ class Loop:
         self._step_span_s = (0.0, 0.0)  # begin and end of the last step
         self._costs_doubted = False
         self._measured_s = time.monotonic()
+        self._no_step_until_s = 0.0
 
     @torch.inference_mode()
     def turn(self) -> bool:
         """Do one piece of work; return False when there was none."""
         self.run_clears()
         pending = self._questions.first()
-        if self._ingest.waits and (pending is None or self._frames_first(pending)):
+        if pending is None and self._measure_due():
+            self._measure_again()
+        elif self._ingest.waits and self._frames_first(pending):
             self._step()
         elif (pending := self._questions.take()) is not None:
             self.answer(pending, pause=lambda: self._pause(pending))
-        elif self._costs_doubted and time.monotonic() - self._measured_s > MEASURE_EVERY_S:
-            self._measure_again()
         else:
             return False
         return True
@@ -83,7 +85,8 @@ class Loop:
                 worked = False
             self.beat_s = time.monotonic()
             if not worked:
-                self._work.wait(IDLE_S)
+                no_step_s = self._no_step_until_s - time.monotonic()
+                self._work.wait(no_step_s if 0.0 < no_step_s < IDLE_S else IDLE_S)
         self.run_clears()
 
     def begin(self) -> None:
@@ -112,6 +115,17 @@ class Loop:
         self._costs_doubted = True
         self._work.set()
 
+    def expect_back(self, after_s: float) -> None:
+        """
+        Begin no step in the way of a question refused for now, unless a camera is blind too long.
+
+        Steps that follow each other without a gap would refuse it for ever. Any thread.
+
+        :param after_s: when the caller was told to come back
+        """
+        until_s = time.monotonic() + after_s + COME_BACK_S
+        self._no_step_until_s = max(self._no_step_until_s, until_s)
+
     def wait_s(self) -> float:
         """Estimate how long a question asked now would wait before it is taken up; any thread."""
         busy_s = max(0.0, self._busy_until_s - time.monotonic())
@@ -139,9 +153,9 @@ class Loop:
         self.sizes = self.rooms.memory.sizes()
         self._step_span_s = (began_s, time.monotonic())
 
-    def _frames_first(self, pending: PendingQuestion) -> bool:
+    def _frames_first(self, pending: PendingQuestion | None) -> bool:
         """
-        Return whether waiting frames go before the first question.
+        Return whether waiting frames go before the first question, or the one expected back.
 
         They do when the memory is empty, when a camera has been blind too long, and when the
         budget buys them: a question never waits for more than one step, the one that runs when it
@@ -149,6 +163,8 @@ class Loop:
         """
         if not self.sizes.short_term_frames or self._blind_too_long():
             return True
+        if pending is None:
+            return time.monotonic() >= self._no_step_until_s
         has_waited = self._step_span_s[1] >= pending.deadline.received_s
         costs = self.rooms.costs
         return not has_waited and pending.deadline.left_s() > costs.step.value + costs.answer.value
@@ -182,6 +198,10 @@ class Loop:
             self._ingest.restart()
             forgotten.set_result(self.rooms.forget())
             self.sizes = self.rooms.memory.sizes()
+
+    def _measure_due(self) -> bool:
+        """Return whether costs are in doubt, and not just measured."""
+        return self._costs_doubted and time.monotonic() - self._measured_s > MEASURE_EVERY_S
 
     def _measure_again(self) -> None:
         self._costs_doubted = False

@@ -5,6 +5,8 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from livevlm_ros.engine import Question, Status
 
 
@@ -104,6 +106,54 @@ def test_a_wait_that_leaves_no_time_is_refused_with_a_time_to_come_back(make_eng
         assert 0 < answer.retry_after_s < 2
         assert answer.latency.total_ms < 200
         assert long.result().status is Status.OK
+
+
+@pytest.fixture
+def filmed(make_engine, model, frame, show):
+    """Give a running engine in which a frame always waits, and steps follow each other."""
+    model.step_s = 0.2
+    engine = make_engine(target_fps=1000.0)
+    engine.load()
+    engine.start()
+    show(engine)
+    stop = threading.Event()
+
+    def film() -> None:
+        number = 0
+        while not stop.wait(0.01):
+            number += 1
+            engine.see(frame(100 + number * 0.01))
+
+    filming = threading.Thread(target=film)
+    filming.start()
+    yield engine
+    stop.set()
+    filming.join()
+
+
+def test_who_comes_back_when_told_to_gets_in(filmed, until):
+    question, tries = Question('now ?', budget_s=0.15), [0] * 5
+    for number in range(len(tries)):
+        steps = filmed.stats().frames_used
+        until(lambda steps=steps: filmed.stats().frames_used > steps)
+        until(lambda: filmed.stats().busy_with == 'step')
+        status = Status.OVERLOADED
+        while status is Status.OVERLOADED and tries[number] < 6:
+            answer = filmed.ask(question)
+            time.sleep(answer.retry_after_s + 0.02)  # the way there takes time
+            tries[number] += 1
+            status = answer.status
+    assert sum(tries) <= 2.5 * len(tries), tries
+
+
+def test_costs_that_rose_once_are_measured_again_under_streaming_frames(filmed, monkeypatch):
+    monkeypatch.setattr('livevlm_ros.engine.loop.MEASURE_EVERY_S', 0.1)
+    filmed._loop.rooms.costs.prefill.value = 0.5  # seconds a token, as after slow questions
+    question, end = Question('now ?', budget_s=1.0), time.monotonic() + 30.0
+    assert filmed.ask(question).status is Status.DEADLINE
+    while filmed.ask(question).status is Status.DEADLINE:
+        assert time.monotonic() < end, 'the door stays locked'
+        time.sleep(0.05)
 
 
 def test_an_abandoned_question_is_not_worked_on(running, model, until):

@@ -103,3 +103,40 @@ def test_costs_in_doubt_are_measured_once_and_not_too_often(desk, model):
     assert not desk.loop.turn()  # measured at load, a moment ago
     desk.loop._measured_s = -math.inf
     assert desk.loop.turn() and not desk.loop.turn()
+
+
+def test_costs_in_doubt_are_measured_though_frames_always_wait(desk, frame):
+    costs = desk.loop.rooms.costs
+    costs.prefill.value = slow = 10.0
+    desk.loop._measured_s = -math.inf
+    desk.loop.doubt_costs()
+    for second in range(2, 5):
+        desk.ingest.put(frame(second))
+        assert desk.loop.turn()
+    assert costs.prefill.value < slow
+    assert desk.loop.sizes.short_term_frames == 3  # one turn measured, the others were steps
+
+
+def test_costs_in_doubt_are_not_measured_at_the_cost_of_a_question(desk):
+    desk.loop._measured_s = -math.inf
+    desk.loop.doubt_costs()
+    pending = desk.ask()
+    assert desk.loop.turn() and pending.ended
+
+
+def test_a_caller_told_to_come_back_finds_no_step_in_its_way(desk, frame):
+    desk.loop.expect_back(0.3)
+    desk.ingest.put(frame(2))
+    assert not desk.loop.turn()
+    desk.loop.rooms.costs.step.value = 10.0  # so that the budget buys no step
+    pending = desk.ask(budget_s=5.0)
+    assert desk.loop.turn() and pending.ended
+
+
+def test_a_caller_who_does_not_come_back_leaves_no_camera_blind(desk, frame, until):
+    began = time.monotonic()
+    desk.loop.expect_back(60.0)
+    desk.ingest.put(frame(2))
+    until(desk.loop.turn)
+    assert time.monotonic() - began < 10.0
+    assert desk.loop.sizes.short_term_frames == 2
