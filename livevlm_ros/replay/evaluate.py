@@ -4,7 +4,8 @@
 Replaying recordings through the engine, each question asked at its time.
 
 No clock, no thread and no ROS: every frame is shown to the engine and stepped before the next one
-is read, so two runs see and answer the same.
+is read, so two runs see and answer the same. Time is the newest stamp that the engine believes, so
+a stray one asks no question early.
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ class _Replay:
         self._thumbnails = thumbnails
         self._name = source.path.name
         self._first_ns: int | None = None
-        self._last_ns = 0
+        self._now_ns = self._last_ns = 0
         self._frames = 0
         self._used_before = engine.stats().frames_used
         self._used_s: list[float] = []
@@ -134,12 +135,11 @@ class _Replay:
     def run(self, entries: deque[QuestionEntry]) -> Iterator[None]:
         """Replay from the first frame to the last; yields after each frame and each answer."""
         for frame in self._source.frames():
-            if self._first_ns is None and frame.stamp_ns > 0:
-                self._first_ns = frame.stamp_ns
-            while entries and self._seconds(frame.stamp_ns) > entries[0].at:
+            self._show(frame)
+            while entries and self._seconds(self._now_ns) > entries[0].at:
                 self._ask(entries.popleft())
                 yield
-            self._show(frame)
+            self._step(frame)
             yield
         seconds = self._seconds(self._last_ns)
         period = seconds / max(1, self._frames - 1)
@@ -149,11 +149,18 @@ class _Replay:
         self._close(seconds, entries)
 
     def _show(self, frame: Frame) -> None:
-        """Let the engine take the frame."""
+        """Let the engine take the frame, which the memory does not hold yet, and set the time."""
         self._frames += 1
-        self._last_ns = max(self._last_ns, frame.stamp_ns)
         started = time.perf_counter()
         self._engine.see(frame)
+        self._to.ingest_s += time.perf_counter() - started
+        self._now_ns = self._engine.stats().cameras[frame.camera].newest_stamp_ns
+        self._first_ns = self._first_ns or self._now_ns or None
+        self._last_ns = max(self._last_ns, self._now_ns)
+
+    def _step(self, frame: Frame) -> None:
+        """Let the engine write the frame into the memory."""
+        started = time.perf_counter()
         stepped = self._engine.turn()
         self._to.ingest_s += time.perf_counter() - started
         if stepped and self._engine.stats().frames_used > self._used_before + len(self._used_s):

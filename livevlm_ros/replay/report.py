@@ -93,7 +93,7 @@ def build_report(
             'statuses': dict(Counter(Status(o.answer.status).name for o in outcomes)),
         },
         'skipped_messages': dict(evaluation.skipped),
-        'warnings': evaluation.warnings,
+        'warnings': [*evaluation.warnings, *_miscounts(evaluation, stats)],
         'seconds_taken': round(seconds, 3),
         'answers': [_answer(outcome) for outcome in outcomes],
     }
@@ -221,6 +221,13 @@ def _ingest(evaluation: Evaluation, stats: EngineStats) -> Report:
         'dropped_by': {f.name: getattr(dropped, f.name) for f in fields(dropped)},
         'fps': stats.frames_used / evaluation.ingest_s if evaluation.ingest_s else None,
     }
+
+
+def _miscounts(evaluation: Evaluation, stats: EngineStats) -> list[str]:
+    """Say it when frames were lost on the way into the engine."""
+    if evaluation.frames == stats.frames_in:
+        return []
+    return [f'{evaluation.frames} frames were read, but the engine counted {stats.frames_in}']
 
 
 def _memory(evaluation: Evaluation) -> Report:

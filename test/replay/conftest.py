@@ -30,11 +30,12 @@ class ScriptedEngine:
         self.held_ns: list[int] = []
         self.seen_at: dict[str, list[float]] = {}  # by question, the frames it could see
         self.questions: list[Question] = []
-        self.used = self.cleared = 0
+        self.used = self.cleared = self.newest_ns = 0
         self._waiting: Frame | None = None
 
     def see(self, frame: Frame) -> None:
         self._waiting = frame
+        self.newest_ns = frame.stamp_ns
 
     def turn(self) -> bool:
         assert self._waiting is not None
@@ -77,7 +78,8 @@ class ScriptedEngine:
             evictions=0,
             context_truncated=False,
         )
-        return SimpleNamespace(frames_used=self.used, memory=sizes)
+        cameras = {'camera': SimpleNamespace(newest_stamp_ns=self.newest_ns)}
+        return SimpleNamespace(frames_used=self.used, memory=sizes, cameras=cameras)
 
 
 @pytest.fixture

@@ -241,6 +241,23 @@ def test_corrupt_frames_are_dropped_as_bad_and_the_rest_is_used(
     assert report['ingest']['frames_used'] == 3 and report['ingest']['frames_in'] == 4
 
 
+def test_a_stray_stamp_from_the_future_asks_no_question_early(tmp_path: Path, checkpoint) -> None:
+    with image_bag(tmp_path / 'bag') as write:
+        for second in (0, 1, 2, 9000, 4, 5, 6):
+            write((1 + second) * 10**9, np.full((96, 128, 3), 20 * (second % 10), np.uint8))
+    (tmp_path / 'bag.questions.yaml').write_text(
+        '- {id: before, at: 2, question: what was the color of the car}\n'
+        '- {id: after, at: 5, question: what was the color of the car}\n'
+        '- {id: out, at: 60, question: what was the color of the car}'
+    )
+    evaluation, report = replayed(tmp_path / 'bag', checkpoint)
+    considered = {o.entry.id: o.answer.frames_considered for o in evaluation.outcomes}
+    assert considered == {'before': 3, 'after': 5}
+    assert evaluation.outside == 1 and evaluation.seconds == 6.0
+    assert report['ingest']['dropped_by']['bad'] == 1
+    assert not any('the engine counted' in warning for warning in report['warnings'])
+
+
 def generated_video(path: Path) -> Path:
     video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), 10.0, (128, 96))
     for number in range(250):

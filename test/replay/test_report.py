@@ -69,9 +69,9 @@ def outcome(
     return Outcome('bag', entry, reply, (2.5,) if hit else (8.0,), age, chance)
 
 
-def report(*outcomes: Outcome, memory: tuple[MemorySample, ...] = ()) -> Report:
+def report(*outcomes: Outcome, memory: tuple[MemorySample, ...] = (), frames: int = 10) -> Report:
     evaluation = Evaluation(
-        frames=10,
+        frames=frames,
         seconds=9.0,
         recordings=['bag'],
         outcomes=list(outcomes),
@@ -212,6 +212,12 @@ def test_frames_in_are_used_or_dropped() -> None:
     assert ingest['frames_in'] == ingest['frames_used'] + ingest['frames_dropped'] == 10
     assert ingest['dropped_by'] == {'rate': 3, 'newer': 0, 'gate': 0, 'bad': 1}
     assert ingest['fps'] == 3.0
+
+
+def test_frames_that_the_engine_did_not_count_are_told() -> None:
+    assert report()['warnings'] == []
+    (warning,) = report(frames=12)['warnings']
+    assert warning == '12 frames were read, but the engine counted 10'
 
 
 def test_memory_reports_the_largest_sizes_met() -> None:
