@@ -17,7 +17,7 @@ IMAGES_PER_SECOND = 10.0
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Declare the world's arguments; those of camera.launch.py may be given too."""
+    """Declare the world's arguments, and those of camera.launch.py that the demo chooses."""
     return LaunchDescription(
         [
             DeclareLaunchArgument(
@@ -28,14 +28,30 @@ def generate_launch_description() -> LaunchDescription:
                 default_value='10.0',
                 description='World seconds per second; /clock tells the world time.',
             ),
-            IncludeLaunchDescription(
-                PythonLaunchDescriptionSource(str(CAMERA)),
-                launch_arguments=[
-                    ('camera_driver', 'none'),
-                    ('preset', 'full'),
-                    ('use_sim_time', 'true'),
-                ],
+            DeclareLaunchArgument(
+                'image_topic',
+                default_value='camera/image',
+                description='Image topic of the world camera, which the node listens to.',
             ),
+            DeclareLaunchArgument(
+                'preset',
+                default_value='full',
+                choices=['full', 'recent'],
+                description='What the memory gives up.',
+            ),
+            DeclareLaunchArgument(
+                'use_sim_time',
+                default_value='true',
+                choices=['true'],
+                description='Fixed: the world camera tells the time on /clock.',
+            ),
+            DeclareLaunchArgument(
+                'camera_driver',
+                default_value='none',
+                choices=['none'],
+                description='Fixed: the demo starts its own world camera.',
+            ),
+            IncludeLaunchDescription(PythonLaunchDescriptionSource(str(CAMERA))),
             Node(
                 package='livevlm_ros',
                 executable='world_camera',
@@ -45,6 +61,9 @@ def generate_launch_description() -> LaunchDescription:
                     {
                         'rate': IMAGES_PER_SECOND,
                         'publish_clock': True,
+                        'topic': ParameterValue(
+                            LaunchConfiguration('image_topic'), value_type=str
+                        ),
                         'seed': ParameterValue(LaunchConfiguration('seed'), value_type=int),
                         'speed': ParameterValue(LaunchConfiguration('speed'), value_type=float),
                     }

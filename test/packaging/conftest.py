@@ -24,13 +24,11 @@ class Started:
 
     :param arguments: the DeclareLaunchArgument actions by name
     :param nodes: what each node was made with, parameters and remappings as plain values
-    :param fixed: arguments that the file chooses for one that it includes
     :param environment: FASTDDS_DEFAULT_PROFILES_FILE of the nodes
     """
 
     arguments: dict[str, Any] = field(default_factory=dict)
     nodes: list[dict[str, Any]] = field(default_factory=list)
-    fixed: set[str] = field(default_factory=set)
     environment: str = ''
 
     def node(self, executable: str) -> dict[str, Any]:
@@ -89,8 +87,6 @@ def run_launch_file(path: Path, arguments: Mapping[str, str]) -> Started:
     def visit(entity: Any) -> None:
         if type(entity).__name__ == 'DeclareLaunchArgument':
             started.arguments.setdefault(entity.name, entity)
-        if type(entity).__name__ == 'IncludeLaunchDescription':
-            started.fixed.update(name for name, _ in entity.launch_arguments)
         for child in entity.visit(context) or ():
             visit(child)
 

@@ -37,8 +37,7 @@ def default(argument: Any) -> str:
 @each_file
 def test_every_argument_is_described_and_has_an_effect(launched: Launched, path: Path) -> None:
     usual = launched(path, {})
-    for name in usual.arguments.keys() - usual.fixed:
-        argument = usual.arguments[name]
+    for name, argument in usual.arguments.items():
         assert len(argument.description.split()) > 2, f'{name} is not described'
         for value in variants(argument):
             assert launched(path, {name: value}).nodes != usual.nodes, f'{name} has no effect'
@@ -55,7 +54,7 @@ def test_every_executable_is_installed(
 ) -> None:
     scripts = setup_arguments['entry_points']['console_scripts']
     ours = {script.split(' = ')[0] for script in scripts}
-    for driver in variants(launched(CAMERA, {}).arguments['camera_driver']):
+    for driver in launched(path, {}).arguments['camera_driver'].choices:
         for node in launched(path, {'camera_driver': driver}).nodes:
             if node['package'] == 'livevlm_ros':
                 assert node['executable'] in ours
@@ -91,9 +90,30 @@ def test_every_parameter_is_known_to_the_world_camera(
 def test_the_demo_remembers_everything_in_world_time(launched: Launched) -> None:
     started = launched(DEMO, {'seed': '3', 'speed': '5', 'namespace': 'robot1'})
     node, camera = started.node(NODE), started.node('world_camera')
-    assert node['parameters'][1:] == [{'use_sim_time': True}, {'memory.preset': 'full'}]
+    assert node['parameters'][1:] == [
+        {'use_sim_time': True},
+        {'cameras.camera.topic': 'camera/image', 'memory.preset': 'full'},
+    ]
     assert camera['parameters'][0] | {'seed': 3, 'speed': 5.0} == camera['parameters'][0]
     assert node['namespace'] == camera['namespace'] == 'robot1'
+
+
+@pytest.mark.parametrize('given', [{}, {'image_topic': 'front/image'}, {'preset': 'recent'}])
+def test_the_demo_films_where_its_node_listens_and_lets_the_user_choose(
+    launched: Launched, given: dict[str, str]
+) -> None:
+    started = launched(DEMO, given)
+    node = started.node(NODE)['parameters'][-1]
+    (camera,) = started.node('world_camera')['parameters']
+    assert node['cameras.camera.topic'] == camera['topic']
+    assert camera['topic'] == given.get('image_topic', 'camera/image')
+    assert node['memory.preset'] == given.get('preset', 'full')
+
+
+@pytest.mark.parametrize(('name', 'value'), [('use_sim_time', 'false'), ('camera_driver', 'v4l2')])
+def test_what_the_demo_fixes_is_refused(launched: Launched, name: str, value: str) -> None:
+    with pytest.raises(RuntimeError, match=name):
+        launched(DEMO, {name: value})
 
 
 def flat(tree: dict[str, Any], prefix: str = '') -> list[tuple[str, Any]]:

@@ -44,13 +44,11 @@ class OpaqueFunction(Action):
 
 
 class IncludeLaunchDescription(Action):
-    """Another launch file, with arguments."""
+    """Another launch file, with the arguments of this one."""
 
-    def __init__(self, source, *, launch_arguments):
-        self.source, self.launch_arguments = source, launch_arguments
+    def __init__(self, source):
+        self.source = source
 
     def execute(self, context):
-        """Set the arguments and return the other file's description."""
-        for name, value in self.launch_arguments:
-            context.launch_configurations[name] = perform(value, context)
+        """Return the other file's description."""
         return [runpy.run_path(self.source.path)['generate_launch_description']()]
