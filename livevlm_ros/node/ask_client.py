@@ -11,12 +11,14 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from livevlm_ros.engine.messages import Status
 from livevlm_ros.node.client import Client
 
 REPLY_MARGIN_S = 5.0  # for the middleware, beyond the budget
 LONGEST_DEFAULT_S = 60.0  # to wait when the node chooses the budget
+PIPED_WIDTH = 1000  # columns where no terminal sets a limit
 
 
 def ask(
@@ -103,24 +105,29 @@ def _save_thumbnails(response: Any, answer: dict[str, Any], folder: Path) -> Non
 
 
 def _show(answer: dict[str, Any]) -> None:
-    console = Console()
-    console.print(f'[bold]{answer["answer"] or answer["status"]}[/bold]')
+    console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
+    console.print(Text(answer['answer'] or answer['status'], 'bold'))
     if answer['message']:
-        console.print(answer['message'], markup=False)
+        console.print(Text(answer['message']))
     if answer['evidence']:
-        table = Table('camera', 'seconds ago', 'stamp', 'share of attention', 'file')
+        table = Table()
+        for column in ('camera', 'age', 'stamp', 'share', 'file'):
+            table.add_column(column, overflow='fold')
         for found in answer['evidence']:
             table.add_row(
                 found['camera'],
-                f'{found["age"]:.1f}',
+                f'{found["age"]:.1f} s',
                 f'{found["stamp"]:.3f}',
                 f'{found["score"]:.0%}',
-                found.get('file', ''),
+                Text(found.get('file', '')),
             )
         console.print(table)
     console.print(
-        f'[dim]{answer["frames_considered"]} frames, {answer["total_ms"]:.0f} ms of '
-        f'{answer["budget_ms"]:.0f} ms, {answer["model"]}[/dim]'
+        Text(
+            f'{answer["frames_considered"]} frames, {answer["total_ms"]:.0f} ms of '
+            f'{answer["budget_ms"]:.0f} ms, {answer["model"]}',
+            'dim',
+        )
     )
 
 

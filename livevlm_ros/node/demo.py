@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from livevlm_ros.engine.messages import Status
 from livevlm_ros.node.ask_client import to_dict
@@ -55,11 +56,11 @@ class Result:
         mark = '[green]right[/]' if self.right else '[red]wrong[/]'
         age = '' if self.evidence_age is None else f'{self.evidence_age:.0f} s'
         late = ' [red]late[/]' if self.late else ''
-        return (
+        words = escape(
             f'{self.at:5.0f} s  {self.question.question:<46.46}  '
-            f'{self.answer or self.status:<10.10}  {"/".join(self.truth):<10.10}  {mark}  '
-            f'{age:>8}  {self.total_ms:4.0f} ms{late}'
+            f'{self.answer or self.status:<10.10}  {"/".join(self.truth):<10.10}  '
         )
+        return f'{words}{mark}  {age:>8}  {self.total_ms:4.0f} ms{late}'
 
 
 class DemoFailed(RuntimeError):
@@ -84,7 +85,7 @@ def run_demo(
             _start_node(console, children, client, model)
             results = _ask_all(console, children, client, World(seed, WORLD_S), questions)
     except (ChildDied, DemoFailed) as error:
-        console.print(f'[red]demo: {error}[/]')
+        console.print(f'demo: {error}', style='red', markup=False)
         return 1
     except KeyboardInterrupt:
         console.print('demo: interrupted')
@@ -155,7 +156,7 @@ def _start_node(console: Console, children: Children, client: Client, model: str
                 return
             status = client.status('model')
             if status is not None:
-                line.update(status.message)
+                line.update(escape(status.message))
             if status is not None and status.level == ERROR:
                 raise DemoFailed(status.message)
     raise DemoFailed(f'the node was not ready after {PATIENCE_S["load"]:g} s')

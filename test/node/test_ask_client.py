@@ -22,12 +22,13 @@ def asked_node(live_node: Any, fake_engine: Any) -> Any:
         frame = Evidence('front', 12_000_000_000, 'f', 'front/12', 0.75, thumbnail_jpeg=shown)
         return Answer(
             Status.OK,
-            text='red',
+            message='[stop] it [/x]',
+            text='red [/x]',
             evidence=(frame,),
             finish=Finish.STOP,
             newest_stamp_ns=13_000_000_000,
             latency=Latency(budget_ms=1e3 * (question.budget_s or 0)),
-            model_id='tiny',
+            model_id='tiny [/b]',
         )
 
     fake_engine.answer = answer
@@ -42,9 +43,23 @@ def test_the_answer_and_its_evidence_are_printed(
 ) -> None:
     assert ask('what color was the car ?', timeout_s=60) == 0
     out = capsys.readouterr().out
-    assert 'red' in out
+    assert 'red [/x]\n[stop] it [/x]\n' in out
+    assert 'tiny [/b]' in out
     assert 'front' in out
     assert '75%' in out
+
+
+def test_the_table_of_a_pipe_is_as_wide_as_its_file_names(
+    asked_node: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / ('a long name [/x] ' * 10).strip()
+    assert ask('what color was the car ?', thumbnails=folder, timeout_s=60) == 0
+    out = capsys.readouterr().out
+    assert str(folder / 'evidence_1_front.jpg') in out
+    header = next(line for line in out.splitlines() if 'camera' in line)
+    assert [word.strip() for word in header[1:-1].split('┃')] == [
+        'camera', 'age', 'stamp', 'share', 'file',
+    ]  # fmt: skip
 
 
 def test_json_holds_the_same_and_thumbnails_become_files(
@@ -59,7 +74,8 @@ def test_json_holds_the_same_and_thumbnails_become_files(
     )
     answer = json.loads(capsys.readouterr().out)
     assert code == 0
-    assert (answer['status'], answer['answer'], answer['budget_ms']) == ('OK', 'red', 1500.0)
+    assert (answer['status'], answer['budget_ms']) == ('OK', 1500.0)
+    assert answer['answer'] == 'red [/x]'
     (found,) = answer['evidence']
     assert (found['camera'], found['stamp'], found['score']) == ('front', 12.0, 0.75)
     assert Path(found['file']).read_bytes() == JPEG

@@ -1,16 +1,19 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from livevlm_ros.node.demo import Result, summarise
 from livevlm_ros.world import AskedQuestion
@@ -31,6 +34,14 @@ def test_the_summary_stands_beside_chance_and_the_commonest_answer() -> None:
     assert summary['standard_error'] == pytest.approx(0.1265, abs=1e-4)
     assert summary['chance'] == pytest.approx(0.5)
     assert summary['majority'] == pytest.approx(0.8)
+
+
+def test_what_a_model_says_is_no_markup() -> None:
+    said = io.StringIO()
+    row = replace(result(right=True), answer='[/x] [b]').row()
+    Console(file=said, width=200).print(row)
+    assert '  [/x] [b]    yes ' in said.getvalue()
+    assert 'right' in said.getvalue()
 
 
 def start(arguments: str) -> 'subprocess.Popen[str]':
