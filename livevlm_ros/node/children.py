@@ -1,20 +1,28 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Nodes started as child processes, that never outlive their parent."""
+"""
+Nodes started as child processes, that never outlive their parent.
+
+On Linux not even one that is killed: the kernel tells them of its end.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import os
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import IO, Any
 
 STOP_S = 5.0  # from SIGINT to SIGKILL
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class ChildDied(RuntimeError):
@@ -36,16 +44,21 @@ class Children:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for _, process, _ in reversed(self._running):
-            process.send_signal(signal.SIGINT)
-        for _, process, _ in reversed(self._running):
-            try:
-                process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
+        processes = [process for _, process, _ in reversed(self._running)]
+        deadline = time.monotonic() + STOP_S
+        try:
+            for process in processes:
+                process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                for process in processes:
+                    process.wait(max(deadline - time.monotonic(), 0.0))
+        finally:  # at another Ctrl-C too
+            for process in processes:
                 process.kill()
+            for process in processes:
                 process.wait()
-        for _, _, said in self._running:
-            said.close()
+            for _, _, said in self._running:
+                said.close()
 
     def start(self, module: str, parameters: Mapping[str, Any]) -> None:
         """
@@ -65,6 +78,7 @@ class Children:
             stdout=said,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C reaches the parent alone, which stops its children
+            preexec_fn=_bound_to_this_process(),
         )
         self._running.append((module, process, said))
 
@@ -81,9 +95,28 @@ class Children:
                 raise ChildDied(f'{module} ended with exit code {process.returncode}: {words}')
 
 
+def _bound_to_this_process() -> Callable[[], None] | None:
+    """Return what a child calls to be terminated when the thread that started it ends."""
+    prctl = getattr(ctypes.CDLL(None), 'prctl', None)
+    if prctl is None:
+        return None
+    parent = os.getpid()
+
+    def bind() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it ended just before
+            os._exit(1)
+
+    return bind
+
+
 @contextmanager
 def terminate_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM unwind the stack as Ctrl-C does, so that context managers end their children."""
+    """
+    Let SIGTERM, and SIGHUP of a closed terminal, unwind the stack as Ctrl-C does.
+
+    So context managers end their children. A SIGHUP that is ignored, as under nohup, stays so.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -91,8 +124,13 @@ def terminate_as_interrupt() -> Iterator[None]:
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {
+        kind: signal.signal(kind, interrupt)
+        for kind in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(kind) != signal.SIG_IGN
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
