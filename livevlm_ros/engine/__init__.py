@@ -12,13 +12,15 @@ For whoever drives the engine:
   thread, `stop()` (within 3 s), `cleanup()`. `load/start/stop/cleanup` are
   configure/activate/deactivate/cleanup of a lifecycle node; `stop` keeps the memory, `cleanup`
   frees it. `see` before `start` keeps the newest frame.
-- `see` wants `stamp_ns > 0`, rising per camera; a node replaces zero stamps by arrival time.
+- `see` wants `stamp_ns > 0`, rising per camera; a node replaces zero stamps by arrival time. A
+  leap in time counts when the next frame confirms it, so that it costs a frame (`on_jump`).
   Nothing is raised: bad frames are counted in `stats().cameras[name]`, those of unknown cameras in
   `stats().unknown_cameras`.
 - `ask` blocks its thread until the reply, at most the budget counted from `received_s`. `None` in
   a question means the configured default (a node maps 0 or a negative temperature to None).
-- `retry_after_s` comes with `Status.OVERLOADED`. A budget that even an idle engine cannot keep
-  gets `Status.DEADLINE` at once, and its message names the shortest budget that works now.
+- `retry_after_s` comes with `Status.OVERLOADED`: who comes back then finds no new step in its way.
+  A budget that even an idle engine cannot keep gets `Status.DEADLINE` at once, and its message
+  names the shortest budget that works now.
 - Offline, one thread: `load()`; per frame `see(frame); turn()`; per question `ask_now(question)`;
   between streams `clear()`. `ask_now` has no deadline unless `budget_s` is set. With one thread
   and temperature 0 two runs agree.
