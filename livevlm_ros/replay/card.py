@@ -52,15 +52,15 @@ class Course:
 
 _FEW = tuple(kind for kind in KINDS if kind != 'where_two')
 COURSES = (
-    Course('short', '4 to 16', Filming(11, 300, (4, 16), questions=11, kinds=_FEW), ('full',)),
+    Course('short', '4 to 16', Filming(11, 720, (4, 16), questions=11, kinds=_FEW), ('full',)),
     # Two of a class are rare in a short stream: the kind that needs them has its own streams.
     Course(
         'short_two',
         '4 to 16',
-        Filming(12, 1600, (4, 16), questions=3, kinds=KINDS[3:4]),
+        Filming(12, 1000, (4, 16), questions=3, kinds=KINDS[3:4]),
         ('full',),
     ),
-    Course('middle', '64', Filming(13, 90, (64, 64), questions=40)),
+    Course('middle', '64', Filming(13, 96, (64, 64), questions=40)),
     Course('long', '256', Filming(14, 50, (256, 256), questions=72)),
 )
 Reports = dict[tuple[str, str], Report]  # by course and preset
@@ -257,7 +257,7 @@ def _training_text(runs: Sequence[Report]) -> str:
         before = f', after {tower:.0f} minutes for the tower and projector' if tower else ''
         lines.append(
             f'Run {number}: seed {run["seed"]}, {run["curve"][-1]["step"]} steps in '
-            f'{run["minutes"]:.0f} minutes on {run["threads"]} thread(s){before}.'
+            f'{run["minutes"]:.0f} minutes on {run["threads"]} CPU thread{"s" if run["threads"] > 1 else ""}{before}.'
         )
     lines += [
         '',
