@@ -257,7 +257,7 @@ def _training_text(runs: Sequence[Report]) -> str:
         before = f', after {tower:.0f} minutes for the tower and projector' if tower else ''
         lines.append(
             f'Run {number}: seed {run["seed"]}, {run["curve"][-1]["step"]} steps in '
-            f'{run["minutes"]:.0f} minutes on {run["threads"]} CPU thread{"s" if run["threads"] > 1 else ""}{before}.'
+            f'{run["minutes"]:.0f} minutes (CPU threads: {run["threads"]}){before}.'
         )
     lines += [
         '',
