@@ -16,7 +16,7 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
-from livevlm_ros.node.parameters import Parameter
+from livevlm_ros.node.parameters import Parameter, Values, contradiction
 
 
 def declare(node: Node, rows: Iterable[Parameter]) -> None:
@@ -58,11 +58,16 @@ def values(node: Node, rows: Mapping[str, Parameter]) -> dict[str, Any]:
 
 
 def review(
-    rows: Mapping[str, Parameter], changed: Sequence[RosParameter[Any]], *, configured: bool
+    rows: Mapping[str, Parameter],
+    changed: Sequence[RosParameter[Any]],
+    *,
+    present: Values,
+    configured: bool,
 ) -> SetParametersResult:
     """
     Say whether parameters may be set so, now.
 
+    :param present: the value of each parameter of the table before
     :param configured: whether the node has a configuration that the change would not reach
     """
     for parameter in changed:
@@ -76,6 +81,10 @@ def review(
             )
         if reason:
             return SetParametersResult(successful=False, reason=reason)
+    new = {parameter.name: parameter.value for parameter in changed}
+    reason = contradiction({**present, **new})
+    if reason and not contradiction(present):
+        return SetParametersResult(successful=False, reason=reason)
     return SetParametersResult(successful=True)
 
 

@@ -243,7 +243,9 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
 
     def _review(self, changed: Sequence[RosParameter[Any]]) -> SetParametersResult:
         configured = self.state().label not in ('unconfigured', 'unknown')
-        return declaration.review(self._rows, changed, configured=configured)
+        return declaration.review(
+            self._rows, changed, present=self.values(), configured=configured
+        )
 
     def _apply(self, changed: Sequence[RosParameter[Any]]) -> None:
         for parameter in changed:

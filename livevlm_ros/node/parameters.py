@@ -134,7 +134,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         'ask.default_budget',
         2.0,
-        'Seconds from request to reply when a request names no budget.',
+        'Seconds from request to reply when a request names no budget; at most ask.max_budget.',
         low=0.001,
         high=3600.0,
         change='live',
@@ -272,13 +272,23 @@ def check_cameras(cameras: Sequence[str]) -> None:
         raise ValueError(f'cameras has a name twice: {", ".join(cameras)}')
 
 
+def contradiction(values: Values) -> str:
+    """Return why parameters that are each allowed cannot go together, or '' if they can."""
+    default_s, most_s = values['ask.default_budget'], values['ask.max_budget']
+    if default_s <= most_s:
+        return ''
+    return f'ask.default_budget is {default_s:g}, expected at most ask.max_budget, {most_s:g}'
+
+
 def engine_config(values: Values) -> EngineConfig:
     """
     Turn parameter values into the engine's configuration.
 
     :param values: every parameter of `table` by name
-    :raises ValueError: by the engine, naming the field that is wrong
+    :raises ValueError: naming the parameters that cannot go together
     """
+    if reason := contradiction(values):
+        raise ValueError(reason)
     from livevlm_ros.engine import EngineConfig, MemoryConfig, ModelConfig  # late: torch
 
     return EngineConfig(

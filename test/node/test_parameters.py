@@ -154,6 +154,31 @@ def test_live_parameters_change_at_once_and_others_only_while_unconfigured(live_
     assert not set_to('ask.default_budget', -1.0).successful
 
 
+def test_the_default_budget_stays_within_the_longest(live_node: Any) -> None:
+    node = live_node()
+    expected = 'ask.default_budget is 60, expected at most ask.max_budget, 30'
+    budget, most = (RosParameter(f'ask.{n}', value=60.0) for n in ('default_budget', 'max_budget'))
+    (refused,) = node.set_parameters([budget])
+    assert (refused.successful, refused.reason) == (False, expected)
+    assert node.set_parameters_atomically([budget, most]).successful
+
+
+def test_budgets_that_contradict_each_other_are_named_at_configure_and_can_be_set_right(
+    live_node: Any,
+) -> None:
+    def load(values: Any, stage: Any) -> Any:
+        return engine_config(values)
+
+    node = live_node({'ask.max_budget': 1.0}, make_engine=load)
+    node.trigger_configure()
+    assert node.state().problem == (
+        'configure failed: ask.default_budget is 2, expected at most ask.max_budget, 1'
+    )
+    assert node.set_parameters([RosParameter('ask.introspection', value='metadata')])[0].successful
+    assert node.set_parameters([RosParameter('ask.default_budget', value=0.5)])[0].successful
+    assert engine_config(node.values()).default_budget_s == 0.5
+
+
 def test_a_misspelt_parameter_is_told(live_node: Any, capfd: pytest.CaptureFixture[str]) -> None:
     live_node({'memory.presett': 'full'})
     assert 'memory.presett' in capfd.readouterr().err
