@@ -10,6 +10,7 @@ buffers, padded rows, odd chroma, cut jpegs) is checked first.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -170,10 +171,10 @@ def _raw_to_rgb(message: RawImage) -> Pixels:
 
 def _compressed_to_rgb(message: CompressedImage) -> Pixels:
     data = bytes(message.data)
-    if 'compressedDepth' in message.format:
-        raise BadFrame(f'compressed image of format {message.format!r}; expected a colour picture')
+    layout = _layout_in_file(message.format)
     _check_whole(data)
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    color = cv2.IMREAD_COLOR if layout.channels > 1 else cv2.IMREAD_GRAYSCALE
+    flags = color | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     except cv2.error:
@@ -181,9 +182,30 @@ def _compressed_to_rgb(message: CompressedImage) -> Pixels:
     if image is None:
         raise BadFrame(
             f'compressed image of {len(data)} bytes, format {message.format!r}, '
-            'does not decode; expected jpeg or png'
+            'does not decode; expected jpeg, png or tiff'
         )
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return np.ascontiguousarray(layout.to_rgb(image))
+
+
+def _layout_in_file(form: str) -> _Layout:
+    """
+    Return how the values that OpenCV decodes lie, by a format `ENCODING; CODEC compressed ORDER`.
+
+    As compressed_image_transport has it: files hold what they should, but those whose order is rgb
+    (its first years) have red and blue exchanged, a tiff keeps the values of the encoding as they
+    were, and a mosaic without order was never made a picture.
+
+    :raises BadFrame: for depth
+    """
+    encoding, packed, packing = (part.strip() for part in form.partition(';'))
+    codec, _, order = (part.strip() for part in packing.partition('compressed'))
+    if 'compressedDepth' in form or re.fullmatch(r'(16|32|64)[USF]C\d', encoding):
+        raise BadFrame(f'compressed image of format {form!r}; expected a colour or grey picture')
+    if packed and not order and (codec == 'tiff' or encoding.startswith('bayer_')):
+        order = encoding
+    if order.startswith('bayer_'):
+        return _LAYOUTS.get(order, _BGR)
+    return _RGB if order.startswith('rgb') else _BGR
 
 
 def _check_whole(data: bytes) -> None:

@@ -118,7 +118,7 @@ def test_an_odd_number_of_padding_bytes_is_no_obstacle_for_16_bit() -> None:
 
 
 @pytest.mark.parametrize(
-    'change, says',
+    ('change', 'says'),
     [
         ({'encoding': '32FC1'}, "'32FC1'.*expected one of rgb8"),
         ({'encoding': '16UC1'}, "'16UC1'"),
@@ -166,6 +166,51 @@ def test_compressed_images_decode_in_rgb_order(extension: str) -> None:
     assert (np.abs(rgb[6, 8].astype(int) - picture()[6, 8]) <= 6).all()
 
 
+def transported(source: str, codec: str, order: str) -> SimpleNamespace:
+    """
+    Make what compressed_image_transport publishes for a raw image.
+
+    :param source: the encoding of the raw image
+    :param order: what it converts the image to before it hands it to OpenCV; '' leaves it
+    """
+    rgb = picture()
+    image = packed(rgb, order or source).reshape(*rgb.shape[:2], -1)
+    data = cv2.imencode(f'.{codec}', image)[1].tobytes()
+    return SimpleNamespace(format=f'{source}; {codec} compressed {order}', data=data)
+
+
+@pytest.mark.parametrize(
+    ('source', 'codec', 'order'),
+    [
+        *[(source, 'jpeg', 'bgr8') for source in ('rgb8', 'bgr8', 'rgba8', 'bgr16', 'yuv422')],
+        *[(source, 'jpeg', 'rgb8') for source in ('rgb8', 'bgr8', 'bgra8')],  # until 2012
+        *[(source, 'jpeg', 'mono8') for source in ('mono8', 'mono16', 'bayer_rggb8')],
+        *[(source, 'png', 'bgr8') for source in ('rgb8', 'bgr8', 'rgba8', 'yuv422')],
+        *[(source, 'png', 'bgr16') for source in ('rgb16', 'bgra16')],
+        ('rgb8', 'png', 'rgb8'),  # until 2012
+        ('rgb16', 'png', 'rgb16'),
+        *[(source, 'png', '') for source in ('mono8', 'mono16', 'bayer_grbg8', 'bayer_bggr16')],
+        *[(source, 'tiff', '') for source in ('rgb8', 'bgr8', 'rgba8', 'bgra8', 'mono8')],
+        *[(source, 'tiff', '') for source in ('rgb16', 'bgr16', 'mono16', 'bayer_gbrg8')],
+        ('bayer_rggb16', 'tiff', ''),
+    ],
+)
+def test_every_form_of_compressed_image_transport_gives_the_same_picture(
+    source: str, codec: str, order: str
+) -> None:
+    wanted = expected(order or source)[6, 8].astype(int)
+    rgb = to_rgb(transported(source, codec, order))
+    assert rgb.shape == (24, 32, 3) and rgb.dtype == np.uint8 and rgb.flags.c_contiguous
+    assert (np.abs(rgb[6, 8] - wanted) <= 6).all()
+
+
+@pytest.mark.parametrize('form', ['jpeg', 'jpg', 'png', '', 'rgb8; jpeg', 'bgr8; jpeg', 'rgb8'])
+def test_a_format_without_order_is_an_ordinary_file(form: str) -> None:
+    plain = compressed('.png')
+    plain.format = form
+    np.testing.assert_array_equal(to_rgb(plain), picture())
+
+
 def test_a_grey_16_bit_png_decodes_to_three_channels() -> None:
     data = cv2.imencode('.png', np.full((4, 6), 0x8000, np.uint16))[1].tobytes()
     rgb = to_rgb(SimpleNamespace(format='mono16; png compressed ', data=data))
@@ -194,7 +239,10 @@ def test_data_that_is_no_picture_is_refused(data: bytes) -> None:
         to_rgb(SimpleNamespace(format='jpeg', data=data))
 
 
-def test_depth_is_refused() -> None:
-    depth = SimpleNamespace(format='16UC1; compressedDepth png', data=b'\0' * 40)
-    with pytest.raises(BadFrame, match='compressedDepth'):
-        to_rgb(depth)
+@pytest.mark.parametrize(
+    'form', ['16UC1; compressedDepth png', '16UC1; png compressed ', '32FC1; tiff compressed ']
+)
+def test_depth_is_refused(form: str) -> None:
+    data = cv2.imencode('.png', np.full((4, 6), 0x8000, np.uint16))[1].tobytes()
+    with pytest.raises(BadFrame, match=form):
+        to_rgb(SimpleNamespace(format=form, data=data))
