@@ -21,8 +21,8 @@ from rosbags.typesys import Stores, get_typestore
 from livevlm_ros.engine.messages import BadFrame, Frame, Pixels
 from livevlm_ros.images import to_rgb
 from livevlm_ros.replay.errors import BadInput
+from livevlm_ros.replay.recording import CAMERA, STORAGE_SUFFIXES
 from livevlm_ros.replay.salvage import Record, salvage
-from livevlm_ros.replay.source import CAMERA, STORAGE_SUFFIXES
 
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 

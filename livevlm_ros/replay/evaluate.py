@@ -22,7 +22,8 @@ from livevlm_ros.engine.messages import Answer, Frame, Question
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.outcome import EVIDENCE_FRAMES, Evaluation, MemorySample, Outcome
 from livevlm_ros.replay.questions import QuestionEntry, questions_beside, read_questions
-from livevlm_ros.replay.source import FrameSource, find_recordings, open_source
+from livevlm_ros.replay.recording import FrameSource
+from livevlm_ros.replay.source import find_recordings, open_source
 
 if TYPE_CHECKING:  # it brings torch
     from livevlm_ros.engine import EngineStats

@@ -17,7 +17,7 @@ from typing import Any, get_args, get_type_hints
 
 from livevlm_ros.engine import EngineConfig, MemoryConfig, ModelConfig
 from livevlm_ros.replay.errors import BadInput
-from livevlm_ros.replay.source import CAMERA
+from livevlm_ros.replay.recording import CAMERA
 
 _ENGINE_FIELDS = {
     'ingest.target_fps': 'target_fps',

@@ -4,36 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
-from livevlm_ros.engine.messages import Frame
 from livevlm_ros.replay.errors import BadInput
-
-CAMERA = 'camera'
-"""Logical camera name of every replayed frame: a replay has one camera."""
-
-STORAGE_SUFFIXES = ('.mcap', '.db3')
-VIDEO_SUFFIXES = ('.avi', '.mp4', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.ogv', '.ts')
-
-
-class FrameSource(Protocol):
-    """
-    A recording that can be read once, from its first frame to its last.
-
-    `warnings` and `skipped` (messages that are no images, by type) are complete after the last
-    frame.
-    """
-
-    path: Path
-    length: int
-    warnings: list[str]
-    skipped: dict[str, int]
-
-    def frames(self) -> Iterator[Frame]:
-        """Yield the frames as recorded; pixels are decoded when asked, before the next frame."""
-        ...
+from livevlm_ros.replay.recording import STORAGE_SUFFIXES, VIDEO_SUFFIXES, FrameSource
 
 
 def open_source(path: Path, *, topic: str | None = None) -> FrameSource:

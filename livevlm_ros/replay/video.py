@@ -12,7 +12,7 @@ import cv2
 
 from livevlm_ros.engine.messages import BadFrame, Frame, Pixels
 from livevlm_ros.replay.errors import BadInput
-from livevlm_ros.replay.source import CAMERA
+from livevlm_ros.replay.recording import CAMERA
 
 START_NS = 1_000_000_000
 """Stamp of a video's first frame: a stamp of zero means "not set" in ROS."""

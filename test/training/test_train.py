@@ -31,7 +31,7 @@ def test_a_run_leaves_a_checkpoint_that_the_model_room_loads(first):
     assert model.encode_frames([image]).shape == (1, 9, 256)
     assert set(measured) == {'8', '16', '64'}
     record = json.loads((config.out / 'training.json').read_text())
-    assert record['curve'][-1]['held_out']['16'].keys() == measured['16'].keys()
+    assert record['runs'][-1]['curve'][-1]['held_out']['16'].keys() == measured['16'].keys()
     weights = load_file(config.out / 'model.safetensors')
     assert {weight.dtype for weight in weights.values()} == {torch.float16}
 
