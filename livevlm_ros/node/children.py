@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+import runpy
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import IO, Any
@@ -67,7 +68,8 @@ class Children:
         :param module: such as 'livevlm_ros.node.main'
         :param parameters: ROS parameters by name
         """
-        command = [sys.executable, '-m', module, '--ros-args', '--log-level', 'warn']
+        command = [sys.executable, '-m', __name__, str(os.getpid()), module]
+        command += ['--ros-args', '--log-level', 'warn']
         for name, value in parameters.items():
             text = str(value).lower() if isinstance(value, bool) else str(value)
             command += ['-p', f'{name}:={text}']
@@ -78,7 +80,6 @@ class Children:
             stdout=said,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C reaches the parent alone, which stops its children
-            preexec_fn=_bound_to_this_process(),
         )
         self._running.append((module, process, said))
 
@@ -93,21 +94,6 @@ class Children:
                 said.seek(0)
                 words = said.read().strip()
                 raise ChildDied(f'{module} ended with exit code {process.returncode}: {words}')
-
-
-def _bound_to_this_process() -> Callable[[], None] | None:
-    """Return what a child calls to be terminated when the thread that started it ends."""
-    prctl = getattr(ctypes.CDLL(None), 'prctl', None)
-    if prctl is None:
-        return None
-    parent = os.getpid()
-
-    def bind() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it ended just before
-            os._exit(1)
-
-    return bind
 
 
 @contextmanager
@@ -134,3 +120,18 @@ def terminate_as_interrupt() -> Iterator[None]:
     finally:
         for kind, handler in before.items():
             signal.signal(kind, handler)
+
+
+def _run_bound(parent: int, module: str) -> None:
+    """Become a node that is terminated when the process that started it ends."""
+    prctl = getattr(ctypes.CDLL(None), 'prctl', None)
+    if prctl is not None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() == parent:  # else it has ended already
+        runpy.run_module(module, run_name='__main__', alter_sys=True)
+
+
+if __name__ == '__main__':
+    given_parent, given_module = sys.argv[1:3]
+    del sys.argv[1:3]
+    _run_bound(int(given_parent), given_module)

@@ -54,39 +54,34 @@ def parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         process.wait()
 
 
-def children(pid: int) -> list[int]:
-    """Return the processes that a process has started."""
-    listed = Path(f'/proc/{pid}/task/{pid}/children').read_text(encoding='utf-8')
-    return [int(child) for child in listed.split()]
-
-
-def is_gone(pid: int) -> bool:
-    """Say whether a process has ended; one that nobody has waited for has."""
-    try:
-        return ') Z ' in Path(f'/proc/{pid}/stat').read_text(encoding='utf-8')
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-
-
 @pytest.mark.parametrize('kind', [signal.SIGKILL, signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
 def test_a_child_ends_with_its_parent(
-    parent: Any, kind: signal.Signals, tmp_path: Path, eventually: Callable[..., Any]
+    parent: Any,
+    kind: signal.Signals,
+    tmp_path: Path,
+    eventually: Callable[..., Any],
+    children_of: Callable[[int], list[int]],
+    is_gone: Callable[[int], bool],
 ) -> None:
     process = parent('idle')
     eventually((tmp_path / 'idle').exists)
-    (child,) = children(process.pid)
+    (child,) = children_of(process.pid)
     process.send_signal(kind)
     process.wait(60)
     eventually(lambda: is_gone(child), 10)
 
 
 def test_a_second_interrupt_kills_every_child_that_does_not_listen(
-    parent: Any, tmp_path: Path, eventually: Callable[..., Any]
+    parent: Any,
+    tmp_path: Path,
+    eventually: Callable[..., Any],
+    children_of: Callable[[int], list[int]],
+    is_gone: Callable[[int], bool],
 ) -> None:
     process = parent('deaf', 'idle')
     eventually((tmp_path / 'deaf').exists)
     eventually((tmp_path / 'idle').exists)
-    deaf, idle = children(process.pid)
+    deaf, idle = children_of(process.pid)
     process.send_signal(signal.SIGINT)
     eventually(lambda: is_gone(idle), 10)
     assert not is_gone(deaf)
