@@ -35,7 +35,7 @@ class EngineConfig:
         for a bag that loops) or are dropped (`drop`). A leap in time, that far back or more than
         an hour ahead, counts when the next frame confirms it: the first frame after it is a bad
         one, and so is a lone stray stamp, which changes nothing
-    :param threads: threads of torch on the CPU; None: torch's own choice
+    :param threads: threads of torch on the CPU; 0: see `torch_threads`
     :param seed: seed of the sampling generator, set anew for each question
     :raises ValueError: naming each setting that is out of range, what was given and what is
         allowed
@@ -53,7 +53,7 @@ class EngineConfig:
     temperature: float = 0.0
     max_evidence: int = 3
     on_jump: str = 'reset'
-    threads: int | None = None
+    threads: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -67,16 +67,25 @@ class EngineConfig:
             *_outside('default_max_tokens', self.default_max_tokens, 1, MAX_ANSWER_TOKENS),
             *_outside('temperature', self.temperature, 0.0, 5.0),
             *_outside('max_evidence', self.max_evidence, 1, 255),
+            *_outside('threads', self.threads, 0, 1024),
             *_outside('seed', self.seed, 0, 2**63 - 1),
         ]
-        if self.threads is not None:
-            problems += _outside('threads', self.threads, 1, 1024)
         if self.on_jump not in ON_JUMP:
             problems.append(f'on_jump must be one of {", ".join(ON_JUMP)}, got {self.on_jump!r}')
         if not self.cameras or not all(self.cameras) or len(set(self.cameras)) < len(self.cameras):
             problems.append(f'cameras must be distinct names, at least one, got {self.cameras!r}')
         if problems:
             raise ValueError('; '.join(problems))
+
+    @property
+    def torch_threads(self) -> int:
+        """
+        Threads that torch is told to use on the CPU; 0 leaves it its own choice.
+
+        Without a wish it is one for the embedded model, which is too small to gain from more and
+        loses much to them where the cores are busy.
+        """
+        return self.threads or (1 if self.model.path == 'embedded' else 0)
 
 
 def _outside(name: str, value: float, low: float, high: float) -> list[str]:

@@ -92,8 +92,8 @@ class Engine:
         with self._life:
             if self._loop is not None:
                 return
-            if self._config.threads is not None:
-                torch.set_num_threads(self._config.threads)
+            if threads := self._config.torch_threads:
+                torch.set_num_threads(threads)
             rooms = furnish(self._config, load=self._load, progress=progress)
             self._loop = Loop(rooms, self._ingest, self._questions, self._config)
             model = rooms.model

@@ -74,8 +74,8 @@ class Loop:
 
     def run(self) -> None:
         """Turn until `stop`; the engine thread's whole life."""
-        if self._config.threads is not None:
-            torch.set_num_threads(self._config.threads)
+        if threads := self._config.torch_threads:
+            torch.set_num_threads(threads)
         while not self._stopping.is_set():
             self._work.clear()
             try:

@@ -310,6 +310,6 @@ def engine_config(values: Values) -> EngineConfig:
         temperature=values['ask.temperature'],
         max_evidence=values['ask.max_evidence'],
         on_jump=values['time.on_jump'],
-        threads=values['model.threads'] or (1 if values['model.path'] == 'embedded' else None),
+        threads=values['model.threads'],
         seed=values['seed'],
     )

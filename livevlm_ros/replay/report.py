@@ -244,7 +244,7 @@ def _settings(config: EngineConfig) -> Report:
     return {
         'dtype': config.model.dtype,
         'device': config.model.device,
-        'threads': config.threads,
+        'threads': config.torch_threads,
         'target_fps': config.target_fps,
         'seed': config.seed,
         **{f'memory.{f.name}': getattr(config.memory, f.name) for f in fields(config.memory)},

@@ -3,9 +3,8 @@
 """
 The engine's settings for a replay, by the names of the node's parameters.
 
-A replay differs from the live node in what makes two runs equal: float32, and one thread for the
-embedded model, which is too small to gain from more. Parameters that mean nothing without a clock
-or a queue are not offered.
+A replay differs from the live node in float32, which makes two runs equal on any device. Parameters
+that mean nothing without a clock or a queue are not offered.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ def engine_config(
         'memory': {'preset': preset},
         'model': {'path': model, 'dtype': 'float32'},
     }
-    engine: dict[str, Any] = {'target_fps': fps, 'threads': 1 if model == 'embedded' else None}
+    engine: dict[str, Any] = {'target_fps': fps}
     for setting in given:
         name, value = _parse(setting)
         if name in _ENGINE_FIELDS:

@@ -22,7 +22,7 @@ def test_the_defaults_are_valid():
         ({'default_max_tokens': 513}, 'default_max_tokens must be between 1 and 512, got 513'),
         ({'temperature': 9.0}, 'temperature must be between 0 and 5, got 9.0'),
         ({'max_evidence': 0}, 'max_evidence must be between 1 and 255, got 0'),
-        ({'threads': 0}, 'threads must be between 1 and 1024, got 0'),
+        ({'threads': -1}, 'threads must be between 0 and 1024, got -1'),
         ({'seed': -1}, 'seed must be between 0'),
         ({'on_jump': 'ignore'}, "on_jump must be one of reset, drop, got 'ignore'"),
         ({'cameras': ()}, 'cameras must be distinct names, at least one, got ()'),

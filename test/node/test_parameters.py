@@ -88,8 +88,8 @@ def test_an_engine_gets_what_the_parameters_say() -> None:
 
 def test_the_small_embedded_model_leaves_the_other_cores_to_ros() -> None:
     values = {name: row.default for name, row in ROWS.items()}
-    assert engine_config(values).threads == 1
-    assert engine_config({**values, 'model.path': '/models/large'}).threads is None
+    assert engine_config(values).torch_threads == 1
+    assert engine_config({**values, 'model.path': '/models/large'}).torch_threads == 0
     assert engine_config({**values, 'model.threads': 4}).threads == 4
 
 

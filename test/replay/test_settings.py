@@ -8,8 +8,8 @@ from livevlm_ros.replay.settings import SETTINGS, engine_config
 
 def test_a_replay_runs_in_float32_and_the_embedded_model_on_one_thread() -> None:
     config = engine_config()
-    assert config.model.dtype == 'float32' and config.threads == 1
-    assert engine_config(model='/some/folder').threads is None
+    assert config.model.dtype == 'float32' and config.torch_threads == 1
+    assert engine_config(model='/some/folder').torch_threads == 0
 
 
 def test_settings_go_over_the_rest_by_the_names_of_the_node() -> None:
