@@ -3,7 +3,7 @@
 """
 The engine's settings for a replay, by the names of the node's parameters.
 
-A replay differs from the live node in float32, which makes two runs equal on any device. Parameters
+A replay runs in float32, which makes two runs equal on any device. Parameters
 that mean nothing without a clock or a queue are not offered.
 """
 
