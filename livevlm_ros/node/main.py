@@ -18,7 +18,7 @@ from livevlm_ros.node.node import LiveVlmNode
 from livevlm_ros.node.spinning import Spinner, stop_signals
 from livevlm_ros.share import use_dds_profile
 
-THREAD_TURN_S = 0.002  # of Python; its 5 ms, times the threads that wait, is late for a small budget
+THREAD_TURN_S = 0.002  # Python's 5 ms a waiting thread is late for a small budget
 
 
 def main(args: Sequence[str] | None = None) -> int:
