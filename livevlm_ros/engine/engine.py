@@ -8,7 +8,6 @@ thread, or the caller of `turn` and `ask_now` offline, owns the model, the memor
 
 from __future__ import annotations
 
-import gc
 import itertools
 import logging
 import math
@@ -107,7 +106,6 @@ class Engine:
                 warm_up_ms=rooms.costs.in_ms(),
                 costs_ms={},
             )
-            _spare_collections()
 
     def start(self) -> None:
         """
@@ -168,7 +166,6 @@ class Engine:
                 return
             on_gpu = self._loop.rooms.model.device.type == 'cuda'
             self._loop = self._model_stats = None
-            gc.unfreeze()
             self._ingest = self._new_ingest()
             if on_gpu:
                 torch.cuda.empty_cache()
@@ -324,17 +321,6 @@ class Engine:
         answer = replace(answer, model_id='' if model is None else model.model_id, latency=latency)
         self._record.add(answer)
         return answer
-
-
-def _spare_collections() -> None:
-    """
-    Take what is loaded out of Python's garbage collections.
-
-    A full one over the 370,000 objects of torch and transformers holds every thread for 0.2 s, in
-    which no reply leaves.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 def _refused_at_the_door(loop: Loop, question: Question, deadline: Deadline) -> Answer | None:
