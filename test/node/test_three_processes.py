@@ -13,6 +13,7 @@ import random
 import time
 from collections import Counter
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 import pytest
@@ -73,7 +74,7 @@ def test_two_hundred_questions_keep_their_budgets_and_the_camera_does_not_notice
     assert client.wait_for_clock(START_S + QUIET_S, QUIET_S + 120)
     quiet = values(client)
 
-    asked, pairs, busiest = ask_all(client, world)
+    asked, pairs, asking = ask_all(client, world)
     time.sleep(2)
     client.wait_for_status('camera/camera', OK, 10)
     end = values(client)
@@ -92,7 +93,7 @@ def test_two_hundred_questions_keep_their_budgets_and_the_camera_does_not_notice
                   f'max {totals[-1]:.0f} ms')  # fmt: skip
         print(f'right at 1 and 2 s: {right} of {len(pairs)}, unlimited: {right_unlimited}')
         print('callback ms quiet', quiet['callback_p99_ms'], quiet['callback_max_ms'],
-              'asking', busiest)  # fmt: skip
+              'asking', asking)  # fmt: skip
         print('frames', {k: v for k, v in end.items() if 'frames' in k or 'dropped' in k})
 
     assert len(asked) == QUESTIONS
@@ -103,8 +104,8 @@ def test_two_hundred_questions_keep_their_budgets_and_the_camera_does_not_notice
     known = sum(int(end[f'frames_{fate}']) for fate in ('used', 'dropped', 'waiting'))
     assert int(end['received']) == int(end['frames_in']) == known
     assert int(end['dropped_bad']) == 0
-    assert busiest['p99'] <= 3 * float(quiet['callback_p99_ms'])
-    assert busiest['max'] < 50
+    assert asking['p99'] <= 3 * float(quiet['callback_p99_ms'])
+    assert asking['max'] < 50
 
 
 def ask_all(
@@ -116,7 +117,7 @@ def ask_all(
     rng.shuffle(budgets)
     questions = world.questions(count=QUESTIONS, at=(QUIET_S + 2, ASKED_UNTIL_S - 5))
     asked, pairs = [], []
-    busiest = {'p99': 0.0, 'max': 0.0}
+    windows: list[dict[str, float]] = []
     began = time.monotonic()
     for question, budget_s in zip(questions, budgets, strict=True):
         assert client.wait_for_clock(START_S + question.at, 60)
@@ -126,9 +127,12 @@ def ask_all(
             pairs.append((this, send(client, question, UNLIMITED_S)))
         if time.monotonic() - began > QUIET_S:  # from here the window holds no quiet second
             now = values(client)
-            busiest['p99'] = max(busiest['p99'], float(now['callback_p99_ms']))
-            busiest['max'] = max(busiest['max'], float(now['callback_max_ms']))
-    return asked, pairs, busiest
+            windows.append({key: float(now[f'callback_{key}_ms']) for key in ('p99', 'max')})
+    asking = {  # the usual window, as long as the quiet one; the worst callback of all
+        'p99': median(window['p99'] for window in windows),
+        'max': max(window['max'] for window in windows),
+    }
+    return asked, pairs, asking
 
 
 def send(client: Client, question: AskedQuestion, budget_s: float) -> Asked:
