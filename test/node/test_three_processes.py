@@ -13,7 +13,6 @@ import random
 import time
 from collections import Counter
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 import pytest
@@ -97,8 +96,7 @@ def test_two_hundred_questions_keep_their_budgets_and_the_camera_does_not_notice
         print('frames', {k: v for k, v in end.items() if 'frames' in k or 'dropped' in k})
 
     assert len(asked) == QUESTIONS
-    # The aim is 1 %: nine runs of ten kept it on two shared cores, one had three late replies.
-    assert len(late) <= 0.03 * QUESTIONS, [explain(a) for a in late]
+    assert len(late) <= 0.01 * QUESTIONS, [explain(a) for a in late]
     assert sum(a.ok for a in roomy) >= 0.95 * len(roomy)
     assert right_unlimited >= 0.9 * len(pairs)
     assert abs(right - right_unlimited) <= 0.05 * len(pairs)
@@ -129,10 +127,7 @@ def ask_all(
         if time.monotonic() - began > QUIET_S:  # from here the window holds no quiet second
             now = values(client)
             windows.append({key: float(now[f'callback_{key}_ms']) for key in ('p99', 'max')})
-    asking = {  # the usual window, as long as the quiet one; the worst callback of all
-        'p99': median(window['p99'] for window in windows),
-        'max': max(window['max'] for window in windows),
-    }
+    asking = {key: max(window[key] for window in windows) for key in ('p99', 'max')}
     return asked, pairs, asking
 
 
