@@ -10,15 +10,13 @@ from collections.abc import Sequence
 
 import rclpy
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
-from rclpy.executors import MultiThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
+from livevlm_ros.node.executor import NodeExecutor
 from livevlm_ros.node.heap import share_few_heaps
 from livevlm_ros.node.node import LiveVlmNode
 from livevlm_ros.node.spinning import Spinner, stop_signals
 from livevlm_ros.share import use_dds_profile
-
-THREAD_TURN_S = 0.002  # Python's 5 ms a waiting thread is late for a small budget
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -27,7 +25,6 @@ def main(args: Sequence[str] | None = None) -> int:
 
     :returns: 1 when a parameter is not allowed
     """
-    sys.setswitchinterval(THREAD_TURN_S)
     share_few_heaps()
     use_dds_profile()
     with stop_signals() as stop:
@@ -42,7 +39,7 @@ def main(args: Sequence[str] | None = None) -> int:
             print(f'livevlm_node: {error}', file=sys.stderr)
             rclpy.try_shutdown()
             return 1
-        executor = MultiThreadedExecutor(num_threads=node.threads())
+        executor = NodeExecutor(node.threads())
         executor.add_node(node)
         spinner = Spinner(executor)
         stop.wait()

@@ -19,10 +19,10 @@ import pytest
 import rclpy
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.context import Context
-from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 
 from livevlm_ros.node.client import Client
+from livevlm_ros.node.executor import NodeExecutor
 from livevlm_ros.node.spinning import Spinner
 from livevlm_ros.share import PROFILE_VARIABLE, share_file
 
@@ -89,7 +89,7 @@ class Ros:
     def __init__(self) -> None:
         self.context = Context()
         rclpy.init(context=self.context)
-        self.executor = MultiThreadedExecutor(16, context=self.context)
+        self.executor = NodeExecutor(16, context=self.context)
         self.nodes: list[Node] = []
         self._spinner = Spinner(self.executor)
 

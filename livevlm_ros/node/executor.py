@@ -1,0 +1,83 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+An executor for a node whose images come often and whose questions wait long.
+
+rclpy's `MultiThreadedExecutor` hands every callback to a pool. Until a thread of the pool has
+taken the message, the spinning thread cannot sleep: Fast DDS wakes it at once, for the reader's
+condition is shared with the subscription's events and still set, and the task is offered again
+(ros2/rclpy issue 1452). It spins with the interpreter in its hand, which is what keeps the pool
+from taking the message: at 30 images a second, bursts of 60 to 350 ms in which no other thread of
+the node runs. Here messages and events are taken in the spinning thread, and only what may take
+long goes to the pool, once.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from rclpy.context import Context
+from rclpy.executors import (
+    ConditionReachedException,
+    Executor,
+    ExternalShutdownException,
+    ShutdownException,
+    TimeoutException,
+)
+from rclpy.logging import get_logger
+from rclpy.service import Service
+from rclpy.task import Task
+from rclpy.timer import Timer
+
+NOTHING_TO_DO = (
+    ConditionReachedException,
+    ExternalShutdownException,
+    ShutdownException,
+    TimeoutException,
+)
+
+
+class NodeExecutor(Executor):
+    """
+    Services and timers in a pool, messages and events in the thread that spins.
+
+    Callbacks of subscriptions must be short; none may `await`. An error that comes out of a
+    callback is logged.
+    """
+
+    def __init__(self, threads: int, *, context: Context | None = None) -> None:
+        """
+        Create the executor.
+
+        :param threads: services and timers that may run at the same time
+        """
+        super().__init__(context=context)
+        self._tasks: list[Any]
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix='callback')
+
+    def spin_once(self, timeout_sec: float | None = None) -> None:
+        """Wait for one callback that is ready, and run it or hand it to the pool."""
+        try:
+            task, entity, _ = self.wait_for_ready_callbacks(timeout_sec)
+        except NOTHING_TO_DO:
+            return
+        with self._tasks_lock:  # else it would be offered until a thread has begun it
+            self._tasks = [offered for offered in self._tasks if offered[0] is not task]
+        if isinstance(entity, Service | Timer):
+            self._pool.submit(_run, task)
+        else:
+            _run(task)
+
+    def shutdown(self, timeout_sec: float | None = None, *, wait_for_threads: bool = True) -> bool:
+        """Take no more callbacks; with `wait_for_threads` wait for those that run."""
+        done: bool = super().shutdown(timeout_sec)
+        self._pool.shutdown(wait=wait_for_threads)
+        return done
+
+
+def _run(task: Task[None]) -> None:
+    task()
+    error = task.exception()
+    if error is not None:
+        get_logger('livevlm').error(f'a callback failed: {error!r}')
