@@ -149,6 +149,7 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         self._cameras = [
             Camera(self, settings, self._engine.see) for settings in camera_settings(values)
         ]
+        heap.spare_collections()
         self._door.closed_because = 'the node is inactive: activate it'
         self.get_logger().info('configured: the model is ready')
         return super().on_configure(state)

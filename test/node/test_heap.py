@@ -1,0 +1,29 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+import gc
+import weakref
+
+from livevlm_ros.node import heap
+
+
+class Ring:
+    """Garbage that only a collection finds."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_collections_pass_over_what_is_loaded_until_it_is_given_back() -> None:
+    ring = Ring()
+    gone = weakref.ref(ring)
+    heap.spare_collections()
+    try:
+        assert gc.get_freeze_count() > 10 * len(gc.get_objects())
+        del ring
+        gc.collect()
+        assert gone() is not None
+    finally:
+        heap.give_back()
+    assert gone() is None
+    assert gc.get_freeze_count() == 0
