@@ -23,6 +23,9 @@ class EngineConfig:
     :param memory: preset and sizes
     :param cameras: logical camera names; a frame of any other camera is a bad frame
     :param target_fps: most frames used per camera and second of header time
+    :param gate: skip frames that look like the last kept one of their camera
+    :param gate_similarity: how alike they must be, as the cosine of small pictures of them
+    :param gate_heartbeat_s: seconds of header time after which a frame is kept in any case
     :param max_blind_ms: longest time a waiting frame is passed over for questions
     :param default_budget_s: budget of a question that names none
     :param max_budget_s: a longer budget is cut to this one, and the answer's `latency.budget_ms`
@@ -45,6 +48,9 @@ class EngineConfig:
     memory: MemoryConfig = field(default_factory=MemoryConfig)
     cameras: tuple[str, ...] = ('camera',)
     target_fps: float = 1.0
+    gate: bool = False
+    gate_similarity: float = 0.98
+    gate_heartbeat_s: float = 5.0
     max_blind_ms: float = 500.0
     default_budget_s: float = 2.0
     max_budget_s: float = 30.0
@@ -60,6 +66,8 @@ class EngineConfig:
         """Refuse settings that are out of range, all of them in one message."""
         problems = [
             *_outside('target_fps', self.target_fps, 0.001, 1000.0),
+            *_outside('gate_similarity', self.gate_similarity, 0.0, 1.0),
+            *_outside('gate_heartbeat_s', self.gate_heartbeat_s, 0.001, 3600.0),
             *_outside('max_blind_ms', self.max_blind_ms, 1.0, 3_600_000.0),
             *_outside('max_budget_s', self.max_budget_s, 0.001, 3600.0),
             *_outside('default_budget_s', self.default_budget_s, 0.001, self.max_budget_s),

@@ -3,9 +3,9 @@
 """The way in for frames: the newest of each camera waits, and every frame is accounted for.
 
 `put` is called by any thread and only swaps a reference; the engine thread calls `take`, then
-`used` or `bad` for each frame taken. For each camera `frames_in == frames_used + dropped +
-waiting` holds at any moment: a frame is counted when it comes in, and `waiting` until its fate is
-decided.
+`used`, `skipped` or `bad` for each frame taken. For each camera `frames_in == frames_used +
+dropped + waiting` holds at any moment: a frame is counted when it comes in, and `waiting` until
+its fate is decided.
 """
 
 from __future__ import annotations
@@ -69,6 +69,11 @@ class Ingest:
         """Count a taken frame as written to the memory."""
         with self._lock:
             self._slots[frame.camera].used(frame)
+
+    def skipped(self, frame: Frame) -> None:
+        """Count a taken frame as dropped for repeating one in the memory."""
+        with self._lock:
+            self._slots[frame.camera].skipped(frame)
 
     def bad(self, frame: Frame, why: Exception) -> None:
         """Count a taken frame as bad and keep the reason; any but a `BadFrame` is an error."""

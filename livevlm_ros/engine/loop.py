@@ -16,6 +16,7 @@ import torch
 
 from livevlm_ros.engine.answer import Answering
 from livevlm_ros.engine.config import EngineConfig
+from livevlm_ros.engine.gate import FrameGate
 from livevlm_ros.engine.ingest import Ingest
 from livevlm_ros.engine.messages import Finish, Status
 from livevlm_ros.engine.questions import STOPPED, PendingQuestion, QuestionQueue
@@ -49,6 +50,11 @@ class Loop:
         self.busy_with = 'idle'
         self._busy_until_s = 0.0
         self._ingest, self._questions, self._config = ingest, questions, config
+        self._gate = FrameGate(
+            on=config.gate,
+            similarity=config.gate_similarity,
+            heartbeat_s=config.gate_heartbeat_s,
+        )
         self._work = threading.Event()
         self._stopping = threading.Event()
         self._clears: deque[Future[int]] = deque()
@@ -149,7 +155,7 @@ class Loop:
     def _step(self) -> None:
         began_s = time.monotonic()
         with self._busy('step', self.rooms.costs.step.value):
-            take_step(self.rooms, self._ingest)
+            take_step(self.rooms, self._ingest, self._gate)
         self.sizes = self.rooms.memory.sizes()
         self._step_span_s = (began_s, time.monotonic())
 
@@ -196,6 +202,7 @@ class Loop:
         while self._clears:
             forgotten = self._clears.popleft()
             self._ingest.restart()
+            self._gate.clear()
             forgotten.set_result(self.rooms.forget())
             self.sizes = self.rooms.memory.sizes()
 

@@ -38,8 +38,8 @@ class CameraStats:
     :param frames_in: frames that came in, counted as they did
     :param waiting: frames whose fate is open: in the slot, or in the step that runs
     :param newest_stamp_ns: newest header stamp seen, 0 before the first
-    :param used_stamp_ns: header stamp of the newest frame written to the memory, 0 before the
-        first
+    :param used_stamp_ns: header stamp of the newest frame written to the memory, or skipped for
+        repeating one in it, 0 before the first
     :param age_s: seconds on the steady clock since a frame came in, NaN before the first
     :param last_error: why the latest bad frame was bad, empty when there was none
     """
@@ -67,7 +67,7 @@ class CameraSlot:
         self.frame: Frame | None = None
         self.waits_since_s: float | None = None  # when a frame last came into the empty slot
         self._follow_jumps = on_jump == 'reset'
-        self._gate = RateGate(target_fps)
+        self._rate = RateGate(target_fps)
         self._in = self._in_step = self._used = 0
         self._dropped = {'rate': 0, 'newer': 0, 'gate': 0, 'bad': 0}
         self._newest_stamp_ns = 0
@@ -94,7 +94,7 @@ class CameraSlot:
         if ran_back:
             self.restart()
         self._newest_stamp_ns = frame.stamp_ns
-        if not self._gate.due(frame.stamp_ns):
+        if not self._rate.due(frame.stamp_ns):
             self._dropped['rate'] += 1
             return ran_back
         self._drop_waiting()
@@ -109,12 +109,12 @@ class CameraSlot:
         self._refuse(why)
 
     def take(self) -> Frame | None:
-        """Take the waiting frame for a step; `used` or `bad` must follow."""
+        """Take the waiting frame for a step; `used`, `skipped` or `bad` must follow."""
         frame, self.frame = self.frame, None
         self.waits_since_s = None
         if frame is not None:
             self._in_step += 1
-            self._gate.take(frame.stamp_ns)
+            self._rate.take(frame.stamp_ns)
         return frame
 
     def used(self, frame: Frame) -> None:
@@ -123,10 +123,16 @@ class CameraSlot:
         self._used += 1
         self._used_stamp_ns = frame.stamp_ns
 
+    def skipped(self, frame: Frame) -> None:
+        """Count a taken frame as one that the memory need not hold to be up to date."""
+        self._in_step -= 1
+        self._dropped['gate'] += 1
+        self._used_stamp_ns = frame.stamp_ns
+
     def bad(self, why: str) -> None:
         """Count a taken frame as bad; the next one may follow at once."""
         self._in_step -= 1
-        self._gate.give_back()
+        self._rate.give_back()
         self._refuse(why)
 
     def restart(self) -> None:
@@ -134,7 +140,7 @@ class CameraSlot:
         self._drop_waiting()
         self.waits_since_s = None
         self._newest_stamp_ns, self._leapt_to_ns = 0, None
-        self._gate.restart()
+        self._rate.restart()
 
     def stats(self) -> CameraStats:
         """Return the account so far."""

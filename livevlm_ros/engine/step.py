@@ -8,22 +8,27 @@ import time
 
 from livevlm_ros.engine.album import thumbnail
 from livevlm_ros.engine.frames import checked, frame_key, see_frames
+from livevlm_ros.engine.gate import FrameGate
 from livevlm_ros.engine.ingest import Ingest
 from livevlm_ros.engine.messages import Frame, Pixels
 from livevlm_ros.engine.rooms import Rooms
 
 
-def take_step(rooms: Rooms, ingest: Ingest) -> None:
-    """Write the frames that wait into the memory; frames that cannot be used are counted bad."""
+def take_step(rooms: Rooms, ingest: Ingest, gate: FrameGate) -> None:
+    """Write the frames that wait and repeat no other into the memory; count the bad ones."""
     started = time.monotonic()
     frames, jumped = ingest.take()
     if jumped:
         rooms.forget()
+        gate.clear()
     good: list[tuple[Frame, Pixels]] = []
     jpegs: list[bytes] = []
     for frame in frames:
         try:
             pixels = checked(frame.pixels() if callable(frame.pixels) else frame.pixels)
+            if gate.repeats(frame, pixels):
+                ingest.skipped(frame)
+                continue
             jpegs.append(thumbnail(pixels))
             good.append((frame, pixels))
         except Exception as error:
@@ -36,8 +41,9 @@ def take_step(rooms: Rooms, ingest: Ingest) -> None:
         for frame, _ in good:
             ingest.bad(frame, error)
         return
-    for (frame, _), jpeg in zip(good, jpegs, strict=True):
+    for (frame, pixels), jpeg in zip(good, jpegs, strict=True):
         rooms.album.add(frame_key(frame), jpeg)
+        gate.keep(frame, pixels)
         ingest.used(frame)
     held = rooms.memory.frames()
     if len(rooms.album) > len(held):

@@ -191,6 +191,17 @@ def test_a_bad_frame_gives_its_turn_to_the_next(make_ingest, frame):
     assert 'stamp 1000000000 ns: torn' in ingest.stats()[0]['camera'].last_error
 
 
+def test_a_skipped_frame_is_dropped_by_the_gate_with_its_turn_spent(make_ingest, frame):
+    ingest = make_ingest(target_fps=1.0)
+    ingest.put(frame(1))
+    (taken,), _ = ingest.take()
+    ingest.skipped(taken)
+    account = ingest.stats()[0]['camera']
+    assert (account.frames_used, account.dropped.gate, account.waiting) == (0, 1, 0)
+    assert account.used_stamp_ns == taken.stamp_ns  # the memory is as new as this frame
+    assert not ingest.put(frame(1.5))
+
+
 def test_blindness_counts_from_the_first_frame_passed_over(make_ingest, frame, until):
     ingest = make_ingest()
     assert ingest.blind_s() == 0.0
@@ -218,10 +229,12 @@ def test_frames_in_are_used_dropped_or_waiting_at_any_moment_under_hammering(mak
     while any(thread.is_alive() for thread in producers) or ingest.waits:
         for seen in ingest.take()[0]:
             taken += 1
-            if taken % 3:
-                ingest.used(seen)
-            else:
+            if taken % 3 == 0:
                 ingest.bad(seen, ValueError('every third'))
+            elif taken % 3 == 1:
+                ingest.skipped(seen)
+            else:
+                ingest.used(seen)
         sums.append(
             [
                 (a.frames_in, a.frames_used + a.dropped.total + a.waiting)

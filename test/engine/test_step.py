@@ -1,0 +1,78 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+
+from livevlm_ros.engine import Question
+
+
+@pytest.fixture
+def gated(make_engine):
+    """Give an engine that keeps a still picture every five seconds, turned by hand."""
+    engine = make_engine(cameras=('left', 'right'), target_fps=1000.0, gate=True)
+    engine.load()
+    return engine
+
+
+def _show(engine, frame, seconds) -> None:
+    for second in seconds:
+        engine.see(frame(second, camera='left'))
+        assert engine.turn()
+
+
+def _account(engine) -> tuple[int, int, int]:
+    account = engine.stats().cameras['left']
+    assert account.frames_in == account.frames_used + account.dropped.total + account.waiting
+    return account.frames_used, account.dropped.gate, account.dropped.bad
+
+
+def test_without_a_gate_every_frame_is_used(make_engine, frame):
+    engine = make_engine(cameras=('left',), target_fps=1000.0)
+    engine.load()
+    _show(engine, frame, range(1, 13))
+    assert _account(engine) == (12, 0, 0)
+
+
+def test_frames_that_repeat_are_never_encoded_but_for_the_heartbeat(gated, frame, model):
+    model.encoded.clear()
+    _show(gated, frame, range(1, 13))
+    assert _account(gated) == (3, 9, 0)
+    assert len(model.encoded) == 3
+    assert gated.stats().memory.short_term_frames == 3
+    assert gated.ask_now(Question('now ?')).newest_stamp_ns == 11 * 10**9
+
+
+def test_a_skipped_frame_takes_no_other_camera_along(gated, frame):
+    _show(gated, frame, [1])
+    for camera in ('left', 'right'):
+        gated.see(frame(2, camera=camera))
+    gated.turn()
+    assert _account(gated) == (1, 1, 0)
+    assert gated.stats().cameras['right'].frames_used == 1
+
+
+def test_a_frame_that_was_lost_is_not_what_the_next_is_compared_with(gated, frame, model):
+    def fail(images):
+        raise RuntimeError('out of memory')
+
+    model.on_encode = fail
+    _show(gated, frame, [1])
+    model.on_encode = lambda images: None
+    _show(gated, frame, [2, 3])
+    assert _account(gated) == (1, 1, 1)
+
+
+def test_after_a_clear_the_same_picture_is_kept_again(gated, frame):
+    _show(gated, frame, [10])
+    gated.clear()
+    _show(gated, frame, [11])
+    assert _account(gated) == (2, 0, 0)
+    assert gated.stats().memory.short_term_frames == 1
+
+
+def test_after_a_jump_in_time_the_same_picture_is_kept_again(gated, frame):
+    _show(gated, frame, [10, 11, 12, 13])
+    gated.see(frame(11, camera='left'))  # two seconds back: the next frame confirms the jump
+    _show(gated, frame, [11.5])
+    assert gated.stats().time_jumps == 1
+    assert _account(gated) == (2, 3, 1)
+    assert gated.stats().memory.short_term_frames == 1
