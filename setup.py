@@ -18,7 +18,11 @@ setup(
     python_requires='>=3.11',
     packages=[*find_packages(include=[NAME, f'{NAME}.*']), 'livevlm_kernels'],
     package_dir={'livevlm_kernels': 'kernels'},
-    package_data={NAME: ['py.typed'], f'{NAME}.model': ['embedded/*']},
+    package_data={
+        NAME: ['py.typed'],
+        f'{NAME}.model': ['embedded/*'],
+        f'{NAME}.memory': ['presets/*'],
+    },
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),
@@ -48,6 +52,8 @@ setup(
             'livevlm = livevlm_ros.cli:main',
             'livevlm_node = livevlm_ros.node.main:main',
             'world_camera = livevlm_ros.node.world_camera:main',
+            'bag_player = livevlm_ros.node.bag_player:main',
+            'replay_evaluator = livevlm_ros.node.replay_evaluator:main',
         ],
     },
     zip_safe=False,

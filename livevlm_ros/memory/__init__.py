@@ -8,14 +8,25 @@ tokens at 0..n-1. This room knows layers, heads and source frames; it knows no p
 no ROS.
 """
 
-from livevlm_ros.memory.config import PREFIX_POSITIONS, RESERVED_POSITIONS, MemoryConfig
+from livevlm_ros.memory.config import (
+    PREFIX_POSITIONS,
+    PRESETS,
+    RESERVED_POSITIONS,
+    MemoryConfig,
+)
 from livevlm_ros.memory.evidence import EvidenceLayers
-from livevlm_ros.memory.memory import Memory, MemorySizes
+from livevlm_ros.memory.memory import Memory
+from livevlm_ros.memory.question_view import QuestionView
+from livevlm_ros.memory.reach import Reach
+from livevlm_ros.memory.retrieval import RetrievalSettings
 from livevlm_ros.memory.shape import CacheShape, FrameRef
-from livevlm_ros.memory.view import QuestionView, StepView, TooManyTokens, View
+from livevlm_ros.memory.sizes import MemorySizes
+from livevlm_ros.memory.step_view import StepView
+from livevlm_ros.memory.view import TooManyTokens, View
 
 __all__ = [
     'PREFIX_POSITIONS',
+    'PRESETS',
     'RESERVED_POSITIONS',
     'CacheShape',
     'EvidenceLayers',
@@ -24,6 +35,8 @@ __all__ = [
     'MemoryConfig',
     'MemorySizes',
     'QuestionView',
+    'Reach',
+    'RetrievalSettings',
     'StepView',
     'TooManyTokens',
     'View',

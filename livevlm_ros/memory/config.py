@@ -1,12 +1,20 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a memory is asked to hold, in frames."""
+"""What a memory is asked to hold: a preset, one file each in `presets/`, and what replaces it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib.resources import files
+from typing import Any
 
-PRESETS = ('recent', 'full')
+import yaml
+
+PRESETS = ('recent', 'full', 'rekv', 'livevlm', 'balanced')
+EVICTIONS = ('vsb', 'fifo', 'uniform')
+ARCHIVE_BITS = (0, 4, 8, 16)
+RETRIEVALS = ('fixed', 'adaptive', 'frames')
 
 RESERVED_POSITIONS = 1024
 """Positions of the language model kept free beside the frames: prefix, question and answer."""
@@ -18,25 +26,106 @@ PREFIX_POSITIONS = 256
 @dataclass(frozen=True, slots=True)
 class MemoryConfig:
     """
-    Preset and budgets of a memory.
+    Preset and budgets of a memory; -1 or '' stands for the preset's value.
 
-    :param preset: `recent` keeps the last frames in a ring of fixed bytes; `full` keeps every
-        frame until its cap
-    :param short_term_frames: frames the ring of `recent` holds, shared equally between the cameras
+    :param preset: a file of `presets/`
+    :param short_term_frames: newest frames kept whole, shared equally between the cameras
+    :param long_term_frames: frames' worth of tokens that bucketing keeps of what left short-term,
+        shared equally between the cameras; 0: none
+    :param eviction: who stays when long-term is full: `vsb` (Vision Sink Bucketing), or the
+        baselines `fifo` (the newest) and `uniform` (evenly over time)
+    :param archive_bits: of a number in the archive of what long-term drops, 4, 8 or 16; 0: dropped
+        tokens are gone
+    :param archive_host_bytes: RAM the archive may take
+    :param archive_disk_bytes: disk it may take when RAM is full; 0: none
+    :param path: folder of the archive's file
+    :param retrieval: how much a question reads of what left short-term: a `fixed` share, an
+        `adaptive` one, or a number of `frames`
+    :param ratio: that share, of the tokens that bucketing keeps
     :param full_max_tokens: most frame tokens `full` holds; the model's positions may allow fewer
-    :raises ValueError: for an unknown preset or a budget below one
+    :raises ValueError: naming a setting that is out of range, what was given and what is allowed
     """
 
     preset: str = 'recent'
-    short_term_frames: int = 16
+    short_term_frames: int = -1
+    long_term_frames: int = -1
+    eviction: str = ''
+    archive_bits: int = -1
+    archive_host_bytes: int = 256 * 2**20
+    archive_disk_bytes: int = 0
+    path: str = ''
+    retrieval: str = ''
+    ratio: float = 0.4
     full_max_tokens: int = 65536
 
     def __post_init__(self) -> None:
-        """Refuse settings no memory can be built from."""
-        if self.preset not in PRESETS:
+        """Take the preset's values where none are given; refuse what no memory can be."""
+        _one_of('memory preset', self.preset, PRESETS)
+        preset = {'eviction': 'vsb', 'archive_bits': 0, 'retrieval': 'fixed', **_read(self.preset)}
+        for field in fields(self):
+            if field.name in preset and getattr(self, field.name) in (-1, ''):
+                object.__setattr__(self, field.name, preset[field.name])
+        _one_of('eviction', self.eviction, EVICTIONS)
+        _one_of('archive_bits', self.archive_bits, ARCHIVE_BITS)
+        _one_of('retrieval', self.retrieval, RETRIEVALS)
+        least = {'short_term_frames': self.preset != 'full', 'full_max_tokens': 1}
+        counts = ('long_term_frames', 'archive_host_bytes', 'archive_disk_bytes')
+        for name in (*least, *counts):
+            if getattr(self, name) < least.get(name, 0):
+                raise ValueError(
+                    f'{name} must be at least {least.get(name, 0):d}, got {getattr(self, name)}'
+                )
+        if not 0 < self.ratio <= 1:
+            raise ValueError(f'ratio must be above 0 and at most 1, got {self.ratio}')
+        if self.archive_disk_bytes and not self.path:
+            raise ValueError('archive_disk_bytes needs a folder: set path')
+        if self.preset == 'full' and self.retrieves:
             raise ValueError(
-                f'memory preset must be one of {", ".join(PRESETS)}, got {self.preset!r}'
+                'full keeps every frame in short-term: long_term_frames and archive_bits must be '
+                f'0, got {self.long_term_frames} and {self.archive_bits}'
             )
-        for name in ('short_term_frames', 'full_max_tokens'):
-            if getattr(self, name) < 1:
-                raise ValueError(f'{name} must be at least 1, got {getattr(self, name)}')
+        if self.archive_bits and not self.long_term_frames and self.retrieval != 'frames':
+            raise ValueError(
+                f'retrieval {self.retrieval} reads a share of long_term_frames, which is 0: '
+                'set it, or retrieval to frames'
+            )
+
+    @property
+    def gives_up(self) -> str:
+        """Which of context, accuracy and performance the preset pays with."""
+        return str(_read(self.preset)['gives_up'])
+
+    @property
+    def retrieves(self) -> bool:
+        """Whether questions read more than short-term."""
+        return bool(self.long_term_frames or self.archive_bits)
+
+
+def read_preset(text: str, *, name: str) -> dict[str, Any]:
+    """
+    Read a preset file.
+
+    :raises ValueError: for a key that is no setting, or a missing `gives_up`
+    """
+    settings = yaml.safe_load(text)
+    known = {field.name for field in fields(MemoryConfig) if field.default in (-1, '')}
+    known = known - {'path'} | {'gives_up'}
+    if not isinstance(settings, dict) or 'gives_up' not in settings:
+        raise ValueError(f'preset {name}: expected settings with gives_up, got {settings!r}')
+    if unknown := sorted(set(settings) - known):
+        raise ValueError(
+            f'preset {name}: unknown {", ".join(map(str, unknown))}; '
+            f'expected some of {", ".join(sorted(known))}'
+        )
+    return settings
+
+
+@cache
+def _read(preset: str) -> dict[str, Any]:
+    file = files('livevlm_ros.memory') / 'presets' / f'{preset}.yaml'
+    return read_preset(file.read_text(encoding='utf-8'), name=preset)
+
+
+def _one_of(name: str, given: object, allowed: tuple) -> None:
+    if given not in allowed:
+        raise ValueError(f'{name} must be one of {", ".join(map(str, allowed))}, got {given!r}')

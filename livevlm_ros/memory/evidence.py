@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from livevlm_ros.memory.shape import CacheShape, FrameRef
+from livevlm_ros.memory.shape import CacheShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +81,19 @@ def attention_row(query: Tensor, keys: Tensor, heads: Sequence[int] | None) -> T
     return (row if heads is None else row[list(heads)]).mean(dim=0)
 
 
-def frame_shares(
-    rows: Sequence[Tensor], refs: Sequence[FrameRef], *, first: int, tokens_per_frame: int
-) -> list[tuple[FrameRef, float]]:
+def frame_shares(rows: Sequence[tuple[Tensor, Tensor]]) -> list[tuple[int, float]]:
     """
     Share of the attention on frames that each frame got, best first; the shares sum to 1.
 
-    :param rows: attention rows of the evidence layers, each [tokens]
-    :param refs: source frames in the order they were read
-    :param first: index of the first frame's first token in a row
+    :param rows: of each evidence layer the frame of every token it read, int64 [tokens], by time,
+        and the attention on it, [tokens]
+    :returns: frames and shares; of equal ones the older first
     """
-    if not rows or not refs:
+    if not rows:
         return []
-    last = first + len(refs) * tokens_per_frame
-    on_frames = (
-        torch.stack([row[first:last] for row in rows]).double().mean(dim=0)
-    )  # [frames * tokens_per_frame]
-    mass = on_frames.view(len(refs), tokens_per_frame).sum(dim=1)
-    shares = (mass / mass.sum().clamp_min(torch.finfo(mass.dtype).tiny)).tolist()
-    return sorted(zip(refs, shares, strict=True), key=lambda pair: pair[1], reverse=True)
+    frames, place = torch.cat([frames for frames, _ in rows]).unique(return_inverse=True)
+    mass = torch.zeros(len(frames), dtype=torch.float64, device=frames.device)
+    mass.index_add_(0, place, torch.cat([row for _, row in rows]).double())
+    shares = mass / mass.sum().clamp_min(torch.finfo(mass.dtype).tiny)
+    pairs = zip(frames.tolist(), shares.tolist(), strict=True)
+    return sorted(pairs, key=lambda pair: pair[1], reverse=True)

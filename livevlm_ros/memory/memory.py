@@ -1,49 +1,43 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The memory of one stream: a prefix that never leaves, and the frames its preset keeps."""
+"""
+The memory of one stream: a prefix that never leaves, and what its preset keeps of the frames.
+
+Frames enter short-term; what leaves it goes to its camera's long-term, what bucketing drops there
+to the archive, as far as the preset has them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from livevlm_ros.memory.archive import Archive
 from livevlm_ros.memory.config import PREFIX_POSITIONS, RESERVED_POSITIONS, MemoryConfig
 from livevlm_ros.memory.evidence import EvidenceLayers
+from livevlm_ros.memory.long_term import LongTerm, Tokens
+from livevlm_ros.memory.naming import TokenNames
+from livevlm_ros.memory.pages import Pages
+from livevlm_ros.memory.question_view import QuestionView
+from livevlm_ros.memory.reach import Reach
+from livevlm_ros.memory.reading import ReadBuffer
+from livevlm_ros.memory.retrieval import RetrievalSettings
 from livevlm_ros.memory.shape import CacheShape, FrameRef
-from livevlm_ros.memory.short_term import ShortTerm
-from livevlm_ros.memory.view import Parts, QuestionView, ReadBuffer, StepView, TooManyTokens
+from livevlm_ros.memory.short_term import Leaving, ShortTerm
+from livevlm_ros.memory.sizes import MemorySizes
+from livevlm_ros.memory.step_view import StepView
+from livevlm_ros.memory.view import Parts, TooManyTokens
 
 FULL_FIRST_SLOTS = 64
 """Frames `full` has room for before it first grows."""
 
-
-@dataclass(frozen=True, slots=True)
-class MemorySizes:
-    """
-    What the memory holds and what it costs, in tokens and bytes.
-
-    `device_bytes` stays on the device between questions: prefix and short-term. `read_bytes` is
-    the room of read views: made for the longest at construction, under `full` that of the longest
-    so far. `full_cache_bytes` is what keys and values of every frame since `clear` would take.
-    `oldest_stamp_ns` is that of the oldest frame, 0 without one.
-    """
-
-    short_term_tokens: int
-    long_term_tokens: int
-    archive_tokens: int
-    device_bytes: int
-    read_bytes: int
-    host_bytes: int
-    disk_bytes: int
-    full_cache_bytes: int
-    short_term_frames: int
-    evictions: int
-    context_truncated: bool
-    oldest_stamp_ns: int = 0
+FORGET_EVERY = 256
+"""Frames between two looks for frames of which nothing is left, whose names are then forgotten."""
 
 
 class Memory:
@@ -56,6 +50,7 @@ class Memory:
     :param device: where keys and values live
     :param dtype: type of keys and values, that of the model
     :param evidence: layers and heads evidence is read from; None: all
+    :param retrieval: how pages are found; None: as in the paper
     :raises ValueError: if a lane would hold no frame, or the budget is more than the model has
         positions for
     """
@@ -68,30 +63,113 @@ class Memory:
         device: torch.device | str = 'cpu',
         dtype: torch.dtype = torch.float32,
         evidence: EvidenceLayers | None = None,
+        retrieval: RetrievalSettings | None = None,
     ) -> None:
         device = torch.device(device)
         lane_frames = _lane_frames(config, shape, len(cameras))
         slots = lane_frames * len(cameras)
-        self._config, self._shape = config, shape
+        self._config, self._shape, self._cameras = config, shape, tuple(cameras)
         self._evidence = evidence or EvidenceLayers(tuple(range(shape.layers)))
+        self._itemsize = dtype.itemsize
+        self._forget_at = FORGET_EVERY
+        self._names = TokenNames(self._cameras, shape.tokens_per_frame)
         self._short_term = ShortTerm(
             shape,
             cameras,
+            self._names,
             lane_frames=lane_frames,
-            slots=slots if config.preset == 'recent' else min(slots, FULL_FIRST_SLOTS),
+            slots=min(slots, FULL_FIRST_SLOTS) if config.preset == 'full' else slots,
+            device=device,
+            dtype=dtype,
+            hand_over=self._take_over if config.retrieves else None,
+        )
+        settings = retrieval or RetrievalSettings()
+        by_frames = config.retrieval == 'frames'
+        page_tokens = shape.tokens_per_frame if by_frames else settings.page_tokens
+        self._archive = (
+            _new_archive(config, shape, cameras=len(cameras), page_tokens=page_tokens)
+            if config.archive_bits
+            else None
+        )
+        budget = config.long_term_frames * shape.tokens_per_frame // len(cameras)
+        self._long_term = [
+            LongTerm(
+                shape,
+                budget=budget,
+                eviction=config.eviction,
+                device=device,
+                dtype=dtype,
+                drop=self._dropping(lane),
+            )
+            for lane in range(len(cameras) if budget else 0)
+        ]
+        self._pages = (
+            Pages(
+                config,
+                settings,
+                self._long_term,
+                self._archive,
+                self._names,
+                page_tokens=page_tokens,
+                frame_tokens=shape.tokens_per_frame,
+            )
+            if config.retrieves
+            else None
+        )
+        self._parts = Parts(
+            shape,
+            self._short_term,
+            self._long_term,
+            self._archive,
+            self._names,
             device=device,
             dtype=dtype,
         )
-        self._parts = Parts(shape, self._short_term, device=device, dtype=dtype)
         self._step_buffer = ReadBuffer(shape, layers=1, device=device, dtype=dtype)
         self._question_buffer = ReadBuffer(shape, layers=shape.layers, device=device, dtype=dtype)
-        self._itemsize = dtype.itemsize
         if config.preset != 'full':
-            held = slots * shape.tokens_per_frame
-            longest = held + _reserved(shape, len(cameras))
-            self._question_buffer.reserve(held + RESERVED_POSITIONS)
-            self._step_buffer.reserve(longest)
-            self._parts.rotary.reserve(longest)
+            self._reserve_views(slots * shape.tokens_per_frame)
+
+    def _reserve_views(self, ring_tokens: int) -> None:
+        """Make room for the longest views now, so that no read grows it."""
+        beside = _reserved(self._shape, len(self._cameras))
+        step = ring_tokens + sum(lane.capacity for lane in self._long_term)
+        question = ring_tokens + (self._pages.most_tokens() if self._pages else 0)
+        longest = max(step + beside, question + RESERVED_POSITIONS)
+        if longest > self._shape.max_positions:
+            raise ValueError(
+                f'short_term_frames and long_term_frames need {step} tokens for a step and '
+                f'{question} for a question, the model has {self._shape.max_positions} positions, '
+                f'{beside} of them kept free'
+            )
+        self._step_buffer.reserve(step + beside)
+        self._question_buffer.reserve(question + RESERVED_POSITIONS)
+        self._parts.rotary.reserve(longest)
+
+    def _take_over(self, leaving: Leaving) -> None:
+        """Put a frame that leaves short-term where the preset keeps it."""
+        ref, layers = leaving.ref, self._shape.layers
+        since_s = (ref.stamp_ns - (self._names.origin_ns or 0)) / 1e9
+        gap_s = (leaving.next_ns - ref.stamp_ns) / 1e9
+        device = leaving.keys.device
+        within = torch.arange(self._shape.tokens_per_frame, dtype=torch.float64, device=device)
+        times = since_s + within / self._shape.tokens_per_frame * gap_s
+        tokens = Tokens(
+            keys=leaving.keys,
+            values=leaving.values,
+            names=self._names.of_frame(ref).to(device).expand(layers, -1),
+            times=times.expand(layers, -1),
+            scores=leaving.scores,
+        )
+        lane = self._cameras.index(ref.camera)
+        if self._long_term:
+            self._long_term[lane].add(tokens)
+        elif self._archive is not None:
+            self._archive.add(lane, tokens)
+
+    def _dropping(self, lane: int) -> Callable[[Tokens], None] | None:
+        """Return what takes the tokens that a camera's long-term drops."""
+        return partial(self._archive.add, lane) if self._archive is not None else None
 
     @contextmanager
     def write_prefix(self) -> Iterator[StepView]:
@@ -129,23 +207,58 @@ class Memory:
         if not frames:
             raise ValueError('a step needs at least one frame')
         self._short_term.check(frames)
+        self._names.check(frames)
         return StepView(
             self._parts,
             self._step_buffer,
             room=len(frames) * self._shape.tokens_per_frame,
-            keep=lambda keys, values: self._short_term.keep(frames, keys, values),
+            keep=lambda keys, values: self._keep(frames, keys, values),
+            scored=self._buckets_with(frames),
         )
+
+    def _keep(self, frames: Sequence[FrameRef], keys: Tensor, values: Tensor) -> None:
+        self._names.begin(frames[0].stamp_ns)
+        self._short_term.keep(frames, keys, values)
+        for ref in frames:
+            self._parts.refs[self._names.frame(ref)] = ref
+        if len(self._parts.refs) >= self._forget_at:
+            self._forget_names()
+            held = len(self._parts.refs)
+            self._forget_at = held + max(FORGET_EVERY, held // 4)
+
+    def _buckets_with(self, frames: Sequence[FrameRef]) -> bool:
+        """Return whether keeping frames makes a bucketing that looks at scores due."""
+        if self._config.eviction != 'vsb':
+            return False
+        tokens = self._shape.tokens_per_frame
+        return any(
+            lane.full_with(tokens * sum(ref.camera == camera for ref in frames))
+            for lane, camera in zip(self._long_term, self._cameras, strict=False)
+        )
+
+    def _forget_names(self) -> None:
+        """Forget the frames of which no token is left anywhere."""
+        refs, names = self._parts.refs, self._names
+        held = [lane.tokens.names.flatten() for lane in self._long_term]
+        if self._archive is not None:
+            held.append(self._archive.names())
+        alive = {names.frame(ref) for ref in self._short_term.refs()}
+        if held:
+            alive.update(names.frames(torch.cat([h.cpu() for h in held])).unique().tolist())
+        for gone in refs.keys() - alive:
+            del refs[gone]
 
     @property
     def question_room(self) -> int:
         """Most tokens a question and its answer may have together."""
         return RESERVED_POSITIONS - self._parts.prefix_tokens
 
-    def question(self, *, extra_tokens: int) -> QuestionView:
+    def question(self, *, extra_tokens: int, reach: Reach | None = None) -> QuestionView:
         """
         Give a view for one question; the view before it must not be read any more.
 
         :param extra_tokens: tokens of the question and its answer together
+        :param reach: what may be read; None: all
         :raises TooManyTokens: if they are more than `question_room`
         """
         if extra_tokens > self.question_room:
@@ -154,46 +267,96 @@ class Memory:
                 'fit: shorten the question or ask for fewer tokens'
             )
         return QuestionView(
-            self._parts, self._question_buffer, room=extra_tokens, evidence=self._evidence
+            self._parts,
+            self._question_buffer,
+            room=extra_tokens,
+            evidence=self._evidence,
+            pages=self._pages,
+            reach=reach or Reach(),
         )
 
     def clear(self) -> int:
         """Forget every frame, keep the prefix; returns the frames forgotten."""
-        forgotten = len(self._short_term.refs())
+        forgotten = len(self.frames())
         self._short_term.clear()
+        for lane in self._long_term:
+            lane.clear()
+        if self._archive is not None:
+            self._archive.clear()
+        self._parts.refs.clear()
+        self._names.clear()
+        self._forget_at = FORGET_EVERY
         return forgotten
 
-    def frames(self) -> list[FrameRef]:
-        """Frames in the memory by stamp, oldest first."""
-        return self._short_term.refs()
+    def close(self) -> None:
+        """Give back the archive's file; nothing may follow."""
+        if self._archive is not None:
+            self._archive.close()
 
-    def newest(self) -> FrameRef | None:
-        """Return the newest frame, None when there is none."""
-        frames = self._short_term.refs()
-        return frames[-1] if frames else None
+    def frames(self) -> list[FrameRef]:
+        """Frames of which the memory holds a token, or did lately, by stamp, oldest first."""
+        if self._pages is None:
+            return self._short_term.refs()
+        return sorted(self._parts.refs.values(), key=lambda ref: (ref.stamp_ns, ref.camera))
+
+    @property
+    def frame_count(self) -> int:
+        """How many frames `frames` gives."""
+        return len(self._parts.refs if self._pages else self._short_term.refs())
+
+    def is_new(self, ref: FrameRef) -> bool:
+        """Return whether a frame is in short-term."""
+        return ref in self._short_term.refs()
+
+    def newest(self, reach: Reach | None = None) -> FrameRef | None:
+        """Return the newest frame within reach, None when there is none."""
+        new = self._short_term.refs()
+        if reach is None:
+            return new[-1] if new else None
+        tiers = {True: reach.short_term, False: reach.long_term}
+        short_term = set(new)
+        within = (ref for ref in self.frames() if tiers[ref in short_term] and reach.holds(ref))
+        return max(within, default=None, key=lambda ref: ref.stamp_ns)
 
     def sizes(self) -> MemorySizes:
         """Count tokens and bytes; see `MemorySizes`."""
-        shape, parts, short_term = self._shape, self._parts, self._short_term
+        shape, parts, archive = self._shape, self._parts, self._archive
+        short_term = self._short_term
         refs = short_term.refs()
-        frames = len(refs)
         token_bytes = shape.token_bytes(self._itemsize)
+        device_bytes = short_term.nbytes + sum(lane.nbytes for lane in self._long_term)
+        oldest = next(iter(parts.refs.values() if self._pages else refs), None)
         return MemorySizes(
-            short_term_tokens=frames * shape.tokens_per_frame,
-            long_term_tokens=0,
-            archive_tokens=0,
-            device_bytes=short_term.nbytes + parts.prefix_tokens * token_bytes,
+            short_term_tokens=len(refs) * shape.tokens_per_frame,
+            long_term_tokens=sum(lane.count for lane in self._long_term),
+            archive_tokens=archive.tokens if archive else 0,
+            device_bytes=device_bytes + parts.prefix_tokens * token_bytes,
             read_bytes=self._step_buffer.nbytes
             + self._question_buffer.nbytes
             + parts.rotary.nbytes,
-            host_bytes=0,
-            disk_bytes=0,
+            host_bytes=archive.host_bytes_used if archive else 0,
+            disk_bytes=archive.disk_bytes_used if archive else 0,
             full_cache_bytes=short_term.kept * shape.tokens_per_frame * token_bytes,
-            short_term_frames=frames,
+            short_term_frames=len(refs),
+            frames=self.frame_count,
             evictions=short_term.evictions,
             context_truncated=self._config.preset == 'full' and short_term.evictions > 0,
-            oldest_stamp_ns=refs[0].stamp_ns if refs else 0,
+            oldest_stamp_ns=oldest.stamp_ns if oldest else 0,
         )
+
+
+def _new_archive(
+    config: MemoryConfig, shape: CacheShape, *, cameras: int, page_tokens: int
+) -> Archive:
+    return Archive(
+        shape,
+        lanes=cameras,
+        page_tokens=page_tokens,
+        bits=config.archive_bits,
+        host_bytes=config.archive_host_bytes,
+        disk_bytes=config.archive_disk_bytes,
+        folder=Path(config.path) if config.path else None,
+    )
 
 
 def _lane_frames(config: MemoryConfig, shape: CacheShape, cameras: int) -> int:

@@ -4,20 +4,21 @@
 Short-term memory: the newest frames of each camera, whole.
 
 One lane a camera. A lane is a ring: when it is full, its oldest frame leaves and the slot is used
-again. The slots of all lanes lie in one block of storage; lanes meet only in the order they are
-read, by stamp.
+again; what leaves is handed over to whoever wants it. The slots of all lanes lie in one block of
+storage; lanes meet only in the order they are read, by stamp.
 """
 
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
+from livevlm_ros.memory.naming import TokenNames
 from livevlm_ros.memory.shape import CacheShape, FrameRef
 
 
@@ -31,31 +32,60 @@ class _Held:
     ref: FrameRef = field(compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """
+    A frame that leaves its lane.
+
+    :param next_ns: stamp of the lane's next frame
+    :param keys: before rotary, [layers, kv_heads, tokens_per_frame, head_dim]
+    :param values: shaped like `keys`
+    :param scores: attention from later frames, float32 [layers, tokens_per_frame]
+    """
+
+    ref: FrameRef
+    next_ns: int
+    keys: Tensor
+    values: Tensor
+    scores: Tensor
+
+
 class ShortTerm:
     """
     Rings of frames over one block of storage, keys before rotary.
 
+    `scores` holds the attention each token got from later frames, float32
+    [layers, slots, tokens_per_frame], when frames that leave are handed over; the views write it.
+
+    :param names: names the tokens
     :param lane_frames: most frames a camera's lane holds
     :param slots: frames the storage has room for from the start; it grows to `lane_frames` a
         camera when they do not suffice
+    :param hand_over: takes each frame that leaves; None: it is gone
     """
 
     def __init__(
         self,
         shape: CacheShape,
         cameras: Sequence[str],
+        names: TokenNames,
         *,
         lane_frames: int,
         slots: int,
         device: torch.device,
         dtype: torch.dtype,
+        hand_over: Callable[[Leaving], None] | None = None,
     ) -> None:
+        self._hand_over, self._namer = hand_over, names
         self._lane_frames = lane_frames
         self._most_slots = lane_frames * len(cameras)
         self._lanes = {camera: lane for lane, camera in enumerate(cameras)}
         block = (shape.layers, shape.kv_heads, slots, shape.tokens_per_frame, shape.head_dim)
         self.keys = torch.zeros(block, dtype=dtype, device=device)
         self.values = torch.zeros(block, dtype=dtype, device=device)
+        self.names = torch.zeros(slots, shape.tokens_per_frame, dtype=torch.int64, device=device)
+        scored = slots if hand_over is not None else 0
+        self.scores = torch.zeros(shape.layers, scored, shape.tokens_per_frame, device=device)
         self.clear()
 
     def clear(self) -> None:
@@ -69,7 +99,8 @@ class ShortTerm:
     @property
     def nbytes(self) -> int:
         """Bytes of the storage."""
-        return self.keys.nbytes + self.values.nbytes
+        storage = (self.keys, self.values, self.names, self.scores)
+        return sum(part.nbytes for part in storage)
 
     def refs(self) -> list[FrameRef]:
         """Frames held, lanes merged by stamp, oldest first."""
@@ -133,13 +164,15 @@ class ShortTerm:
         frames = (layers, heads, len(refs), tokens, width)
         self.keys.index_copy_(2, slots, keys.view(frames))
         self.values.index_copy_(2, slots, values.view(frames))
+        names = torch.stack([self._namer.of_frame(ref) for ref in refs])
+        self.names.index_copy_(0, slots, names.to(slots.device))
+        if self._hand_over is not None:
+            self.scores.index_fill_(1, slots, 0.0)
 
     def _take_slot(self, ref: FrameRef) -> int:
         lane = self._lanes[ref.camera]
         if self._counts[lane] == self._lane_frames:
-            oldest = next(index for index, held in enumerate(self._held) if held.lane == lane)
-            slot = self._held.pop(oldest).slot
-            self.evictions += 1
+            slot = self._leave(lane, ref)
         else:
             slot = self._free.pop()
             self._counts[lane] += 1
@@ -148,12 +181,31 @@ class ShortTerm:
         self.kept += 1
         return slot
 
+    def _leave(self, lane: int, incoming: FrameRef) -> int:
+        """Let the oldest frame of a full lane go, and return its slot."""
+        oldest = next(index for index, held in enumerate(self._held) if held.lane == lane)
+        gone = self._held.pop(oldest)
+        self.evictions += 1
+        if self._hand_over is not None:
+            later = (held.stamp_ns for held in self._held if held.lane == lane)
+            self._hand_over(
+                Leaving(
+                    gone.ref,
+                    next(later, incoming.stamp_ns),
+                    self.keys[:, :, gone.slot],
+                    self.values[:, :, gone.slot],
+                    self.scores[:, gone.slot],
+                )
+            )
+        return gone.slot
+
     def _grow(self, needed: int) -> None:
         """Add slots up to the cap, at least half as many as there are: few copies."""
         before = self.keys.shape[2]
         after = min(self._most_slots, before + max(needed, before // 2))
         if after > before:
             self.keys, self.values = (_with_slots(b, after) for b in (self.keys, self.values))
+            self.names = _with_slots(self.names[None, None, ..., None], after)[0, 0, ..., 0]
             self._free += range(before, after)
 
 

@@ -3,21 +3,24 @@
 """
 Read views: what the language layers attend to during one step or one question.
 
-A view is prefix | frames of all lanes by stamp | the new tokens, at positions 0..n-1. Its rotated
-keys are built once a layer, when the layer first attends, and are gone with the view. A step's
-view keeps the new tokens when it is committed; a question's view keeps nothing.
+A view is prefix | what is read of the memory, by time | the new tokens, at positions 0..n-1; n
+may differ by layer. Its rotated keys are built once a layer, when the layer first attends, and are
+gone with the view.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from livevlm_ros.memory.evidence import EvidenceLayers, attention_row, frame_shares
+from livevlm_ros.memory.archive import Archive
+from livevlm_ros.memory.long_term import LongTerm
+from livevlm_ros.memory.naming import TokenNames
+from livevlm_ros.memory.reading import Piece, ReadBuffer
 from livevlm_ros.memory.rotary import RotaryTable
 from livevlm_ros.memory.shape import CacheShape, FrameRef
 from livevlm_ros.memory.short_term import ShortTerm
@@ -43,37 +46,24 @@ class TooManyTokens(ValueError):
     """More tokens than a view has room for: says how many were given and how many fit."""
 
 
-class ReadBuffer:
-    """Rotated keys and values of one view at a time, reused by the next one."""
-
-    def __init__(
-        self, shape: CacheShape, *, layers: int, device: torch.device, dtype: torch.dtype
-    ) -> None:
-        block = (layers, shape.kv_heads, 0, shape.head_dim)
-        self.keys = self.values = torch.empty(block, dtype=dtype, device=device)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the buffer."""
-        return self.keys.nbytes + self.values.nbytes
-
-    def reserve(self, tokens: int) -> None:
-        """Make room for `tokens`; what the buffer held is lost when it grows."""
-        layers, heads, room, width = self.keys.shape
-        if tokens > room:
-            self.keys = self.keys.new_empty(layers, heads, max(tokens, room * 3 // 2), width)
-            self.values = torch.empty_like(self.keys)
-
-
 class Parts:
-    """What views of one memory share."""
+    """What views of one memory share: its tiers, and where each frame's name comes from."""
 
     def __init__(
-        self, shape: CacheShape, short_term: ShortTerm, *, device: torch.device, dtype: torch.dtype
+        self,
+        shape: CacheShape,
+        short_term: ShortTerm,
+        long_term: Sequence[LongTerm],
+        archive: Archive | None,
+        names: TokenNames,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
     ) -> None:
-        self.shape = shape
-        self.short_term = short_term
+        self.shape, self.names = shape, names
+        self.short_term, self.long_term, self.archive = short_term, long_term, archive
         self.rotary = RotaryTable(shape, device=device, dtype=dtype)
+        self.refs: dict[int, FrameRef] = {}  # by the name of the frame
         # Keys before rotary, [layers, kv_heads, prefix tokens, head_dim].
         self.prefix_keys = torch.empty(
             shape.layers, shape.kv_heads, 0, shape.head_dim, dtype=dtype, device=device
@@ -85,45 +75,71 @@ class Parts:
         """Tokens of the prefix."""
         return self.prefix_keys.shape[2]
 
+    def ring(self, layer: int, slots: Tensor) -> Piece:
+        """Return the frames of some slots of short-term, whole."""
+        ring = self.short_term
+        return Piece(
+            ring.keys[layer].index_select(1, slots).flatten(1, 2),
+            ring.values[layer].index_select(1, slots).flatten(1, 2),
+            ring.names.index_select(0, slots).flatten(),
+        )
 
-class _ReadView:
-    """prefix | frames by stamp | new tokens, built layer by layer in a buffer."""
+    def marks(self, refs: Sequence[FrameRef]) -> dict[str, Tensor]:
+        """Say which tokens of frames each tier holds, bool [layers, frames, tokens_per_frame]."""
+        ring, archive, layers = self.short_term, self.archive, range(self.shape.layers)
+        held = {'short-term': [ring.names[ring.slots()] for _ in layers]}
+        if self.long_term:
+            held['long-term'] = [
+                torch.cat([lane.tokens.names[layer] for lane in self.long_term])
+                for layer in layers
+            ]
+        if archive is not None:
+            counts = [len(archive.index(layer).ends) for layer in layers]
+            held['archive'] = [
+                archive.read(layer, torch.arange(counts[layer])).names for layer in layers
+            ]
+        return {
+            tier: torch.stack([self.names.marks(names, refs) for names in by_layer])
+            for tier, by_layer in held.items()
+        }
 
-    def __init__(self, parts: Parts, buffer: ReadBuffer, *, room: int) -> None:
-        self._parts, self._buffer = parts, buffer
-        self._refs = parts.short_term.refs()
-        self._slots = parts.short_term.slots()
-        self._past = parts.prefix_tokens + len(self._refs) * parts.shape.tokens_per_frame
-        self._room = self._past + room
-        if self._room > parts.shape.max_positions:
+
+class ReadView:
+    """
+    Base of views: prefix | pieces | new tokens, built layer by layer in a buffer.
+
+    :param past: most tokens of the memory that a layer reads, the prefix not among them
+    :param room: new tokens at most
+    """
+
+    def __init__(self, parts: Parts, buffer: ReadBuffer, *, past: int, room: int) -> None:
+        self._parts, self._buffer, self._room = parts, buffer, room
+        needed = parts.prefix_tokens + past + room
+        if needed > parts.shape.max_positions:
             raise TooManyTokens(
-                f'the view needs {self._room} positions, the model has {parts.shape.max_positions}'
+                f'the view needs {needed} positions, the model has {parts.shape.max_positions}'
             )
-        self._length: list[int | None] = [None] * parts.shape.layers
+        self._past: list[int | None] = [None] * parts.shape.layers
+        self._length = [0] * parts.shape.layers
         self._mask: Tensor | None = None
-        buffer.reserve(self._room)
-        parts.rotary.reserve(self._room)
+        buffer.reserve(needed)
+        parts.rotary.reserve(needed)
 
-    @property
-    def frames(self) -> int:
-        """Frames the view reads."""
-        return len(self._refs)
+    def _pieces(self, layer: int, q: Tensor) -> Sequence[Piece]:
+        """Return what a layer reads besides the prefix, by time."""
+        raise NotImplementedError
 
     def _extend(
         self, layer: int, q: Tensor, k: Tensor, v: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Append new tokens to a layer; returns rotated queries, and rotated keys, values seen."""
-        start = self._length[layer]
         keys, values = self._buffer_of(layer)
-        if start is None:
-            start = self._past
-            self._build(layer, keys, values)
-        end = start + k.shape[1]
-        if end > self._room:
-            raise TooManyTokens(
-                f'the view has room for {self._room - self._past} new tokens, '
-                f'got {end - self._past}'
-            )
+        past = self._past[layer]
+        if past is None:
+            past = self._past[layer] = self._length[layer] = self._build(layer, q, keys, values)
+        start, end = self._length[layer], self._length[layer] + k.shape[1]
+        if end - past > self._room:
+            raise TooManyTokens(f'the view has room for {self._room} new tokens, got {end - past}')
         self._length[layer] = end
         rotary = self._parts.rotary
         rotary.rotate(k, first=start, out=keys[:, start:end])
@@ -134,17 +150,17 @@ class _ReadView:
     def _buffer_of(self, layer: int) -> tuple[Tensor, Tensor]:
         return self._buffer.keys[layer], self._buffer.values[layer]
 
-    def _build(self, layer: int, keys: Tensor, values: Tensor) -> None:
-        """Write prefix and frames into the buffer, keys rotated to positions 0..past-1."""
-        parts, prefix, past = self._parts, self._parts.prefix_tokens, self._past
-        parts.rotary.rotate(parts.prefix_keys[layer], first=0, out=keys[:, :prefix])
-        values[:, :prefix] = parts.prefix_values[layer]
-        frame_keys, frame_values = (
-            block[layer].index_select(1, self._slots).flatten(1, 2)  # [kv_heads, tokens, head_dim]
-            for block in (parts.short_term.keys, parts.short_term.values)
-        )
-        parts.rotary.rotate(frame_keys, first=prefix, out=keys[:, prefix:past])
-        values[:, prefix:past] = frame_values
+    def _build(self, layer: int, q: Tensor, keys: Tensor, values: Tensor) -> int:
+        """Write prefix and pieces into the buffer, keys rotated; returns how many tokens."""
+        parts = self._parts
+        read = [(piece.keys, piece.values) for piece in self._pieces(layer, q)]
+        written = 0
+        for nope, value in ((parts.prefix_keys[layer], parts.prefix_values[layer]), *read):
+            end = written + nope.shape[1]
+            parts.rotary.rotate(nope, first=written, out=keys[:, written:end])
+            values[:, written:end] = value
+            written = end
+        return written
 
     def _attention(self, q: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Causal attention of the last tokens of `keys`, [tokens, q_heads * head_dim]."""
@@ -161,72 +177,3 @@ class _ReadView:
             hidden = self._buffer.keys.new_full((tokens, seen), -torch.inf)
             self._mask = hidden.triu_(seen - tokens + 1).repeat(group, 1)
         return self._mask
-
-
-class StepView(_ReadView):
-    """
-    What a step's tokens read and, once committed, become part of.
-
-    They read the frames held when the step was taken, whatever their stamps; see `Memory.step`.
-    """
-
-    def __init__(
-        self,
-        parts: Parts,
-        buffer: ReadBuffer,
-        *,
-        room: int,
-        keep: Callable[[Tensor, Tensor], None],
-    ) -> None:
-        super().__init__(parts, buffer, room=room)
-        self._keep = keep
-        self._new: list[tuple[Tensor, Tensor]] = []
-
-    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Attend as `View.attend` says, layer after layer, all tokens of the step at once."""
-        if layer != len(self._new):
-            raise ValueError(
-                f'a step reads each layer once, expected layer {len(self._new)}, got {layer}'
-            )
-        self._new.append((k, v))
-        return self._attention(*self._extend(layer, q, k, v))
-
-    def commit(self) -> None:
-        """Keep the step's tokens; call it once, when every layer has attended."""
-        if len(self._new) != self._parts.shape.layers:
-            raise RuntimeError(
-                f'{len(self._new)} of {self._parts.shape.layers} layers have attended'
-            )
-        keys, values = zip(*self._new, strict=True)
-        self._keep(torch.stack(keys), torch.stack(values))
-
-    def _buffer_of(self, layer: int) -> tuple[Tensor, Tensor]:
-        """One layer's room suffices: a step visits each layer once."""
-        return self._buffer.keys[0], self._buffer.values[0]
-
-
-class QuestionView(_ReadView):
-    """What a question and its answer read, none of it kept; the first read is the question."""
-
-    def __init__(
-        self, parts: Parts, buffer: ReadBuffer, *, room: int, evidence: EvidenceLayers
-    ) -> None:
-        super().__init__(parts, buffer, room=room)
-        self._evidence = evidence
-        self._rows: dict[int, Tensor] = {}
-
-    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Attend as `View.attend` says."""
-        rotated, keys, values = self._extend(layer, q, k, v)
-        if layer in self._evidence.layers and layer not in self._rows:
-            self._rows[layer] = attention_row(rotated[:, -1], keys, self._evidence.heads)
-        return self._attention(rotated, keys, values)
-
-    def evidence(self) -> list[tuple[FrameRef, float]]:
-        """Frames and their share of the attention on frames, best first, after the question."""
-        return frame_shares(
-            list(self._rows.values()),
-            self._refs,
-            first=self._parts.prefix_tokens,
-            tokens_per_frame=self._parts.shape.tokens_per_frame,
-        )

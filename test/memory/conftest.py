@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from livevlm_ros.memory import CacheShape, FrameRef, Memory, MemoryConfig, View
+from livevlm_ros.memory import CacheShape, FrameRef, Memory, MemoryConfig, RetrievalSettings, View
 
 SHAPE = CacheShape(
     layers=2,
@@ -66,8 +66,10 @@ def see() -> Callable[..., Tokens]:
 def make() -> Callable[..., Memory]:
     """Make a memory with a prefix of two tokens."""
 
-    def make(*cameras: str, prefix: int = 2, **settings) -> Memory:
-        memory = Memory(MemoryConfig(**settings), SHAPE, cameras or ('front',))
+    def make(*cameras: str, prefix: int = 2, page_tokens: int = 16, **settings) -> Memory:
+        retrieval = RetrievalSettings(page_tokens=page_tokens)
+        config = MemoryConfig(**settings)
+        memory = Memory(config, SHAPE, cameras or ('front',), retrieval=retrieval)
         if prefix:
             with memory.write_prefix() as view:
                 Tokens(0, prefix).attend(view)

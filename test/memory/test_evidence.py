@@ -81,8 +81,8 @@ def test_there_is_no_evidence_without_frames_or_before_the_question(
 ) -> None:
     memory = _memory(shape)
     view = memory.question(extra_tokens=4)
-    assert view.frames == 0
     tokens(99, 4).attend(view)
+    assert view.frames() == []
     assert view.evidence() == []
     step = memory.step([FrameRef('front', 1)])
     tokens(1, 3).attend(step)

@@ -12,13 +12,61 @@ from livevlm_ros.memory import (
     FrameRef,
     Memory,
     MemoryConfig,
+    Reach,
     TooManyTokens,
 )
+from livevlm_ros.memory.memory import FORGET_EVERY
+
+NAME_BYTES = 8
+
+
+SMALL = {  # rings and long-term memories that overflow soon
+    'recent': {'short_term_frames': 4},
+    'full': {'full_max_tokens': 120},
+    'rekv': {'short_term_frames': 4},
+    'livevlm': {'short_term_frames': 4, 'long_term_frames': 8},
+    'balanced': {'short_term_frames': 4, 'long_term_frames': 8},
+}
 
 
 def _storage(memory: Memory) -> list[torch.Tensor]:
+    """Return what stays on the device between questions."""
     parts, ring = memory._parts, memory._short_term
-    return [ring.keys, ring.values, parts.prefix_keys, parts.prefix_values]
+    long_term = [part for lane in memory._long_term for part in lane._storage._parts()]
+    ring_parts = [ring.keys, ring.values, ring.names, ring.scores]
+    return [*ring_parts, parts.prefix_keys, parts.prefix_values, *long_term]
+
+
+def _buffers(memory: Memory) -> list[torch.Tensor]:
+    step, question, rotary = memory._step_buffer, memory._question_buffer, memory._parts.rotary
+    return [step.keys, step.values, question.keys, question.values, rotary.cos, rotary.sin]
+
+
+def _small(make: Callable, preset: str, **settings) -> Memory:
+    """Two cameras, and pages that suit so small a memory."""
+    return make('left', 'right', preset=preset, page_tokens=4, **SMALL[preset], **settings)
+
+
+def _watch(memory: Memory, see: Callable, stamps: range) -> dict[tuple[int, int], object]:
+    """See a frame of each camera at each stamp; return what by stamp and lane."""
+    cameras = ('left', 'right')
+    return {
+        (stamp, lane): see(memory, FrameRef(camera, stamp))
+        for stamp in stamps
+        for lane, camera in enumerate(cameras)
+    }
+
+
+def _tensors(memory: Memory) -> list[torch.Tensor]:
+    """Copy all that is remembered, wherever it lies."""
+    archive = memory._archive
+    archived = []
+    if archive is not None:
+        for layer in range(2):
+            index = archive.index(layer)
+            piece = archive.read(layer, torch.arange(len(index.ends)))
+            archived += [index.means, index.ends, piece.keys, piece.values, piece.names]
+    return [tensor.clone() for tensor in (*_storage(memory), *archived)]
 
 
 def _wide(shape: CacheShape, **settings) -> Memory:
@@ -33,44 +81,50 @@ def _see_wide(memory: Memory, tokens: Callable, stamp: int) -> None:
     view.commit()
 
 
-def test_recent_takes_the_same_bytes_in_the_same_place_for_ever(
-    make: Callable, see: Callable, tokens: Callable
+@pytest.mark.parametrize('preset', ['recent', 'rekv', 'livevlm', 'balanced'])
+def test_a_stream_takes_the_same_bytes_in_the_same_place_for_ever(
+    make: Callable, see: Callable, tokens: Callable, preset: str
 ) -> None:
-    memory = make('left', 'right')
-    configured = memory.sizes()
-    places = [tensor.data_ptr() for tensor in _storage(memory)]
-    asked = {4: 5, 30: 4, 60: 512, 4999: memory.question_room}
-    for stamp in range(5000):
-        see(memory, FrameRef('left', stamp), FrameRef('right', stamp))
+    memory = _small(make, preset, archive_host_bytes=2**22)
+    asked = {0: 5, 8: 4, 996: 512, 9996: memory.question_room}  # after 4, 12, 1,000 and 10,000
+    sizes = [memory.sizes()]
+    places = [tensor.data_ptr() for tensor in (*_storage(memory), *_buffers(memory))]
+    for stamp in range(0, 10_000, 4):
+        see(memory, *(FrameRef(camera, stamp + n) for n in (0, 2) for camera in ('left', 'right')))
         if stamp in asked:
             tokens(stamp, 3).attend(memory.question(extra_tokens=asked[stamp]))
-            sizes = memory.sizes()
-            assert sizes.device_bytes == configured.device_bytes
-            assert sizes.read_bytes == configured.read_bytes
-            assert [tensor.data_ptr() for tensor in _storage(memory)] == places
-    assert memory.sizes().evictions == 2 * 5000 - 16
+            sizes.append(memory.sizes())
+            now = [tensor.data_ptr() for tensor in (*_storage(memory), *_buffers(memory))]
+            assert now == places
+    assert len(sizes) == 5
+    assert len({size.device_bytes for size in sizes}) == 1
+    assert len({size.read_bytes for size in sizes}) == 1
+    assert sizes[-1].host_bytes <= 2**22
+    assert sizes[-1].evictions == 10_000 - 4
 
 
-def test_device_bytes_are_what_the_storage_takes(make: Callable) -> None:
-    memory = make()
+@pytest.mark.parametrize('preset', SMALL)
+def test_device_bytes_are_what_the_storage_takes(make: Callable, preset: str) -> None:
+    memory = _small(make, preset)
     assert memory.sizes().device_bytes == sum(tensor.nbytes for tensor in _storage(memory))
 
 
+@pytest.mark.parametrize('preset', SMALL)
 def test_asking_does_not_change_the_memory(
-    make: Callable, see: Callable, tokens: Callable
+    make: Callable, see: Callable, tokens: Callable, preset: str
 ) -> None:
-    memory = make(short_term_frames=3)
-    for stamp in range(5):
-        see(memory, FrameRef('front', stamp))
-    before = [tensor.clone() for tensor in _storage(memory)]
-    held, sizes = memory.frames(), memory.sizes()
-    view = memory.question(extra_tokens=9)
-    for seed, count in ((1, 5), (2, 1), (3, 1)):
-        tokens(seed, count).attend(view)
-    assert all(torch.equal(*pair) for pair in zip(_storage(memory), before, strict=True))
+    memory = _small(make, preset)
+    _watch(memory, see, range(30))
+    before, held, sizes = _tensors(memory), memory.frames(), memory.sizes()
+    for reach in (None, Reach(last_ns=20), Reach(short_term=False), Reach(newest_only=True)):
+        view = memory.question(extra_tokens=9, reach=reach)
+        for seed, count in ((1, 5), (2, 1), (3, 1)):
+            tokens(seed, count).attend(view)
+        view.evidence()
+    after = _tensors(memory)
+    assert all(torch.equal(*pair) for pair in zip(after, before, strict=True))
     assert memory.frames() == held
-    assert memory.sizes().device_bytes == sizes.device_bytes
-    assert memory.sizes().short_term_tokens == sizes.short_term_tokens
+    assert replace(memory.sizes(), read_bytes=0) == replace(sizes, read_bytes=0)
 
 
 def test_the_prefix_outlives_every_frame_and_clear(
@@ -98,18 +152,126 @@ def test_the_prefix_is_written_once_and_first(make: Callable, see: Callable) -> 
         pass
 
 
-def test_after_clear_a_stream_is_remembered_as_the_first_time(
+@pytest.mark.parametrize('preset', SMALL)
+def test_after_clear_a_stream_is_remembered_as_in_a_fresh_memory(
+    make: Callable, see: Callable, tokens: Callable, preset: str
+) -> None:
+    fresh, cleared = _small(make, preset), _small(make, preset)
+    _watch(cleared, see, range(10**9, 10**9 + 300))
+    assert cleared.clear() > 0
+    assert cleared.frames() == [] and cleared.newest() is None
+    assert cleared.sizes().archive_tokens == cleared.sizes().long_term_tokens == 0
+    answers = []
+    for memory in (fresh, cleared):
+        _watch(memory, see, range(140))  # some frames are forgotten
+        view = memory.question(extra_tokens=4)
+        answers.append(tokens(50, 4).attend(view))
+        assert view.tokens_read and view.evidence()
+    assert torch.equal(*answers)
+    assert cleared.frames() == fresh.frames()
+    sizes = [replace(memory.sizes(), read_bytes=0) for memory in (fresh, cleared)]
+    if preset != 'full':  # whose ring stays as large as it has grown
+        assert sizes[0] == sizes[1]
+
+
+@pytest.mark.parametrize('eviction', ['vsb', 'fifo', 'uniform'])
+def test_tokens_stay_whole_and_none_is_lost_or_doubled(
+    make: Callable, see: Callable, eviction: str
+) -> None:
+    memory = _small(make, 'balanced', eviction=eviction)
+    seen = _watch(memory, see, range(100))
+    namer = memory._names
+    for lane, held in enumerate(memory._long_term):
+        tokens = held.tokens
+        assert (namer.lanes(tokens.names) == lane).all()
+        stamps, places = namer.since_ns(tokens.names), tokens.names & 3
+        times = (stamps + places.double() / 3) / 1e9
+        torch.testing.assert_close(tokens.times, times, rtol=0, atol=1e-15)
+        for layer in range(2):
+            where = zip(stamps[layer].tolist(), places[layer].tolist(), strict=True)
+            for index, (stamp, place) in enumerate(where):
+                made = seen[stamp, lane]
+                assert torch.equal(tokens.keys[layer, :, index], made.k[layer, :, place])
+                assert torch.equal(tokens.values[layer, :, index], made.v[layer, :, place])
+
+    archive, sizes = memory._archive, memory.sizes()
+    gone = [FrameRef(camera, stamp) for stamp in range(98) for camera in ('left', 'right')]
+    every = torch.cat([namer.of_frame(ref) for ref in gone])
+    assert sizes.archive_tokens + sizes.long_term_tokens == len(every)
+    kept = torch.stack([lane.tokens.names for lane in memory._long_term])
+    assert torch.equal(torch.cat((archive.names(), kept.flatten())).unique(), every)
+    for layer in range(2):
+        pages = torch.arange(len(archive.index(layer).ends))
+        found = torch.cat((archive.read(layer, pages).names, kept[:, layer].flatten()))
+        assert len(found.unique()) == len(found) > len(every) - 2 * 4  # less than a page waits
+
+
+def test_long_term_holds_exactly_its_budget_and_what_came_since(
+    make: Callable, see: Callable
+) -> None:
+    memory, counts = _small(make, 'livevlm'), []
+    for stamp in range(40):
+        _watch(memory, see, range(stamp, stamp + 1))
+        lanes = [lane.count for lane in memory._long_term]
+        assert lanes[0] == lanes[1]
+        counts.append(lanes[0])
+    budget = 8 * 3 // 2
+    assert counts[2:14] == [*range(3, 36 + 1, 3)]
+    assert counts[14:] == [budget + 3 * (1 + n % 8) for n in range(26)]
+    assert memory.sizes().long_term_tokens == sum(lane.count for lane in memory._long_term)
+
+
+def test_frames_of_which_nothing_is_left_are_forgotten_in_the_end(
+    make: Callable, see: Callable
+) -> None:
+    memory = _small(make, 'livevlm')
+    _watch(memory, see, range(1000))
+    tokens = torch.cat([lane.tokens.names.flatten() for lane in memory._long_term])
+    left = set(memory._names.since_ns(tokens).tolist()) | {998, 999}
+    held = {ref.stamp_ns for ref in memory.frames()}
+    assert left <= held
+    assert len(memory.frames()) <= 2 * len(left) + FORGET_EVERY
+    assert memory.sizes().frames == len(memory.frames())
+
+
+NEWEST = FrameRef('right', 29)
+
+
+@pytest.mark.parametrize(
+    ('reach', 'newest'),
+    [
+        (None, NEWEST),
+        (Reach(), NEWEST),
+        (Reach(cameras=frozenset({'left'})), FrameRef('left', 29)),
+        (Reach(last_ns=7, cameras=frozenset({'right'})), FrameRef('right', 7)),
+        (Reach(short_term=False, cameras=frozenset({'right'})), FrameRef('right', 27)),
+        (Reach(last_ns=7, long_term=False), None),
+        (Reach(last_ns=7, newest_only=True, long_term=False), None),
+        (Reach(first_ns=28, short_term=False), None),
+        (Reach(first_ns=30), None),
+    ],
+)
+def test_the_newest_frame_within_reach_is_one_that_can_be_read(
+    make: Callable, see: Callable, reach: Reach | None, newest: FrameRef | None
+) -> None:
+    memory = make('left', 'right', preset='livevlm', short_term_frames=4)
+    _watch(memory, see, range(30))
+    found = memory.newest(reach)
+    assert (found and found.stamp_ns) == (newest and newest.stamp_ns)
+    assert found is None or (reach or Reach()).holds(found)
+
+
+def test_cameras_whose_clocks_are_worlds_apart_are_refused_and_leave_no_trace(
     make: Callable, see: Callable, tokens: Callable
 ) -> None:
-    memory = make(short_term_frames=3)
-    answers = []
-    for _ in range(2):
-        for stamp in range(7):
-            see(memory, FrameRef('front', stamp))
-        answers.append(tokens(50, 4).attend(memory.question(extra_tokens=4)))
-        assert memory.sizes().evictions == 4
-        memory.clear()
-    assert torch.equal(*answers)
+    memory = make('left', 'right')
+    with pytest.raises(ValueError, match='can tell apart at most'):
+        memory.step([FrameRef('left', 5), FrameRef('right', 2**62)])
+    assert memory.frames() == []
+    see(memory, FrameRef('right', 2**62))
+    with pytest.raises(ValueError, match="camera 'left': stamp 5 is -"):
+        memory.step([FrameRef('left', 5)])
+    assert memory.frames() == [FrameRef('right', 2**62)]
 
 
 def test_full_drops_the_oldest_beyond_its_cap_and_says_so(make: Callable, see: Callable) -> None:
@@ -184,7 +346,7 @@ def test_sizes_count_tokens_and_the_cache_nothing_would_have_dropped(
     assert sizes.short_term_frames == 4
     assert sizes.short_term_tokens == 12
     assert sizes.full_cache_bytes == 10 * 3 * shape.token_bytes(4)
-    assert sizes.device_bytes == (4 * 3 + 2) * shape.token_bytes(4)
+    assert sizes.device_bytes == (4 * 3 + 2) * shape.token_bytes(4) + 4 * 3 * NAME_BYTES
     assert not sizes.context_truncated
 
 
@@ -223,4 +385,5 @@ def test_half_precision_keeps_its_type_and_half_the_bytes(
     step = narrow.step([FrameRef('front', 1)])
     assert new.attend(step).dtype == torch.bfloat16
     step.commit()
-    assert narrow.sizes().device_bytes * 2 == wide.sizes().device_bytes
+    names = narrow._short_term.names.nbytes
+    assert (narrow.sizes().device_bytes - names) * 2 == wide.sizes().device_bytes - names

@@ -1,0 +1,68 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The archive's file: groups that RAM has no room for, mapped into memory."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import torch
+
+
+class ArchiveFile:
+    """
+    Equal records in a file without a name, which is gone with the process however that ends.
+
+    `records` maps the whole file, uint8 [slots, *record]; a slot may be written once `allocate`
+    has given it its bytes, for a mapped page that the disk has no room for would kill the process.
+
+    :param folder: where the file lies
+    :raises ValueError: if no file can be made there
+    """
+
+    def __init__(self, folder: Path, *, slots: int, record: tuple[int, ...]) -> None:
+        self._slots, self._record_bytes, self._allocated = slots, prod(record), 0
+        try:
+            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - open until `close`
+            self._empty()
+        except OSError as error:
+            raise ValueError(
+                f'the archive cannot make a file of {slots * self._record_bytes} bytes in '
+                f'{str(folder)!r}: {error.strerror}; give a folder that can be written'
+            ) from error
+        mapped = np.memmap(self._file, dtype=np.uint8, mode='r+', shape=(slots, *record))
+        self.records = torch.from_numpy(mapped)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes the disk has given."""
+        return self._allocated * self._record_bytes
+
+    def allocate(self, slot: int) -> None:
+        """
+        Have the disk give a slot its bytes, all slots before it having theirs.
+
+        :raises OSError: if the disk has none left
+        """
+        if slot >= self._allocated:
+            os.posix_fallocate(self._file.fileno(), slot * self._record_bytes, self._record_bytes)
+            self._allocated = slot + 1
+
+    def clear(self) -> None:
+        """Give the disk its bytes back; every slot must be allocated anew."""
+        os.ftruncate(self._file.fileno(), 0)
+        self._empty()
+
+    def close(self) -> None:
+        """Remove the file."""
+        self.records = torch.empty(0, dtype=torch.uint8)
+        self._file.close()
+        self._allocated = 0
+
+    def _empty(self) -> None:
+        os.ftruncate(self._file.fileno(), self._slots * self._record_bytes)
+        self._allocated = 0

@@ -1,0 +1,163 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The archive's two tiers of records: addresses below `host` lie in RAM, those above on disk."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from livevlm_ros.memory.archive_file import ArchiveFile
+from livevlm_ros.memory.archive_groups import GroupLayout
+
+_log = logging.getLogger(__name__)
+
+
+class GroupStore:
+    """
+    Room for records of groups.
+
+    :param host: most records in RAM
+    :param disk: most records on disk
+    :param folder: where the file lies, if `disk` is not 0
+    :raises ValueError: if no file can be made
+    """
+
+    def __init__(
+        self, layout: GroupLayout, *, host: int, disk: int, folder: Path | None = None
+    ) -> None:
+        self._layout = layout
+        self.host, self.all = host, host + disk
+        self._file = None
+        if disk:
+            if folder is None:
+                raise ValueError('archive_disk_bytes needs a folder: set path')
+            self._file = ArchiveFile(folder, slots=disk, record=layout.record)
+        self._reserve()
+
+    def _reserve(self) -> None:
+        """Reserve RAM whole; the system gives it as it is written."""
+        self._slab = torch.empty(self.host, *self._layout.record, dtype=torch.uint8)
+        self._free_host = list(reversed(range(self.host)))
+        self._free_disk = list(reversed(range(self.host, self.all)))
+        self._on_disk = 0
+        self.disk_lost = False
+
+    @property
+    def count(self) -> int:
+        """Records held."""
+        return self.host - len(self._free_host) + self._on_disk
+
+    @property
+    def host_bytes(self) -> int:
+        """Bytes of the records in RAM."""
+        return (self.host - len(self._free_host)) * self._layout.record_bytes
+
+    @property
+    def disk_bytes(self) -> int:
+        """Bytes of the file that the disk has given."""
+        return self._file.nbytes if self._file else 0
+
+    def take(self) -> int | None:
+        """Return an address in RAM that was free; None if none is."""
+        return self._free_host.pop() if self._free_host else None
+
+    def free(self, addresses: Iterable[int]) -> None:
+        """Forget records."""
+        for address in addresses:
+            if address < self.host:
+                self._free_host.append(address)
+            else:
+                self._free_disk.append(address)
+                self._on_disk -= 1
+
+    def write(self, address: int, keys: Tensor, values: Tensor) -> None:
+        """Write the record of a group, [layers, kv_heads, tokens, head_dim] each."""
+        self._at(address).copy_(self._layout.encode(keys, values))
+
+    def read(self, layer: int, addresses: Tensor, places: Tensor, *, out: Tensor) -> None:
+        """
+        Read pages of one layer; pages at addresses that are no record's are left as they are.
+
+        :param addresses: of their groups, int64 [pages]
+        :param places: their places in those groups, int64 [pages]
+        :param out: float32 [pages, kv_heads, 2, page_tokens, head_dim]
+        """
+        for first, records in self._tiers():
+            here = ((addresses >= first) & (addresses < first + len(records))).nonzero()[:, 0]
+            out[here] = self._layout.decode(
+                records, layer=layer, groups=addresses[here] - first, pages=places[here]
+            )
+
+    def spill(self, address: int) -> int | None:
+        """Move a record from RAM to disk; returns its new address, None if there is no room."""
+        if self._file is None or not self._free_disk:
+            return None
+        target = self._free_disk[-1]
+        try:
+            self._file.allocate(target - self.host)
+        except OSError as error:
+            _log.warning('the archive goes on in RAM, its file cannot grow: %s', error)
+            self._free_disk, self.disk_lost = [], True
+            return None
+        self._at(target).copy_(self._at(address))
+        self._free_disk.pop()
+        self._on_disk += 1
+        self._free_host.append(address)
+        return target
+
+    def gather(self, addresses: Tensor) -> Tensor:
+        """Return copies of records, uint8 [addresses, *record]."""
+        found = torch.empty(len(addresses), *self._layout.record, dtype=torch.uint8)
+        for first, records in self._tiers():
+            here = ((addresses >= first) & (addresses < first + len(records))).nonzero()[:, 0]
+            found[here] = records[addresses[here] - first]
+        return found
+
+    def fill(self, records: Tensor) -> Tensor:
+        """
+        Hold records and nothing else; those that RAM has no room for, the first, go to disk.
+
+        :param records: uint8 [count, *record], no more than there is room for
+        :returns: their addresses, int64 [count]
+        :raises OSError: if the disk has no room for its part; then the store is empty
+        """
+        self.clear()
+        on_disk, in_ram = max(0, len(records) - self.host), min(len(records), self.host)
+        if self._file is not None:
+            for slot in range(on_disk):
+                self._file.allocate(slot)
+            self._file.records[:on_disk] = records[:on_disk]
+        self._slab[:in_ram] = records[on_disk:]
+        self._free_disk = self._free_disk[: len(self._free_disk) - on_disk]
+        self._free_host = self._free_host[: self.host - in_ram]
+        self._on_disk = on_disk
+        return torch.cat((torch.arange(self.host, self.host + on_disk), torch.arange(in_ram)))
+
+    def clear(self) -> None:
+        """Forget every record, and give their bytes back."""
+        if self._file is not None:
+            self._file.clear()
+        self._reserve()
+
+    def close(self) -> None:
+        """Remove the file; nothing may follow."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _tiers(self) -> Iterator[tuple[int, Tensor]]:
+        """Each tier's first address, and its records."""
+        yield 0, self._slab
+        if self._file is not None:
+            yield self.host, self._file.records
+
+    def _at(self, address: int) -> Tensor:
+        if address < self.host:
+            return self._slab[address]
+        assert self._file is not None
+        return self._file.records[address - self.host]

@@ -1,0 +1,123 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The view of a question and its answer: retrieved pages and short-term, none of it changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from livevlm_ros.memory.evidence import EvidenceLayers, attention_row, frame_shares
+from livevlm_ros.memory.pages import Pages
+from livevlm_ros.memory.reach import Reach
+from livevlm_ros.memory.reading import Piece, ReadBuffer, in_time_order
+from livevlm_ros.memory.shape import FrameRef
+from livevlm_ros.memory.view import Parts, ReadView
+
+
+class QuestionView(ReadView):
+    """
+    What a question and its answer read; the first read is the question.
+
+    :param pages: where what left short-term is found; None: nothing else is read
+    :param reach: what may be read
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        buffer: ReadBuffer,
+        *,
+        room: int,
+        evidence: EvidenceLayers,
+        pages: Pages | None,
+        reach: Reach,
+    ) -> None:
+        self._slots = _slots(parts, reach)
+        self._pages_of = pages if reach.long_term else None
+        found = self._pages_of.most_tokens() if self._pages_of else 0
+        past = found + len(self._slots) * parts.shape.tokens_per_frame
+        super().__init__(parts, buffer, past=past, room=room)
+        self._evidence, self.reach = evidence, reach
+        self._read: dict[int, Tensor] = {}  # names of the tokens a layer reads
+        self._rows: dict[int, Tensor] = {}
+        self.retrieval_s = 0.0
+
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Attend as `View.attend` says."""
+        rotated, keys, values = self._extend(layer, q, k, v)
+        if layer in self._evidence.layers and layer not in self._rows:
+            self._rows[layer] = attention_row(rotated[:, -1], keys, self._evidence.heads)
+        return self._attention(rotated, keys, values)
+
+    @property
+    def retrieves(self) -> bool:
+        """Whether more than short-term may be read."""
+        return self._pages_of is not None
+
+    @property
+    def tokens_read(self) -> list[int]:
+        """Tokens of the memory that each layer has read, the prefix not among them."""
+        return [len(names) for names in self._read.values()]
+
+    def frames(self) -> list[FrameRef]:
+        """Frames of which the evidence layers have read a token, by time."""
+        names = [self._read[layer] for layer in self._rows]
+        if not names:
+            return []
+        found = self._parts.names.frames(torch.cat(names)).unique().tolist()
+        return [self._parts.refs[frame] for frame in found if frame in self._parts.refs]
+
+    def marks(self, refs: Sequence[FrameRef]) -> dict[str, Tensor]:
+        """
+        Say where tokens of frames are: by tier, see `Parts.marks`, and as `read` what was read.
+
+        :param refs: frames that were kept, whether or not anything is left of them
+        :returns: bool [layers, frames, tokens_per_frame] each
+        """
+        names = self._parts.names
+        read = [names.marks(self._read[layer], refs) for layer in range(self._parts.shape.layers)]
+        return {**self._parts.marks(refs), 'read': torch.stack(read)}
+
+    def evidence(self) -> list[tuple[FrameRef, float]]:
+        """Frames and their share of the attention on frames, best first, after the question."""
+        first, parts = self._parts.prefix_tokens, self._parts
+        rows = [
+            (parts.names.frames(self._read[layer]), row[first : first + len(self._read[layer])])
+            for layer, row in self._rows.items()
+        ]
+        return [
+            (parts.refs[frame], share)
+            for frame, share in frame_shares(rows)
+            if frame in parts.refs
+        ]
+
+    def _pieces(self, layer: int, q: Tensor) -> Sequence[Piece]:
+        pieces = [self._parts.ring(layer, self._slots)]
+        if self._pages_of is not None:
+            began = time.monotonic()
+            pieces += self._pages_of.find(layer, q, self.reach)
+            self.retrieval_s += time.monotonic() - began
+        joined, _ = in_time_order(pieces)
+        self._read[layer] = joined.names
+        return [joined]
+
+
+def _slots(parts: Parts, reach: Reach) -> Tensor:
+    """Slots of the short-term frames within reach, by time, int64 [frames]."""
+    ring = parts.short_term
+    if not reach.short_term:
+        return ring.slots()[:0]
+    refs = ring.refs()
+    if reach.everywhen and not reach.newest_only:
+        return ring.slots()
+    within = {ref.camera: index for index, ref in enumerate(refs) if reach.holds(ref)}
+    chosen = (
+        sorted(within.values())
+        if reach.newest_only
+        else [index for index, ref in enumerate(refs) if reach.holds(ref)]
+    )
+    return ring.slots()[torch.tensor(chosen, dtype=torch.long, device=ring.keys.device)]

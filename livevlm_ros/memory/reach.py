@@ -1,0 +1,45 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What of the memory a question may read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from livevlm_ros.memory.shape import FrameRef
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """
+    The part of the memory that a question reads; the default is all of it.
+
+    :param cameras: only these cameras; None: all
+    :param first_ns: no frame with an earlier stamp
+    :param last_ns: no frame with a later stamp, as if it had not been seen yet
+    :param short_term: read the newest frames
+    :param long_term: read what retrieval finds of the others
+    :param newest_only: of short-term, the newest frame of each camera alone
+    :param share: of what retrieval would read, for a question in a hurry, ]0, 1]
+    """
+
+    cameras: frozenset[str] | None = None
+    first_ns: int | None = None
+    last_ns: int | None = None
+    short_term: bool = True
+    long_term: bool = True
+    newest_only: bool = False
+    share: float = 1.0
+
+    def holds(self, ref: FrameRef) -> bool:
+        """Return whether a frame's camera and stamp lie within."""
+        return (
+            (self.cameras is None or ref.camera in self.cameras)
+            and (self.first_ns is None or ref.stamp_ns >= self.first_ns)
+            and (self.last_ns is None or ref.stamp_ns <= self.last_ns)
+        )
+
+    @property
+    def everywhen(self) -> bool:
+        """Whether no camera and no time is left out."""
+        return self.cameras is None and self.first_ns is None and self.last_ns is None

@@ -1,0 +1,45 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from livevlm_ros.memory.archive_file import ArchiveFile
+
+
+def test_slots_hold_what_is_written_and_are_paid_for_one_by_one(tmp_path: Path) -> None:
+    file = ArchiveFile(tmp_path, slots=4, record=(2, 3))
+    assert file.nbytes == 0
+    for slot in range(3):
+        file.allocate(slot)
+        file.records[slot] = slot + 1
+    file.allocate(1)
+    assert file.nbytes == 18
+    assert file.records[:3, 1, 2].tolist() == [1, 2, 3]
+
+
+def test_nothing_is_left_in_the_folder(tmp_path: Path) -> None:
+    file = ArchiveFile(tmp_path, slots=4, record=(2, 3))
+    file.allocate(0)
+    file.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_clearing_gives_the_disk_its_bytes_back(tmp_path: Path) -> None:
+    file = ArchiveFile(tmp_path, slots=2, record=(1 << 16,))
+    file.allocate(0)
+    file.records[0] = 7
+    file.clear()
+    assert file.nbytes == 0
+    assert os.fstat(file._file.fileno()).st_blocks == 0
+    file.allocate(0)
+    assert not torch.any(file.records[0])
+
+
+def test_a_folder_that_takes_no_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / 'taken').touch()
+    for folder in (tmp_path / 'missing', tmp_path / 'taken', Path('/proc')):
+        with pytest.raises(ValueError, match=f"24 bytes in '{folder}': .*; give a folder"):
+            ArchiveFile(folder, slots=4, record=(2, 3))
