@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from livevlm_ros.engine.config import EngineConfig
     from livevlm_ros.engine.engine import Engine
     from livevlm_ros.engine.stats import EngineStats
-    from livevlm_ros.memory import MemoryConfig, MemorySizes
+    from livevlm_ros.memory import FrameRef, MemoryConfig, MemorySizes
     from livevlm_ros.model import CheckpointError, ModelConfig
 
 __all__ = [
@@ -64,6 +64,7 @@ __all__ = [
     'Evidence',
     'Finish',
     'Frame',
+    'FrameRef',
     'Latency',
     'MemoryConfig',
     'MemorySizes',
@@ -81,6 +82,7 @@ _LATE = {
     'Engine': 'livevlm_ros.engine.engine',
     'EngineConfig': 'livevlm_ros.engine.config',
     'EngineStats': 'livevlm_ros.engine.stats',
+    'FrameRef': 'livevlm_ros.memory',
     'MemoryConfig': 'livevlm_ros.memory',
     'MemorySizes': 'livevlm_ros.memory',
     'ModelConfig': 'livevlm_ros.model',

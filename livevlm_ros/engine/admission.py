@@ -9,12 +9,11 @@ import unicodedata
 from dataclasses import replace
 
 from livevlm_ros.engine.config import MAX_ANSWER_TOKENS, EngineConfig
-from livevlm_ros.engine.messages import Question, Scope
+from livevlm_ros.engine.messages import Question
 
 MAX_CHARACTERS = 2000
 MAX_TEMPERATURE = 5.0
 MAX_EVIDENCE = 255
-_SCOPES = (Scope.AUTO, Scope.SHORT_TERM)
 
 
 class InvalidQuestion(ValueError):
@@ -27,6 +26,8 @@ def admissible(question: Question, config: EngineConfig) -> Question:
 
     :raises InvalidQuestion: for the first field that is out of range
     """
+    _check_cameras(question.cameras, config.cameras)
+    _check_times(question)
     return replace(
         question,
         text=_checked_text(question.text),
@@ -42,7 +43,6 @@ def admissible(question: Question, config: EngineConfig) -> Question:
         max_evidence=int(
             _within('max_evidence', question.max_evidence, config.max_evidence, 0, MAX_EVIDENCE)
         ),
-        scope=_checked_scope(question.scope),
     )
 
 
@@ -78,11 +78,28 @@ def _checked_budget_s(question: Question, config: EngineConfig) -> float:
     return min(question.budget_s, config.max_budget_s)
 
 
-def _checked_scope(scope: Scope) -> Scope:
-    if scope not in _SCOPES:
-        allowed = ', '.join(f'{known.name} ({known.value})' for known in _SCOPES)
-        raise InvalidQuestion(f'memory_scope: got {scope!r}, only {allowed} are built')
-    return scope
+def _check_cameras(given: tuple[str, ...], known: tuple[str, ...]) -> None:
+    unknown = [camera for camera in given if camera not in known]
+    if unknown:
+        raise InvalidQuestion(
+            f'cameras: got {", ".join(map(repr, unknown))}, expected some of {", ".join(known)}'
+        )
+
+
+def _check_times(question: Question) -> None:
+    for field in ('time_start_ns', 'time_end_ns', 'as_of_ns', 'lookback_s'):
+        given = getattr(question, field)
+        if math.isnan(given) or given < 0:
+            name = field.removesuffix('_ns').removesuffix('_s')
+            raise InvalidQuestion(f'{name}: got {given}, expected 0 or a later time')
+    if question.time_start_ns and question.lookback_s:
+        raise InvalidQuestion('lookback: time_start is set too, expected one of them')
+    begin_ns = question.time_start_ns
+    end_ns = min((ns for ns in (question.time_end_ns, question.as_of_ns) if ns), default=0)
+    if end_ns and begin_ns > end_ns:
+        raise InvalidQuestion(
+            f'time_start: got {begin_ns / 1e9:.3f} s, after the end at {end_ns / 1e9:.3f} s'
+        )
 
 
 def _within(field: str, given: float | None, default: float, low: float, high: float) -> float:

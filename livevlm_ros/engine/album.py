@@ -12,6 +12,7 @@ from livevlm_ros.engine.messages import BadFrame, Pixels
 
 THUMBNAIL_WIDTH = 320
 JPEG_QUALITY = 80
+MOST_THUMBNAILS = 4096  # some 40 MB of host RAM
 
 
 class Album:
@@ -24,8 +25,10 @@ class Album:
         return len(self._pages)
 
     def add(self, key: str, jpeg: bytes) -> None:
-        """Keep the thumbnail of a frame."""
+        """Keep the thumbnail of a frame; the oldest leaves when there are too many."""
         self._pages[key] = jpeg
+        if len(self._pages) > MOST_THUMBNAILS:
+            del self._pages[next(iter(self._pages))]
 
     def get(self, key: str) -> bytes:
         """Return the jpeg of a frame, empty when there is none."""

@@ -12,8 +12,9 @@ from dataclasses import replace
 import torch
 
 from livevlm_ros.engine.budget import Rung
-from livevlm_ros.engine.messages import Answer, Evidence, Finish, Latency, Scope, Status
+from livevlm_ros.engine.messages import Answer, Evidence, Finish, Latency, Source, Status
 from livevlm_ros.engine.questions import PendingQuestion, refusal
+from livevlm_ros.engine.reach import reach_of, scope_of
 from livevlm_ros.engine.rooms import Rooms
 from livevlm_ros.memory import QuestionView, TooManyTokens
 from livevlm_ros.model import BadQuestion, QuestionPrompt
@@ -69,26 +70,32 @@ class Answering:
     def _answer(self) -> Answer:
         model, memory, costs = self._rooms.model, self._rooms.memory, self._rooms.costs
         prompt = model.question(self._question.text)
-        newest = memory.newest()
-        if newest is None:
+        now = memory.newest()
+        if now is None:
             return self._refusal(Status.NO_EVIDENCE, 'the memory is empty: no frame has been seen')
-        fitting = costs.tokens_that_fit(self._deadline.left_s(), prompt.tokens)
-        if fitting < 1:
+        reach = reach_of(self._question, newest_ns=now.stamp_ns)
+        newest = memory.newest(reach)
+        if newest is None:
+            return self._refusal(
+                Status.NO_EVIDENCE, 'no frame in the memory is of these cameras and this time'
+            )
+        left_s = self._deadline.left_s()
+        if costs.tokens_that_fit(left_s, prompt.tokens) < 1:
             return self._refusal(
                 Status.DEADLINE, 'the time left is too short to read the question'
             )
-        if fitting < self._max_tokens:
+        reach, self._rung = costs.affordable(reach, left_s, prompt.tokens)
+        if costs.tokens_that_fit(left_s, prompt.tokens, reach) < self._max_tokens:
             self._rung = Rung.FEWER_TOKENS
-        view = memory.question(extra_tokens=prompt.tokens + self._max_tokens)
+        view = memory.question(extra_tokens=prompt.tokens + self._max_tokens, reach=reach)
         self._so_far = Answer(
             status=Status.PARTIAL,
             request_id=self._question.request_id,
             truncated=True,
             finish=Finish.BUDGET,
-            scope_used=Scope.SHORT_TERM,
+            scope_used=scope_of(reach, retrieves=view.retrieves),
             newest_stamp_ns=newest.stamp_ns,
             prompt_tokens=prompt.tokens,
-            frames_considered=view.frames,
             degradation=Rung.PARTIAL,
         )
         return self._closed(self._decode(prompt, view))
@@ -123,13 +130,19 @@ class Answering:
         costs, started = self._rooms.costs, time.monotonic()
         token = next(tokens, None)
         read = time.monotonic()
-        self._latency.prefill_ms = (read - started) * 1e3
+        self._latency.retrieval_ms = view.retrieval_s * 1e3
+        self._latency.prefill_ms = (read - started - view.retrieval_s) * 1e3
         self._latency.first_token_ms = (read - self._deadline.received_s) * 1e3
         self._evidence = self._seen(view)
+        self._so_far = replace(self._so_far, frames_considered=len(view.frames()))
         finished = time.monotonic()
         self._latency.postprocess_ms = (finished - read) * 1e3
-        costs.prompt.add(prompt.tokens)
-        costs.prefill.add((read - started) / prompt.tokens)
+        costs.add_reading(
+            tokens=prompt.tokens,
+            read_s=read - started,
+            retrieval_s=view.retrieval_s,
+            share=view.reach.share,
+        )
         costs.finish.add(finished - read)
         return token
 
@@ -143,6 +156,8 @@ class Answering:
 
     def _closed(self, finish: Finish) -> Answer:
         """Make the reply of an answer that ended this way."""
+        if not self._so_far.frames_considered:
+            return self._refusal(Status.NO_EVIDENCE, 'nothing is left of the frames of this time')
         if finish is Finish.BUDGET and not self._question.allow_partial:
             return self._refusal(
                 Status.DEADLINE, f'cut by the budget after {len(self._ids)} tokens'
@@ -167,7 +182,7 @@ class Answering:
 
     def _seen(self, view: QuestionView) -> tuple[Evidence, ...]:
         """Return the frames the first answer token looked at, best first."""
-        album = self._rooms.album
+        album, memory = self._rooms.album, self._rooms.memory
         wanted = view.evidence()[: self._question.max_evidence]
         return tuple(
             Evidence(
@@ -176,6 +191,7 @@ class Answering:
                 frame_id=ref.frame_id,
                 frame_key=ref.key,
                 score=score,
+                source=Source.SHORT_TERM if memory.is_new(ref) else Source.LONG_TERM,
                 thumbnail_jpeg=album.get(ref.key) if self._question.attach_images else b'',
             )
             for ref, score in wanted

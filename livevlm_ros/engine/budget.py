@@ -10,8 +10,10 @@ as many tokens as still fit.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
+
+from livevlm_ros.memory import Reach
 
 RESERVE_S = 0.03
 """
@@ -22,14 +24,16 @@ share: a timed wait in another thread wakes 5 to 8 ms late at the median, 24 to 
 """
 
 
-class Rung(IntEnum):
-    """
-    How far down the ladder an answer had to go (`degradation_level` of the reply).
+FEWER_PAGES = 0.5
+"""Share of what retrieval would read that a question in a hurry reads."""
 
-    Levels 1 (fewer pages) and 2 (short-term only) belong to retrieval.
-    """
+
+class Rung(IntEnum):
+    """How far down the ladder an answer had to go (`degradation_level` of the reply)."""
 
     ALL = 0  # everything asked for fitted the budget
+    FEWER_PAGES = 1  # retrieval read a part of what it would have
+    SHORT_TERM = 2  # nothing was retrieved
     FEWER_TOKENS = 3  # not all max_tokens fitted, but the answer ended before that mattered
     PARTIAL = 4  # cut by the budget
     REFUSED = 5  # nothing was decoded
@@ -81,7 +85,8 @@ class Costs:
 
     `step`: a batch of frames, seconds; `prompt`: question tokens; `prefill`: seconds per question
     token up to the first answer token; `token`: seconds per further answer token; `finish`:
-    seconds for evidence and thumbnails; `answer`: seconds for a whole answer as questions go.
+    seconds for evidence and thumbnails; `retrieval`: seconds to find and fetch all that retrieval
+    reads; `answer`: seconds for a whole answer as questions go.
     """
 
     def __init__(self) -> None:
@@ -90,19 +95,46 @@ class Costs:
         self.prefill = Average()
         self.token = Average()
         self.finish = Average()
+        self.retrieval = Average()
         self.answer = Average()
 
     def cheapest_answer_s(self, prompt_tokens: float | None = None) -> float:
-        """Return the seconds for an answer of one token."""
+        """Return the seconds for an answer of one token from short-term."""
         tokens = self.prompt.value if prompt_tokens is None else prompt_tokens
         return tokens * self.prefill.value + self.finish.value
 
-    def tokens_that_fit(self, left_s: float, prompt_tokens: int) -> float:
-        """Return how many answer tokens fit the time left; the first comes with the prefill."""
+    def tokens_that_fit(
+        self, left_s: float, prompt_tokens: int, reach: Reach | None = None
+    ) -> float:
+        """
+        Return how many answer tokens fit the time left; the first comes with the prefill.
+
+        :param reach: what is read; None: short-term alone
+        """
         spare_s = left_s - self.cheapest_answer_s(prompt_tokens)
+        if reach is not None and reach.long_term:
+            spare_s -= self.retrieval.value * reach.share
         if spare_s < 0:
             return 0
         return 1 + spare_s / max(self.token.value, 1e-6)
+
+    def affordable(self, reach: Reach, left_s: float, prompt_tokens: int) -> tuple[Reach, Rung]:
+        """Return what of a reach can be read in the time left, and how far down that is."""
+        spare_s = left_s - self.cheapest_answer_s(prompt_tokens)
+        if not reach.long_term or spare_s >= self.retrieval.value:
+            return reach, Rung.ALL
+        if spare_s >= FEWER_PAGES * self.retrieval.value or not reach.short_term:
+            return replace(reach, share=FEWER_PAGES), Rung.FEWER_PAGES
+        return replace(reach, long_term=False), Rung.SHORT_TERM
+
+    def add_reading(
+        self, *, tokens: int, read_s: float, retrieval_s: float, share: float = 1.0
+    ) -> None:
+        """Take in what a question of so many tokens took to read, and to retrieve for."""
+        self.prompt.add(tokens)
+        self.prefill.add((read_s - retrieval_s) / tokens)
+        if retrieval_s:
+            self.retrieval.add(retrieval_s / share)
 
     def in_ms(self) -> dict[str, float]:
         """Return the costs in milliseconds, for reports."""
@@ -110,5 +142,6 @@ class Costs:
             'step_ms': self.step.value * 1e3,
             'prefill_ms_per_token': self.prefill.value * 1e3,
             'decode_ms_per_token': self.token.value * 1e3,
+            'retrieval_ms': self.retrieval.value * 1e3,
             'answer_ms': self.answer.value * 1e3,
         }

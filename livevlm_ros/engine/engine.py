@@ -165,6 +165,7 @@ class Engine:
             if self._loop is None:
                 return
             on_gpu = self._loop.rooms.model.device.type == 'cuda'
+            self._loop.rooms.memory.close()
             self._loop = self._model_stats = None
             self._ingest = self._new_ingest()
             if on_gpu:

@@ -94,6 +94,12 @@ class Question:
     :param temperature: 0 is greedy
     :param allow_partial: return what is decoded when the budget ends, else `Status.DEADLINE`
     :param scope: part of the memory to read
+    :param cameras: read these cameras only; empty: all
+    :param time_start_ns: read no frame with an earlier stamp; 0: open
+    :param time_end_ns: read no frame with a later stamp; 0: open
+    :param lookback_s: read no frame older than this before `as_of_ns`, or before the newest frame;
+        0: open
+    :param as_of_ns: answer as if no frame with a later stamp had been seen; 0: now
     :param max_evidence: most evidence frames returned
     :param attach_images: put a jpeg thumbnail beside each evidence frame
     :param unlimited: no deadline at all (offline evaluation); `budget_s` is then ignored
@@ -106,6 +112,11 @@ class Question:
     temperature: float | None = None
     allow_partial: bool = True
     scope: Scope = Scope.AUTO
+    cameras: tuple[str, ...] = ()
+    time_start_ns: int = 0
+    time_end_ns: int = 0
+    lookback_s: float = 0.0
+    as_of_ns: int = 0
     max_evidence: int | None = None
     attach_images: bool = False
     unlimited: bool = False

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +15,7 @@ from livevlm_ros.engine.album import Album
 from livevlm_ros.engine.budget import Costs
 from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.engine.warmup import warm_up
-from livevlm_ros.memory import EvidenceLayers, Memory
+from livevlm_ros.memory import EvidenceLayers, Memory, RetrievalSettings
 from livevlm_ros.model import ModelConfig, VideoLanguageModel
 
 LoadModel = Callable[[ModelConfig], VideoLanguageModel]
@@ -51,7 +52,8 @@ def furnish(config: EngineConfig, *, load: LoadModel, progress: Progress) -> Roo
     model = load(config.model)
     progress('warm-up', 0.6)
     costs = Costs()
-    warm_up(model, new_memory(config, model), costs, cameras=config.cameras)
+    with closing(new_memory(config, model)) as scratch:
+        warm_up(model, scratch, costs, cameras=config.cameras)
     progress('memory', 0.9)
     memory = new_memory(config, model)
     progress('ready', 1.0)
@@ -67,6 +69,7 @@ def new_memory(config: EngineConfig, model: VideoLanguageModel) -> Memory:
         model.device,
         model.dtype,
         EvidenceLayers.from_settings(model.memory_settings, model.shape),
+        RetrievalSettings.from_settings(model.memory_settings),
     )
     with memory.write_prefix() as view:
         model.read(model.prefix(), view)

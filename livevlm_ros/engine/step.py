@@ -45,7 +45,6 @@ def take_step(rooms: Rooms, ingest: Ingest, gate: FrameGate) -> None:
         rooms.album.add(frame_key(frame), jpeg)
         gate.keep(frame, pixels)
         ingest.used(frame)
-    held = rooms.memory.frames()
-    if len(rooms.album) > len(held):
-        rooms.album.keep_only(ref.key for ref in held)
+    if len(rooms.album) > rooms.memory.frame_count:
+        rooms.album.keep_only(ref.key for ref in rooms.memory.frames())
     rooms.costs.step.add(time.monotonic() - started)

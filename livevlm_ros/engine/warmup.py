@@ -43,8 +43,7 @@ def measure_answer(model: VideoLanguageModel, memory: Memory, costs: Costs) -> N
     read = time.monotonic()
     view.evidence()
     seen = time.monotonic()
-    costs.prompt.add(prompt.tokens)
-    costs.prefill.add((read - started) / prompt.tokens)
+    costs.add_reading(tokens=prompt.tokens, read_s=read - started, retrieval_s=view.retrieval_s)
     costs.finish.add(seen - read)
     for _ in range(TOKENS):
         begun = time.monotonic()

@@ -45,3 +45,12 @@ def test_an_album_keeps_only_the_frames_it_is_told():
     album.keep_only(['b', 'c', 'never seen'])
     assert len(album) == 2
     assert album.get('a') == b'' and album.get('b')
+
+
+def test_an_album_is_full_some_day_and_then_the_oldest_leaves(monkeypatch):
+    monkeypatch.setattr('livevlm_ros.engine.album.MOST_THUMBNAILS', 3)
+    album = Album()
+    for number in range(5):
+        album.add(f'camera/{number}', b'jpeg')
+    assert len(album) == 3
+    assert not album.get('camera/1') and album.get('camera/2') and album.get('camera/4')

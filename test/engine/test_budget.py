@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from livevlm_ros.engine.budget import RESERVE_S, Average, Costs, Deadline
+from livevlm_ros.engine.budget import RESERVE_S, Average, Costs, Deadline, Rung
+from livevlm_ros.memory import Reach
 
 
 def test_a_deadline_counts_from_receipt_and_keeps_the_reserve():
@@ -51,3 +52,71 @@ def test_the_cheapest_answer_to_an_unknown_question_takes_a_prompt_of_usual_leng
     costs.prompt.value, costs.prefill.value, costs.finish.value = 8.0, 0.01, 0.002
     assert costs.cheapest_answer_s() == pytest.approx(0.082)
     assert costs.cheapest_answer_s(20) == pytest.approx(0.202)
+
+
+@pytest.fixture
+def costs() -> Costs:
+    """Let a question of ten tokens take 0.2 s from short-term, and one second more to retrieve."""
+    costs = Costs()
+    costs.prefill.value, costs.finish.value, costs.token.value = 0.01, 0.1, 0.01
+    costs.retrieval.value = 1.0
+    return costs
+
+
+@pytest.mark.parametrize(
+    ('left_s', 'rung', 'read'),
+    [
+        (math.inf, Rung.ALL, Reach(first_ns=7)),
+        (1.21, Rung.ALL, Reach(first_ns=7)),
+        (1.19, Rung.FEWER_PAGES, Reach(first_ns=7, share=0.5)),
+        (0.71, Rung.FEWER_PAGES, Reach(first_ns=7, share=0.5)),
+        (0.69, Rung.SHORT_TERM, Reach(first_ns=7, long_term=False)),
+    ],
+)
+def test_the_ladder_gives_up_pages_before_it_gives_up_retrieval(costs, left_s, rung, read):
+    assert costs.affordable(Reach(first_ns=7), left_s, prompt_tokens=10) == (read, rung)
+
+
+def test_a_question_that_reads_short_term_alone_has_no_page_to_give_up(costs):
+    reach = Reach(long_term=False)
+    assert costs.affordable(reach, 0.3, prompt_tokens=10) == (reach, Rung.ALL)
+
+
+def test_a_question_for_long_term_alone_is_left_some_pages(costs):
+    reach, rung = costs.affordable(Reach(short_term=False), 0.3, prompt_tokens=10)
+    assert (reach, rung) == (Reach(short_term=False, share=0.5), Rung.FEWER_PAGES)
+
+
+@pytest.mark.parametrize(
+    ('reach', 'fitting'),
+    [
+        (None, 101),
+        (Reach(long_term=False), 101),
+        (Reach(), 1),
+        (Reach(share=0.5), 51),
+    ],
+)
+def test_tokens_that_fit_come_after_what_is_retrieved(costs, reach, fitting):
+    assert costs.tokens_that_fit(1.2, 10, reach) == pytest.approx(fitting, abs=1e-6)
+
+
+def test_no_token_fits_a_retrieval_that_does_not(costs):
+    assert costs.tokens_that_fit(1.1, 10, Reach()) == 0
+
+
+def test_reading_a_question_and_retrieving_for_it_are_told_apart():
+    costs = Costs()
+    costs.add_reading(tokens=10, read_s=0.5, retrieval_s=0.3)
+    assert (costs.prompt.value, costs.retrieval.value) == (10, 0.3)
+    assert costs.prefill.value == pytest.approx(0.02)
+
+
+def test_a_share_of_retrieval_tells_what_all_of_it_would_cost():
+    costs = Costs()
+    costs.add_reading(tokens=10, read_s=0.5, retrieval_s=0.3, share=0.5)
+    assert costs.retrieval.value == pytest.approx(0.6)
+
+
+def test_a_question_that_retrieves_nothing_says_nothing_about_retrieval(costs):
+    costs.add_reading(tokens=10, read_s=0.1, retrieval_s=0.0)
+    assert costs.retrieval.value == 1.0

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from livevlm_ros.engine import BadFrame, Finish, Frame, Question, Rung, Scope, Status
+from livevlm_ros.engine import BadFrame, Finish, Frame, Question, Rung, Status
 from livevlm_ros.memory import MemoryConfig
 
 FULL_ANSWER = 'a red truck drove by and then a blue bus stopped at the old gate'
@@ -75,7 +75,15 @@ def test_a_question_before_the_first_step_sees_the_frame_that_waits(make_engine,
         (Question('now ?', temperature=-0.1), 'temperature: got -0.1, allowed is 0.0 to 5.0'),
         (Question('now ?', temperature=math.nan), 'temperature: got nan'),
         (Question('now ?', max_evidence=-1), 'max_evidence: got -1, allowed is 0 to 255'),
-        (Question('now ?', scope=Scope.LONG_TERM), 'memory_scope: got <Scope.LONG_TERM: 3>'),
+        (Question('now ?', cameras=('rear',)), "cameras: got 'rear', expected some of camera"),
+        (Question('now ?', time_start_ns=-1), 'time_start: got -1'),
+        (Question('now ?', lookback_s=-0.5), 'lookback: got -0.5'),
+        (Question('now ?', time_start_ns=2, lookback_s=1.0), 'lookback: time_start is set too'),
+        (Question('now ?', time_start_ns=3 * 10**9, time_end_ns=10**9), 'after the end at 1.000'),
+        (
+            Question('now ?', time_start_ns=3 * 10**9, time_end_ns=9 * 10**9, as_of_ns=2 * 10**9),
+            'time_start: got 3.000 s, after the end at 2.000',
+        ),
     ],
 )
 def test_a_bad_question_is_refused_naming_the_field(running, question, named):

@@ -1,0 +1,41 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What of the memory a question asks for, and what of it an answer has read."""
+
+from __future__ import annotations
+
+from livevlm_ros.engine.messages import Question, Scope
+from livevlm_ros.memory import Reach
+
+
+def reach_of(question: Question, *, newest_ns: int) -> Reach:
+    """
+    Return what a question may read.
+
+    :param newest_ns: stamp of the memory's newest frame, which is now where `as_of` is not set
+    """
+    last_ns = min((ns for ns in (question.time_end_ns, question.as_of_ns) if ns), default=None)
+    first_ns = question.time_start_ns or None
+    if question.lookback_s:
+        first_ns = (question.as_of_ns or newest_ns) - round(question.lookback_s * 1e9)
+    return Reach(
+        cameras=frozenset(question.cameras) or None,
+        first_ns=first_ns,
+        last_ns=last_ns,
+        short_term=question.scope is not Scope.LONG_TERM,
+        long_term=question.scope not in (Scope.NOW, Scope.SHORT_TERM),
+        newest_only=question.scope is Scope.NOW,
+    )
+
+
+def scope_of(reach: Reach, *, retrieves: bool) -> Scope:
+    """
+    Return the scope that an answer has read.
+
+    :param retrieves: whether the memory has more than short-term
+    """
+    if reach.newest_only:
+        return Scope.NOW
+    if not reach.short_term:
+        return Scope.LONG_TERM
+    return Scope.ALL if reach.long_term and retrieves else Scope.SHORT_TERM

@@ -1,0 +1,98 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What of the memory answers are read from."""
+
+import pytest
+
+from livevlm_ros.engine import Question, Rung, Scope, Source, Status
+from livevlm_ros.memory import MemoryConfig
+
+
+@pytest.fixture
+def remembering(make_engine, model, frame):
+    """Give an engine that has four of twelve frames in its ring, the others one a page."""
+    model.memory_settings = {'retrieval': {'page_tokens': 2}}
+    memory = MemoryConfig(preset='livevlm', short_term_frames=4, long_term_frames=8)
+    engine = make_engine(memory=memory, target_fps=1000.0)
+    engine.load()
+    for second in range(1, 13):
+        engine.see(frame(second))
+        engine.turn()
+    return engine
+
+
+@pytest.mark.parametrize(
+    ('budget_s', 'rung', 'scope', 'frames'),
+    [
+        (28.0, Rung.ALL, Scope.ALL, 4 + 3),  # 0.4 of eight pages
+        (15.0, Rung.FEWER_PAGES, Scope.ALL, 4 + 1),
+        (5.0, Rung.SHORT_TERM, Scope.SHORT_TERM, 4),
+    ],
+)
+def test_a_budget_too_small_to_retrieve_all_is_answered_from_less_and_says_so(
+    remembering, budget_s, rung, scope, frames
+):
+    remembering._loop.rooms.costs.retrieval.value = 20.0
+    answer = remembering.ask_now(Question('what drove by ?', budget_s=budget_s, max_tokens=15))
+    assert (answer.status, answer.degradation, answer.scope_used) == (Status.OK, rung, scope)
+    assert answer.frames_considered == frames
+
+
+@pytest.mark.parametrize(
+    ('fields', 'allowed', 'newest'),
+    [
+        ({'time_start_ns': 2, 'time_end_ns': 4}, {2, 3, 4}, 4),
+        ({'as_of_ns': 3}, {1, 2, 3}, 3),
+        ({'lookback_s': 2.0, 'as_of_ns': 4}, {2, 3, 4}, 4),
+        ({'lookback_s': 1.0}, {11, 12}, 12),
+        ({'scope': Scope.NOW}, {12}, 12),
+        ({'scope': Scope.NOW, 'as_of_ns': 10}, {10}, 10),
+        ({'scope': Scope.SHORT_TERM}, {9, 10, 11, 12}, 12),
+    ],
+)
+def test_a_question_about_a_time_is_answered_from_frames_of_that_time(
+    remembering, fields, allowed, newest
+):
+    fields = {name: at * 10**9 if name.endswith('_ns') else at for name, at in fields.items()}
+    answer = remembering.ask_now(Question('what drove by ?', max_evidence=20, **fields))
+    assert {evidence.stamp_ns // 10**9 for evidence in answer.evidence} == allowed
+    assert answer.frames_considered == len(allowed)
+    assert answer.newest_stamp_ns == newest * 10**9
+
+
+def test_evidence_says_which_tier_it_was_found_in(remembering):
+    answer = remembering.ask_now(Question('what drove by ?', max_evidence=20))
+    for evidence in answer.evidence:
+        old = evidence.stamp_ns <= 8 * 10**9
+        assert evidence.source is (Source.LONG_TERM if old else Source.SHORT_TERM)
+    assert {evidence.source for evidence in answer.evidence} == set(Source)
+    answer = remembering.ask_now(Question('what drove by ?', scope=Scope.LONG_TERM))
+    assert {evidence.source for evidence in answer.evidence} == {Source.LONG_TERM}
+    assert answer.scope_used is Scope.LONG_TERM
+
+
+@pytest.mark.parametrize(
+    'fields',
+    [
+        {'time_start_ns': 50 * 10**9},
+        {'time_end_ns': 5},
+        {'scope': Scope.NOW, 'as_of_ns': 3 * 10**9},
+        {'scope': Scope.SHORT_TERM, 'time_end_ns': 3 * 10**9},
+        {'scope': Scope.LONG_TERM, 'time_start_ns': 9 * 10**9},
+    ],
+)
+def test_a_question_about_what_cannot_be_read_is_no_evidence(remembering, fields):
+    answer = remembering.ask_now(Question('what drove by ?', **fields))
+    assert (answer.status, answer.text) == (Status.NO_EVIDENCE, '')
+    assert 'no frame in the memory is of these cameras and this time' in answer.message
+
+
+def test_only_the_cameras_asked_for_are_read(make_engine, frame):
+    engine = make_engine(cameras=('left', 'right'))
+    engine.load()
+    for camera in ('left', 'right'):
+        engine.see(frame(2 if camera == 'left' else 1, camera=camera))
+    engine.turn()
+    answer = engine.ask_now(Question('now ?', cameras=('right',)))
+    assert [evidence.camera for evidence in answer.evidence] == ['right']
+    assert answer.newest_stamp_ns == 10**9

@@ -1,0 +1,65 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+
+from livevlm_ros.engine import Question, Scope
+from livevlm_ros.engine.reach import reach_of, scope_of
+from livevlm_ros.memory import Reach
+
+NOW_NS = 100 * 10**9
+
+
+def test_a_bare_question_reaches_everything():
+    assert reach_of(Question('now ?'), newest_ns=NOW_NS) == Reach()
+
+
+@pytest.mark.parametrize(
+    ('fields', 'bounds'),
+    [
+        ({'time_start_ns': 5}, (5, None)),
+        ({'time_end_ns': 9}, (None, 9)),
+        ({'time_start_ns': 5, 'time_end_ns': 9}, (5, 9)),
+        ({'as_of_ns': 7}, (None, 7)),
+        ({'as_of_ns': 7, 'time_end_ns': 9}, (None, 7)),
+        ({'as_of_ns': 9, 'time_end_ns': 7}, (None, 7)),
+        ({'lookback_s': 1.5}, (NOW_NS - 1_500_000_000, None)),
+        ({'lookback_s': 1.5, 'as_of_ns': 2 * 10**9}, (500_000_000, 2 * 10**9)),
+        ({'lookback_s': 500.0}, (NOW_NS - 500 * 10**9, None)),  # longer than the stream
+    ],
+)
+def test_times_bound_what_is_read(fields, bounds):
+    reach = reach_of(Question('now ?', **fields), newest_ns=NOW_NS)
+    assert (reach.first_ns, reach.last_ns) == bounds
+
+
+def test_only_the_cameras_asked_for_are_read():
+    reach = reach_of(Question('now ?', cameras=('left', 'rear')), newest_ns=NOW_NS)
+    assert reach == Reach(cameras=frozenset({'left', 'rear'}))
+
+
+@pytest.mark.parametrize(
+    ('scope', 'reach'),
+    [
+        (Scope.AUTO, Reach()),
+        (Scope.ALL, Reach()),
+        (Scope.SHORT_TERM, Reach(long_term=False)),
+        (Scope.LONG_TERM, Reach(short_term=False)),
+        (Scope.NOW, Reach(long_term=False, newest_only=True)),
+    ],
+)
+def test_a_scope_is_a_part_of_the_memory(scope, reach):
+    assert reach_of(Question('now ?', scope=scope), newest_ns=NOW_NS) == reach
+
+
+@pytest.mark.parametrize(
+    ('reach', 'retrieves', 'scope'),
+    [
+        (Reach(), True, Scope.ALL),
+        (Reach(), False, Scope.SHORT_TERM),
+        (Reach(long_term=False), True, Scope.SHORT_TERM),
+        (Reach(short_term=False), True, Scope.LONG_TERM),
+        (Reach(long_term=False, newest_only=True), True, Scope.NOW),
+    ],
+)
+def test_an_answer_says_which_part_it_has_read(reach, retrieves, scope):
+    assert scope_of(reach, retrieves=retrieves) is scope
