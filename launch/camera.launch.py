@@ -69,7 +69,7 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 'preset',
                 default_value='',
-                choices=['', 'recent', 'full'],
+                choices=['', 'recent', 'full', 'rekv', 'livevlm', 'balanced'],
                 description='What the memory gives up. Empty: parameter file.',
             ),
             DeclareLaunchArgument(

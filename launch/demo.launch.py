@@ -35,8 +35,8 @@ def generate_launch_description() -> LaunchDescription:
             ),
             DeclareLaunchArgument(
                 'preset',
-                default_value='full',
-                choices=['full', 'recent'],
+                default_value='balanced',
+                choices=['recent', 'full', 'rekv', 'livevlm', 'balanced'],
                 description='What the memory gives up.',
             ),
             DeclareLaunchArgument(

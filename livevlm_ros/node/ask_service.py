@@ -28,7 +28,6 @@ from livevlm_ros.node.parameters import Values
 REQUESTS_KEPT = (
     100  # by the middleware, until a thread takes them; the default of 10 would lose some
 )
-BUILT_SCOPES = (Scope.AUTO, Scope.SHORT_TERM)
 INTROSPECTION = {
     'off': ServiceIntrospectionState.OFF,
     'metadata': ServiceIntrospectionState.METADATA,
@@ -142,6 +141,11 @@ def to_question(request: Any, parameters: Values) -> Question:
         temperature=parameters['ask.temperature'] if use_default else request.temperature,
         allow_partial=request.allow_partial,
         scope=Scope(request.memory_scope),
+        cameras=tuple(request.cameras),
+        time_start_ns=_ns(request.time_start),
+        time_end_ns=_ns(request.time_end),
+        lookback_s=_ns(request.lookback) / 1e9,
+        as_of_ns=_ns(request.as_of),
         max_evidence=request.max_evidence or parameters['ask.max_evidence'],
         attach_images=request.attach_evidence_images,
     )
@@ -154,17 +158,10 @@ def _budget_s(request: Any, parameters: Values) -> float:
 
 def _refuse_unbuilt(request: Any) -> None:
     """Refuse every set field whose feature does not exist, by name."""
-    if request.memory_scope not in BUILT_SCOPES:
-        raise BadRequest(
-            f'memory_scope is {request.memory_scope}, which is not supported; expected '
-            'SCOPE_AUTO (0) or SCOPE_SHORT_TERM (2)'
-        )
+    if request.memory_scope not in set(Scope):
+        known = ', '.join(f'SCOPE_{scope.name} ({scope.value})' for scope in Scope)
+        raise BadRequest(f'memory_scope is {request.memory_scope}, expected one of {known}')
     unbuilt = {
-        'cameras': bool(request.cameras),
-        'time_start': _is_set(request.time_start),
-        'time_end': _is_set(request.time_end),
-        'lookback': _is_set(request.lookback),
-        'as_of': _is_set(request.as_of),
         'priority': request.priority != Ask.Request.PRIORITY_NORMAL,
         'choices': bool(request.choices),
     }
@@ -173,8 +170,8 @@ def _refuse_unbuilt(request: Any) -> None:
         raise BadRequest(f'{fields}: not supported, expected it unset')
 
 
-def _is_set(time_or_duration: Any) -> bool:
-    return bool(time_or_duration.sec or time_or_duration.nanosec)
+def _ns(time_or_duration: Any) -> int:
+    return int(time_or_duration.sec) * 1_000_000_000 + int(time_or_duration.nanosec)
 
 
 def fill_response(response: Any, answer: Answer, *, asked_at_ns: int) -> None:

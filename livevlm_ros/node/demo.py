@@ -10,8 +10,6 @@ question is asked at its own time and scored against the truth at the newest fra
 from __future__ import annotations
 
 import json
-import os
-import random
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -22,7 +20,12 @@ from rich.markup import escape
 
 from livevlm_ros.engine.messages import Status
 from livevlm_ros.node.ask_client import to_dict
-from livevlm_ros.node.children import ChildDied, Children, terminate_as_interrupt
+from livevlm_ros.node.children import (
+    ChildDied,
+    Children,
+    choose_domain,
+    terminate_as_interrupt,
+)
 from livevlm_ros.node.client import Client
 from livevlm_ros.node.diagnostics import ERROR, OK
 from livevlm_ros.world import AskedQuestion, World, score
@@ -79,7 +82,7 @@ def run_demo(
     :returns: 0, or 1 below 85 % right, on a late reply, or when it could not run
     """
     console = Console(highlight=False)
-    _choose_domain(console)
+    choose_domain(console)
     try:
         with terminate_as_interrupt(), Children() as children, Client() as client:
             _start_node(console, children, client, model)
@@ -96,14 +99,6 @@ def run_demo(
         rows = [{**asdict(result), 'question': asdict(result.question)} for result in results]
         json_path.write_text(json.dumps({'seed': seed, **summary, 'questions': rows}, indent=2))
     return 0 if summary['rate'] >= NEEDED and not summary['late'] else 1
-
-
-def _choose_domain(console: Console) -> None:
-    """Stay out of the way of a robot on the same network, unless the user chose a domain."""
-    if 'ROS_DOMAIN_ID' not in os.environ:
-        os.environ['ROS_DOMAIN_ID'] = str(random.SystemRandom().randint(1, 100))
-        os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-        console.print(f'watch it with ROS_DOMAIN_ID={os.environ["ROS_DOMAIN_ID"]} ros2 topic list')
 
 
 def _ask_all(
@@ -144,7 +139,7 @@ def _start_node(console: Console, children: Children, client: Client, model: str
         {
             'use_sim_time': True,
             'model.path': model,
-            'memory.preset': 'full',
+            'memory.preset': 'balanced',
             'ingest.target_fps': 1.0,
             'ask.default_budget': BUDGET_S,
         },

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from rclpy.context import Context
+from rclpy.exceptions import InvalidHandle
 from rclpy.executors import (
     ConditionReachedException,
     Executor,
@@ -79,5 +80,5 @@ class NodeExecutor(Executor):
 def _run(task: Task[None]) -> None:
     task()
     error = task.exception()
-    if error is not None:
+    if error is not None and not isinstance(error, InvalidHandle):  # destroyed while it waited
         get_logger('livevlm').error(f'a callback failed: {error!r}')

@@ -79,6 +79,25 @@ PARAMETERS: tuple[Parameter, ...] = (
         high=120.0,
     ),
     Parameter(
+        'ingest.gate',
+        False,
+        'Skip frames that look like the last kept one of their camera.',
+    ),
+    Parameter(
+        'ingest.gate_similarity',
+        0.98,
+        'How alike two frames must be for the gate, 1 being the same picture.',
+        low=0.0,
+        high=1.0,
+    ),
+    Parameter(
+        'ingest.gate_heartbeat_s',
+        5.0,
+        'Seconds, by header stamp, after which the gate lets a frame pass in any case.',
+        low=0.1,
+        high=3600.0,
+    ),
+    Parameter(
         'ingest.max_blind_ms',
         500.0,
         'Milliseconds an answer may keep the cameras waiting before a frame is taken in between.',
@@ -112,24 +131,73 @@ PARAMETERS: tuple[Parameter, ...] = (
     ),
     Parameter(
         'memory.preset',
-        'recent',
+        'balanced',
         'What the memory gives up: recent forgets all but the newest frames, full keeps every '
-        'frame until its tokens run out.',
-        choices=('recent', 'full'),
+        'frame until its tokens run out, rekv keeps every frame on the host, livevlm compresses '
+        'them into a fixed number of tokens, balanced archives what that drops.',
+        choices=('recent', 'full', 'rekv', 'livevlm', 'balanced'),
     ),
     Parameter(
         'memory.short_term_frames',
-        16,
-        'Newest frames kept whole, shared equally between the cameras.',
-        low=1,
+        -1,
+        "Newest frames kept whole, shared equally between the cameras; -1 is the preset's number.",
+        low=-1,
         high=4096,
     ),
+    Parameter(
+        'memory.long_term_frames',
+        -1,
+        "Frames' worth of tokens kept of older frames, shared equally between the cameras; -1 is "
+        "the preset's number, 0 is none.",
+        low=-1,
+        high=65536,
+    ),
+    Parameter(
+        'memory.eviction',
+        '',
+        'Which of those tokens stay: vsb (Vision Sink Bucketing), or the baselines fifo and '
+        "uniform; empty is the preset's choice.",
+        choices=('', 'vsb', 'fifo', 'uniform'),
+    ),
+    Parameter(
+        'memory.archive_bits',
+        -1,
+        'Bits of a number in the archive of what long-term drops: 4, 8 or 16; 0 drops it for '
+        "good, -1 is the preset's choice.",
+        low=-1,
+        high=16,
+    ),
+    Parameter(
+        'memory.archive_host_bytes',
+        268435456,
+        'RAM that the archive may take, in bytes.',
+        low=1048576,
+        high=1099511627776,
+    ),
+    Parameter(
+        'memory.archive_disk_bytes',
+        0,
+        'Disk that the archive may take when its RAM is full, in bytes; needs memory.path.',
+        low=0,
+        high=1099511627776,
+    ),
+    Parameter('memory.path', '', "Folder of the memory's files; empty: none are written."),
     Parameter(
         'memory.full_max_tokens',
         65536,
         'Most tokens that preset full holds; then the oldest frames leave.',
         low=256,
         high=16777216,
+    ),
+    Parameter(
+        'retrieval.mode',
+        '',
+        'How much a question reads of older frames: a fixed share of long-term, an adaptive one, '
+        "or a number of frames; empty is the preset's choice.",
+        choices=('', 'fixed', 'adaptive', 'frames'),
+    ),
+    Parameter(
+        'retrieval.ratio', 0.4, 'Share that retrieval.mode fixed reads.', low=0.01, high=1.0
     ),
     Parameter(
         'ask.default_budget',
@@ -228,6 +296,20 @@ PARAMETERS: tuple[Parameter, ...] = (
 )
 
 
+MEMORY_FIELDS = (
+    'preset',
+    'short_term_frames',
+    'long_term_frames',
+    'eviction',
+    'archive_bits',
+    'archive_host_bytes',
+    'archive_disk_bytes',
+    'path',
+    'full_max_tokens',
+)
+"""Fields of `MemoryConfig` that are the parameters memory.<field>."""
+
+
 def camera_parameters(camera: str) -> tuple[Parameter, ...]:
     """Return the parameters that each name in `cameras` brings along."""
     return (
@@ -296,12 +378,15 @@ def engine_config(values: Values) -> EngineConfig:
             path=values['model.path'], dtype=values['model.dtype'], device=values['model.device']
         ),
         memory=MemoryConfig(
-            preset=values['memory.preset'],
-            short_term_frames=values['memory.short_term_frames'],
-            full_max_tokens=values['memory.full_max_tokens'],
+            retrieval=values['retrieval.mode'],
+            ratio=values['retrieval.ratio'],
+            **{name: values[f'memory.{name}'] for name in MEMORY_FIELDS},
         ),
         cameras=tuple(values['cameras']),
         target_fps=values['ingest.target_fps'],
+        gate=values['ingest.gate'],
+        gate_similarity=values['ingest.gate_similarity'],
+        gate_heartbeat_s=values['ingest.gate_heartbeat_s'],
         max_blind_ms=values['ingest.max_blind_ms'],
         default_budget_s=values['ask.default_budget'],
         max_budget_s=values['ask.max_budget'],

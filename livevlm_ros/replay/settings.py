@@ -20,6 +20,9 @@ from livevlm_ros.replay.recording import CAMERA
 
 _ENGINE_FIELDS = {
     'ingest.target_fps': 'target_fps',
+    'ingest.gate': 'gate',
+    'ingest.gate_similarity': 'gate_similarity',
+    'ingest.gate_heartbeat_s': 'gate_heartbeat_s',
     'ask.default_max_tokens': 'default_max_tokens',
     'ask.temperature': 'temperature',
     'ask.max_evidence': 'max_evidence',
@@ -27,17 +30,25 @@ _ENGINE_FIELDS = {
     'time.on_jump': 'on_jump',
     'seed': 'seed',
 }
+_RETRIEVAL_FIELDS = {'retrieval.mode': 'retrieval', 'retrieval.ratio': 'ratio'}
 _ROOM_CONFIGS = {'memory': MemoryConfig, 'model': ModelConfig}
+_ROOM_FIELDS = {
+    f'{room}.{field.name}': (room, field.name)
+    for room, kind in _ROOM_CONFIGS.items()
+    for field in fields(kind)
+    if field.name not in _RETRIEVAL_FIELDS.values()
+} | {name: ('memory', field) for name, field in _RETRIEVAL_FIELDS.items()}
 
-SETTINGS = (
-    *(f'{room}.{f.name}' for room, kind in _ROOM_CONFIGS.items() for f in fields(kind)),
-    *_ENGINE_FIELDS,
-)
+SETTINGS = (*_ROOM_FIELDS, *_ENGINE_FIELDS)
 """Names that `--set` takes."""
 
 
 def engine_config(
-    *, model: str = 'embedded', preset: str = 'recent', fps: float = 1.0, given: Sequence[str] = ()
+    *,
+    model: str = 'embedded',
+    preset: str = 'balanced',
+    fps: float = 1.0,
+    given: Sequence[str] = (),
 ) -> EngineConfig:
     """
     Build the configuration of a replay's engine.
@@ -59,7 +70,7 @@ def engine_config(
         if name in _ENGINE_FIELDS:
             engine[_ENGINE_FIELDS[name]] = value
         else:
-            room, field = name.split('.', 1)
+            room, field = _ROOM_FIELDS[name]
             rooms[room][field] = value
     try:
         return replace(
@@ -81,17 +92,23 @@ def _parse(setting: str) -> tuple[str, Any]:
         raise BadInput(f'--set {setting}: no setting {name!r}; expected one of {known}')
     kind = _kind(name)
     try:
-        return name, kind(text)
+        return name, _switch(text) if kind is bool else kind(text)
     except ValueError:
-        wanted = {int: 'a whole number', float: 'a number'}[kind]
+        wanted = {int: 'a whole number', float: 'a number', bool: 'true or false'}[kind]
         raise BadInput(f'--set {setting}: expected {wanted}, got {text!r}') from None
 
 
 def _kind(name: str) -> type:
-    """Return the type of a setting: str, int or float."""
-    room, _, field = name.partition('.')
+    """Return the type of a setting: str, bool, int or float."""
     if name in _ENGINE_FIELDS:
         hint = get_type_hints(EngineConfig)[_ENGINE_FIELDS[name]]
     else:
+        room, field = _ROOM_FIELDS[name]
         hint = get_type_hints(_ROOM_CONFIGS[room])[field]
     return next((kind for kind in get_args(hint) if kind is not NoneType), hint)
+
+
+def _switch(text: str) -> bool:
+    if text not in ('true', 'false'):
+        raise ValueError(text)
+    return text == 'true'

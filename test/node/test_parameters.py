@@ -77,6 +77,9 @@ def test_an_engine_gets_what_the_parameters_say() -> None:
         'cameras': ['front', 'rear'],
         'memory.preset': 'full',
         'ask.queue_size': 3,
+        'ingest.gate': True,
+        'ingest.gate_similarity': 0.9,
+        'ingest.gate_heartbeat_s': 7.0,
         'model.threads': 2,
         'time.on_jump': 'drop',
     }
@@ -84,6 +87,7 @@ def test_an_engine_gets_what_the_parameters_say() -> None:
     assert config.cameras == ('front', 'rear')
     assert (config.memory.preset, config.queue_size, config.threads) == ('full', 3, 2)
     assert config.on_jump == 'drop'
+    assert (config.gate, config.gate_similarity, config.gate_heartbeat_s) == (True, 0.9, 7.0)
 
 
 def test_the_small_embedded_model_leaves_the_other_cores_to_ros() -> None:

@@ -20,6 +20,9 @@ def test_settings_go_over_the_rest_by_the_names_of_the_node() -> None:
             'memory.preset=recent',
             'memory.short_term_frames=32',
             'ingest.target_fps=0.5',
+            'ingest.gate=true',
+            'ingest.gate_similarity=0.9',
+            'ingest.gate_heartbeat_s=7',
             'ask.temperature=0.7',
             'model.threads=3',
             'time.on_jump=drop',
@@ -29,6 +32,8 @@ def test_settings_go_over_the_rest_by_the_names_of_the_node() -> None:
     assert config.memory.preset == 'recent' and config.memory.short_term_frames == 32
     assert config.target_fps == 0.5 and config.temperature == 0.7 and config.threads == 3
     assert config.on_jump == 'drop' and config.seed == 9
+    assert (config.gate, config.gate_similarity, config.gate_heartbeat_s) == (True, 0.9, 7.0)
+    assert engine_config(given=['ingest.gate=false']).gate is False
 
 
 def test_every_offered_setting_can_be_set() -> None:
@@ -36,12 +41,20 @@ def test_every_offered_setting_can_be_set() -> None:
     for name in SETTINGS:
         value = {
             'memory.preset': 'full',
+            'memory.eviction': 'fifo',
+            'memory.path': '/somewhere',
             'model.path': 'x',
             'model.dtype': 'bfloat16',
             'model.device': 'cuda',
+            'ingest.gate': 'true',
+            'ingest.gate_similarity': '0.9',
+            'retrieval.mode': 'fixed',
+            'retrieval.ratio': '0.2',
             'time.on_jump': 'drop',
         }.get(name, '4')
-        assert engine_config(given=[f'{name}={value}']) != default, name
+        given = ['memory.path=/tmp'] if name == 'memory.archive_disk_bytes' else []
+        base = engine_config(given=given) if given else default
+        assert engine_config(given=[*given, f'{name}={value}']) != base, name
 
 
 @pytest.mark.parametrize(
@@ -53,8 +66,13 @@ def test_every_offered_setting_can_be_set() -> None:
         ('memory.short_term_frames=many', "expected a whole number, got 'many'"),
         ('memory.short_term_frames=1.5', "expected a whole number, got '1.5'"),
         ('ask.temperature=warm', "expected a number, got 'warm'"),
+        ('ingest.gate=yes', "expected true or false, got 'yes'"),
+        ('ingest.gate_similarity=2', 'gate_similarity must be'),
         ('memory.preset=elephant', "preset must be one of .*got 'elephant'"),
         ('memory.short_term_frames=0', 'short_term_frames must be'),
+        ('memory.archive_bits=5', 'archive_bits must be one of'),
+        ('memory.archive_disk_bytes=9', 'needs a folder'),
+        ('retrieval.ratio=0', 'ratio must be above 0'),
         ('ingest.target_fps=-1', 'target_fps must be'),
         ('model.dtype=int4', 'dtype must be one of'),
         ('model.device=tpu', 'device must be'),
