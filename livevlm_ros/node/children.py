@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import random
 import runpy
 import signal
 import subprocess
@@ -21,6 +22,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import IO, Any
+
+from rich.console import Console
 
 STOP_S = 5.0  # from SIGINT to SIGKILL
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -94,6 +97,14 @@ class Children:
                 said.seek(0)
                 words = said.read().strip()
                 raise ChildDied(f'{module} ended with exit code {process.returncode}: {words}')
+
+
+def choose_domain(console: Console) -> None:
+    """Stay out of the way of a robot on the same network, unless the user chose a domain."""
+    if 'ROS_DOMAIN_ID' not in os.environ:
+        os.environ['ROS_DOMAIN_ID'] = str(random.SystemRandom().randint(1, 100))
+        os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+        console.print(f'watch it with ROS_DOMAIN_ID={os.environ["ROS_DOMAIN_ID"]} ros2 topic list')
 
 
 @contextmanager

@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rcl_interfaces.srv import GetParameters
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import parameter_value_to_python
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 
@@ -57,6 +60,9 @@ class Client:
         self._prefix = f'/{namespace.strip("/")}/' if namespace.strip('/') else '/'
         self.service = f'{self._prefix}ask'
         self._ask = self._node.create_client(Ask, self.service, qos_profile=QoSProfile(depth=100))
+        self._parameters = self._node.create_client(
+            GetParameters, f'{self._prefix}livevlm/get_parameters'
+        )
         self._statuses: dict[str, DiagnosticStatus] = {}
         self._clock_s = 0.0
         self._news = threading.Condition()
@@ -103,6 +109,18 @@ class Client:
         self._ask.call_async(request).add_done_callback(reply.settle)
         return reply
 
+    def parameters(self, names: Sequence[str], timeout_s: float) -> dict[str, Any] | None:
+        """Return the node's values of these parameters, or None when it is not found in time."""
+        if not self._parameters.wait_for_service(timeout_s):
+            return None
+        reply = Reply()
+        request = GetParameters.Request(names=names)
+        self._parameters.call_async(request).add_done_callback(reply.settle)
+        response = reply.wait(timeout_s)
+        if response is None:
+            return None
+        return dict(zip(names, map(parameter_value_to_python, response.values), strict=True))
+
     def status(self, task: str) -> DiagnosticStatus | None:
         """Return the newest diagnostics of a task of the node, such as 'camera/camera'."""
         return self._statuses.get(f'{self._prefix[1:]}livevlm: {task}')
@@ -110,6 +128,11 @@ class Client:
     def wait_for_status(self, task: str, level: bytes, timeout_s: float) -> bool:
         """Wait until the diagnostics of a task have this level."""
         return self._wait(lambda: getattr(self.status(task), 'level', None) == level, timeout_s)
+
+    def wait_for_news(self, task: str, timeout_s: float) -> bool:
+        """Wait until the diagnostics tell anew of a task."""
+        before = self.status(task)
+        return self._wait(lambda: self.status(task) is not before, timeout_s)
 
     def wait_for_clock(self, time_s: float, timeout_s: float) -> bool:
         """Wait until /clock shows this time or later."""

@@ -51,9 +51,14 @@ class BagSource:
         except Exception as error:  # each storage format has its own errors for a broken file
             topics = self._open_broken(error)
         self.topic, self.length = _choose(path, topics, topic)
+        self.type = next(k for t, k in topics if t == self.topic and k in IMAGE_TYPES)
 
     def frames(self) -> Iterator[Frame]:
         """Yield the topic's frames in the order they were recorded."""
+        return (frame for frame, _ in self.messages())
+
+    def messages(self) -> Iterator[tuple[Frame, bytes]]:
+        """Yield each frame with its message in CDR, empty where it is none of its type."""
         skipped: Counter[str] = Counter()
         for record in self._records():
             if record.topic == self.topic and record.type in IMAGE_TYPES:
@@ -67,23 +72,24 @@ class BagSource:
                 'their recording is used'
             )
 
-    def _frame(self, record: Record) -> Frame:
+    def _frame(self, record: Record) -> tuple[Frame, bytes]:
         try:
             message: Any = self._typestore.deserialize_cdr(record.data, record.type)
         except Exception as error:  # generated code: whatever a short or garbled buffer provokes
             reason = f'record of {len(record.data)} bytes is no {record.type}: {error}'
-            return Frame(CAMERA, record.time_ns, partial(_refuse, reason))
+            return Frame(CAMERA, record.time_ns, partial(_refuse, reason)), b''
         stamp = message.header.stamp
         stamp_ns = stamp.sec * 1_000_000_000 + stamp.nanosec
         if not stamp_ns:  # as in the node, where a frame without a stamp gets its arrival time
             self._unstamped += 1
             stamp_ns = record.time_ns
-        return Frame(
+        frame = Frame(
             camera=CAMERA,
             stamp_ns=stamp_ns,
             pixels=partial(to_rgb, message),
             frame_id=message.header.frame_id,
         )
+        return frame, record.data
 
     def _read_whole(self) -> Iterator[Record]:
         count = 0

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 from unittest import mock
 
@@ -101,11 +102,13 @@ def run_launch_file(path: Path, arguments: Mapping[str, str]) -> Started:
 
 
 def plain(value: Any, context: Any) -> Any:
-    """Return options of a node with substitutions and parameter values performed."""
+    """Return options of a node with substitutions and parameter values performed, by value."""
     if isinstance(value, dict):
         return {plain(key, context): plain(item, context) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item, context) for item in value]
+    if isinstance(value, FunctionType):
+        return value.__name__
     if hasattr(value, 'evaluate'):
         return value.evaluate(context)
     return value.perform(context) if hasattr(value, 'perform') else value

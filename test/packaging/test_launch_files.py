@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Launch files start what exists, with known parameters, and use every argument they declare."""
 
+import runpy
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(ROOT.glob('launch/*.launch.py'), key=lambda path: path.name)
 CAMERA = ROOT / 'launch/camera.launch.py'
 DEMO = ROOT / 'launch/demo.launch.py'
+REPLAY = ROOT / 'launch/replay.launch.py'
+REQUIRED = {REPLAY: {'bag': '/bag'}}
 NODE = 'livevlm_node'
 
 Launched = Callable[..., Any]
@@ -36,11 +40,13 @@ def default(argument: Any) -> str:
 
 @each_file
 def test_every_argument_is_described_and_has_an_effect(launched: Launched, path: Path) -> None:
-    usual = launched(path, {})
+    required = REQUIRED.get(path, {})
+    usual = launched(path, required)
     for name, argument in usual.arguments.items():
         assert len(argument.description.split()) > 2, f'{name} is not described'
         for value in variants(argument):
-            assert launched(path, {name: value}).nodes != usual.nodes, f'{name} has no effect'
+            changed = launched(path, {**required, name: value})
+            assert changed.nodes != usual.nodes, f'{name} has no effect'
 
 
 def test_a_value_that_is_no_choice_is_refused(launched: Launched) -> None:
@@ -54,8 +60,9 @@ def test_every_executable_is_installed(
 ) -> None:
     scripts = setup_arguments['entry_points']['console_scripts']
     ours = {script.split(' = ')[0] for script in scripts}
-    for driver in launched(path, {}).arguments['camera_driver'].choices:
-        for node in launched(path, {'camera_driver': driver}).nodes:
+    required = REQUIRED.get(path, {})
+    for driver in launched(path, required).arguments['camera_driver'].choices:
+        for node in launched(path, {**required, 'camera_driver': driver}).nodes:
             if node['package'] == 'livevlm_ros':
                 assert node['executable'] in ours
             else:
@@ -65,7 +72,7 @@ def test_every_executable_is_installed(
 @each_file
 def test_every_parameter_is_known_to_the_node(launched: Launched, path: Path) -> None:
     given = {'image_topic': '/front', 'model': '/m', 'device': 'cuda', 'preset': 'full'}
-    file, *overrides = launched(path, given).node(NODE)['parameters']
+    file, *overrides = launched(path, REQUIRED.get(path, {}) | given).node(NODE)['parameters']
     (section,) = yaml.safe_load(Path(file).read_text(encoding='utf-8')).values()
     names = [name for name, _ in flat(section['ros__parameters'])]
     names += [name for override in overrides for name in override]
@@ -92,7 +99,7 @@ def test_the_demo_remembers_everything_in_world_time(launched: Launched) -> None
     node, camera = started.node(NODE), started.node('world_camera')
     assert node['parameters'][1:] == [
         {'use_sim_time': True},
-        {'cameras.camera.topic': 'camera/image', 'memory.preset': 'full'},
+        {'cameras.camera.topic': 'camera/image', 'memory.preset': 'balanced'},
     ]
     assert camera['parameters'][0] | {'seed': 3, 'speed': 5.0} == camera['parameters'][0]
     assert node['namespace'] == camera['namespace'] == 'robot1'
@@ -107,13 +114,54 @@ def test_the_demo_films_where_its_node_listens_and_lets_the_user_choose(
     (camera,) = started.node('world_camera')['parameters']
     assert node['cameras.camera.topic'] == camera['topic']
     assert camera['topic'] == given.get('image_topic', 'camera/image')
-    assert node['memory.preset'] == given.get('preset', 'full')
+    assert node['memory.preset'] == given.get('preset', 'balanced')
 
 
 @pytest.mark.parametrize(('name', 'value'), [('use_sim_time', 'false'), ('camera_driver', 'v4l2')])
 def test_what_the_demo_fixes_is_refused(launched: Launched, name: str, value: str) -> None:
     with pytest.raises(RuntimeError, match=name):
         launched(DEMO, {name: value})
+
+
+@pytest.mark.parametrize('executable', ['bag_player', 'replay_evaluator'])
+def test_every_parameter_is_known_to_player_and_evaluator(
+    launched: Launched, executable: str
+) -> None:
+    module = pytest.importorskip(f'livevlm_ros.node.{executable}')
+    (given,) = launched(REPLAY, {'bag': '/b'}).node(executable)['parameters']
+    assert given.keys() <= {parameter.name for parameter in module.PARAMETERS}
+
+
+def test_a_replay_is_played_to_the_node_that_is_asked_about_it(launched: Launched) -> None:
+    arguments = {'bag': '/b', 'questions': '/q.yaml', 'out': 'r.json', 'rate': '2'}
+    started = launched(REPLAY, {**arguments, 'image_topic': 'front', 'namespace': 'robot1'})
+    node = started.node(NODE)
+    (player,) = started.node('bag_player')['parameters']
+    (evaluator,) = started.node('replay_evaluator')['parameters']
+    assert node['parameters'][1:] == [{'use_sim_time': True}, {'cameras.camera.topic': 'front'}]
+    assert player['bag'] == evaluator['bag'] == '/b'
+    assert player['rate'] == evaluator['rate'] == 2.0
+    assert player['image_topic'] == 'front'
+    assert player['wait_for_subscriber'] and player['clock_listeners'] == 2
+    assert (evaluator['questions'], evaluator['out']) == ('/q.yaml', 'r.json')
+    assert {made['namespace'] for made in started.nodes} == {'robot1'}
+
+
+def test_a_replay_without_a_bag_is_refused(launched: Launched) -> None:
+    with pytest.raises(RuntimeError, match='bag'):
+        launched(REPLAY, {})
+
+
+def test_the_end_of_the_evaluator_ends_the_replay_and_its_failure_fails_it(
+    launched: Launched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert launched(REPLAY, {'bag': '/b'}).node('replay_evaluator')['on_exit'] == 'end'
+    monkeypatch.setattr('launch_ros.actions.Node', object, raising=False)
+    end = runpy.run_path(str(REPLAY))['end']
+    (last,) = end(SimpleNamespace(returncode=0), None)
+    assert type(last).__name__ == 'Shutdown'
+    with pytest.raises(RuntimeError, match='exited with 2'):
+        end(SimpleNamespace(returncode=2), None)
 
 
 def flat(tree: dict[str, Any], prefix: str = '') -> list[tuple[str, Any]]:

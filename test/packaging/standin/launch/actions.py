@@ -10,13 +10,15 @@ from . import Action, perform
 class DeclareLaunchArgument(Action):
     """An argument of the launch file."""
 
-    def __init__(self, name, *, default_value, description, choices=None):
+    def __init__(self, name, *, description, default_value=None, choices=None):
         self.name, self.default_value = name, default_value
         self.description, self.choices = description, choices
 
     def execute(self, context):
         """Take the default where nothing is given, refuse what is no choice."""
         value = context.launch_configurations.setdefault(self.name, self.default_value)
+        if value is None:
+            raise RuntimeError(f'{self.name} is required')
         if self.choices is not None and value not in self.choices:
             raise RuntimeError(f'{self.name}:={value} is none of {self.choices}')
 
@@ -41,6 +43,13 @@ class OpaqueFunction(Action):
     def execute(self, context):
         """Call it."""
         return self.function(context)
+
+
+class Shutdown(Action):
+    """The end of everything."""
+
+    def __init__(self, *, reason):
+        self.reason = reason
 
 
 class IncludeLaunchDescription(Action):

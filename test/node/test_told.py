@@ -1,0 +1,108 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+from dataclasses import replace
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+
+from livevlm_interfaces.srv import Ask
+from livevlm_ros.engine.messages import (
+    Answer,
+    Evidence,
+    Finish,
+    Latency,
+    Scope,
+    Source,
+    Status,
+)
+from livevlm_ros.engine.slot import CameraStats, Dropped
+from livevlm_ros.engine.stats import EngineStats, MemorySizes, ModelStats
+from livevlm_ros.node.ask_service import fill_response
+from livevlm_ros.node.diagnostics import Lifecycle, healths
+from livevlm_ros.node.parameters import table
+from livevlm_ros.node.told import to_answer, told_stats
+
+SIZES = MemorySizes(
+    short_term_tokens=1,
+    long_term_tokens=2,
+    archive_tokens=3,
+    device_bytes=4,
+    read_bytes=5,
+    host_bytes=6,
+    disk_bytes=7,
+    full_cache_bytes=8,
+    short_term_frames=9,
+    frames=10,
+    evictions=11,
+    context_truncated=True,
+    oldest_stamp_ns=12,
+)
+
+
+class Told:
+    """What a client has heard of a node's diagnostics."""
+
+    def __init__(self, stats: EngineStats | None) -> None:
+        defaults = {name: row.default for name, row in table().items()}
+        found = healths(Lifecycle('active'), [], stats, defaults, refused={}, now_s=0.0)
+        self._statuses = {health.task: health.to_message('livevlm', '') for health in found}
+
+    def status(self, task: str) -> DiagnosticStatus | None:
+        return self._statuses.get(task)
+
+
+def test_an_answer_survives_the_service_whole() -> None:
+    evidence = Evidence(
+        'front', 12_000_000_034, 'lens', 'front/12', 0.5, Source.LONG_TERM, b'\xff\xd8'
+    )
+    answer = Answer(
+        Status.PARTIAL,
+        message='cut',
+        request_id='q7',
+        text='red',
+        confidence=0.25,
+        evidence=(evidence,),
+        truncated=True,
+        finish=Finish.BUDGET,
+        scope_used=Scope.LONG_TERM,
+        newest_stamp_ns=13_000_000_056,
+        prompt_tokens=4,
+        completion_tokens=5,
+        frames_considered=6,
+        retry_after_s=1.5,
+        model_id='tiny',
+        degradation=2,
+        latency=Latency(queue_ms=0.5, first_token_ms=2.5, total_ms=8.0, budget_ms=100.0),
+    )
+    response = Ask.Response()
+    fill_response(response, answer, asked_at_ns=14_000_000_000)
+    assert to_answer(response) == answer
+
+
+def test_an_answer_that_saw_no_frame_has_no_newest_one() -> None:
+    response = Ask.Response()
+    fill_response(response, Answer(Status.NO_EVIDENCE, confidence=0.0), asked_at_ns=1)
+    assert to_answer(response).newest_stamp_ns == 0
+
+
+def test_the_engines_statistics_are_read_off_the_diagnostics(fake_engine: Any) -> None:
+    frames = CameraStats(
+        frames_in=20, frames_used=12, dropped=Dropped(rate=1, newer=2, gate=3, bad=1), waiting=1
+    )
+    model = ModelStats('tiny', 'float32', 'cpu', 1234, 1.5, {'step': 3.0}, {'step_ms': 2.0})
+    stats = replace(
+        fake_engine.stats(), cameras={'camera': frames}, memory=SIZES, model=model, time_jumps=2
+    )
+    told = told_stats(Told(stats))  # type: ignore[arg-type]
+    assert told.memory == SIZES
+    assert (told.frames_in, told.frames_used, told.waiting) == (20, 12, 1)
+    assert told.dropped == frames.dropped
+    assert told.time_jumps == 2
+    assert told.model == replace(model, warm_up_ms={}, costs_ms={})
+
+
+def test_before_the_node_has_told_anything_nothing_is_known() -> None:
+    told = told_stats(Told(None))  # type: ignore[arg-type]
+    assert told.memory is None and told.model is None
+    assert told.frames_in == 0
