@@ -10,25 +10,26 @@ What the user gave and cannot be used is one line on stderr and exit code 2.
 from __future__ import annotations
 
 import json
-import os
-import re
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from livevlm_ros import __version__
+from livevlm_ros.terminal import (
+    check_writable,
+    different_names,
+    image_size,
+    number_range,
+    plain_errors,
+    progress_bar,
+    refuse,
+)
 
 if TYPE_CHECKING:
     from livevlm_ros.engine import Engine, EngineConfig
-    from livevlm_ros.replay.outcome import Evaluation
-    from livevlm_ros.replay.report import Report
 
 app = typer.Typer(
     help="A robot's camera memory that can be asked questions.",
@@ -73,7 +74,7 @@ def demo(
     json_file: JsonFile = None,
 ) -> None:
     """Start the node and the world camera over ROS and ask about now and the past."""
-    _check_writable(json_file)
+    check_writable(json_file)
     from livevlm_ros.node.demo import run_demo
 
     raise typer.Exit(run_demo(seed=seed, questions=questions, json_path=json_file, model=model))
@@ -119,7 +120,7 @@ def world(
     raw: Annotated[bool, typer.Option('--raw', help='Raw images instead of jpeg.')] = False,
 ) -> None:
     """Film the procedural world into bags with their questions and truth."""
-    with _plain_errors(), _progress() as bar:
+    with plain_errors(), progress_bar() as bar:
         from livevlm_ros.replay.write_world import Filming, write_world
         from livevlm_ros.world import KINDS
 
@@ -128,8 +129,8 @@ def world(
         filming = Filming(
             seed=seed,
             streams=streams,
-            frames=_range('--frames', frames) if frames else (length, length),
-            size=_size('--size', size),
+            frames=number_range('--frames', frames) if frames else (length, length),
+            size=image_size('--size', size),
             fps=fps,
             questions=questions_per_stream,
             kinds=chosen,
@@ -150,7 +151,11 @@ def evaluate(
         Path | None,
         typer.Option(help='Questions file; by default SOURCE.questions.yaml beside each.'),
     ] = None,
-    preset: Annotated[str, typer.Option(help='Memory preset: recent or full.')] = 'recent',
+    preset: Annotated[str, typer.Option(help='Memory preset, such as recent.')] = 'balanced',
+    presets: Annotated[
+        str | None,
+        typer.Option(help='In place of --preset: several, with commas between, to be compared.'),
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option('--set', help='Setting as name=value, repeatable.')
     ] = None,
@@ -166,42 +171,107 @@ def evaluate(
     picture: Annotated[
         Path | None, typer.Option(help='Draw questions, answers and evidence frames.')
     ] = None,
+    memory_picture: Annotated[
+        Path | None, typer.Option(help='Draw what is held, and what one question reads of it.')
+    ] = None,
 ) -> None:
     """Replay recordings through the engine, ask their questions and report."""
-    with _plain_errors():
-        from livevlm_ros.replay.evaluate import evaluate as replay
-        from livevlm_ros.replay.report import build_report
+    with plain_errors():
+        from livevlm_ros.replay.compare import compare, run_presets
         from livevlm_ros.replay.settings import engine_config
-        from livevlm_ros.replay.table import print_report
+        from livevlm_ros.replay.table import print_comparison, print_report
 
-        _check_writable(json_file, html_file, picture)
-        config = engine_config(model=model, preset=preset, fps=fps, given=settings or ())
-        with _progress() as bar:
+        check_writable(json_file, html_file, picture, memory_picture)
+        names = [preset] if presets is None else different_names('--presets', presets)
+        if presets and (drawn := picture or memory_picture):
+            refuse(f'{drawn}: a picture shows a single preset; give it with --preset')
+        configs = [
+            engine_config(model=model, preset=name, fps=fps, given=settings or ())
+            for name in names
+        ]
+        with progress_bar() as bar:
             task = bar.add_task('loading the model', total=1.0)
-            engine = _load(config, lambda phase, share: bar.update(task, description=phase))
-            started = time.monotonic()
-            evaluation = replay(
+            runs = run_presets(
                 source,
-                engine,
+                configs,
+                load=_load,
                 questions=questions,
                 topic=topic,
                 thumbnails=html_file is not None,
-                progress=lambda name, share: bar.update(
-                    task, completed=share, description=name or 'done'
-                ),
+                progress=lambda name, share: bar.update(task, completed=share, description=name),
             )
-        seconds = time.monotonic() - started
-        report = build_report(
-            evaluation, engine.stats(), config, path=str(source), seconds=seconds
-        )
         console = Console()
         console.width = max(console.width, LEAST_WIDTH if console.is_terminal else PIPED_WIDTH)
-        print_report(report, console)
-        _write(report, evaluation, json_file=json_file, html_file=html_file)
+        compared = compare(runs)
+        report = compared if presets else runs[0].report
+        if presets:
+            print_comparison(compared, console)
+        else:
+            print_report(report, console)
+        if json_file is not None:
+            json_file.write_text(json.dumps(report, indent=1) + '\n', encoding='utf-8')
+        if html_file is not None:
+            from livevlm_ros.replay.html import html_report
+
+            html_file.write_text(html_report(runs, compared), encoding='utf-8')
         if picture is not None:
             from livevlm_ros.replay.picture import draw_picture
 
-            draw_picture(source, evaluation, picture, topic=topic)
+            draw_picture(source, runs[0].evaluation, picture, topic=topic)
+        if memory_picture is not None:
+            from livevlm_ros.model import load_model
+            from livevlm_ros.replay.memory_picture import draw_memory_picture
+
+            draw_memory_picture(
+                source,
+                configs[0],
+                runs[0].evaluation,
+                memory_picture,
+                load=load_model,
+                topic=topic,
+            )
+
+
+@app.command()
+def replay(
+    bag: Annotated[Path, typer.Argument(help='A bag.')],
+    questions: Annotated[
+        Path | None, typer.Option(help='Questions file; by default BAG.questions.yaml beside it.')
+    ] = None,
+    preset: Annotated[str, typer.Option(help='Memory preset.')] = 'balanced',
+    settings: Annotated[
+        list[str] | None,
+        typer.Option('--set', help='Parameter of the node as name=value, repeatable.'),
+    ] = None,
+    model: Annotated[str, typer.Option(help=MODEL_HELP)] = 'embedded',
+    topic: Annotated[
+        str | None, typer.Option(help='Image topic, where the bag has several.')
+    ] = None,
+    fps: Annotated[float, typer.Option(help='Most frames used per second of the bag.')] = 1.0,
+    rate: Annotated[
+        float,
+        typer.Option(min=0.01, max=1000, help='Bag seconds a second; above 1 frames may drop.'),
+    ] = 1.0,
+    json_file: JsonFile = None,
+    html_file: Annotated[
+        Path | None, typer.Option('--html', help='Write the report as one page.')
+    ] = None,
+) -> None:
+    """Play a bag to the real node over ROS, ask its questions over /ask and report."""
+    with plain_errors():
+        check_writable(json_file, html_file)
+        from livevlm_ros.node.replay import Replay, node_parameters, publish, run_replay
+
+        asked = Replay(bag, questions, topic, rate, json_file, html_file)
+        parameters = node_parameters(model=model, preset=preset, fps=fps, given=settings or ())
+        with progress_bar() as bar:
+            task = bar.add_task('starting the node', total=1.0)
+            run = run_replay(
+                asked,
+                parameters,
+                progress=lambda name, share: bar.update(task, completed=share, description=name),
+            )
+        raise typer.Exit(1 if run is None else publish(run, asked))
 
 
 @app.command()
@@ -225,10 +295,10 @@ def train(
     from livevlm_ros.training.train import TrainingConfig, read_runs
     from livevlm_ros.training.train import train as train_model
 
-    with _plain_errors(CheckpointError):
+    with plain_errors(CheckpointError):
         if resume is not None:
             if not (resume / 'model.safetensors').is_file():
-                _refuse(f'{resume}: no model.safetensors; expected a folder that train wrote')
+                refuse(f'{resume}: no model.safetensors; expected a folder that train wrote')
             read_runs(resume)
         logging.basicConfig(level=logging.INFO, format='%(asctime)s %(message)s')
         train_model(
@@ -259,10 +329,10 @@ def card(
     from livevlm_ros.replay.card import card_text, measure
     from livevlm_ros.training.train import read_runs
 
-    with _plain_errors(CheckpointError):
-        _check_writable(out)
+    with plain_errors(CheckpointError):
+        check_writable(out)
         runs = read_runs(checkpoint_folder(model))
-        with _progress() as bar:
+        with progress_bar() as bar:
             task = bar.add_task('filming', total=1.0)
             measured = measure(
                 model,
@@ -274,42 +344,47 @@ def card(
 
 
 @app.command()
+def calibrate(
+    out: Annotated[Path, typer.Option(help='memory.yaml to write; its other keys are kept.')],
+    model: Annotated[str, typer.Option(help=MODEL_HELP)] = 'embedded',
+    source: Annotated[
+        Path | None,
+        typer.Option(help='Recordings with questions; by default streams filmed for this.'),
+    ] = None,
+    preset: Annotated[str, typer.Option(help='Memory preset: livevlm or balanced.')] = 'balanced',
+) -> None:
+    """Measure how a checkpoint finds what left its short-term memory, and note the best way."""
+    from livevlm_ros.model import CheckpointError, load_model
+    from livevlm_ros.model.checkpoint import checkpoint_folder, read_yaml
+    from livevlm_ros.replay import calibrate as calibration
+    from livevlm_ros.replay.settings import engine_config
+
+    with plain_errors(CheckpointError):
+        check_writable(out)
+        config = engine_config(model=model, preset=preset)
+        kept = read_yaml(out if out.exists() else checkpoint_folder(model) / 'memory.yaml')
+        with progress_bar() as bar:
+            task = bar.add_task('loading the model', total=1.0)
+            found = calibration.calibrate(
+                config,
+                load=load_model,
+                source=source,
+                progress=lambda name, share: bar.update(task, completed=share, description=name),
+            )
+        console = Console()
+        console.width = max(console.width, LEAST_WIDTH if console.is_terminal else PIPED_WIDTH)
+        console.print(calibration.calibration_table(found))
+        retrieval = found.chosen.retrieval
+        calibration.write_settings(out, {**kept, 'retrieval': dict(retrieval)})
+        print(f'{out}: pages are found by {calibration.words(retrieval)}')
+
+
+@app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Say what this machine has and what is wrong with it."""
     from livevlm_ros.doctor import doctor as examine
 
     raise typer.Exit(examine(as_json=as_json))
-
-
-@contextmanager
-def _plain_errors(*others: type[Exception]) -> Iterator[None]:
-    """Turn `BadInput`, and other errors that tell of bad input, into one line and exit code 2."""
-    from livevlm_ros.replay.errors import BadInput
-
-    told: tuple[type[Exception], ...] = (BadInput, *others)
-    try:
-        yield
-    except told as error:
-        _refuse(str(error))
-
-
-def _refuse(message: str) -> NoReturn:
-    print(f'livevlm: {message}', file=sys.stderr)
-    raise typer.Exit(2)
-
-
-def _progress() -> Progress:
-    """Make a progress bar on stderr; nothing is drawn where that is no terminal."""
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn('{task.description}'),
-        BarColumn(),
-        TextColumn('{task.percentage:>3.0f} %'),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )
 
 
 def _load(config: EngineConfig, progress: Callable[[str, float], None]) -> Engine:
@@ -323,40 +398,3 @@ def _load(config: EngineConfig, progress: Callable[[str, float], None]) -> Engin
     except (CheckpointError, ValueError) as error:
         raise BadInput(str(error)) from error
     return engine
-
-
-def _check_writable(*files: Path | None) -> None:
-    """Refuse an output that cannot be written before the work is done, not after."""
-    for file in files:
-        if file is None:
-            continue
-        folder = file.absolute().parent
-        if not folder.is_dir() or file.is_dir():
-            _refuse(f'{file}: cannot be written; expected a file in an existing folder')
-        if not os.access(file if file.exists() else folder, os.W_OK):
-            _refuse(f'{file}: cannot be written; permission denied')
-
-
-def _write(
-    report: Report, evaluation: Evaluation, *, json_file: Path | None, html_file: Path | None
-) -> None:
-    if json_file is not None:
-        json_file.write_text(json.dumps(report, indent=1) + '\n', encoding='utf-8')
-    if html_file is not None:
-        from livevlm_ros.replay.html import html_report
-
-        html_file.write_text(html_report(report, evaluation), encoding='utf-8')
-
-
-def _range(option: str, text: str) -> tuple[int, int]:
-    match = re.fullmatch(r'(\d+)(?:\.\.(\d+))?', text)
-    if match is None:
-        _refuse(f'{option} {text}: expected a number or a range such as 4..16')
-    return int(match[1]), int(match[2] or match[1])
-
-
-def _size(option: str, text: str) -> tuple[int, int]:
-    match = re.fullmatch(r'(\d+)x(\d+)', text)
-    if match is None:
-        _refuse(f'{option} {text}: expected width x height, such as 320x240')
-    return int(match[1]), int(match[2])

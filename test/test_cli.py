@@ -13,7 +13,17 @@ from livevlm_ros import __version__
 from livevlm_ros.cli import app
 from livevlm_ros.replay.card import COURSES
 
-COMMANDS = ('demo', 'ask', 'world', 'evaluate', 'train', 'doctor')
+COMMANDS = (
+    'demo',
+    'ask',
+    'world',
+    'evaluate',
+    'replay',
+    'calibrate',
+    'train',
+    'card',
+    'doctor',
+)
 HEAVY = ('torch', 'transformers', 'rclpy', 'matplotlib', 'cv2', 'rosbags', 'numpy')
 WORLD = ('world', '--seed', '4', '--frames', '5..8', '--size', '128x96')
 
@@ -122,11 +132,46 @@ def test_evaluate_writes_its_reports_and_prints_a_table(
     assert (tmp_path / 'p.png').read_bytes().startswith(b'\x89PNG')
 
 
+def test_evaluate_compares_presets_in_one_run(
+    film: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    code, out, error = livevlm(
+        'evaluate',
+        film,
+        '--presets',
+        'recent,full',
+        '--model',
+        checkpoint,
+        '--set',
+        'ask.default_max_tokens=1',
+        '--json',
+        tmp_path / 'r.json',
+        '--html',
+        tmp_path / 'r.html',
+    )
+    assert code == 0, error
+    compared = json.loads((tmp_path / 'r.json').read_text())
+    assert list(compared['presets']) == ['recent', 'full']
+    (row,) = compared['paired']
+    assert (row['candidate'], row['baseline'], row['n'], row['streams']) == (
+        'full',
+        'recent',
+        12,
+        2,
+    )
+    assert 'full − recent' in out and 'recent pays' in out
+    page = (tmp_path / 'r.html').read_text()
+    assert 'aria-label="memory of recent"' in page and 'aria-label="memory of full"' in page
+
+
 @pytest.mark.parametrize(
     'arguments, says',
     [
         (('nowhere',), 'nowhere: no such file'),
-        (('{film}', '--preset', 'elephant'), "preset must be one of recent, full, got 'elephant'"),
+        (('{film}', '--preset', 'elephant'), 'preset must be one of recent, full'),
+        (('{film}', '--presets', 'full,elephant'), "got 'elephant'"),
+        (('{film}', '--presets', 'full,full'), 'a name is given twice'),
+        (('{film}', '--presets', 'recent,full', '--picture', 'p.png'), 'a single preset'),
         (('{film}', '--set', 'memory.colour=1'), "no setting 'memory.colour'"),
         (('{film}', '--fps', '-1'), 'target_fps must be'),
         (('{film}', '--model', '/no/such/checkpoint'), '/no/such/checkpoint'),

@@ -201,7 +201,8 @@ class _Replay:
         if entry.evidence is not None:
             first, beyond = self._within(entry.evidence)
             age = max(1, len(self._used_s) - beyond + 1)
-            held = answer.frames_considered
+            sizes = self._engine.stats().memory
+            held = 0 if sizes is None else sizes.frames
             fitting = beyond - max(first, len(self._used_s) - held)
             chance = _blind_hit(held, max(0, fitting), min(held, len(evidence_s), EVIDENCE_FRAMES))
         self._to.outcomes.append(Outcome(self._name, entry, answer, evidence_s, age, chance))
@@ -219,7 +220,7 @@ class _Replay:
         sizes = self._engine.stats().memory
         if sizes is None or not self._used_s:
             return
-        newest_s, oldest_s = self._used_s[-1], self._used_s[-max(1, sizes.short_term_frames)]
+        newest_s, oldest_s = self._used_s[-1], self._used_s[-max(1, sizes.frames)]
         self._to.memory.append(MemorySample(self._name, newest_s, newest_s - oldest_s, sizes))
 
 

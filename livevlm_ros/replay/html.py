@@ -1,197 +1,220 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The report as one self-contained page: tables, plots, and wrong answers with their frames."""
+"""
+A replay as one self-contained page: CAP cards, tables, plots, and answers with their frames.
+
+The page is the same for one preset and for several; several are also compared.
+"""
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
-from livevlm_ros.replay.outcome import Evaluation, Outcome
+from livevlm_ros.replay.compare import Run
+from livevlm_ros.replay.html_answers import answers_section
+from livevlm_ros.replay.plots import COLORS, figures
 from livevlm_ros.replay.report import Report
-from livevlm_ros.replay.table import percent, totals
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-SHOWN_ANSWERS = 12
-BLUE, GREY, ORANGE = '#2b6cb0', '#a0aec0', '#dd6b20'
+from livevlm_ros.replay.table import difference, evidence, measures, percent, rate_text, totals
 
 _STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
-       color: #1a202c; }
-table { border-collapse: collapse; margin: 1rem 0; }
-td, th { padding: .2rem .7rem; border-bottom: 1px solid #e2e8f0; text-align: left; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
-img { max-width: 100%; } .plots img { width: 49%; }
-.answer { display: flex; gap: 1rem; margin: .8rem 0; align-items: flex-start; }
-.answer img { width: 9rem; } .answer div { min-width: 20rem; }
-.warning { color: #975a16; } small { color: #718096; }
+:root { color-scheme: light dark; --ink: #1a202c; --paper: #fff; --faint: #64748b;
+        --line: #dde3ea; --card: #f6f8fa; --right: #2f855a; --wrong: #c53030; }
+@media screen and (prefers-color-scheme: dark) {
+  :root { --ink: #e2e8f0; --paper: #11161d; --faint: #94a3b8; --line: #2b3440; --card: #1a212b;
+          --right: #68d391; --wrong: #fc8181; } }
+* { box-sizing: border-box; }
+body { font: 15px/1.45 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto;
+       padding: 0 1rem; color: var(--ink); background: var(--paper); }
+h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
+p { max-width: 46rem; } small, .lead { color: var(--faint); }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; margin: .8rem 0; font-variant-numeric: tabular-nums; }
+td, th { padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align: left; }
+th { font-weight: 600; white-space: nowrap; } .n { text-align: right; white-space: nowrap; }
+.cards { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(11.5rem, 1fr)); }
+.plots { columns: 2 24rem; column-gap: 1rem; }
+.card, figure { background: var(--card); border-radius: .5rem; padding: .8rem 1rem; margin: 0; }
+figure { margin-bottom: 1rem; break-inside: avoid; }
+.card { border-top: 4px solid; max-width: 22rem; }
+.card h3 { margin: 0 0 .5rem; font-size: 1.05rem; }
+.card > * { color: var(--ink); }
+dl { margin: 0; } dt { color: var(--faint); } dd { margin: 0 0 .5rem; line-height: 1.2; }
+dd b { font-size: 1.2rem; display: block; }
+.card p { margin: .7rem 0 0; }
+figcaption { font-weight: 600; margin-bottom: .3rem; } svg { width: 100%; height: auto; }
+.answer { padding: .8rem 0; border-bottom: 1px solid var(--line); }
+.given { display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; }
+.given > div { max-width: 20rem; } .given img { width: 5.6rem; margin: .2rem .2rem 0 0; }
+.right { color: var(--right); } .wrong { color: var(--wrong); } .warning { color: #b7791f; }
+@media print {
+  @page { margin: 12mm; } :root { color-scheme: light; } body { margin: 0; font-size: 9pt; }
+  table { font-size: 7.5pt; } td, th { padding: .15rem .4rem; } .wide { overflow: visible; }
+  .cards { grid-template-columns: repeat(auto-fit, minmax(7.5rem, 1fr)); gap: .5rem; }
+  .plots { columns: 2; } h2 { break-after: avoid; }
+  .card, .answer, tr { break-inside: avoid; } .given img { width: 4rem; } }
 """
 
+_EVIDENCE = (
+    '<h2>Evidence</h2><p><small>% of answers of which a returned frame shows what was asked for, '
+    '± standard error; in brackets, the same for as many frames drawn blindly from the memory.'
+    '</small></p>'
+)
 
-def html_report(report: Report, evaluation: Evaluation) -> str:
+
+def html_report(runs: Sequence[Run], compared: Report) -> str:
     """
     Write the page.
 
-    :param report: from `build_report`
-    :param evaluation: what the report was made of; its evidence thumbnails are shown if it has any
+    :param runs: of one preset or of several over the same source; evidence thumbnails are shown
+        where there are any
+    :param compared: what `compare` makes of them
     :returns: a whole HTML document
     """
-    title = f'{report["model"]}, preset {report["preset"]}'
+    title = f'{runs[0].report["model"]}: {", ".join(run.preset for run in runs)}'
+    warnings = dict.fromkeys(warning for run in runs for warning in run.report['warnings'])
+    scored = runs[0].report['accuracy']['overall']['n']
     parts = [
         f'<h1>{escape(title)}</h1>',
-        '<table>',
-        *(f'<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>' for k, v in totals(report)),
-        '</table>',
-        *(f'<p class="warning">{escape(warning)}</p>' for warning in report['warnings']),
+        f'<p class="lead">{escape(_subject(runs[0].report))}</p>',
+        *(f'<p class="warning">{escape(warning)}</p>' for warning in warnings),
+        *(_cards(compared['cap']) if scored else ()),
+        '<h2>Measured</h2>',
+        _table([('', *(run.preset for run in runs)), *_measured(runs)]),
+        *(_paired(compared['paired']) if scored and len(runs) > 1 else ()),
+        '<h2>Plots</h2>',
+        f'<div class="plots">{"".join(figures(runs))}</div>',
+        *(_kinds(runs) if scored else ()),
+        *answers_section(runs),
     ]
-    if report['accuracy']['overall']['n']:
-        parts += ['<h2>Accuracy</h2>', _kinds(report)]
-    parts += ['<div class="plots">', *_plots(report, evaluation), '</div>']
-    wrong = [outcome for outcome in evaluation.outcomes if outcome.correct is False]
-    if wrong:
-        parts += [
-            f'<h2>Wrong answers</h2><p>{len(wrong)} in all; one of each kind in turn, with the '
-            'frames the answer looked at.</p>',
-            *map(_wrong_answer, _in_turn(wrong)[:SHOWN_ANSWERS]),
-        ]
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<title>{escape(title)}</title><style>{_STYLE}</style></head><body>'
         + '\n'.join(parts)
         + '</body></html>\n'
     )
 
 
-def _kinds(report: Report) -> str:
-    head = ('n', 'right %', 's.e.', 'chance %', 'majority %')
-    rows = [f'<tr><th>kind</th>{"".join(f"<th class=n>{name}</th>" for name in head)}</tr>']
-    accuracy = report['accuracy']
-    for kind, row in {**accuracy['by_type'], 'all': accuracy['overall']}.items():
-        cells = (
-            row['n'],
-            percent(row['rate']),
-            percent(row['se']),
-            percent(row.get('chance')),
-            percent(row.get('majority')),
-        )
-        numbers = ''.join(f'<td class=n>{cell}</td>' for cell in cells)
-        rows.append(f'<tr><td>{escape(kind)}</td>{numbers}</tr>')
-    return f'<table>{"".join(rows)}</table>'
+def _subject(report: Report) -> str:
+    """Say what was replayed and asked; it is the same for every preset."""
+    source, asked = dict(totals(report))['source'], report['questions']['asked']
+    return f'{source}, {asked} questions, {report["settings"]["dtype"]}'
 
 
-def _plots(report: Report, evaluation: Evaluation) -> list[str]:
-    accuracy = report['accuracy']
-    latencies = [o.answer.latency.total_ms for o in evaluation.outcomes]
-    plots = []
-    if accuracy['overall']['n']:
-        plots.append(_plot('accuracy by kind', lambda axes: _bars(axes, accuracy['by_type'])))
-        ages = {age: row for age, row in accuracy['by_age'].items() if row['n']}
-        if ages:
-            plots.append(
-                _plot('accuracy by frames since it was to be seen', lambda axes: _bars(axes, ages))
-            )
-    if evaluation.memory:
-        plots.append(_plot('memory', lambda axes: _memory(axes, evaluation)))
-    if latencies:
-        plots.append(_plot('latency', lambda axes: _latency(axes, latencies)))
-    return plots
-
-
-def _bars(axes: Axes, rows: dict[str, Report]) -> None:
-    """Draw rates with two standard errors, and what guessing and one fixed answer give."""
-    places = range(len(rows))
-    axes.barh(
-        places,
-        [100 * row['rate'] for row in rows.values()],
-        xerr=[200 * row['se'] for row in rows.values()],
-        color=BLUE,
-        ecolor='black',
-        capsize=2,
+def _cards(cards: Sequence[Report]) -> list[str]:
+    explained = (
+        'Context is how far back answers hold 90 % of the accuracy on what was last to be seen '
+        'within 16 frames; ≥ where all that was asked holds. Kinds of question differ between '
+        'ages.'
     )
-    for name, style in (('chance', ':'), ('majority', '-')):
-        for place, row in zip(places, rows.values(), strict=True):
-            if row.get(name) is not None:
-                at = 100 * row[name]
-                label = name if place == 0 else None
-                axes.plot([at, at], [place - 0.4, place + 0.4], style, color=ORANGE, label=label)
-    axes.set_yticks(places, [f'{name} ({row["n"]})' for name, row in rows.items()])
-    axes.invert_yaxis()
-    axes.set_xlim(0, 105)
-    axes.set_xlabel('right, % (bars: two standard errors)')
-    if axes.get_legend_handles_labels()[1]:
-        axes.legend(fontsize=7, loc='lower left')
+    if len(cards) > 1:
+        explained += ' A preset pays the goal in which it falls furthest behind the best one here.'
+    drawn = (_card(card, COLORS[n % len(COLORS)]) for n, card in enumerate(cards))
+    return [
+        '<h2>CAP</h2>',
+        f'<div class="cards">{"".join(drawn)}</div>',
+        f'<p><small>{explained}</small></p>',
+    ]
 
 
-def _memory(axes: Axes, evaluation: Evaluation) -> None:
-    """Draw the bytes over the longest recording."""
-    longest = max(evaluation.memory, key=lambda sample: sample.seconds).recording
-    samples = [sample for sample in evaluation.memory if sample.recording == longest]
-    seconds = [sample.seconds for sample in samples]
-    curves = (('device_bytes', BLUE), ('read_bytes', ORANGE), ('full_cache_bytes', GREY))
-    for key, color in curves:
-        axes.plot(
-            seconds,
-            [getattr(sample.sizes, key) / 1e6 for sample in samples],
-            '.-',
-            color=color,
-            label=key,
-        )
-    axes.set_xlabel(f'seconds of {longest}')
-    axes.set_ylabel('MB')
-    axes.set_ylim(bottom=0)
-    axes.legend(fontsize=7)
-
-
-def _latency(axes: Axes, latencies: Sequence[float]) -> None:
-    axes.hist(latencies, bins=40, color=BLUE)
-    axes.set_xlabel('question to answer, ms')
-    axes.set_ylabel('answers')
-
-
-def _plot(title: str, draw: Callable[[Axes], None]) -> str:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 3.6), layout='constrained')
-    axes = figure.add_subplot()
-    draw(axes)
-    axes.set_title(title, fontsize=10)
-    data = io.BytesIO()
-    figure.savefig(data, format='png', dpi=110)
-    return f'<img alt="{escape(title)}" src="{_inline("png", data.getvalue())}">'
-
-
-def _inline(kind: str, data: bytes) -> str:
-    return f'data:image/{kind};base64,{base64.b64encode(data).decode()}'
-
-
-def _in_turn(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Order outcomes so that each kind shows once before any shows twice."""
-    turns: dict[str, int] = {}
-    ranked = []
-    for position, outcome in enumerate(outcomes):
-        turn = turns[outcome.entry.type] = turns.get(outcome.entry.type, 0) + 1
-        ranked.append((turn, position, outcome))
-    return [outcome for _, _, outcome in sorted(ranked, key=lambda rank: rank[:2])]
-
-
-def _wrong_answer(outcome: Outcome) -> str:
-    entry, answer = outcome.entry, outcome.answer
-    seen = entry.evidence and f'to be seen at {entry.evidence[0]:g} to {entry.evidence[1]:g} s'
-    frames = ''.join(
-        f'<figure style="margin:0"><img alt="evidence at {second:.1f} s" '
-        f'src="{_inline("jpeg", found.thumbnail_jpeg)}"><br><small>{second:.1f} s</small></figure>'
-        for found, second in zip(answer.evidence, outcome.evidence_s, strict=True)
-        if found.thumbnail_jpeg
+def _card(card: Report, color: str) -> str:
+    context, accuracy = card['context'], card['accuracy']
+    milliseconds = card['performance']['first_token_p95_ms']
+    reach, until = '-', 'no fresh answer is right'
+    if context['frames'] is not None:
+        reach = f'{"" if context["fails"] else "≥ "}{context["frames"]} frames'
+        until = f'{context["seconds"]:.0f} s'
+    guesses = (
+        f'n = {accuracy["n"]}, chance {percent(accuracy["chance"])}, '
+        f'majority {percent(accuracy["majority"])}'
     )
+    rows = (
+        ('Context', reach, until),
+        ('Accuracy', f'{rate_text(accuracy)} %', guesses),
+        (
+            'Performance',
+            '-' if milliseconds is None else f'{milliseconds:.1f} ms',
+            'first token, p95',
+        ),
+    )
+    goals = ''.join(
+        f'<dt>{goal}</dt><dd><b>{escape(value)}</b> <small>{escape(note)}</small></dd>'
+        for goal, value, note in rows
+    )
+    pays = f'<p>Pays {escape(card["pays"]["words"])}.</p>' if card['pays'] else ''
     return (
-        f'<div class="answer"><div><b>{escape(entry.question)}</b><br>'
-        f'said <b>{escape(answer.text or answer.message)}</b>, '
-        f'expected <b>{escape(" or ".join(entry.answer))}</b><br>'
-        f'<small>{escape(outcome.recording)}, {escape(entry.id)}, asked at {entry.at:g} s'
-        f'{", " + seen if seen else ""}</small></div>{frames}</div>'
+        f'<div class="card" style="border-color:{color}"><h3>{escape(card["preset"])}</h3>'
+        f'<dl>{goals}</dl>{pays}</div>'
     )
+
+
+def _measured(runs: Sequence[Run]) -> list[tuple[str, ...]]:
+    """Return a row a measure and a column a run."""
+    columns = [measures(run.report) for run in runs]
+    names = dict.fromkeys(name for column in columns for name in column)
+    return [(name, *(column.get(name, '-') for column in columns)) for name in names]
+
+
+def _paired(pairs: Sequence[Report]) -> list[str]:
+    head = ('', 'points', '95 %', 'n', 'streams', 'gained', 'lost', 'same answer %')
+    rows = [
+        (
+            f'{row["candidate"]} − {row["baseline"]}',
+            *difference(row),
+            str(row['n']),
+            str(row['streams']),
+            str(row['gained']),
+            str(row['lost']),
+            percent(row['agreement']['rate']),
+        )
+        for row in pairs
+    ]
+    note = (
+        '<p><small>Difference of accuracy over the same questions; the interval is a bootstrap '
+        'over streams.</small></p>'
+    )
+    return ['<h2>In pairs</h2>', _table([head, *rows]), note]
+
+
+def _kinds(runs: Sequence[Run]) -> list[str]:
+    """Tabulate accuracy by kind and by age, and evidence by kind, with sizes and guesses."""
+    first = runs[0].report
+    names = [run.preset for run in runs]
+    kinds = [
+        (
+            kind,
+            str(row['n']),
+            percent(row['chance']),
+            percent(row['majority']),
+            *(rate_text(run.report['accuracy']['by_type'][kind]) for run in runs),
+        )
+        for kind, row in first['accuracy']['by_type'].items()
+    ]
+    ages = [
+        (age, str(row['n']), *(rate_text(run.report['accuracy']['by_age'][age]) for run in runs))
+        for age, row in first['accuracy']['by_age'].items()
+        if row['n']
+    ]
+    found = [
+        (kind, str(row['n']), *(evidence(run.report['evidence']['by_type'][kind]) for run in runs))
+        for kind, row in first['evidence']['by_type'].items()
+    ]
+    return [
+        '<h2>Accuracy by kind and by age</h2><p><small>% right ± standard error.</small></p>',
+        _table([('kind', 'n', 'chance', 'majority', *names), *kinds]),
+        *([_table([('frames since it was to be seen', 'n', *names), *ages])] if ages else ()),
+        *([_EVIDENCE, _table([('kind', 'n', *names), *found])] if found else ()),
+    ]
+
+
+def _table(rows: Iterable[Sequence[str]]) -> str:
+    """Write rows, the first of them a head, in a box that scrolls where the screen is narrow."""
+    head, *body = (_row(row, 'th' if number == 0 else 'td') for number, row in enumerate(rows))
+    return f'<div class="wide"><table>{head}{"".join(body)}</table></div>'
+
+
+def _row(row: Sequence[str], tag: str) -> str:
+    first, *numbers = (escape(cell) for cell in row)
+    cells = ''.join(f'<{tag} class="n">{cell}</{tag}>' for cell in numbers)
+    return f'<tr><th>{first}</th>{cells}</tr>'

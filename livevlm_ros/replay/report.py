@@ -117,10 +117,7 @@ def _accuracy(scored: Sequence[Outcome]) -> Report:
         (outcome for outcome in scored if outcome.variant),
         lambda outcome: f'{outcome.entry.type}/{outcome.variant}',
     )
-    by_age = _groups(
-        (outcome for outcome in scored if outcome.age is not None),
-        lambda outcome: _bucket(outcome.age),
-    )
+    by_age = _groups(scored, age_bucket)
     names = [*(f'<={age}' for age in AGES), f'>{AGES[-1]}']
     accuracy = {
         'overall': _right(scored),
@@ -274,9 +271,11 @@ def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _bucket(age: int | None) -> str:
-    assert age is not None
-    return next((f'<={limit}' for limit in AGES if age <= limit), f'>{AGES[-1]}')
+def age_bucket(outcome: Outcome) -> str:
+    """Return the key of `by_age` that an outcome belongs to, '' without an age."""
+    if outcome.age is None:
+        return ''
+    return next((f'<={limit}' for limit in AGES if outcome.age <= limit), f'>{AGES[-1]}')
 
 
 def _groups(

@@ -29,12 +29,87 @@ def print_report(report: Report, console: Console) -> None:
     console.print(_totals(report))
 
 
+def print_comparison(compared: Report, console: Console) -> None:
+    """
+    Print what `compare` found: a column a preset, what each pays, and the differences in pairs.
+
+    :param console: as for `print_report`
+    """
+    reports = compared['presets'].values()
+    for warning in dict.fromkeys(warning for report in reports for warning in report['warnings']):
+        console.print(f'warning: {warning}', style='yellow', markup=False, highlight=False)
+    guesses = compared['cap'][0]['accuracy']
+    table = Table(
+        title=f'rates in % ± s.e.; of all, chance is {percent(guesses["chance"])}, '
+        f'majority {percent(guesses["majority"])}',
+        box=SIMPLE,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column(no_wrap=True)
+    columns = {preset: measures(report) for preset, report in compared['presets'].items()}
+    for preset in columns:
+        table.add_column(preset, justify='right', overflow='fold')
+    for name in dict.fromkeys(name for column in columns.values() for name in column):
+        table.add_row(name, *(column.get(name, '-') for column in columns.values()))
+    console.print(table)
+    for card in compared['cap']:
+        if card['pays'] is not None:
+            console.print(f'{card["preset"]} pays {card["pays"]["words"]}', highlight=False)
+    if compared['paired']:
+        console.print(_pairs(compared['paired']))
+
+
+def measures(report: Report) -> dict[str, str]:
+    """Say a report's main figures under names that stay the same, to be put side by side."""
+    accuracy, memory, latency = report['accuracy'], report['memory'], report['latency_ms']
+    ingest, deadline = report['ingest'], report['deadline']
+    asked = sum(deadline.values())
+    failed = sum(n for name, n in report['questions']['statuses'].items() if name != 'OK')
+    smaller = memory['full_cache_bytes'] / max(1, memory['device_bytes'])
+    rates = {
+        'right': accuracy['overall'],
+        **{f'right {age} frames': row for age, row in accuracy['by_age'].items()},
+        'evidence of the past': report['evidence']['past'],
+        'false memory': report['false_memory'],
+    }
+    rows = {
+        **{f'{name} (n {row["n"]})': rate_text(row) for name, row in rates.items()},
+        'not answered': str(failed or '-'),
+        'deadlines met': f'{deadline["met"]} of {asked}' if asked else '-',
+        'first token p50 / p95': _milliseconds(latency['first_token']),
+        'answer p50 / p95': _milliseconds(latency['total']),
+        'on the device': _bytes(memory['device_bytes']),
+        'all / on the device': f'{smaller:.1f}x',
+        'to read': _bytes(memory['read_bytes']),
+        'on the host': _bytes(memory['host_bytes']),
+        'on disk': _bytes(memory['disk_bytes']),
+        'all keys and values': _bytes(memory['full_cache_bytes']),
+        'oldest frames lost by the full cache': 'yes' if memory['context_truncated'] else '-',
+        'frames used': f'{ingest["frames_used"]} of {ingest["frames_in"]}',
+    }
+    return {name: text for name, text in rows.items() if text not in ('-', '0 B')}
+
+
+def difference(row: Report) -> tuple[str, str]:
+    """Write a paired difference in points, and its 95 % interval."""
+    if row['difference'] is None:
+        return '-', '-'
+    interval = '-' if row['low'] is None else f'{row["low"]:+.1f} to {row["high"]:+.1f}'
+    return f'{row["difference"]:+.1f}', interval
+
+
+def evidence(row: Report) -> str:
+    """Write the rate of evidence hits, and in brackets that of chance."""
+    return f'{rate_text(row)} ({percent(row["chance"])})'
+
+
 def percent(value: float | None) -> str:
     """Write a rate in percent with one digit."""
     return '-' if value is None else f'{100 * value:.1f}'
 
 
-def _rate(row: Report) -> str:
+def rate_text(row: Report) -> str:
     """Write a rate with its standard error, in percent."""
     return '-' if row['rate'] is None else f'{100 * row["rate"]:.1f} ± {100 * row["se"]:.1f}'
 
@@ -49,22 +124,37 @@ def _kinds(report: Report) -> Table:
     for kind, row in accuracy['by_type'].items():
         guesses = percent(row['chance']), percent(row['majority'])
         hits = _hits(evidence['by_type'].get(kind))
-        table.add_row(kind, str(row['n']), _rate(row), *guesses, *hits)
+        table.add_row(kind, str(row['n']), rate_text(row), *guesses, *hits)
         for name, variant in accuracy['by_variant'].items():
             if name.startswith(f'{kind}/') and variant['n'] < row['n']:
                 sort = f'  {name.partition("/")[2]}'
-                table.add_row(sort, str(variant['n']), _rate(variant), style='dim')
+                table.add_row(sort, str(variant['n']), rate_text(variant), style='dim')
         balanced = accuracy.get('exists_balanced') if kind == 'exists' else None
         if balanced and balanced['rate'] is not None:
-            table.add_row('  balanced', str(balanced['n']), _rate(balanced), '50.0', '50.0')
+            table.add_row('  balanced', str(balanced['n']), rate_text(balanced), '50.0', '50.0')
     table.add_section()
     overall = accuracy['overall']
-    table.add_row('all', str(overall['n']), _rate(overall), '', '', *_hits(evidence))
+    table.add_row('all', str(overall['n']), rate_text(overall), '', '', *_hits(evidence))
     return table
 
 
+def _pairs(pairs: list[Report]) -> Table:
+    table = Table('accuracy in pairs', box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ('points', '95 %', 'n', 'streams', 'same answers'):
+        table.add_column(name, justify='right', no_wrap=True)
+    for row in pairs:
+        sizes = str(row['n']), str(row['streams'])
+        name = f'{row["candidate"]} − {row["baseline"]}'
+        table.add_row(name, *difference(row), *sizes, percent(row['agreement']['rate']))
+    return table
+
+
+def _milliseconds(row: Report) -> str:
+    return '-' if row['p50'] is None else f'{row["p50"]:.1f} / {row["p95"]:.1f} ms'
+
+
 def _hits(row: Report | None) -> tuple[str, ...]:
-    return (str(row['n']), _rate(row), percent(row['chance'])) if row and row['n'] else ()
+    return (str(row['n']), rate_text(row), percent(row['chance'])) if row and row['n'] else ()
 
 
 def _ages(report: Report) -> Table:
@@ -73,7 +163,7 @@ def _ages(report: Report) -> Table:
         table.add_column(name, justify='right')
     for age, row in report['accuracy']['by_age'].items():
         if row['n']:
-            table.add_row(age, str(row['n']), _rate(row))
+            table.add_row(age, str(row['n']), rate_text(row))
     return table
 
 
@@ -115,10 +205,10 @@ def totals(report: Report) -> list[tuple[str, str]]:
         lines.append(('context', 'truncated: the oldest frames left the full cache'))
     past, false_memory = report['evidence']['past'], report['false_memory']
     if past['n']:
-        text = f'{_rate(past)} % of {past["n"]} hit, {percent(past["chance"])} by chance'
+        text = f'{rate_text(past)} % of {past["n"]} hit, {percent(past["chance"])} by chance'
         lines.append(('evidence of the past', text))
     if false_memory['n']:
-        text = f'{_rate(false_memory)} % of {false_memory["n"]} absent things'
+        text = f'{rate_text(false_memory)} % of {false_memory["n"]} absent things'
         lines.append(('false memory', text))
     total = report['latency_ms']['total']
     if total['p50'] is not None:

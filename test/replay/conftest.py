@@ -11,8 +11,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from livevlm_ros.engine import EngineConfig
 from livevlm_ros.engine.messages import Answer, Evidence, Finish, Frame, Latency, Question, Status
+from livevlm_ros.engine.slot import Dropped
+from livevlm_ros.replay.compare import Run
 from livevlm_ros.replay.image_bag import image_bag
+from livevlm_ros.replay.outcome import Evaluation, MemorySample, Outcome
+from livevlm_ros.replay.questions import QuestionEntry
+from livevlm_ros.replay.report import build_report
 from livevlm_ros.replay.write_world import Filming, write_world
 
 START_NS = 1_000_000_000
@@ -75,6 +81,7 @@ class ScriptedEngine:
             disk_bytes=0,
             full_cache_bytes=100 * self.used,
             short_term_frames=len(self.held_ns),
+            frames=len(self.held_ns),
             evictions=0,
             context_truncated=False,
         )
@@ -118,3 +125,72 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp('random') / 'checkpoint'
     save_checkpoint(build_model(0), folder)
     return folder
+
+
+@pytest.fixture
+def make_outcome() -> Callable[..., Outcome]:
+    """Make a right or wrong answer to a question about `age` frames ago, two frames a second."""
+
+    def make(
+        right: bool = True,
+        *,
+        recording: str = 'a',
+        id: str = '1',
+        type: str = 'now',
+        age: int | None = 1,
+        said: str = '',
+        first_token_ms: float = 10.0,
+        thumbnail: bytes = b'',
+    ) -> Outcome:
+        entry = QuestionEntry(
+            at=2000.0,
+            question='what is it ?',
+            id=id,
+            answer=('red',),
+            type=type,
+            choices=('red', 'blue'),
+            evidence=None if age is None else (0.0, 2000.0 - age / 2),
+        )
+        answer = Answer(
+            status=Status.OK,
+            text=said or ('red' if right else 'blue'),
+            completion_tokens=1,
+            evidence=(
+                Evidence('camera', START_NS, 'camera', 'key', 0.5, thumbnail_jpeg=thumbnail),
+            ),
+            latency=Latency(first_token_ms=first_token_ms, total_ms=2 * first_token_ms),
+        )
+        return Outcome(recording, entry, answer, (7.0,), age, 0.25)
+
+    return make
+
+
+@pytest.fixture
+def make_run() -> Callable[..., Run]:
+    """Make a run of outcomes, over a stream of which the short-term ring holds two frames."""
+
+    def make(preset: str, *outcomes: Outcome, archive_tokens: int = 0) -> Run:
+        def sizes(frames: int) -> SimpleNamespace:
+            return SimpleNamespace(
+                short_term_tokens=9 * min(2, frames),
+                long_term_tokens=0,
+                archive_tokens=archive_tokens if frames > 2 else 0,
+                device_bytes=1000,
+                read_bytes=500,
+                host_bytes=0,
+                disk_bytes=0,
+                full_cache_bytes=1100 * frames,
+                context_truncated=False,
+            )
+
+        evaluation = Evaluation(
+            frames=4,
+            recordings=['a'],
+            outcomes=list(outcomes),
+            memory=[MemorySample('a', float(n), 0.0, sizes(n)) for n in (1, 2, 3, 4)],
+        )
+        stats = SimpleNamespace(model=None, frames_in=4, frames_used=4, dropped=Dropped())
+        report = build_report(evaluation, stats, EngineConfig(), path='w', seconds=1.0)
+        return Run({**report, 'preset': preset}, evaluation)
+
+    return make

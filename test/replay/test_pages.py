@@ -13,6 +13,7 @@ from rich.console import Console
 
 from livevlm_ros.engine import Engine
 from livevlm_ros.replay import picture
+from livevlm_ros.replay.compare import Run, compare
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.evaluate import evaluate
 from livevlm_ros.replay.html import html_report
@@ -20,7 +21,7 @@ from livevlm_ros.replay.outcome import Evaluation
 from livevlm_ros.replay.picture import draw_picture
 from livevlm_ros.replay.report import Report, build_report
 from livevlm_ros.replay.settings import engine_config
-from livevlm_ros.replay.table import print_report
+from livevlm_ros.replay.table import measures, print_comparison, print_report
 from livevlm_ros.world import KINDS
 
 
@@ -91,26 +92,94 @@ def test_the_table_of_a_replay_without_questions_has_the_totals(evaluated) -> No
     assert 'took' in printed(empty) and 'kind' not in printed(empty)
 
 
+def page_of(*runs: Run) -> str:
+    return html_report(runs, compare(runs))
+
+
 def test_the_page_is_one_file_with_plots_and_wrong_answers(evaluated) -> None:
     evaluation, report = evaluated
-    page = html_report(report, evaluation)
+    page = page_of(Run(report, evaluation))
     images = re.findall(r'src="([^"]*)"', page)
     assert all(image.startswith('data:image/') for image in images), 'nothing is fetched'
     assert 'http' not in page
-    for title in ('accuracy by kind', 'frames since', 'memory', 'latency'):
-        assert f'alt="{title}' in page or f'alt="accuracy by {title}' in page, title
+    for title in ('accuracy by kind', 'accuracy by age', 'memory of full', 'latency'):
+        assert f'aria-label="{title}"' in page, title
     assert 'something &lt;odd&gt;' in page
     wrong = [o for o in evaluation.outcomes if o.correct is False]
     assert wrong and page.count('class="answer"') == min(len(wrong), 12)
     assert 'data:image/jpeg' in page, 'a wrong answer shows the frames it looked at'
+    assert 'In pairs' not in page and 'Pays' not in page
 
 
-def test_the_page_of_a_replay_without_questions_has_the_memory_only(engine, make_bag) -> None:
-    evaluation = evaluate(make_bag(), engine)
-    real = Engine(engine_config())
-    report = build_report(evaluation, real.stats(), engine_config(), path='w', seconds=2.0)
-    page = html_report(report, evaluation)
-    assert 'alt="memory"' in page and 'Accuracy' not in page
+def test_the_page_of_a_replay_without_questions_has_the_memory_only(make_run) -> None:
+    page = page_of(make_run('full'))
+    assert 'aria-label="memory of full"' in page and 'Accuracy' not in page
+
+
+@pytest.fixture
+def several(make_run, make_outcome) -> list[Run]:
+    def outcomes(old: bool, ms: float):
+        for recording in 'ab':
+            for number in range(4):
+                right, age = (True, 3) if number % 2 else (old, 60)
+                yield make_outcome(
+                    right,
+                    recording=recording,
+                    id=str(number),
+                    age=age,
+                    first_token_ms=ms,
+                    thumbnail=b'jpeg',
+                )
+
+    return [make_run('recent', *outcomes(False, 4.0)), make_run('<full>', *outcomes(True, 9.0))]
+
+
+def test_the_page_of_several_presets_compares_them(several) -> None:
+    page = page_of(*several)
+    assert page.count('class="card"') == 2 and '≥ 60 frames' in page
+    assert 'Pays context: reaches 3 frames, against 60 frames with &lt;full&gt;' in page
+    assert '&lt;full&gt; − recent' in page and '+50.0 to +50.0' in page
+    assert '<full>' not in page
+    assert 'prefers-color-scheme: dark' in page and 'name="viewport"' in page
+
+
+def test_the_page_shows_the_questions_that_only_some_presets_answer_right(several) -> None:
+    page = page_of(*several)
+    assert 'Where they differ' in page and page.count('class="answer"') == 4
+    assert page.count('✗ blue') == page.count('✓ red') == 4
+    assert page.count('src="data:image/jpeg') == 8
+
+
+def test_the_table_of_several_presets_fits_a_terminal(make_run, make_outcome, several) -> None:
+    outcomes = several[0].evaluation.outcomes
+    runs = [make_run(preset, *outcomes) for preset in ('recent', 'full', 'rekv', 'livevlm')]
+    out = io.StringIO()
+    print_comparison(compare(runs), Console(file=out, width=80))
+    text = out.getvalue()
+    assert '…' not in text
+    assert 'right (n 8)' in text and 'majority 100.0' in text and 'chance is 50.0' in text
+    assert text.count('50.0 ± 17.7') == 4
+    assert 'livevlm − rekv' in text and '+0.0 to +0.0' in text
+    assert 'rekv pays nothing: each goal within 5 %' in text
+
+
+def test_figures_side_by_side_leave_out_what_did_not_happen(several) -> None:
+    report = several[0].report
+    plain = measures(report)
+    assert plain['all / on the device'] == '4.4x' and plain['to read'] == '500 B'
+    assert plain['first token p50 / p95'] == '4.0 / 4.0 ms'
+    absent = {'not answered', 'deadlines met', 'on disk', 'oldest frames lost by the full cache'}
+    assert not absent & plain.keys()
+    told = measures(
+        {
+            **report,
+            'deadline': {'met': 3, 'missed': 1},
+            'questions': {**report['questions'], 'statuses': {'OK': 6, 'DEADLINE': 2}},
+            'memory': {**report['memory'], 'disk_bytes': 2_000_000, 'context_truncated': True},
+        }
+    )
+    assert told['not answered'] == '2' and told['deadlines met'] == '3 of 4'
+    assert told['on disk'] == '2 MB' and told['oldest frames lost by the full cache'] == 'yes'
 
 
 def test_the_picture_shows_frames_of_the_stream(evaluated, world_folder, tmp_path: Path) -> None:

@@ -232,6 +232,7 @@ def test_memory_reports_the_largest_sizes_met() -> None:
             disk_bytes=0,
             full_cache_bytes=99,
             short_term_frames=1,
+            frames=1,
             evictions=0,
             context_truncated=read == 20,
         )

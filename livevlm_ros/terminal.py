@@ -1,0 +1,85 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""How commands speak with whoever typed them: progress, options with a grammar, refusals."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+@contextmanager
+def plain_errors(*others: type[Exception]) -> Iterator[None]:
+    """Turn `BadInput`, and other errors that tell of bad input, into one line and exit code 2."""
+    from livevlm_ros.replay.errors import BadInput
+
+    told: tuple[type[Exception], ...] = (BadInput, *others)
+    try:
+        yield
+    except told as error:
+        refuse(str(error))
+
+
+def refuse(message: str) -> NoReturn:
+    """End the command: one line on stderr, exit code 2."""
+    print(f'livevlm: {message}', file=sys.stderr)
+    raise typer.Exit(2)
+
+
+def progress_bar() -> Progress:
+    """Make a progress bar on stderr; nothing is drawn where that is no terminal."""
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn('{task.description}'),
+        BarColumn(),
+        TextColumn('{task.percentage:>3.0f} %'),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+
+
+def check_writable(*files: Path | None) -> None:
+    """Refuse an output that cannot be written before the work is done, not after."""
+    for file in files:
+        if file is None:
+            continue
+        folder = file.absolute().parent
+        if not folder.is_dir() or file.is_dir():
+            refuse(f'{file}: cannot be written; expected a file in an existing folder')
+        if not os.access(file if file.exists() else folder, os.W_OK):
+            refuse(f'{file}: cannot be written; permission denied')
+
+
+def number_range(option: str, text: str) -> tuple[int, int]:
+    """Read a number or a range such as 4..16."""
+    match = re.fullmatch(r'(\d+)(?:\.\.(\d+))?', text)
+    if match is None:
+        refuse(f'{option} {text}: expected a number or a range such as 4..16')
+    return int(match[1]), int(match[2] or match[1])
+
+
+def image_size(option: str, text: str) -> tuple[int, int]:
+    """Read a size such as 320x240."""
+    match = re.fullmatch(r'(\d+)x(\d+)', text)
+    if match is None:
+        refuse(f'{option} {text}: expected width x height, such as 320x240')
+    return int(match[1]), int(match[2])
+
+
+def different_names(option: str, text: str) -> list[str]:
+    """Read names with commas between, none of them twice."""
+    names = text.replace(' ', '').split(',')
+    if len(set(names)) < len(names):
+        refuse(f'{option} {text}: a name is given twice; expected different ones')
+    return names
