@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from livevlm_ros import __version__
 from livevlm_ros.terminal import (
@@ -38,8 +37,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-LEAST_WIDTH = 80  # columns in which no number of a report is cut off
-PIPED_WIDTH = 110  # columns of a report that goes into a file or a pipe
 MODEL_HELP = 'embedded, a checkpoint folder or a hub name.'
 JsonFile = Annotated[Path | None, typer.Option('--json', help='Write the report as JSON.')]
 AsJson = Annotated[bool, typer.Option('--json', help='Print JSON.')]
@@ -179,7 +176,7 @@ def evaluate(
     with plain_errors():
         from livevlm_ros.replay.compare import compare, run_presets
         from livevlm_ros.replay.settings import engine_config
-        from livevlm_ros.replay.table import print_comparison, print_report
+        from livevlm_ros.replay.table import print_comparison, print_report, report_console
 
         check_writable(json_file, html_file, picture, memory_picture)
         names = [preset] if presets is None else different_names('--presets', presets)
@@ -200,8 +197,7 @@ def evaluate(
                 thumbnails=html_file is not None,
                 progress=lambda name, share: bar.update(task, completed=share, description=name),
             )
-        console = Console()
-        console.width = max(console.width, LEAST_WIDTH if console.is_terminal else PIPED_WIDTH)
+        console = report_console()
         compared = compare(runs)
         report = compared if presets else runs[0].report
         if presets:
@@ -358,6 +354,7 @@ def calibrate(
     from livevlm_ros.model.checkpoint import checkpoint_folder, read_yaml
     from livevlm_ros.replay import calibrate as calibration
     from livevlm_ros.replay.settings import engine_config
+    from livevlm_ros.replay.table import report_console
 
     with plain_errors(CheckpointError):
         check_writable(out)
@@ -371,8 +368,9 @@ def calibrate(
                 source=source,
                 progress=lambda name, share: bar.update(task, completed=share, description=name),
             )
-        console = Console()
-        console.width = max(console.width, LEAST_WIDTH if console.is_terminal else PIPED_WIDTH)
+        console = report_console()
+        for warning in found.recent.run.report['warnings']:
+            console.print(f'warning: {warning}', style='yellow', markup=False, highlight=False)
         console.print(calibration.calibration_table(found))
         retrieval = found.chosen.retrieval
         calibration.write_settings(out, {**kept, 'retrieval': dict(retrieval)})

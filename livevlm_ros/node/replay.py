@@ -34,12 +34,10 @@ from livevlm_ros.replay.compare import Run, compare
 from livevlm_ros.replay.evaluate import Progress, evaluate
 from livevlm_ros.replay.html import html_report
 from livevlm_ros.replay.report import build_report
-from livevlm_ros.replay.table import print_report
+from livevlm_ros.replay.table import print_report, report_console
 
 IMAGE_TOPIC = 'camera/image'  # of the player, and of the node by default
 CLOCK_LISTENERS = 2  # node and evaluator
-LEAST_WIDTH = 80  # columns in which no number of a report is cut off
-PIPED_WIDTH = 110  # columns of a report that goes into a file or a pipe
 PARSERS: dict[type, Callable[[str], Any]] = {
     bool: {'true': True, 'false': False}.__getitem__,
     int: int,
@@ -186,9 +184,7 @@ def ask(
 
 def publish(run: Run, replay: Replay) -> int:
     """Print and write the report; return the exit code, 1 when a reply was lost or late."""
-    console = Console()
-    console.width = max(console.width, LEAST_WIDTH if console.is_terminal else PIPED_WIDTH)
-    print_report(run.report, console)
+    print_report(run.report, report_console())
     if replay.json_file is not None:
         text = json.dumps(run.report, indent=1) + '\n'
         replay.json_file.write_text(text, encoding='utf-8')

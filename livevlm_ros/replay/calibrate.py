@@ -235,8 +235,7 @@ class _Finder:
 
 def _marks(run: Run) -> list[float]:
     """Return 1 or 0 for each question that has an answer."""
-    marks = (outcome.correct for outcome in run.evaluation.outcomes)
-    return [float(mark) for mark in marks if mark is not None]
+    return [float(o.correct) for o in run.evaluation.outcomes if o.correct is not None]
 
 
 def _measures(trial: Trial) -> tuple[str, str, str, str]:

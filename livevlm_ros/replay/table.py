@@ -12,6 +12,16 @@ from rich.table import Table
 
 from livevlm_ros.replay.report import Report
 
+LEAST_WIDTH = 80  # columns in which no number of a report is cut off
+PIPED_WIDTH = 110  # columns of a report that goes into a file or a pipe
+
+
+def report_console() -> Console:
+    """Make a console on stdout, wide enough for a report wherever it goes."""
+    console = Console()
+    console.width = max(console.width, LEAST_WIDTH if console.is_terminal else PIPED_WIDTH)
+    return console
+
 
 def print_report(report: Report, console: Console) -> None:
     """
