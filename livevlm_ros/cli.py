@@ -369,8 +369,6 @@ def calibrate(
                 progress=lambda name, share: bar.update(task, completed=share, description=name),
             )
         console = report_console()
-        for warning in found.recent.run.report['warnings']:
-            console.print(f'warning: {warning}', style='yellow', markup=False, highlight=False)
         console.print(calibration.calibration_table(found))
         retrieval = found.chosen.retrieval
         calibration.write_settings(out, {**kept, 'retrieval': dict(retrieval)})

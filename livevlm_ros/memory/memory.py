@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -84,8 +85,9 @@ class Memory:
             hand_over=self._take_over if config.retrieves else None,
         )
         settings = retrieval or RetrievalSettings()
-        by_frames = config.retrieval == 'frames'
-        page_tokens = shape.tokens_per_frame if by_frames else settings.page_tokens
+        page_tokens = settings.page_tokens
+        if config.retrieval == 'frames':  # whole frames, by the mean question, as ReKV has it
+            page_tokens, settings = shape.tokens_per_frame, replace(settings, pooling='mean')
         self._archive = (
             _new_archive(config, shape, cameras=len(cameras), page_tokens=page_tokens)
             if config.archive_bits

@@ -23,6 +23,7 @@ import numpy as np
 import yaml
 from rich.box import SIMPLE
 from rich.table import Table
+from rich.text import Text
 
 from livevlm_ros.replay.compare import Run, compare, run_presets
 from livevlm_ros.replay.errors import BadInput
@@ -153,6 +154,7 @@ def calibration_table(calibration: Calibration) -> Table:
     table = Table(
         title=f'{report["model"]}, preset {report["preset"]}: {asked} questions of {recordings} '
         'recordings; rates in % ± s.e.',
+        caption=Text('\n'.join(report['warnings']), style='yellow'),
         box=SIMPLE,
         pad_edge=False,
         padding=(0, 1, 0, 0),

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calibration: what is tried, what is kept of it, and what is written."""
 
+import shutil
 from dataclasses import replace
 from io import StringIO
 from itertools import product
@@ -157,6 +158,18 @@ def test_the_table_shows_every_way_and_what_needs_none(world_folder, config, two
     ways = ['4, last, mass', '8, mean, cosine']
     marked = [f'{way} (chosen)' if way == chosen else way for way in ways]
     assert [row for row in rows if row[0] != '─'] == [*marked, 'chance', 'majority', 'recent']
+
+
+def test_the_table_passes_on_what_was_wrong_with_the_source(
+    world_folder, config, two_ways, tmp_path
+) -> None:
+    film = tmp_path / '[film]'
+    shutil.copytree(world_folder, film)
+    (film / 'stream-0001.questions.yaml').unlink()
+    found = calibrate(config, load=load_model, source=film)
+    console = Console(width=200, file=StringIO())
+    console.print(calibration.calibration_table(found))
+    assert '[film]/stream-0001: no questions file' in ' '.join(console.file.getvalue().split())
 
 
 @pytest.mark.parametrize('preset', ['recent', 'full', 'rekv'])
