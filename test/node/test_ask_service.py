@@ -79,22 +79,34 @@ def test_a_negative_budget_and_a_temperature_that_is_no_number_reach_the_engines
 @pytest.mark.parametrize(
     ('field', 'value'),
     [
-        ('cameras', ['front']),
-        ('time_start__sec', 5),
-        ('time_end__nanosec', 1),
-        ('lookback__sec', 10),
-        ('as_of__sec', 3),
         ('priority', Ask.Request.PRIORITY_HIGH),
         ('choices', ['yes', 'no']),
-        ('memory_scope', Ask.Request.SCOPE_NOW),
-        ('memory_scope', Ask.Request.SCOPE_LONG_TERM),
-        ('memory_scope', Ask.Request.SCOPE_ALL),
         ('memory_scope', 77),
     ],
 )
-def test_fields_without_a_feature_are_refused_by_name(field: str, value: Any) -> None:
+def test_what_a_question_cannot_say_is_refused_by_name(field: str, value: Any) -> None:
     with pytest.raises(BadRequest, match=field.partition('__')[0]):
         to_question(request(**{field: value}), DEFAULTS)
+
+
+def test_a_request_says_which_part_of_the_memory_is_read() -> None:
+    question = to_question(
+        request(
+            cameras=['front'],
+            time_start__sec=5,
+            time_end__sec=9,
+            time_end__nanosec=1,
+            lookback__sec=2,
+            lookback__nanosec=500_000_000,
+            as_of__sec=30,
+            memory_scope=Ask.Request.SCOPE_LONG_TERM,
+        ),
+        DEFAULTS,
+    )
+    assert question.cameras == ('front',)
+    assert (question.time_start_ns, question.time_end_ns) == (5 * 10**9, 9 * 10**9 + 1)
+    assert (question.lookback_s, question.as_of_ns) == (2.5, 30 * 10**9)
+    assert question.scope is Scope.LONG_TERM
 
 
 def test_bytes_that_are_no_utf8_are_refused() -> None:

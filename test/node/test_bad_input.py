@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from builtin_interfaces.msg import Time
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -156,12 +157,25 @@ def test_a_bad_question_is_refused_by_name(rig: Rig, question: str, says: str) -
 @pytest.mark.parametrize(
     ('field', 'value'),
     [('max_tokens', 4_000_000), ('temperature', float('nan')), ('temperature', 1e9),
-     ('choices', ['yes']), ('memory_scope', 4)],
+     ('choices', ['yes']), ('memory_scope', 77), ('cameras', ['rear'])],
 )  # fmt: skip
 def test_a_bad_field_is_refused_by_name(rig: Rig, field: str, value: Any) -> None:
     response = rig.client.send('what color was the car ?', **{field: value}).wait(60)
     assert response.status == Ask.Response.STATUS_INVALID
     assert field in response.status_message
+
+
+def test_a_time_that_ends_before_it_begins_is_refused(rig: Rig) -> None:
+    times = {'time_start': Time(sec=9), 'time_end': Time(sec=3)}
+    response = rig.client.send('what color was the car ?', **times).wait(60)
+    assert response.status == Ask.Response.STATUS_INVALID
+    assert 'time_start: got 9.000 s, after the end at 3.000 s' in response.status_message
+
+
+def test_a_time_of_which_nothing_is_known_has_no_evidence(rig: Rig) -> None:
+    ages_ago = Time(sec=1)
+    response = rig.client.send('what color was the car ?', time_end=ages_ago).wait(60)
+    assert response.status == Ask.Response.STATUS_NO_EVIDENCE
 
 
 def test_a_negative_budget_is_refused(rig: Rig) -> None:
