@@ -344,6 +344,8 @@ class Memory:
             evictions=short_term.evictions,
             context_truncated=self._config.preset == 'full' and short_term.evictions > 0,
             oldest_stamp_ns=oldest.stamp_ns if oldest else 0,
+            short_term_oldest_ns=refs[0].stamp_ns if refs else 0,
+            long_term_capacity=sum(lane.capacity for lane in self._long_term),
         )
 
 

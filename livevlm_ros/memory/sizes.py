@@ -16,7 +16,8 @@ class MemorySizes:
     `read_bytes` is the room of read views: made for the longest at construction, under `full` that
     of the longest so far. `frames` are those that `Memory.frames` gives.
     `full_cache_bytes` is what keys and values of every frame since `clear` would take.
-    `oldest_stamp_ns` is that of the oldest frame, 0 without one.
+    `oldest_stamp_ns` is that of the oldest frame, `short_term_oldest_ns` of the oldest in
+    short-term, 0 without one. `long_term_capacity` are the tokens long-term has room for.
     """
 
     short_term_tokens: int
@@ -32,3 +33,5 @@ class MemorySizes:
     evictions: int
     context_truncated: bool
     oldest_stamp_ns: int = 0
+    short_term_oldest_ns: int = 0
+    long_term_capacity: int = 0

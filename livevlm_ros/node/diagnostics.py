@@ -218,7 +218,7 @@ def _memory(stats: EngineStats) -> Health:
     if stats.memory is None:
         return Health('memory', STALE, 'no memory yet')
     values = dataclasses.asdict(stats.memory)
-    message = f'{stats.memory.short_term_frames} frames, {stats.memory.device_bytes / 1e6:.1f} MB'
+    message = f'{stats.memory.frames} frames, {stats.memory.device_bytes / 1e6:.1f} MB'
     if stats.memory.context_truncated:
         return Health('memory', WARN, f'full: the oldest frames leave ({message})', values)
     return Health('memory', OK, message, values)

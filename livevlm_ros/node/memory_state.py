@@ -52,13 +52,14 @@ class MemoryTeller:
             short_term_frames=sizes.short_term_frames,
             short_term_tokens=sizes.short_term_tokens,
             long_term_tokens=sizes.long_term_tokens,
+            long_term_capacity=sizes.long_term_capacity,
             archive_tokens=sizes.archive_tokens,
             device_bytes=sizes.device_bytes,
             host_bytes=sizes.host_bytes,
             disk_bytes=sizes.disk_bytes,
             evictions_total=sizes.evictions,
             correction_rate=math.nan,
-            short_term_oldest=_time(sizes.oldest_stamp_ns),
+            short_term_oldest=_time(sizes.short_term_oldest_ns),
             oldest=_time(sizes.oldest_stamp_ns),
             cameras=[
                 _camera_state(report, stats, fps_used=rates[report.name], now_ns=now_ns)

@@ -26,6 +26,7 @@ from livevlm_ros.node.executor import NodeExecutor
 from livevlm_ros.node.spinning import Spinner
 from livevlm_ros.share import PROFILE_VARIABLE, share_file
 
+FAREWELL_S = 10.0  # for a node to end after SIGINT
 PATIENCE_S = 60.0  # for what takes well under a second on an idle machine
 
 
@@ -153,10 +154,19 @@ class Process:
         return code, time.monotonic() - began
 
     def close(self) -> None:
-        """Kill it if it still runs."""
+        """
+        End it if it still runs, as a user would.
+
+        A node that is killed stays in discovery for 20 s: a client of the next test would find its
+        services, and send what nobody takes.
+        """
         if self.popen.poll() is None:
-            self.popen.kill()
-            self.popen.wait()
+            self.popen.send_signal(signal.SIGINT)
+            try:
+                self.popen.wait(FAREWELL_S)
+            except subprocess.TimeoutExpired:
+                self.popen.kill()
+                self.popen.wait()
         self._file.close()
 
 

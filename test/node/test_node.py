@@ -154,7 +154,8 @@ def test_the_memory_state_is_latched_and_tells_of_each_camera(
 
     stats = fake_engine.stats()
     nothing = dict.fromkeys(MemorySizes.__slots__, 0)
-    held = {'short_term_frames': 3, 'device_bytes': 9, 'oldest_stamp_ns': 7_000_000_000}
+    stamps = {'oldest_stamp_ns': 2_000_000_000, 'short_term_oldest_ns': 7_000_000_000}
+    held = {'short_term_frames': 3, 'device_bytes': 9, 'long_term_capacity': 621, **stamps}
     sizes = MemorySizes(**nothing | held)
     fake_engine.stats = lambda: replace(stats, memory=sizes)
     node = live_node({'diagnostics.period': 0.1})
@@ -165,9 +166,10 @@ def test_the_memory_state_is_latched_and_tells_of_each_camera(
         MemoryState, '/livevlm/memory_state', states.append, latched
     )
     eventually(lambda: states)
-    assert states[0].preset == 'recent'
+    assert states[0].preset == 'balanced'
     assert (states[0].short_term_frames, states[0].device_bytes) == (3, 9)
-    assert states[0].short_term_oldest.sec == 7
+    assert (states[0].oldest.sec, states[0].short_term_oldest.sec) == (2, 7)
+    assert states[0].long_term_capacity == 621
     assert states[0].memory_id
     assert states[0].cameras[0].name == 'camera'
     assert not states[0].cameras[0].alive
