@@ -332,9 +332,11 @@ class Lifecycle:
     def __init__(self, node: Node, name: str = '/livevlm') -> None:
         self._change = node.create_client(ChangeState, f'{name}/change_state')
         self._state = node.create_client(GetState, f'{name}/get_state')
+        self._answers = False
 
     def change(self, transition: int) -> bool:
         """Make a transition and return whether it was made."""
+        self._find()
         request = ChangeState.Request()
         request.transition.id = transition
         return bool(self._call(self._change, request).success)
@@ -343,13 +345,29 @@ class Lifecycle:
         """Return the label of the state."""
         return str(self._call(self._state, GetState.Request()).current_state.label)
 
+    def _find(self) -> None:
+        """
+        Wait until the node answers, by a question that may be asked twice.
+
+        The services of an earlier test's node are in discovery for some seconds after its end; a
+        transition sent to those alone would be made by nobody.
+        """
+        while not self._answers:
+            assert self._state.wait_for_service(PATIENCE_S)
+            self._answers = self._send(self._state, GetState.Request(), patience_s=1.0)[0]
+
     def _call(self, client: Any, request: Any) -> Any:
         assert client.wait_for_service(PATIENCE_S)
+        answered, result = self._send(client, request, patience_s=PATIENCE_S)
+        assert answered
+        return result
+
+    def _send(self, client: Any, request: Any, *, patience_s: float) -> tuple[bool, Any]:
+        """Send a request; return whether an answer came in time, and the answer."""
         done = threading.Event()
         future = client.call_async(request)
         future.add_done_callback(lambda _: done.set())
-        assert done.wait(PATIENCE_S)
-        return future.result()
+        return (True, future.result()) if done.wait(patience_s) else (False, None)
 
 
 @pytest.fixture
