@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
@@ -30,11 +31,19 @@ FAREWELL_S = 10.0  # for a node to end after SIGINT
 PATIENCE_S = 60.0  # for what takes well under a second on an idle machine
 
 
-@pytest.fixture(scope='session', autouse=True)
+DOMAINS = itertools.cycle(random.SystemRandom().sample(range(1, 101), 100))
+
+
+@pytest.fixture(scope='module', autouse=True)
 def own_domain() -> Iterator[None]:
-    """Keep the tests of this run, and their children, apart from other ROS nodes."""
+    """
+    Keep the tests of a file, and their children, apart from all other ROS nodes.
+
+    Those of the file before among them: what is left of a node stays in discovery for a while, and
+    takes requests that are then lost.
+    """
     before = {name: os.environ.get(name) for name in ('ROS_DOMAIN_ID', PROFILE_VARIABLE)}
-    os.environ['ROS_DOMAIN_ID'] = str(random.SystemRandom().randint(1, 100))
+    os.environ['ROS_DOMAIN_ID'] = str(next(DOMAINS))
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     os.environ[PROFILE_VARIABLE] = str(share_file('config/fastdds.xml'))
     os.environ.setdefault('OMP_NUM_THREADS', '1')
