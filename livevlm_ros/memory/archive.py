@@ -135,9 +135,9 @@ class Archive:
         size = self._layout.tokens
         whole = waiting.count // size * size
         for first in range(0, whole, size):
-            group = _span(waiting, slice(first, first + size))
+            group = waiting.span(first, first + size)
             self._keep(group, lane=lane, address=self._room())
-        rest = _span(waiting, slice(whole, None))
+        rest = waiting.span(whole, waiting.count)
         self._waiting[lane] = _together(self._nothing(), rest)  # a copy, so that the rest can go
         self._table.append(self._waiting[lane], lane=lane, address=self._store.all + lane)
 
@@ -181,7 +181,7 @@ class Archive:
         table.remove(rows)
         kept, freed = addresses.tensor_split(2)
         for index, address in enumerate(kept.tolist()):
-            group = _span(thinned, slice(index * size, (index + 1) * size))
+            group = thinned.span(index * size, (index + 1) * size)
             self._keep(group, lane=lane, address=address)
         store.free(freed.tolist())
 
@@ -296,17 +296,6 @@ def _together(waiting: Tokens, new: Tokens) -> Tokens:
     if (joined.names.diff(dim=1) > 0).all():
         return joined
     return joined.picked(joined.names.argsort(dim=1))
-
-
-def _span(tokens: Tokens, span: slice) -> Tokens:
-    """Return views of some tokens."""
-    return Tokens(
-        keys=tokens.keys[:, :, span],
-        values=tokens.values[:, :, span],
-        names=tokens.names[:, span],
-        times=tokens.times[:, span],
-        scores=tokens.scores[:, span],
-    )
 
 
 def _densest(seconds: Tensor) -> slice:
