@@ -16,7 +16,7 @@ from livevlm_ros.engine.messages import Answer, Evidence, Finish, Latency, Sourc
 from livevlm_ros.engine.questions import PendingQuestion, refusal
 from livevlm_ros.engine.reach import reach_of, scope_of
 from livevlm_ros.engine.rooms import Rooms
-from livevlm_ros.memory import QuestionView, TooManyTokens
+from livevlm_ros.memory import QuestionView, Reach, TooManyTokens
 from livevlm_ros.model import BadQuestion, QuestionPrompt
 
 _log = logging.getLogger(__name__)
@@ -28,6 +28,7 @@ class Answering:
 
     :param pause: called between tokens; may take a step so that no camera stays blind; returns the
         seconds it took
+    :param reach: what of the memory is read; None: what the question's fields say
     :param ingest_wait_s: seconds the question waited for a step before it was taken up
     :param seed: of the sampling generator
     """
@@ -38,6 +39,7 @@ class Answering:
         pending: PendingQuestion,
         *,
         pause: Callable[[], float],
+        reach: Reach | None = None,
         ingest_wait_s: float = 0.0,
         seed: int = 0,
     ) -> None:
@@ -47,6 +49,7 @@ class Answering:
         self._latency = Latency(
             queue_ms=(waited_s - ingest_wait_s) * 1e3, ingest_wait_ms=ingest_wait_s * 1e3
         )
+        self._reach = reach
         self._rung = Rung.ALL
         self._ids: list[int] = []
         self._evidence: tuple[Evidence, ...] = ()
@@ -73,7 +76,7 @@ class Answering:
         now = memory.newest()
         if now is None:
             return self._refusal(Status.NO_EVIDENCE, 'the memory is empty: no frame has been seen')
-        reach = reach_of(self._question, newest_ns=now.stamp_ns)
+        reach = self._reach or reach_of(self._question, newest_ns=now.stamp_ns)
         newest = memory.newest(reach)
         if newest is None:
             return self._refusal(

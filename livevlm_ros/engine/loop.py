@@ -23,6 +23,7 @@ from livevlm_ros.engine.questions import STOPPED, PendingQuestion, QuestionQueue
 from livevlm_ros.engine.rooms import Rooms
 from livevlm_ros.engine.step import take_step
 from livevlm_ros.engine.warmup import measure_answer
+from livevlm_ros.memory import Reach
 
 IDLE_S = 0.5  # longest nap without work, so that the heartbeat goes on
 MEASURE_EVERY_S = 1.0  # between measurements asked for by refused questions
@@ -138,14 +139,22 @@ class Loop:
         return busy_s + len(self._questions) * self.rooms.costs.answer.value
 
     @torch.inference_mode()
-    def answer(self, pending: PendingQuestion, *, pause: Callable[[], float]) -> None:
-        """Answer a question; `pause` is called between tokens and returns the seconds it took."""
+    def answer(
+        self, pending: PendingQuestion, *, pause: Callable[[], float], reach: Reach | None = None
+    ) -> None:
+        """
+        Answer a question.
+
+        :param pause: called between tokens, returns the seconds it took
+        :param reach: what of the memory is read; None: what the question's fields say
+        """
         self.answering = pending
         with self._busy('answer', self.rooms.costs.answer.value):
             Answering(
                 self.rooms,
                 pending,
                 pause=pause,
+                reach=reach,
                 ingest_wait_s=self._ingest_wait_s(pending),
                 seed=self._config.seed,
             ).run()

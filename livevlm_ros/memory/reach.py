@@ -21,6 +21,8 @@ class Reach:
     :param long_term: read what retrieval finds of the others
     :param newest_only: of short-term, the newest frame of each camera alone
     :param share: of what retrieval would read, for a question in a hurry, ]0, 1]
+    :param only_ns: stamps, first and last, of the frames that are read of long-term and archive,
+        every token and none of another: what an oracle would choose; None: retrieval chooses
     """
 
     cameras: frozenset[str] | None = None
@@ -30,6 +32,7 @@ class Reach:
     long_term: bool = True
     newest_only: bool = False
     share: float = 1.0
+    only_ns: tuple[int, int] | None = None
 
     def holds(self, ref: FrameRef) -> bool:
         """Return whether a frame's camera and stamp lie within."""
