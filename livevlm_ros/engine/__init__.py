@@ -11,7 +11,8 @@ For whoever drives the engine:
 - Online: `load()` (seconds; `progress(phase, share)`), `start()`, then `see` and `ask` from any
   thread, `stop()` (within 3 s), `cleanup()`. `load/start/stop/cleanup` are
   configure/activate/deactivate/cleanup of a lifecycle node; `stop` keeps the memory, `cleanup`
-  frees it. `see` before `start` keeps the newest frame.
+  frees it. `see` before `start` keeps the newest frame. With `snapshot`, `load` restores and
+  `stop` saves, however long the disk takes.
 - `see` wants `stamp_ns > 0`, rising per camera; a node replaces zero stamps by arrival time. A
   leap in time counts when the next frame confirms it, so that it costs a frame (`on_jump`).
   Nothing is raised: bad frames are counted in `stats().cameras[name]`, those of unknown cameras in

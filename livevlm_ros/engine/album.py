@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 import cv2
+import numpy as np
+import torch
 
 from livevlm_ros.engine.messages import BadFrame, Pixels
+from livevlm_ros.memory import State
 
 THUMBNAIL_WIDTH = 320
 JPEG_QUALITY = 80
@@ -41,6 +45,21 @@ class Album:
     def clear(self) -> None:
         """Drop every thumbnail."""
         self._pages.clear()
+
+    def state(self) -> State:
+        """Return all thumbnails, to `restore`."""
+        jpegs = np.frombuffer(b''.join(self._pages.values()), np.uint8)
+        sizes = {key: len(jpeg) for key, jpeg in self._pages.items()}
+        return State({'jpegs': torch.from_numpy(jpegs.copy())}, {'bytes': sizes})
+
+    def restore(self, state: State) -> None:
+        """Hold the thumbnails that `state` gave and no others."""
+        jpegs, sizes = state.tensors['jpegs'].numpy().tobytes(), state.facts['bytes']
+        ends = itertools.accumulate(sizes.values())
+        self._pages = {
+            key: jpegs[end - size : end]
+            for (key, size), end in zip(sizes.items(), ends, strict=True)
+        }
 
 
 def thumbnail(pixels: Pixels) -> bytes:

@@ -90,7 +90,9 @@ class Answering:
         reach, self._rung = costs.affordable(reach, left_s, prompt.tokens)
         if costs.tokens_that_fit(left_s, prompt.tokens, reach) < self._max_tokens:
             self._rung = Rung.FEWER_TOKENS
-        view = memory.question(extra_tokens=prompt.tokens + self._max_tokens, reach=reach)
+        view = memory.question(
+            extra_tokens=prompt.tokens + self._max_tokens, reach=reach, asked=self._question.text
+        )
         self._so_far = Answer(
             status=Status.PARTIAL,
             request_id=self._question.request_id,

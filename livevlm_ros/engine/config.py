@@ -38,6 +38,8 @@ class EngineConfig:
         for a bag that loops) or are dropped (`drop`). A leap in time, that far back or more than
         an hour ahead, counts when the next frame confirms it: the first frame after it is a bad
         one, and so is a lone stray stamp, which changes nothing
+    :param snapshot: restore what was saved in the memory's `path` at load, and save it at stop
+    :param autosave_s: seconds between two times it is saved in between; 0: it is not
     :param threads: threads of torch on the CPU; 0: see `torch_threads`
     :param seed: seed of the sampling generator, set anew for each question
     :raises ValueError: naming each setting that is out of range, what was given and what is
@@ -59,6 +61,8 @@ class EngineConfig:
     temperature: float = 0.0
     max_evidence: int = 3
     on_jump: str = 'reset'
+    snapshot: bool = False
+    autosave_s: float = 0.0
     threads: int = 0
     seed: int = 0
 
@@ -75,11 +79,16 @@ class EngineConfig:
             *_outside('default_max_tokens', self.default_max_tokens, 1, MAX_ANSWER_TOKENS),
             *_outside('temperature', self.temperature, 0.0, 5.0),
             *_outside('max_evidence', self.max_evidence, 1, 255),
+            *_outside('autosave_s', self.autosave_s, 0.0, 86400.0),
             *_outside('threads', self.threads, 0, 1024),
             *_outside('seed', self.seed, 0, 2**63 - 1),
         ]
         if self.on_jump not in ON_JUMP:
             problems.append(f'on_jump must be one of {", ".join(ON_JUMP)}, got {self.on_jump!r}')
+        if self.snapshot and not self.memory.path:
+            problems.append("snapshot needs a folder: set the memory's path")
+        if self.autosave_s > 0 and not self.snapshot:
+            problems.append(f'autosave_s is {self.autosave_s:g}, but snapshot is off: set it')
         if not self.cameras or not all(self.cameras) or len(set(self.cameras)) < len(self.cameras):
             problems.append(f'cameras must be distinct names, at least one, got {self.cameras!r}')
         if problems:

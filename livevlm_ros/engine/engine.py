@@ -86,9 +86,13 @@ class Engine:
         """
         Load weights, measure what work costs, build the memory; nothing when that is done.
 
+        With `snapshot` the memory goes on where the last one ended; one that cannot be used is
+        told in the log and renamed.
+
         :param progress: called with the phase that begins and the share done, [0, 1]
         :raises CheckpointError: for weights that cannot be used
-        :raises ValueError: for a memory that cannot be built for this model
+        :raises ValueError: for a memory that cannot be built for this model, or a folder that
+            cannot hold its snapshot
         """
         with self._life:
             if self._loop is not None:
@@ -131,28 +135,34 @@ class Engine:
 
     def stop(self, timeout_s: float = STOP_S) -> bool:
         """
-        Stop the engine thread; the memory stays.
+        Stop the engine thread; the memory stays, and is saved with `snapshot`.
 
         Questions that wait get `Status.NOT_ACTIVE`, the one being answered what is decoded so far.
 
         :returns: False when the thread is still in a step or a prefill after that time; it ends
-            after it
+            after it, and nothing is saved
         """
         with self._life:
-            if self._loop is None or self._thread is None:
+            if self._loop is None:
                 return True
-            self._loop.stop()
-            for pending in self._questions.close():
-                pending.cut(Status.NOT_ACTIVE, STOPPED, finish=Finish.CANCELED)
-            answering = self._loop.answering
-            if answering is not None:
-                answering.cut(Status.NOT_ACTIVE, STOPPED, finish=Finish.CANCELED)
-            self._thread.join(timeout_s)
-            if self._thread.is_alive():
-                _log.warning('the engine thread is still at work after %.1f s', timeout_s)
+            if self._thread is not None and not self._end(self._loop, self._thread, timeout_s):
                 return False
             self._thread = None
+            self._loop.rooms.snapshots.save()
             return True
+
+    def _end(self, loop: Loop, thread: threading.Thread, timeout_s: float) -> bool:
+        """Let the engine thread end; return whether it did in time."""
+        loop.stop()
+        for pending in self._questions.close():
+            pending.cut(Status.NOT_ACTIVE, STOPPED, finish=Finish.CANCELED)
+        answering = loop.answering
+        if answering is not None:
+            answering.cut(Status.NOT_ACTIVE, STOPPED, finish=Finish.CANCELED)
+        thread.join(timeout_s)
+        if thread.is_alive():
+            _log.warning('the engine thread is still at work after %.1f s', timeout_s)
+        return not thread.is_alive()
 
     def cleanup(self) -> None:
         """
@@ -249,12 +259,15 @@ class Engine:
 
     def turn(self) -> bool:
         """
-        Do one piece of work in this thread, a step if a frame waits.
+        Do one piece of work in this thread, a step if a frame waits, and all that follows from it.
 
         :returns: False when there was none
         :raises RuntimeError: before `load`, or while the engine thread runs
         """
-        return self._alone('turn').turn()
+        loop = self._alone('turn')
+        worked = loop.turn()
+        loop.settle()
+        return worked
 
     def ask_now(self, question: Question, *, reach: Reach | None = None) -> Answer:
         """

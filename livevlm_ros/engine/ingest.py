@@ -14,6 +14,7 @@ import logging
 import math
 import threading
 import time
+from collections.abc import Mapping
 
 from livevlm_ros.engine.messages import BadFrame, Frame
 from livevlm_ros.engine.slot import CameraSlot, CameraStats
@@ -81,6 +82,16 @@ class Ingest:
         with self._lock:
             self._slots[frame.camera].bad(text)
         self._warn(frame.camera, why, text)
+
+    def resume(self, newest_ns: Mapping[str, int]) -> None:
+        """
+        Go on after the frames of an earlier life.
+
+        :param newest_ns: by camera, the stamp of the newest frame that the memory holds of it
+        """
+        with self._lock:
+            for camera, stamp_ns in newest_ns.items():
+                self._slots[camera].resume(stamp_ns)
 
     def restart(self) -> None:
         """Drop waiting frames and forget the stamps seen; the counters go on."""

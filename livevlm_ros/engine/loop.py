@@ -51,6 +51,7 @@ class Loop:
         self.busy_with = 'idle'
         self._busy_until_s = 0.0
         self._ingest, self._questions, self._config = ingest, questions, config
+        ingest.resume({ref.camera: ref.stamp_ns for ref in rooms.memory.frames()})
         self._gate = FrameGate(
             on=config.gate,
             similarity=config.gate_similarity,
@@ -79,6 +80,11 @@ class Loop:
             return False
         return True
 
+    def settle(self) -> None:
+        """Wait for the memory's own thread, so that sizes are those after the last step."""
+        self.rooms.memory.settle()
+        self.sizes = self.rooms.memory.sizes()
+
     def run(self) -> None:
         """Turn until `stop`; the engine thread's whole life."""
         if threads := self._config.torch_threads:
@@ -87,6 +93,7 @@ class Loop:
             self._work.clear()
             try:
                 worked = self.turn()
+                self._autosave()
             except Exception:  # questions and steps report their own; this keeps the thread alive
                 _log.exception('a turn of the engine failed')
                 worked = False
@@ -214,6 +221,14 @@ class Loop:
             self._gate.clear()
             forgotten.set_result(self.rooms.forget())
             self.sizes = self.rooms.memory.sizes()
+
+    def _autosave(self) -> None:
+        """Save the memory if it is time and no question waits or is expected back."""
+        snapshots = self.rooms.snapshots
+        expected = time.monotonic() < self._no_step_until_s
+        if snapshots.due() and not expected and self._questions.first() is None:
+            with self._busy('save', snapshots.copy_s):
+                snapshots.begin()
 
     def _measure_due(self) -> bool:
         """Return whether costs are in doubt, and not just measured."""

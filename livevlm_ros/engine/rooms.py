@@ -1,6 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What an engine has once it is loaded: model, memory with its prefix, thumbnails, costs."""
+"""What an engine has once it is loaded: model, memory, thumbnails, snapshots, costs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
 from livevlm_ros.engine.album import Album
 from livevlm_ros.engine.budget import Costs
 from livevlm_ros.engine.config import EngineConfig
+from livevlm_ros.engine.snapshots import Snapshots, check_folder
 from livevlm_ros.engine.warmup import warm_up
 from livevlm_ros.memory import EvidenceLayers, Memory, RetrievalSettings
 from livevlm_ros.model import ModelConfig, VideoLanguageModel
@@ -29,6 +31,7 @@ class Rooms:
     model: VideoLanguageModel
     memory: Memory
     album: Album
+    snapshots: Snapshots
     costs: Costs
     load_s: float
 
@@ -41,12 +44,15 @@ class Rooms:
 @torch.inference_mode()
 def furnish(config: EngineConfig, *, load: LoadModel, progress: Progress) -> Rooms:
     """
-    Load the weights, measure what work costs, write the prefix into a fresh memory.
+    Load the weights, measure what work costs, write the prefix into a memory, restore the rest.
 
     :param progress: called with what happens next and the share done, [0, 1]
     :raises CheckpointError: for weights that cannot be used
-    :raises ValueError: for a memory that cannot be built for this model
+    :raises ValueError: for a memory that cannot be built for this model, or a folder that cannot
+        hold its snapshot
     """
+    if config.snapshot:
+        check_folder(Path(config.memory.path))
     started = time.monotonic()
     progress('weights', 0.0)
     model = load(config.model)
@@ -56,8 +62,11 @@ def furnish(config: EngineConfig, *, load: LoadModel, progress: Progress) -> Roo
         warm_up(model, scratch, costs, cameras=config.cameras)
     progress('memory', 0.9)
     memory = new_memory(config, model)
+    album = Album()
+    snapshots = Snapshots(config, model, memory, album)
+    snapshots.restore()
     progress('ready', 1.0)
-    return Rooms(model, memory, Album(), costs, time.monotonic() - started)
+    return Rooms(model, memory, album, snapshots, costs, time.monotonic() - started)
 
 
 def new_memory(config: EngineConfig, model: VideoLanguageModel) -> Memory:

@@ -71,6 +71,7 @@ class CameraSlot:
         self._in = self._in_step = self._used = 0
         self._dropped = {'rate': 0, 'newer': 0, 'gate': 0, 'bad': 0}
         self._newest_stamp_ns = 0
+        self._resumed_ns = 0  # stamp that the first frame follows, of an earlier life
         self._leapt_to_ns: int | None = None  # where the last stamp leapt to, not confirmed yet
         self._used_stamp_ns = 0
         self._arrived_s: float | None = None
@@ -135,11 +136,16 @@ class CameraSlot:
         self._rate.give_back()
         self._refuse(why)
 
+    def resume(self, stamp_ns: int) -> None:
+        """Go on after a stamp: any later one may come first, however long the pause was."""
+        self.restart()
+        self._resumed_ns = stamp_ns
+
     def restart(self) -> None:
         """Drop the waiting frame and forget the newest stamp: time begins anew."""
         self._drop_waiting()
         self.waits_since_s = None
-        self._newest_stamp_ns, self._leapt_to_ns = 0, None
+        self._newest_stamp_ns, self._resumed_ns, self._leapt_to_ns = 0, 0, None
         self._rate.restart()
 
     def stats(self) -> CameraStats:
@@ -161,7 +167,10 @@ class CameraSlot:
             raise BadFrame(f'camera {self.name}: got stamp {stamp_ns} ns, expected a positive one')
         newest_ns, leapt_to_ns = self._newest_stamp_ns, self._leapt_to_ns
         self._leapt_to_ns = None
-        if not newest_ns or _follows(newest_ns, stamp_ns):
+        if not newest_ns and stamp_ns > self._resumed_ns:
+            return False
+        newest_ns = newest_ns or self._resumed_ns
+        if _follows(newest_ns, stamp_ns):
             return False
         ahead_ns = stamp_ns - newest_ns
         may_leap = ahead_ns > 0 or self._follow_jumps

@@ -81,7 +81,7 @@ class EngineStats:
         bad
     :param time_jumps: times that stamps ran back and the memory was cleared for it
     :param state: `unloaded`, `loaded` or `running`
-    :param busy_with: `idle`, `step` or `answer`
+    :param busy_with: `idle`, `step`, `answer` or `save`
     :param heartbeat_age_s: seconds since the engine thread last finished a token, a step or an
         idle round; NaN while it does not run
     :param memory: sizes, None while unloaded

@@ -217,7 +217,10 @@ def _ingest(state: Lifecycle, stats: EngineStats) -> Health:
 def _memory(stats: EngineStats) -> Health:
     if stats.memory is None:
         return Health('memory', STALE, 'no memory yet')
-    values = dataclasses.asdict(stats.memory)
+    values, recall = dataclasses.asdict(stats.memory), stats.memory.recall
+    del values['recall']
+    values |= {f'recall_{name}': value for name, value in dataclasses.asdict(recall).items()}
+    values['recall_correction_rate'] = recall.correction_rate
     message = f'{stats.memory.frames} frames, {stats.memory.device_bytes / 1e6:.1f} MB'
     if stats.memory.context_truncated:
         return Health('memory', WARN, f'full: the oldest frames leave ({message})', values)

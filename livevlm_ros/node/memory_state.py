@@ -58,7 +58,7 @@ class MemoryTeller:
             host_bytes=sizes.host_bytes,
             disk_bytes=sizes.disk_bytes,
             evictions_total=sizes.evictions,
-            correction_rate=math.nan,
+            correction_rate=sizes.recall.correction_rate,
             short_term_oldest=_time(sizes.short_term_oldest_ns),
             oldest=_time(sizes.oldest_stamp_ns),
             cameras=[

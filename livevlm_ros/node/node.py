@@ -5,9 +5,9 @@ The lifecycle node `livevlm`: cameras in, `ask` out.
 
 | transition | does |
 |---|---|
-| configure | loads the model and its memory; `ask` answers STATUS_NOT_ACTIVE meanwhile |
+| configure | loads the model, makes or restores its memory; `ask` answers STATUS_NOT_ACTIVE |
 | activate | starts the engine and subscribes to the cameras |
-| deactivate | unsubscribes and stops the engine; model and memory stay |
+| deactivate | unsubscribes, stops the engine, saves if asked to; model and memory stay |
 | cleanup | forgets model and memory |
 """
 

@@ -10,63 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
+
+from livevlm_ros.node.parameter import Parameter
 
 if TYPE_CHECKING:
     from livevlm_ros.engine import EngineConfig
 
-Value = bool | int | float | str | Sequence[str]
 Values = Mapping[str, Any]  # by name; rclpy has checked the types
-Change = Literal['live', 'unconfigured', 'start']
-
-_CHANGE_TEXT = {
-    'live': 'Can be set at any time.',
-    'unconfigured': 'Can be set while the node is unconfigured.',
-    'start': 'Set when the node starts.',
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """
-    One parameter.
-
-    :param text: one line that says what it does, with its unit
-    :param low: least number, inclusive
-    :param high: greatest number, inclusive
-    :param choices: allowed strings; empty: any
-    :param pattern: regular expression that a string must match whole; empty: any
-    :param change: when it may be set
-    """
-
-    name: str
-    default: Value
-    text: str
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[str, ...] = ()
-    pattern: str = ''
-    change: Change = 'unconfigured'
-
-    def describe(self) -> str:
-        """Return the text with the time at which the parameter may be set."""
-        return f'{self.text} {_CHANGE_TEXT[self.change]}'
-
-    def constraints(self) -> str:
-        """Return what a string must be, in words; empty when any string will do."""
-        if self.choices:
-            return f'one of: {", ".join(self.choices)}'
-        return f'must match {self.pattern}' if self.pattern else ''
-
-    def refuse(self, value: Value) -> str:
-        """Return why `value` cannot be taken, or '' if it can; numbers are ranged by rclpy."""
-        if not isinstance(value, str) or not self.constraints():
-            return ''
-        if value in self.choices or (self.pattern and re.fullmatch(self.pattern, value)):
-            return ''
-        return f'{self.name} is {value!r}, expected {self.constraints()}'
-
 
 PARAMETERS: tuple[Parameter, ...] = (
     Parameter('autostart', True, 'Configure and activate on start.', change='start'),
@@ -181,7 +132,25 @@ PARAMETERS: tuple[Parameter, ...] = (
         low=0,
         high=1099511627776,
     ),
-    Parameter('memory.path', '', "Folder of the memory's files; empty: none are written."),
+    Parameter(
+        'memory.path',
+        '',
+        "Folder of this node's memory, for the archive on disk and snapshots; empty: none.",
+    ),
+    Parameter(
+        'memory.snapshot',
+        False,
+        'Restore what was saved in memory.path when the node is configured, and save the memory '
+        'there when it is deactivated.',
+    ),
+    Parameter(
+        'memory.autosave_s',
+        0.0,
+        'Seconds between two times that the memory is saved in between; 0: it is not. Each needs '
+        "as much RAM again as the memory's archive takes, for the while.",
+        low=0.0,
+        high=86400.0,
+    ),
     Parameter(
         'memory.full_max_tokens',
         65536,
@@ -197,7 +166,20 @@ PARAMETERS: tuple[Parameter, ...] = (
         choices=('', 'fixed', 'adaptive', 'frames'),
     ),
     Parameter(
-        'retrieval.ratio', 0.4, 'Share that retrieval.mode fixed reads.', low=0.01, high=1.0
+        'retrieval.ratio',
+        -1.0,
+        'Share of memory.long_term_frames that fixed reads and adaptive reads at most, above 0; with '
+        "an archive up to 16; -1: the preset's.",
+        low=-1.0,
+        high=16.0,
+    ),
+    Parameter(
+        'retrieval.tau',
+        0.8,
+        'Least cosine between the queries that archived pages were fetched ahead for and those that '
+        'read them; above 1 no page fetched ahead is trusted.',
+        low=-1.1,
+        high=1.1,
     ),
     Parameter(
         'ask.default_budget',
@@ -380,6 +362,7 @@ def engine_config(values: Values) -> EngineConfig:
         memory=MemoryConfig(
             retrieval=values['retrieval.mode'],
             ratio=values['retrieval.ratio'],
+            tau=values['retrieval.tau'],
             **{name: values[f'memory.{name}'] for name in MEMORY_FIELDS},
         ),
         cameras=tuple(values['cameras']),
@@ -395,6 +378,8 @@ def engine_config(values: Values) -> EngineConfig:
         temperature=values['ask.temperature'],
         max_evidence=values['ask.max_evidence'],
         on_jump=values['time.on_jump'],
+        snapshot=values['memory.snapshot'],
+        autosave_s=values['memory.autosave_s'],
         threads=values['model.threads'],
         seed=values['seed'],
     )

@@ -54,3 +54,14 @@ def test_an_album_is_full_some_day_and_then_the_oldest_leaves(monkeypatch):
         album.add(f'camera/{number}', b'jpeg')
     assert len(album) == 3
     assert not album.get('camera/1') and album.get('camera/2') and album.get('camera/4')
+
+
+@pytest.mark.parametrize('count', [0, 5])
+def test_thumbnails_that_were_kept_are_kept_again(count):
+    album, restored = Album(), Album()
+    for number in range(count):
+        album.add(f'camera/{number}', bytes([number]) * (number + 1))
+    restored.add('of another life', b'jpeg')
+    restored.restore(album.state())
+    assert len(restored) == count
+    assert all(restored.get(f'camera/{n}') == bytes([n]) * (n + 1) for n in range(count))

@@ -244,3 +244,49 @@ def test_frames_in_are_used_dropped_or_waiting_at_any_moment_under_hammering(mak
     assert all(came == known for accounts in sums for came, known in accounts)
     for account in ingest.stats()[0].values():
         assert (account.frames_in, account.waiting) == (count, 0)
+
+
+@pytest.mark.parametrize('pause_s', [0.001, 1.0, 10.0**6])
+def test_after_an_earlier_life_the_first_frame_may_be_any_that_is_later(
+    make_ingest, frame, pause_s
+):
+    ingest = make_ingest(cameras=('left', 'right'))
+    ingest.resume({'left': 100 * 10**9})
+    assert ingest.put(frame(100 + pause_s, camera='left'))
+    assert ingest.put(frame(7, camera='right'))  # of which the memory holds nothing
+    frames, jumped = ingest.take()
+    assert len(frames) == 2 and not jumped
+    assert _dropped(ingest, 'left').total == 0
+
+
+def test_after_the_first_frame_of_a_new_life_a_leap_must_be_confirmed_as_ever(make_ingest, frame):
+    ingest = make_ingest()
+    ingest.resume({'camera': 100 * 10**9})
+    ingest.put(frame(101))
+    ingest.put(frame(10**6))
+    assert _dropped(ingest).bad == 1
+    assert [seen.stamp_ns for seen in ingest.take()[0]] == [101 * 10**9]
+
+
+@pytest.mark.parametrize('second', [100.0, 99.5])
+def test_a_frame_as_old_as_the_earlier_life_is_bad(make_ingest, frame, second):
+    ingest = make_ingest()
+    ingest.resume({'camera': 100 * 10**9})
+    assert not ingest.put(frame(second))
+    assert 'expected a later one' in ingest.stats()[0]['camera'].last_error
+
+
+def test_time_that_began_anew_since_the_earlier_life_is_a_leap(make_ingest, frame):
+    ingest = make_ingest()
+    ingest.resume({'camera': 100 * 10**9})
+    assert not ingest.put(frame(1))
+    assert ingest.put(frame(2))
+    frames, jumped = ingest.take()
+    assert jumped and [seen.stamp_ns for seen in frames] == [2 * 10**9]
+
+
+def test_a_clear_forgets_the_earlier_life(make_ingest, frame):
+    ingest = make_ingest()
+    ingest.resume({'camera': 100 * 10**9})
+    ingest.restart()
+    assert ingest.put(frame(1))

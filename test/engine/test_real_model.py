@@ -18,6 +18,7 @@ import pytest
 from livevlm_ros.engine import Answer, Engine, EngineConfig, Frame, Latency, Question, Status
 from livevlm_ros.engine.budget import RESERVE_S
 from livevlm_ros.memory import MemoryConfig
+from livevlm_ros.memory.snapshot import has_snapshot
 from livevlm_ros.model import ModelConfig
 from livevlm_ros.training.checkpoint import build_model, save_checkpoint
 
@@ -208,6 +209,46 @@ def test_a_life_lived_twenty_times_costs_no_memory(make_real):
         engine.cleanup()
         sizes.append(resident_mib())
     assert sizes[-1] - sizes[4] < 20, sizes
+
+
+LIFE = """
+import hashlib, sys
+import numpy as np
+from livevlm_ros.engine import Engine, EngineConfig, Frame, MemoryConfig, Question
+
+folder, frames = sys.argv[1], int(sys.argv[2])
+memory = MemoryConfig(preset='balanced', short_term_frames=4, long_term_frames=16, path=folder)
+engine = Engine(EngineConfig(memory=memory, snapshot=True, threads=1))
+engine.load()
+for number in range(1, frames + 1):
+    noise = np.random.default_rng(number).integers(0, 256, (12, 16, 3), dtype=np.uint8)
+    engine.see(Frame('camera', number * 10**9, noise.repeat(20, axis=0).repeat(20, axis=1)))
+    assert engine.turn()
+for text in ('what color was the truck ?', 'is there a bus ?', 'is there a red car now ?'):
+    said = engine.ask_now(Question(text, max_tokens=8, max_evidence=9, attach_images=True))
+    print(said.status.name, said.text, said.newest_stamp_ns)
+    for seen in said.evidence:
+        jpeg = hashlib.sha256(seen.thumbnail_jpeg).hexdigest()
+        print(seen.frame_key, seen.source.name, seen.score.hex(), bool(seen.thumbnail_jpeg), jpeg)
+print('archived', engine.stats().memory.archive_tokens)
+engine.cleanup()
+"""
+
+
+def test_a_new_process_answers_from_the_snapshot_bit_for_bit(tmp_path):
+    """The packaged weights, in two processes: one sees and saves, the other has seen nothing."""
+
+    def told(frames: int) -> list[str]:
+        command = [sys.executable, '-c', LIFE, str(tmp_path), str(frames)]
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split(
+            '\n'
+        )
+
+    first = told(40)
+    assert has_snapshot(tmp_path)
+    assert told(0) == first
+    assert sum('LONG_TERM' in line and 'True' in line for line in first) > 9
+    assert 'archived 0' not in first
 
 
 def test_messages_come_without_torch():

@@ -22,7 +22,7 @@ HEARD = CameraReport(
     encoding='rgb8',
     traffic=TrafficStats(received=300, fps=30.0, p50_ms=0.1, p99_ms=0.2, max_ms=0.3),
 )
-SIZES = MemorySizes(*([0] * len(MemorySizes.__slots__)))
+SIZES = MemorySizes(*([0] * 12))
 
 
 def test_there_is_no_message_before_there_is_a_memory(fake_engine: Any) -> None:

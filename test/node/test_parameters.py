@@ -14,6 +14,7 @@ from rclpy.parameter import Parameter as RosParameter
 
 from livevlm_ros.node import parameters
 from livevlm_ros.node.declaration import declare
+from livevlm_ros.node.parameter import Parameter
 from livevlm_ros.node.parameters import check_cameras, engine_config, is_known, table
 from livevlm_ros.share import share_file
 
@@ -34,7 +35,7 @@ class Recording(dict[str, Any]):
 
 
 @pytest.mark.parametrize('row', ROWS.values(), ids=lambda row: row.name)
-def test_each_parameter_is_described_and_bounded(row: parameters.Parameter) -> None:
+def test_each_parameter_is_described_and_bounded(row: Parameter) -> None:
     assert len(row.text.split()) >= 3
     assert row.text.endswith('.')
     if isinstance(row.default, int | float) and not isinstance(row.default, bool):
@@ -82,11 +83,15 @@ def test_an_engine_gets_what_the_parameters_say() -> None:
         'ingest.gate_heartbeat_s': 7.0,
         'model.threads': 2,
         'time.on_jump': 'drop',
+        'memory.path': '/somewhere',
+        'memory.snapshot': True,
+        'memory.autosave_s': 60.0,
     }
     config = engine_config(values)
     assert config.cameras == ('front', 'rear')
     assert (config.memory.preset, config.queue_size, config.threads) == ('full', 3, 2)
     assert config.on_jump == 'drop'
+    assert (config.memory.path, config.snapshot, config.autosave_s) == ('/somewhere', True, 60.0)
     assert (config.gate, config.gate_similarity, config.gate_heartbeat_s) == (True, 0.9, 7.0)
 
 
