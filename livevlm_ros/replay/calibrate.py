@@ -25,9 +25,10 @@ from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
-from livevlm_ros.replay.compare import Run, compare, run_presets
+from livevlm_ros.replay.compare import Run, compare, run_rows
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.evaluate import Progress
+from livevlm_ros.replay.rows import Row
 from livevlm_ros.replay.table import percent, rate_text
 from livevlm_ros.replay.write_world import Filming, write_world
 
@@ -205,7 +206,8 @@ def _try(
             raise BadInput(str(error)) from error
         return engine
 
-    (run,) = run_presets(source, [config], load=load, progress=progress)
+    row = Row(config.memory.preset, config)
+    (run,) = run_rows(source, [row], load=load, progress=progress)
     return Trial(retrieval, run, fmean(finder.tokens_read or [0.0]))
 
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 
+from livevlm_ros.replay.accuracy import AGES, Report, age_bucket
 from livevlm_ros.replay.outcome import Outcome
-from livevlm_ros.replay.report import AGES, Report, age_bucket
 
 FRESH = f'<={AGES[0]}'
 HOLDS = 0.9
@@ -30,23 +30,28 @@ def cap_cards(runs: Sequence[tuple[Report, Sequence[Outcome]]]) -> list[Report]:
     :param runs: reports, and the outcomes they were made of
     :returns: a card each: `context`, how far back answers hold 90 % of the accuracy on fresh
         questions; `accuracy` over all questions, beside guessing and the commonest answers;
-        `performance`; `pays`, the goal with the smallest share of the best run's, None for a
-        single run
+        `performance`; `gives_up`, what its preset is made to pay with; `pays`, the goal with the
+        smallest share of the best run's, None for a single run. A run whose reading an oracle
+        chose pays nothing, and none is measured against it
     """
     cards: list[Report] = [
         {
+            'name': report['name'],
             'preset': report['preset'],
+            'gives_up': report['gives_up'],
+            'oracle': report['settings']['oracle'],
             'context': _context(report, outcomes),
             'accuracy': {
                 **report['accuracy']['overall'],
-                'chance': _over_kinds(report, 'chance'),
-                'majority': _over_kinds(report, 'majority'),
+                'chance': over_kinds(report, 'chance'),
+                'majority': over_kinds(report, 'majority'),
             },
             'performance': {'first_token_p95_ms': report['latency_ms']['first_token']['p95']},
         }
         for report, outcomes in runs
     ]
-    payments = [_payment(card, cards) for card in cards]
+    rivals = [card for card in cards if not card['oracle']]
+    payments = [None if card['oracle'] else _payment(card, rivals) for card in cards]
     return [{**card, 'pays': paid} for card, paid in zip(cards, payments, strict=True)]
 
 
@@ -79,7 +84,7 @@ def _context(report: Report, outcomes: Sequence[Outcome]) -> Report:
     }
 
 
-def _over_kinds(report: Report, key: str) -> float | None:
+def over_kinds(report: Report, key: str) -> float | None:
     """Return a rate by kind over all questions; None where a kind does not have it."""
     kinds = report['accuracy']['by_type'].values()
     if not kinds or any(kind[key] is None for kind in kinds):
@@ -96,13 +101,13 @@ def _payment(card: Report, cards: Sequence[Report]) -> Report | None:
         best = max(cards, key=lambda other: _goals(other).get(goal, 0.0))
         shares[goal] = value / _goals(best)[goal] if value else 0.0, best
     if not shares or min(share for share, _ in shares.values()) >= FREE:
-        words = f'nothing: each goal within {100 * (1 - FREE):.0f} % of the best preset'
+        words = f'nothing: each goal within {100 * (1 - FREE):.0f} % of the best'
         return {'goal': None, 'share': None, 'words': words}
     goal = min(shares, key=lambda name: shares[name][0])
     share, best = shares[goal]
     says = {'context': 'reaches', 'accuracy': 'answers', 'performance': 'first token (p95) after'}
     ours, theirs = _value(card, goal), _value(best, goal)
-    words = f'{goal}: {says[goal]} {ours}, against {theirs} with {best["preset"]}'
+    words = f'{goal}: {says[goal]} {ours}, against {theirs} with {best["name"]}'
     return {'goal': goal, 'share': share, 'words': words}
 
 

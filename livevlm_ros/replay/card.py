@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from livevlm_ros.replay.accuracy import Report
 from livevlm_ros.replay.errors import BadInput
-from livevlm_ros.replay.report import Report
 from livevlm_ros.replay.table import percent
 from livevlm_ros.replay.write_world import Filming, write_world
 from livevlm_ros.world import KINDS

@@ -1,7 +1,7 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Presets side by side: the same frames and the same questions for each, compared in pairs.
+Rows side by side: the same frames and the same questions for each, compared in pairs.
 
 A difference of accuracy is judged by how it varies from stream to stream: questions of one stream
 share its frames, so streams are resampled and not questions.
@@ -11,21 +11,23 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from itertools import combinations
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from livevlm_ros.replay.accuracy import PARTS, Report, rate
 from livevlm_ros.replay.cap import cap_cards
 from livevlm_ros.replay.evaluate import Progress, evaluate
+from livevlm_ros.replay.oracle import oracle_of
 from livevlm_ros.replay.outcome import Evaluation, Outcome
-from livevlm_ros.replay.report import Report, build_report, rate
+from livevlm_ros.replay.report import build_report
 from livevlm_ros.world import score
 
-if TYPE_CHECKING:  # it brings torch
+if TYPE_CHECKING:  # they bring torch
     from livevlm_ros.engine import Engine, EngineConfig
+    from livevlm_ros.replay.rows import Row
 
 RESAMPLES = 2000
 """Draws of the bootstrap."""
@@ -34,42 +36,41 @@ Load = Callable[['EngineConfig', Progress], 'Engine']
 
 
 class Run(NamedTuple):
-    """A replay with one preset: its report, and what the report was made of."""
+    """A replay of one row: its report, and what the report was made of."""
 
     report: Report
     evaluation: Evaluation
 
     @property
-    def preset(self) -> str:
-        """The preset's name."""
-        return str(self.report['preset'])
+    def name(self) -> str:
+        """The row's name."""
+        return str(self.report['name'])
 
 
-def run_presets(
+def run_rows(
     path: Path,
-    configs: Sequence[EngineConfig],
+    rows: Sequence[Row],
     *,
     load: Load,
     questions: Path | None = None,
     topic: str | None = None,
     thumbnails: bool = False,
     progress: Progress = lambda name, share: None,
-) -> list[Run]:
+) -> Iterator[Run]:
     """
-    Replay a source once per configuration, one engine after the other.
+    Replay a source once per row, one engine after the other.
 
-    :param configs: they differ in their preset
     :param load: makes a loaded engine of a configuration
-    :param progress: called with preset and recording, and the share of everything done, [0, 1]
-    :returns: one run per configuration, in their order
+    :param progress: called with row and recording, and the share of everything done, [0, 1]
+    :returns: one run per row, in their order, each when it is done
     :raises BadInput: as `evaluate` does
     """
 
-    def run(number: int, config: EngineConfig) -> Run:
-        def tell(name: str, share: float) -> None:
-            progress(f'{config.memory.preset}: {name or "done"}', (number + share) / len(configs))
+    def run(number: int, row: Row) -> Run:
+        def tell(recording: str, share: float) -> None:
+            progress(f'{row.name}: {recording or "done"}', (number + share) / len(rows))
 
-        engine = load(config, lambda phase, share: tell(phase, 0.0))
+        engine = load(row.config, lambda phase, share: tell(phase, 0.0))
         try:
             started = time.monotonic()
             evaluation = evaluate(
@@ -78,28 +79,46 @@ def run_presets(
                 questions=questions,
                 topic=topic,
                 thumbnails=thumbnails,
+                ask=oracle_of(engine) if row.oracle else None,
                 progress=tell,
             )
             seconds = time.monotonic() - started
             stats = engine.stats()
         finally:
             engine.cleanup()
-        report = build_report(evaluation, stats, config, path=str(path), seconds=seconds)
+        report = build_report(
+            evaluation,
+            stats,
+            row.config,
+            path=str(path),
+            seconds=seconds,
+            name=row.name,
+            oracle=row.oracle,
+        )
         return Run(report, evaluation)
 
-    return [run(number, config) for number, config in enumerate(configs)]
+    return (run(number, row) for number, row in enumerate(rows))
 
 
-def compare(runs: Sequence[Run]) -> Report:
+def compare(runs: Sequence[Run], *, against: Sequence[str] = ()) -> Report:
     """
     Compare runs over the same source.
 
-    :param runs: of different presets; in each pair the earlier one is the baseline
+    :param runs: of rows with different names
+    :param against: names of the baselines, each of which every run is paired with, two baselines
+        with one another once; by default the first run's
     :returns: `presets`, a report by name; `paired`, see `paired`; `cap`, see `cap_cards`
     """
+    by_name = {run.name: run for run in runs}
+    baselines = list(against) or [run.name for run in runs[:1]]
     return {
-        'presets': {run.preset: run.report for run in runs},
-        'paired': [paired(candidate, baseline) for baseline, candidate in combinations(runs, 2)],
+        'presets': {name: run.report for name, run in by_name.items()},
+        'paired': [
+            paired(candidate, by_name[baseline])
+            for number, baseline in enumerate(baselines)
+            for candidate in runs
+            if candidate.name not in baselines[: number + 1]
+        ],
         'cap': cap_cards([(run.report, run.evaluation.outcomes) for run in runs]),
     }
 
@@ -108,30 +127,48 @@ def paired(candidate: Run, baseline: Run) -> Report:
     """
     Compare two runs question by question.
 
-    :returns: accuracy of the candidate minus that of the baseline as `difference`, in points, over
-        `n` questions of `streams` recordings; its 95 % interval `low` to `high`, None for a single
-        stream; the questions only one of them answered right, `gained` and `lost`; `agreement`,
-        the rate of equal answers, right or wrong
+    :returns: see `_difference`; the questions only one of them answered right, `gained` and
+        `lost`; `agreement`, the rate of equal answers, right or wrong; the difference over each of
+        `PARTS` of the questions
     """
     pairs = _pairs(candidate, baseline)
-    differences: defaultdict[str, list[int]] = defaultdict(list)
-    for ours, theirs in pairs:
-        if ours.correct is not None:
-            differences[ours.recording].append(int(ours.correct) - int(theirs.correct is True))
-    every = [difference for stream in differences.values() for difference in stream]
-    low, high = _interval(list(differences.values()))
+    scored = [pair for pair in pairs if pair[0].correct is not None]
+    marks = [(ours.correct, theirs.correct) for ours, theirs in scored]
     same = sum(score(ours.answer.text, [theirs.answer.text]) for ours, theirs in pairs)
     return {
-        'candidate': candidate.preset,
-        'baseline': baseline.preset,
-        'n': len(every),
+        'candidate': candidate.name,
+        'baseline': baseline.name,
+        **_difference(scored),
+        'gained': marks.count((True, False)),
+        'lost': marks.count((False, True)),
+        'agreement': rate(same, len(pairs), key='same'),
+        **{
+            part: _difference([pair for pair in scored if belongs(pair[0])])
+            for part, belongs in PARTS.items()
+        },
+    }
+
+
+def _difference(pairs: Sequence[tuple[Outcome, Outcome]]) -> Report:
+    """
+    Compare the accuracy of pairs of scored outcomes, the candidate's first.
+
+    :returns: accuracy of the candidate minus that of the baseline as `difference`, in points, over
+        `n` questions of `streams` recordings; None for a single stream are its 95 % interval `low`
+        to `high`, and `lower_bound`, which it is above with 95 %
+    """
+    differences: defaultdict[str, list[int]] = defaultdict(list)
+    for ours, theirs in pairs:
+        differences[ours.recording].append(int(ours.correct is True) - int(theirs.correct is True))
+    low, lower_bound, high = _bounds(list(differences.values()))
+    total = sum(map(sum, differences.values()))
+    return {
+        'n': len(pairs),
         'streams': len(differences),
-        'difference': 100 * sum(every) / len(every) if every else None,
+        'difference': 100 * total / len(pairs) if pairs else None,
         'low': low,
         'high': high,
-        'gained': every.count(1),
-        'lost': every.count(-1),
-        'agreement': rate(same, len(pairs), key='same'),
+        'lower_bound': lower_bound,
     }
 
 
@@ -142,14 +179,14 @@ def _pairs(candidate: Run, baseline: Run) -> list[tuple[Outcome, Outcome]]:
     return [(ours, theirs[key]) for ours, key in keys if key in theirs]
 
 
-def _interval(differences: Sequence[Sequence[int]]) -> tuple[float | None, float | None]:
-    """Return the 95 % bootstrap interval of the mean difference in points, over whole streams."""
+def _bounds(differences: Sequence[Sequence[int]]) -> Sequence[float | None]:
+    """Return percentiles 2.5, 5 and 97.5 of the mean in points, by bootstrap of whole streams."""
     streams = len(differences)
     if streams < 2:
-        return None, None
+        return None, None, None
     sums = np.array([sum(stream) for stream in differences])  # [streams]
     sizes = np.array([len(stream) for stream in differences])  # [streams]
     drawn = np.random.default_rng(0).integers(streams, size=(RESAMPLES, streams))
     means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)  # [resamples]
-    low, high = 100 * np.percentile(means, (2.5, 97.5))
-    return float(low), float(high)
+    bounds: list[float] = (100 * np.percentile(means, (2.5, 5, 97.5))).tolist()
+    return bounds

@@ -32,6 +32,8 @@ SAMPLE_EVERY = 4
 """Frames between two looks at the memory's sizes."""
 
 Progress = Callable[[str, float], None]
+Ask = Callable[[Question, QuestionEntry, int], Answer]
+"""Asks a question, given its entry in the file and the stamp of the recording's first frame."""
 
 
 class OfflineEngine(Protocol):
@@ -65,6 +67,7 @@ def evaluate(
     questions: Path | None = None,
     topic: str | None = None,
     thumbnails: bool = False,
+    ask: Ask | None = None,
     progress: Progress = lambda name, share: None,
 ) -> Evaluation:
     """
@@ -75,6 +78,7 @@ def evaluate(
     :param questions: questions file of a single recording; by default the one beside each
     :param topic: image topic, where a bag has several
     :param thumbnails: return a small jpeg with each evidence frame
+    :param ask: asks the engine in another way than by `ask_now` alone
     :param progress: called with the recording's name and the share of everything done, [0, 1]
     :raises BadInput: when no recording or no question at all can be used
     """
@@ -85,6 +89,7 @@ def evaluate(
             'recording has its own beside it, named <recording>.questions.yaml'
         )
     evaluation = Evaluation()
+    ask = ask or (lambda question, entry, first_ns: engine.ask_now(question))
     for number, recording in enumerate(recordings):
         try:
             source = open_source(recording, topic=topic)
@@ -95,7 +100,7 @@ def evaluate(
             evaluation.warnings.append(str(problem))
             continue
         engine.clear()
-        replay = _Replay(engine, source, evaluation, thumbnails=thumbnails)
+        replay = _Replay(engine, source, evaluation, ask=ask, thumbnails=thumbnails)
         work = source.length + len(entries) + 1
         for done, _ in enumerate(replay.run(entries)):
             progress(recording.name, (number + min(1.0, done / work)) / len(recordings))
@@ -122,10 +127,16 @@ class _Replay:
     """One recording on its way through the engine."""
 
     def __init__(
-        self, engine: OfflineEngine, source: FrameSource, to: Evaluation, *, thumbnails: bool
+        self,
+        engine: OfflineEngine,
+        source: FrameSource,
+        to: Evaluation,
+        *,
+        ask: Ask,
+        thumbnails: bool,
     ) -> None:
         self._engine, self._source, self._to = engine, source, to
-        self._thumbnails = thumbnails
+        self._ask_engine, self._thumbnails = ask, thumbnails
         self._name = source.path.name
         self._first_ns: int | None = None
         self._now_ns = self._last_ns = 0
@@ -187,15 +198,14 @@ class _Replay:
         self._to.skipped.update(self._source.skipped)
 
     def _ask(self, entry: QuestionEntry) -> None:
-        answer = self._engine.ask_now(
-            Question(
-                text=entry.question,
-                request_id=entry.id,
-                budget_s=entry.budget,
-                unlimited=entry.budget is None,
-                attach_images=self._thumbnails,
-            )
+        question = Question(
+            text=entry.question,
+            request_id=entry.id,
+            budget_s=entry.budget,
+            unlimited=entry.budget is None,
+            attach_images=self._thumbnails,
         )
+        answer = self._ask_engine(question, entry, self._first_ns or 0)
         evidence_s = tuple(self._seconds(found.stamp_ns) for found in answer.evidence)
         age = chance = None
         if entry.evidence is not None:

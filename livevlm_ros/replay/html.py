@@ -3,57 +3,20 @@
 """
 A replay as one self-contained page: CAP cards, tables, plots, and answers with their frames.
 
-The page is the same for one preset and for several; several are also compared.
+The page is the same for one row and for several; several are also compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 
+from livevlm_ros.replay.accuracy import PARTS, Report
 from livevlm_ros.replay.compare import Run
 from livevlm_ros.replay.html_answers import answers_section
-from livevlm_ros.replay.plots import COLORS, figures
-from livevlm_ros.replay.report import Report
+from livevlm_ros.replay.page import page, table
+from livevlm_ros.replay.plots import figures, look
 from livevlm_ros.replay.table import difference, evidence, measures, percent, rate_text, totals
-
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1a202c; --paper: #fff; --faint: #64748b;
-        --line: #dde3ea; --card: #f6f8fa; --right: #2f855a; --wrong: #c53030; }
-@media screen and (prefers-color-scheme: dark) {
-  :root { --ink: #e2e8f0; --paper: #11161d; --faint: #94a3b8; --line: #2b3440; --card: #1a212b;
-          --right: #68d391; --wrong: #fc8181; } }
-* { box-sizing: border-box; }
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto;
-       padding: 0 1rem; color: var(--ink); background: var(--paper); }
-h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
-p { max-width: 46rem; } small, .lead { color: var(--faint); }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; margin: .8rem 0; font-variant-numeric: tabular-nums; }
-td, th { padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align: left; }
-th { font-weight: 600; white-space: nowrap; } .n { text-align: right; white-space: nowrap; }
-.cards { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(11.5rem, 1fr)); }
-.plots { columns: 2 24rem; column-gap: 1rem; }
-.card, figure { background: var(--card); border-radius: .5rem; padding: .8rem 1rem; margin: 0; }
-figure { margin-bottom: 1rem; break-inside: avoid; }
-.card { border-top: 4px solid; max-width: 22rem; }
-.card h3 { margin: 0 0 .5rem; font-size: 1.05rem; }
-.card > * { color: var(--ink); }
-dl { margin: 0; } dt { color: var(--faint); } dd { margin: 0 0 .5rem; line-height: 1.2; }
-dd b { font-size: 1.2rem; display: block; }
-.card p { margin: .7rem 0 0; }
-figcaption { font-weight: 600; margin-bottom: .3rem; } svg { width: 100%; height: auto; }
-.answer { padding: .8rem 0; border-bottom: 1px solid var(--line); }
-.given { display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; }
-.given > div { max-width: 20rem; } .given img { width: 5.6rem; margin: .2rem .2rem 0 0; }
-.right { color: var(--right); } .wrong { color: var(--wrong); } .warning { color: #b7791f; }
-@media print {
-  @page { margin: 12mm; } :root { color-scheme: light; } body { margin: 0; font-size: 9pt; }
-  table { font-size: 7.5pt; } td, th { padding: .15rem .4rem; } .wide { overflow: visible; }
-  .cards { grid-template-columns: repeat(auto-fit, minmax(7.5rem, 1fr)); gap: .5rem; }
-  .plots { columns: 2; } h2 { break-after: avoid; }
-  .card, .answer, tr { break-inside: avoid; } .given img { width: 4rem; } }
-"""
 
 _EVIDENCE = (
     '<h2>Evidence</h2><p><small>% of answers of which a returned frame shows what was asked for, '
@@ -66,12 +29,12 @@ def html_report(runs: Sequence[Run], compared: Report) -> str:
     """
     Write the page.
 
-    :param runs: of one preset or of several over the same source; evidence thumbnails are shown
+    :param runs: of one row or of several over the same source; evidence thumbnails are shown
         where there are any
     :param compared: what `compare` makes of them
     :returns: a whole HTML document
     """
-    title = f'{runs[0].report["model"]}: {", ".join(run.preset for run in runs)}'
+    title = f'{runs[0].report["model"]}: {", ".join(run.name for run in runs)}'
     warnings = dict.fromkeys(warning for run in runs for warning in run.report['warnings'])
     scored = runs[0].report['accuracy']['overall']['n']
     parts = [
@@ -80,24 +43,18 @@ def html_report(runs: Sequence[Run], compared: Report) -> str:
         *(f'<p class="warning">{escape(warning)}</p>' for warning in warnings),
         *(_cards(compared['cap']) if scored else ()),
         '<h2>Measured</h2>',
-        _table([('', *(run.preset for run in runs)), *_measured(runs)]),
+        table([('', *(run.name for run in runs)), *_measured(runs)]),
         *(_paired(compared['paired']) if scored and len(runs) > 1 else ()),
         '<h2>Plots</h2>',
         f'<div class="plots">{"".join(figures(runs))}</div>',
         *(_kinds(runs) if scored else ()),
         *answers_section(runs),
     ]
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{escape(title)}</title><style>{_STYLE}</style></head><body>'
-        + '\n'.join(parts)
-        + '</body></html>\n'
-    )
+    return page(title, parts)
 
 
 def _subject(report: Report) -> str:
-    """Say what was replayed and asked; it is the same for every preset."""
+    """Say what was replayed and asked; it is the same for every row."""
     source, asked = dict(totals(report))['source'], report['questions']['asked']
     return f'{source}, {asked} questions, {report["settings"]["dtype"]}'
 
@@ -109,8 +66,8 @@ def _cards(cards: Sequence[Report]) -> list[str]:
         'ages.'
     )
     if len(cards) > 1:
-        explained += ' A preset pays the goal in which it falls furthest behind the best one here.'
-    drawn = (_card(card, COLORS[n % len(COLORS)]) for n, card in enumerate(cards))
+        explained += ' One pays the goal in which it falls furthest behind the best one here.'
+    drawn = (_card(card, look(number)['color']) for number, card in enumerate(cards))
     return [
         '<h2>CAP</h2>',
         f'<div class="cards">{"".join(drawn)}</div>',
@@ -143,9 +100,12 @@ def _card(card: Report, color: str) -> str:
         for goal, value, note in rows
     )
     pays = f'<p>Pays {escape(card["pays"]["words"])}.</p>' if card['pays'] else ''
+    made = f'{card["preset"]} is made to give up {card["gives_up"]}.'
+    if card['oracle']:
+        made = f'{card["preset"]}, but an oracle chooses what of its memory is read.'
     return (
-        f'<div class="card" style="border-color:{color}"><h3>{escape(card["preset"])}</h3>'
-        f'<dl>{goals}</dl>{pays}</div>'
+        f'<div class="card" style="border-color:{color}"><h3>{escape(card["name"])}</h3>'
+        f'<dl>{goals}</dl>{pays}<p><small>{escape(made)}</small></p></div>'
     )
 
 
@@ -157,7 +117,18 @@ def _measured(runs: Sequence[Run]) -> list[tuple[str, ...]]:
 
 
 def _paired(pairs: Sequence[Report]) -> list[str]:
-    head = ('', 'points', '95 %', 'n', 'streams', 'gained', 'lost', 'same answer %')
+    head = (
+        '',
+        'points',
+        '95 %',
+        'n',
+        'streams',
+        'gained',
+        'lost',
+        'same answer %',
+        'without counts',
+        'about now',
+    )
     rows = [
         (
             f'{row["candidate"]} − {row["baseline"]}',
@@ -167,20 +138,22 @@ def _paired(pairs: Sequence[Report]) -> list[str]:
             str(row['gained']),
             str(row['lost']),
             percent(row['agreement']['rate']),
+            *('{} ({})'.format(*difference(row[part])) for part in PARTS),
         )
         for row in pairs
     ]
     note = (
-        '<p><small>Difference of accuracy over the same questions; the interval is a bootstrap '
-        'over streams.</small></p>'
+        '<p><small>Difference of accuracy over the same questions, and over those that do not '
+        'count and those about what the newest frame shows; the interval is a bootstrap over '
+        'streams.</small></p>'
     )
-    return ['<h2>In pairs</h2>', _table([head, *rows]), note]
+    return ['<h2>In pairs</h2>', table([head, *rows]), note]
 
 
 def _kinds(runs: Sequence[Run]) -> list[str]:
     """Tabulate accuracy by kind and by age, and evidence by kind, with sizes and guesses."""
     first = runs[0].report
-    names = [run.preset for run in runs]
+    names = [run.name for run in runs]
     kinds = [
         (
             kind,
@@ -202,19 +175,7 @@ def _kinds(runs: Sequence[Run]) -> list[str]:
     ]
     return [
         '<h2>Accuracy by kind and by age</h2><p><small>% right ± standard error.</small></p>',
-        _table([('kind', 'n', 'chance', 'majority', *names), *kinds]),
-        *([_table([('frames since it was to be seen', 'n', *names), *ages])] if ages else ()),
-        *([_EVIDENCE, _table([('kind', 'n', *names), *found])] if found else ()),
+        table([('kind', 'n', 'chance', 'majority', *names), *kinds]),
+        *([table([('frames since it was to be seen', 'n', *names), *ages])] if ages else ()),
+        *([_EVIDENCE, table([('kind', 'n', *names), *found])] if found else ()),
     ]
-
-
-def _table(rows: Iterable[Sequence[str]]) -> str:
-    """Write rows, the first of them a head, in a box that scrolls where the screen is narrow."""
-    head, *body = (_row(row, 'th' if number == 0 else 'td') for number, row in enumerate(rows))
-    return f'<div class="wide"><table>{head}{"".join(body)}</table></div>'
-
-
-def _row(row: Sequence[str], tag: str) -> str:
-    first, *numbers = (escape(cell) for cell in row)
-    cells = ''.join(f'<{tag} class="n">{cell}</{tag}>' for cell in numbers)
-    return f'<tr><th>{first}</th>{cells}</tr>'

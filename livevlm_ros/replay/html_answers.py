@@ -26,7 +26,7 @@ def answers_section(runs: Sequence[Run]) -> list[str]:
     questions: defaultdict[tuple[str, str], _Answers] = defaultdict(dict)
     for run in runs:
         for outcome in run.evaluation.outcomes:
-            questions[outcome.recording, outcome.entry.id][run.preset] = outcome
+            questions[outcome.recording, outcome.entry.id][run.name] = outcome
     told = [answers for answers in questions.values() if _worth_telling(answers)]
     if not told:
         return []

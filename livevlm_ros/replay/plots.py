@@ -4,7 +4,7 @@
 The plots of a report, as SVG that takes its ink from the page.
 
 What would be black is drawn in the page's text colour, so one drawing serves light, dark and
-paper; text stays text. Each preset has one colour and one marker throughout.
+paper; text stays text. Each row has one colour and one marker throughout.
 """
 
 from __future__ import annotations
@@ -21,8 +21,21 @@ from livevlm_ros.replay.compare import Run
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLORS = ('#3b82c4', '#e07b1a', '#2f9e6e', '#a05fc0', '#d1495b')
-MARKERS = ('o', 's', '^', 'D', 'v')
+COLORS = (
+    '#3b82c4',
+    '#e07b1a',
+    '#2f9e6e',
+    '#a05fc0',
+    '#d1495b',
+    '#8a7a3c',
+    '#1f9fb5',
+    '#d36ba6',
+    '#7d8792',
+    '#7fae2e',
+    '#8a5a44',
+    '#5b5fd0',
+)
+MARKERS = ('o', 's', '^', 'D', 'v', 'P', 'X')  # seven, so that no pair with a colour comes twice
 TIERS = {'short_term': 1.0, 'long_term': 0.6, 'archive': 0.3}  # and how strong their colour is
 BYTES = {
     'device_bytes': 'on the device',
@@ -33,21 +46,23 @@ BYTES = {
 }
 WIDTH = 4.6  # inches at which the text has the size of the page's small print
 
-_INK = '#010203'  # replaced by the page's colour
+LEGEND_ABOVE: Any = {'loc': 'lower center', 'bbox_to_anchor': (0.4, 1), 'ncols': 4}
+
+INK = '#010203'  # replaced by the page's colour
 _STYLE: dict[Any, Any] = {
     'svg.fonttype': 'none',
     'font.size': 9,
-    'text.color': _INK,
-    'axes.edgecolor': _INK,
-    'axes.labelcolor': _INK,
+    'text.color': INK,
+    'axes.edgecolor': INK,
+    'axes.labelcolor': INK,
     'axes.spines.top': False,
     'axes.spines.right': False,
     'axes.grid': True,
     'axes.axisbelow': True,
-    'grid.color': _INK,
+    'grid.color': INK,
     'grid.alpha': 0.15,
-    'xtick.color': _INK,
-    'ytick.color': _INK,
+    'xtick.color': INK,
+    'ytick.color': INK,
     'legend.frameon': False,
     'legend.fontsize': 8,
 }
@@ -66,48 +81,54 @@ def figures(runs: Sequence[Run]) -> list[str]:
     drawn = []
     if scored:
         if _ages(scored):
-            drawn.append(_figure('accuracy by age', lambda axes: _by_age(axes, scored)))
+            drawn.append(figure('accuracy by age', lambda axes: _by_age(axes, scored)))
         kinds = len(scored[0].report['accuracy']['by_type'])
         height = 1.1 + kinds * max(0.3, 0.13 * len(scored) + 0.08)
         drawn.append(
-            _figure('accuracy by kind', lambda axes: _by_kind(axes, scored), height=height)
+            figure('accuracy by kind', lambda axes: _by_kind(axes, scored), height=height)
         )
     if remembering:
         height = 1.2 + 0.13 * len(BYTES) * len(remembering)
-        drawn.append(_figure('bytes', lambda axes: _bytes(axes, remembering), height=height))
+        drawn.append(figure('bytes', lambda axes: _bytes(axes, remembering), height=height))
     if answering:
         height = 1.2 + 0.5 * len(answering)
-        drawn.append(_figure('latency', lambda axes: _latency(axes, answering), height=height))
+        drawn.append(figure('latency', lambda axes: _latency(axes, answering), height=height))
     top = max((_tokens(run)[1].sum(axis=0).max() for run in remembering), default=0)
     for number, run in enumerate(remembering):
-        draw = _memory_of(run, _look(number)['color'], top)
-        drawn.append(_figure(f'memory of {run.preset}', draw, height=2.2))
+        draw = _memory_of(run, look(number)['color'], top)
+        drawn.append(figure(f'memory of {run.name}', draw, height=2.2))
     return drawn
 
 
-def _figure(title: str, draw: Callable[[Axes], None], *, height: float = 3.2) -> str:
-    """Draw into one pair of axes; returns a captioned, self-contained `<figure>`."""
+def figure(title: str, draw: Callable[[Axes], None], *, height: float = 3.2) -> str:
+    """
+    Draw into one pair of axes.
+
+    :param draw: draws in `INK` what shall have the colour of the page's text
+    :param height: inches
+    :returns: a captioned `<figure>` that fetches nothing
+    """
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     data = io.StringIO()
     with mpl.rc_context({**_STYLE, 'svg.hashsalt': title}):
-        figure = Figure(figsize=(WIDTH, height), layout='constrained')
-        draw(figure.add_subplot())
+        canvas = Figure(figsize=(WIDTH, height), layout='constrained')
+        draw(canvas.add_subplot())
         nothing = dict.fromkeys(('Creator', 'Date', 'Format', 'Type'))
-        figure.savefig(data, format='svg', transparent=True, metadata=nothing)
+        canvas.savefig(data, format='svg', transparent=True, metadata=nothing)
     drawing = data.getvalue()
     # Inside HTML no namespaces are needed, and names of groups would clash between the drawings.
     drawing = re.sub(r' xmlns(:\w+)?="[^"]*"| id="[\w.]+_\d+"', '', drawing)
     drawing = re.sub(r' (width|height)="[\d.]+pt"', '', drawing[drawing.index('<svg') :], count=2)
-    drawing = drawing.replace(_INK, 'currentColor')
+    drawing = drawing.replace(INK, 'currentColor')
     name = escape(title)
     drawing = drawing.replace('<svg', f'<svg role="img" aria-label="{name}"', 1)
     return f'<figure><figcaption>{name}</figcaption>{drawing}</figure>'
 
 
-def _look(number: int) -> dict[str, Any]:
-    """Return the colour and marker of the n-th preset."""
+def look(number: int) -> dict[str, Any]:
+    """Return the colour and marker of the n-th row."""
     return {'color': COLORS[number % len(COLORS)], 'marker': MARKERS[number % len(MARKERS)]}
 
 
@@ -120,15 +141,15 @@ def _by_age(axes: Axes, runs: Sequence[Run]) -> None:
     ages = _ages(runs)
     for number, run in enumerate(runs):
         by_age = run.report['accuracy']['by_age']
-        shift = 0.06 * (number - (len(runs) - 1) / 2)  # error bars side by side
+        shift = 0.5 / max(8, len(runs)) * (number - (len(runs) - 1) / 2)  # error bars side by side
         axes.errorbar(
             [place + shift for place in range(len(ages))],
             [100 * by_age[age]['rate'] for age in ages],
             yerr=[200 * by_age[age]['se'] for age in ages],
-            label=run.preset,
+            label=run.name,
             capsize=2,
             markersize=5,
-            **_look(number),
+            **look(number),
         )
     rows = runs[0].report['accuracy']['by_age']
     axes.set_xticks(range(len(ages)), [f'{age}\nn = {rows[age]["n"]}' for age in ages])
@@ -136,7 +157,7 @@ def _by_age(axes: Axes, runs: Sequence[Run]) -> None:
     axes.set_ylim(0, 104)
     axes.set_xlabel('frames since it was to be seen')
     axes.set_ylabel('right, % (± 2 s.e.)')
-    axes.legend(loc='lower left')
+    axes.legend(**LEGEND_ABOVE)
 
 
 def _by_kind(axes: Axes, runs: Sequence[Run]) -> None:
@@ -150,9 +171,9 @@ def _by_kind(axes: Axes, runs: Sequence[Run]) -> None:
             [100 * rows[kind]['rate'] for kind in kinds],
             height=thick,
             xerr=[200 * rows[kind]['se'] for kind in kinds],
-            color=_look(number)['color'],
-            error_kw={'ecolor': _INK, 'elinewidth': 0.7},
-            label=run.preset,
+            color=look(number)['color'],
+            error_kw={'ecolor': INK, 'elinewidth': 0.7},
+            label=run.name,
         )
     styles: dict[str, Any] = {'chance': 'dotted', 'majority': 'solid'}
     for name, style in styles.items():
@@ -162,7 +183,7 @@ def _by_kind(axes: Axes, runs: Sequence[Run]) -> None:
             [100 * share for _, share in known],
             [place - 0.44 for place, _ in known],
             [place + 0.44 for place, _ in known],
-            colors=_INK,
+            colors=INK,
             linestyles=style,
             linewidth=1.4,
             label=name,
@@ -172,7 +193,7 @@ def _by_kind(axes: Axes, runs: Sequence[Run]) -> None:
     axes.grid(visible=False, axis='y')
     axes.set_xlim(0, 104)
     axes.set_xlabel('right, % (± 2 s.e.)')
-    axes.legend(loc='lower center', bbox_to_anchor=(0.4, 1), ncols=4)
+    axes.legend(**LEGEND_ABOVE)
 
 
 def _bytes(axes: Axes, runs: Sequence[Run]) -> None:
@@ -185,8 +206,8 @@ def _bytes(axes: Axes, runs: Sequence[Run]) -> None:
             [place - 0.4 + (number + 0.5) * thick for place in range(len(keys))],
             sizes[number],
             height=thick,
-            color=_look(number)['color'],
-            label=run.preset,
+            color=look(number)['color'],
+            label=run.name,
         )
     axes.set_xscale('log')
     known = [size for row in sizes for size in row if size]
@@ -197,13 +218,13 @@ def _bytes(axes: Axes, runs: Sequence[Run]) -> None:
     axes.set_ylim(len(keys) - 0.5, -0.5)
     axes.grid(visible=False, axis='y')
     axes.set_xlabel('MB, largest met')
-    axes.legend(loc='lower center', bbox_to_anchor=(0.4, 1), ncols=4)
+    axes.legend(**LEGEND_ABOVE)
 
 
 def _latency(axes: Axes, runs: Sequence[Run]) -> None:
     """Draw p50, p95 and p99 of the first token and of the whole answer."""
     for number, run in enumerate(runs):
-        color = _look(number)['color']
+        color = look(number)['color']
         for key, place, filled in (('first_token', -0.15, True), ('total', 0.15, False)):
             row = run.report['latency_ms'][key]
             points = [row[name] for name in ('p50', 'p95', 'p99')]
@@ -218,7 +239,7 @@ def _latency(axes: Axes, runs: Sequence[Run]) -> None:
                     markersize=6 if name == 'p50' else 9,
                     markeredgewidth=1.5,
                 )
-    axes.set_yticks(range(len(runs)), [run.preset for run in runs])
+    axes.set_yticks(range(len(runs)), [run.name for run in runs])
     axes.set_ylim(len(runs) - 0.5, -0.5)
     axes.grid(visible=False, axis='y')
     axes.set_xlim(left=0)
@@ -237,7 +258,7 @@ def _tokens(run: Run) -> tuple[list[float], Any]:
 
 
 def _memory_of(run: Run, color: str, top: float) -> Callable[[Axes], None]:
-    """Draw the tokens that one preset holds over time, on the scale of all."""
+    """Draw the tokens that one row holds over time, on the scale of all."""
 
     def draw(axes: Axes) -> None:
         seconds, tokens = _tokens(run)

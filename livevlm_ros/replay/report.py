@@ -3,31 +3,36 @@
 """
 The report of an evaluation: rates with their sample sizes, and what they cost.
 
-Two runs of the same evaluation give the same report but for the keys in `TIMED`. Beside each rate
-by kind stand its standard error, the rate of guessing among the choices, and the rate of always
-giving the kind's commonest answer.
+Two runs of the same evaluation give the same report but for the keys in `TIMED`.
 """
 
 from __future__ import annotations
 
-import math
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from livevlm_ros.engine.messages import Status
+from livevlm_ros.replay.accuracy import Report, accuracy_of, groups, mean, rate
 from livevlm_ros.replay.outcome import Evaluation, Outcome
 
 if TYPE_CHECKING:  # it brings torch
     from livevlm_ros.engine import EngineConfig, EngineStats
 
-TIMED = ('latency_ms', 'deadline', 'ingest.fps', 'cap.first_token_p95_ms', 'seconds_taken')
+TIMED = (
+    'latency_ms',
+    'deadline',
+    'ingest.fps',
+    'cap.first_token_p95_ms',
+    'recall.exposed_ms',
+    'recall.hidden_ms',
+    'seconds_taken',
+)
 """Keys that differ between two runs."""
 
-AGES = (16, 64, 256, 1024)
 MEMORY_KEYS = (
     'short_term_tokens',
     'long_term_tokens',
@@ -38,13 +43,19 @@ MEMORY_KEYS = (
     'disk_bytes',
     'full_cache_bytes',
 )
+RECALL_KEYS = ('speculated', 'corrected', 'correction_rate', 'exposed_ms', 'hidden_ms')
 ABSENT = ('never', 'no')
-
-Report = dict[str, Any]
 
 
 def build_report(
-    evaluation: Evaluation, stats: EngineStats, config: EngineConfig, *, path: str, seconds: float
+    evaluation: Evaluation,
+    stats: EngineStats,
+    config: EngineConfig,
+    *,
+    path: str,
+    seconds: float,
+    name: str = '',
+    oracle: bool = False,
 ) -> Report:
     """
     Compute the report.
@@ -54,12 +65,14 @@ def build_report(
     :param config: the engine's configuration
     :param path: what was evaluated, as the user gave it
     :param seconds: seconds the whole replay took
+    :param name: what the run is called beside others; by default its preset
+    :param oracle: an oracle chose what was read
     :returns: the stable keys of the report format, and keys that explain them
     """
     outcomes = evaluation.outcomes
     scored = [outcome for outcome in outcomes if outcome.correct is not None]
     latency = _latency(outcomes)
-    accuracy = _accuracy(scored)
+    accuracy = accuracy_of(scored)
     return {
         'source': {
             'path': path,
@@ -68,8 +81,10 @@ def build_report(
             'seconds': round(evaluation.seconds, 6),
         },
         'model': stats.model.model_id if stats.model else config.model.path,
+        'name': name or config.memory.preset,
         'preset': config.memory.preset,
-        'settings': _settings(config),
+        'gives_up': config.memory.gives_up,
+        'settings': {**_settings(config), 'oracle': oracle},
         'accuracy': accuracy,
         'evidence': _evidence(outcomes),
         'false_memory': _false_memory(scored),
@@ -80,6 +95,7 @@ def build_report(
         },
         'ingest': _ingest(evaluation, stats),
         'memory': _memory(evaluation),
+        'recall': _recall(stats),
         'cap': {
             'context_seconds': max((s.context_s for s in evaluation.memory), default=0.0),
             'accuracy': accuracy['overall']['rate'],
@@ -99,80 +115,15 @@ def build_report(
     }
 
 
-def rate(hits: int, n: int, *, key: str = 'correct') -> Report:
-    """Return a rate with sample size and binomial standard error; None without samples."""
-    if not n:
-        return {'n': 0, key: 0, 'rate': None, 'se': None}
-    share = hits / n
-    return {'n': n, key: hits, 'rate': share, 'se': math.sqrt(share * (1 - share) / n)}
-
-
-def _right(outcomes: Sequence[Outcome]) -> Report:
-    return rate(sum(outcome.correct is True for outcome in outcomes), len(outcomes))
-
-
-def _accuracy(scored: Sequence[Outcome]) -> Report:
-    by_type = _groups(scored, lambda outcome: outcome.entry.type or 'untyped')
-    by_variant = _groups(
-        (outcome for outcome in scored if outcome.variant),
-        lambda outcome: f'{outcome.entry.type}/{outcome.variant}',
-    )
-    by_age = _groups(scored, age_bucket)
-    names = [*(f'<={age}' for age in AGES), f'>{AGES[-1]}']
-    accuracy = {
-        'overall': _right(scored),
-        'by_type': {
-            kind: {**_right(group), 'chance': _chance(group), 'majority': _majority(group)}
-            for kind, group in sorted(by_type.items())
-        },
-        'by_variant': {name: _right(group) for name, group in sorted(by_variant.items())},
-        'by_age': {name: _right(by_age.get(name, [])) for name in names},
-    }
-    if 'exists' in by_type:
-        accuracy['exists_balanced'] = _balanced(by_type['exists'])
-    return accuracy
-
-
-def _balanced(outcomes: Sequence[Outcome]) -> Report:
-    """Return the mean of the rates where the truth is yes and where it is no."""
-    sides = [
-        _right([outcome for outcome in outcomes if ('yes' in outcome.entry.answer) is truth])
-        for truth in (True, False)
-    ]
-    if not all(side['n'] for side in sides):
-        return {'n': len(outcomes), 'rate': None, 'se': None}
-    return {
-        'n': len(outcomes),
-        'rate': sum(side['rate'] for side in sides) / 2,
-        'se': math.hypot(*(side['se'] for side in sides)) / 2,
-    }
-
-
-def _chance(outcomes: Sequence[Outcome]) -> float | None:
-    """Return the mean share of accepted among the choices; None where choices are missing."""
-    shares = [
-        len(set(outcome.entry.choices) & set(outcome.entry.answer)) / len(outcome.entry.choices)
-        for outcome in outcomes
-        if outcome.entry.choices
-    ]
-    return _mean(shares) if len(shares) == len(outcomes) else None
-
-
-def _majority(outcomes: Sequence[Outcome]) -> float:
-    """Return the rate of the one answer that is accepted most often."""
-    accepted = Counter(answer for outcome in outcomes for answer in set(outcome.entry.answer))
-    return accepted.most_common(1)[0][1] / len(outcomes)
-
-
 def _evidence(outcomes: Sequence[Outcome]) -> Report:
     checked = [outcome for outcome in outcomes if outcome.evidence_hit is not None]
     past = [outcome for outcome in checked if outcome.age is not None and outcome.age > 1]
 
     def hits(group: Sequence[Outcome]) -> Report:
         row = rate(sum(outcome.evidence_hit is True for outcome in group), len(group), key='hit')
-        return {**row, 'chance': _mean([outcome.evidence_chance or 0.0 for outcome in group])}
+        return {**row, 'chance': mean([outcome.evidence_chance or 0.0 for outcome in group])}
 
-    by_type = _groups(checked, lambda outcome: outcome.entry.type or 'untyped')
+    by_type = groups(checked, lambda outcome: outcome.entry.type or 'untyped')
     return {
         **hits(checked),
         'past': hits(past),
@@ -237,12 +188,26 @@ def _memory(evaluation: Evaluation) -> Report:
     return largest
 
 
+def _recall(stats: EngineStats) -> Report:
+    """Say what fetching ahead did in the whole run, and what of it questions waited for."""
+    if stats.memory is None:
+        return dict.fromkeys(RECALL_KEYS)
+    counts = stats.memory.recall
+    rate_or_none = counts.correction_rate if counts.speculated else None
+    seconds = (counts.exposed_s * 1e3, counts.hidden_s * 1e3)
+    values = (counts.speculated, counts.corrected, rate_or_none, *seconds)
+    return dict(zip(RECALL_KEYS, values, strict=True))
+
+
 def _settings(config: EngineConfig) -> Report:
     return {
         'dtype': config.model.dtype,
         'device': config.model.device,
         'threads': config.torch_threads,
         'target_fps': config.target_fps,
+        'gate': config.gate,
+        'gate_similarity': config.gate_similarity,
+        'gate_heartbeat_s': config.gate_heartbeat_s,
         'seed': config.seed,
         **{f'memory.{f.name}': getattr(config.memory, f.name) for f in fields(config.memory)},
     }
@@ -265,23 +230,3 @@ def _answer(outcome: Outcome) -> Report:
         'evidence': list(outcome.evidence_s),
         'evidence_hit': outcome.evidence_hit,
     }
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
-
-
-def age_bucket(outcome: Outcome) -> str:
-    """Return the key of `by_age` that an outcome belongs to, '' without an age."""
-    if outcome.age is None:
-        return ''
-    return next((f'<={limit}' for limit in AGES if outcome.age <= limit), f'>{AGES[-1]}')
-
-
-def _groups(
-    outcomes: Iterable[Outcome], key: Callable[[Outcome], str]
-) -> dict[str, list[Outcome]]:
-    groups: defaultdict[str, list[Outcome]] = defaultdict(list)
-    for outcome in outcomes:
-        groups[key(outcome)].append(outcome)
-    return groups

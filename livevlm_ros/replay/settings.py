@@ -86,16 +86,16 @@ def engine_config(
 def _parse(setting: str) -> tuple[str, Any]:
     name, equals, text = setting.partition('=')
     if not equals:
-        raise BadInput(f'--set {setting}: expected name=value')
+        raise BadInput(f'setting {setting}: expected name=value')
     if name not in SETTINGS:
         known = ', '.join(SETTINGS)
-        raise BadInput(f'--set {setting}: no setting {name!r}; expected one of {known}')
+        raise BadInput(f'setting {setting}: no setting {name!r}; expected one of {known}')
     kind = _kind(name)
     try:
         return name, _switch(text) if kind is bool else kind(text)
     except ValueError:
         wanted = {int: 'a whole number', float: 'a number', bool: 'true or false'}[kind]
-        raise BadInput(f'--set {setting}: expected {wanted}, got {text!r}') from None
+        raise BadInput(f'setting {setting}: expected {wanted}, got {text!r}') from None
 
 
 def _kind(name: str) -> type:

@@ -4,16 +4,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from livevlm_ros.replay.report import Report
+from livevlm_ros.replay.accuracy import Report
 
 LEAST_WIDTH = 80  # columns in which no number of a report is cut off
 PIPED_WIDTH = 110  # columns of a report that goes into a file or a pipe
+NAMES_WIDTH = 32  # columns that the names of measures take
+VALUE_WIDTH = 15  # columns that a measure takes
 
 
 def report_console() -> Console:
@@ -41,7 +44,7 @@ def print_report(report: Report, console: Console) -> None:
 
 def print_comparison(compared: Report, console: Console) -> None:
     """
-    Print what `compare` found: a column a preset, what each pays, and the differences in pairs.
+    Print what `compare` found: a column a row, what each pays, and the differences in pairs.
 
     :param console: as for `print_report`
     """
@@ -49,23 +52,19 @@ def print_comparison(compared: Report, console: Console) -> None:
     for warning in dict.fromkeys(warning for report in reports for warning in report['warnings']):
         console.print(f'warning: {warning}', style='yellow', markup=False, highlight=False)
     guesses = compared['cap'][0]['accuracy']
-    table = Table(
-        title=f'rates in % ± s.e.; of all, chance is {percent(guesses["chance"])}, '
+    console.print(
+        f'rates in % ± s.e.; of all, chance is {percent(guesses["chance"])}, '
         f'majority {percent(guesses["majority"])}',
-        box=SIMPLE,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
+        highlight=False,
     )
-    table.add_column(no_wrap=True)
-    columns = {preset: measures(report) for preset, report in compared['presets'].items()}
-    for preset in columns:
-        table.add_column(preset, justify='right', overflow='fold')
-    for name in dict.fromkeys(name for column in columns.values() for name in column):
-        table.add_row(name, *(column.get(name, '-') for column in columns.values()))
-    console.print(table)
+    columns = [(name, measures(report)) for name, report in compared['presets'].items()]
+    fitting = max(1, (console.width - NAMES_WIDTH) // VALUE_WIDTH)
+    for first in range(0, len(columns), fitting):
+        console.print(_side_by_side(dict(columns[first : first + fitting])))
     for card in compared['cap']:
         if card['pays'] is not None:
-            console.print(f'{card["preset"]} pays {card["pays"]["words"]}', highlight=False)
+            made = f'{card["preset"]} is made to give up {card["gives_up"]}'
+            console.print(f'{card["name"]} pays {card["pays"]["words"]} ({made})', highlight=False)
     if compared['paired']:
         console.print(_pairs(compared['paired']))
 
@@ -79,6 +78,8 @@ def measures(report: Report) -> dict[str, str]:
     smaller = memory['full_cache_bytes'] / max(1, memory['device_bytes'])
     rates = {
         'right': accuracy['overall'],
+        'right without counts': accuracy['without_count'],
+        'right about now': accuracy['now'],
         **{f'right {age} frames': row for age, row in accuracy['by_age'].items()},
         'evidence of the past': report['evidence']['past'],
         'false memory': report['false_memory'],
@@ -87,15 +88,16 @@ def measures(report: Report) -> dict[str, str]:
         **{f'{name} (n {row["n"]})': rate_text(row) for name, row in rates.items()},
         'not answered': str(failed or '-'),
         'deadlines met': f'{deadline["met"]} of {asked}' if asked else '-',
-        'first token p50 / p95': _milliseconds(latency['first_token']),
-        'answer p50 / p95': _milliseconds(latency['total']),
-        'on the device': _bytes(memory['device_bytes']),
+        'first token p50 / p95': milliseconds(latency['first_token']),
+        'answer p50 / p95': milliseconds(latency['total']),
+        'on the device': bytes_text(memory['device_bytes']),
         'all / on the device': f'{smaller:.1f}x',
-        'to read': _bytes(memory['read_bytes']),
-        'on the host': _bytes(memory['host_bytes']),
-        'on disk': _bytes(memory['disk_bytes']),
-        'all keys and values': _bytes(memory['full_cache_bytes']),
+        'to read': bytes_text(memory['read_bytes']),
+        'on the host': bytes_text(memory['host_bytes']),
+        'on disk': bytes_text(memory['disk_bytes']),
+        'all keys and values': bytes_text(memory['full_cache_bytes']),
         'oldest frames lost by the full cache': 'yes' if memory['context_truncated'] else '-',
+        'choices corrected': percent(report['recall']['correction_rate']),
         'frames used': f'{ingest["frames_used"]} of {ingest["frames_in"]}',
     }
     return {name: text for name, text in rows.items() if text not in ('-', '0 B')}
@@ -124,6 +126,20 @@ def rate_text(row: Report) -> str:
     return '-' if row['rate'] is None else f'{100 * row["rate"]:.1f} ± {100 * row["se"]:.1f}'
 
 
+def milliseconds(row: Report) -> str:
+    """Write two percentiles of a latency."""
+    return '-' if row['p50'] is None else f'{row["p50"]:.1f} / {row["p95"]:.1f} ms'
+
+
+def bytes_text(count: float) -> str:
+    """Write a number of bytes with its unit."""
+    for unit in ('B', 'kB', 'MB'):
+        if count < 1000:
+            return f'{count:.3g} {unit}'
+        count /= 1000
+    return f'{count:.3g} GB'
+
+
 def _kinds(report: Report) -> Table:
     title = f'{report["model"]}, preset {report["preset"]}; rates in % ± s.e.'
     table = Table(title=title, box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
@@ -148,6 +164,15 @@ def _kinds(report: Report) -> Table:
     return table
 
 
+def _side_by_side(columns: Mapping[str, Mapping[str, str]]) -> Table:
+    table = Table('', box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in columns:
+        table.add_column(name, justify='right', overflow='fold')
+    for name in dict.fromkeys(name for column in columns.values() for name in column):
+        table.add_row(name, *(column.get(name, '-') for column in columns.values()))
+    return table
+
+
 def _pairs(pairs: list[Report]) -> Table:
     table = Table('accuracy in pairs', box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ('points', '95 %', 'n', 'streams', 'same answers'):
@@ -157,10 +182,6 @@ def _pairs(pairs: list[Report]) -> Table:
         name = f'{row["candidate"]} − {row["baseline"]}'
         table.add_row(name, *difference(row), *sizes, percent(row['agreement']['rate']))
     return table
-
-
-def _milliseconds(row: Report) -> str:
-    return '-' if row['p50'] is None else f'{row["p50"]:.1f} / {row["p95"]:.1f} ms'
 
 
 def _hits(row: Report | None) -> tuple[str, ...]:
@@ -202,11 +223,20 @@ def totals(report: Report) -> list[tuple[str, str]]:
         ),
         (
             'memory',
-            f'{_bytes(memory["device_bytes"])} on the device, {_bytes(memory["read_bytes"])} to '
-            f'read, {_bytes(memory["full_cache_bytes"])} for all keys and values; '
+            f'{bytes_text(memory["device_bytes"])} on the device, '
+            f'{bytes_text(memory["read_bytes"])} to read, '
+            f'{bytes_text(memory["full_cache_bytes"])} for all keys and values; '
             f'reaches back {report["cap"]["context_seconds"]:.1f} s',
         ),
     ]
+    recall = report['recall']
+    if recall['speculated']:
+        text = (
+            f'{percent(recall["correction_rate"])} % of {recall["speculated"]} speculated choices '
+            f'corrected; {recall["exposed_ms"] / 1e3:.1f} s waited for pages, '
+            f'{recall["hidden_ms"] / 1e3:.1f} s of fetching hidden'
+        )
+        lines.append(('recall', text))
     others = {name: n for name, n in report['questions']['statuses'].items() if name != 'OK'}
     if others:
         reason = next(row for row in report['answers'] if row['status'] in others)
@@ -233,11 +263,3 @@ def totals(report: Report) -> list[tuple[str, str]]:
 def _nonzero(counts: dict[str, Any]) -> str:
     parts = ', '.join(f'{name} {count}' for name, count in counts.items() if count)
     return f'({parts})' if parts else ''
-
-
-def _bytes(count: float) -> str:
-    for unit in ('B', 'kB', 'MB'):
-        if count < 1000:
-            return f'{count:.3g} {unit}'
-        count /= 1000
-    return f'{count:.3g} GB'

@@ -14,6 +14,7 @@ import pytest
 from livevlm_ros.engine import EngineConfig
 from livevlm_ros.engine.messages import Answer, Evidence, Finish, Frame, Latency, Question, Status
 from livevlm_ros.engine.slot import Dropped
+from livevlm_ros.memory import RecallCounts
 from livevlm_ros.replay.compare import Run
 from livevlm_ros.replay.image_bag import image_bag
 from livevlm_ros.replay.outcome import Evaluation, MemorySample, Outcome
@@ -82,6 +83,7 @@ class ScriptedEngine:
             full_cache_bytes=100 * self.used,
             short_term_frames=len(self.held_ns),
             frames=len(self.held_ns),
+            recall=RecallCounts(),
             evictions=0,
             context_truncated=False,
         )
@@ -169,7 +171,7 @@ def make_outcome() -> Callable[..., Outcome]:
 def make_run() -> Callable[..., Run]:
     """Make a run of outcomes, over a stream of which the short-term ring holds two frames."""
 
-    def make(preset: str, *outcomes: Outcome, archive_tokens: int = 0) -> Run:
+    def make(name: str, *outcomes: Outcome, archive_tokens: int = 0, oracle: bool = False) -> Run:
         def sizes(frames: int) -> SimpleNamespace:
             return SimpleNamespace(
                 short_term_tokens=9 * min(2, frames),
@@ -189,8 +191,12 @@ def make_run() -> Callable[..., Run]:
             outcomes=list(outcomes),
             memory=[MemorySample('a', float(n), 0.0, sizes(n)) for n in (1, 2, 3, 4)],
         )
-        stats = SimpleNamespace(model=None, frames_in=4, frames_used=4, dropped=Dropped())
-        report = build_report(evaluation, stats, EngineConfig(), path='w', seconds=1.0)
-        return Run({**report, 'preset': preset}, evaluation)
+        stats = SimpleNamespace(
+            model=None, memory=None, frames_in=4, frames_used=4, dropped=Dropped()
+        )
+        report = build_report(
+            evaluation, stats, EngineConfig(), path='w', seconds=1.0, name=name, oracle=oracle
+        )
+        return Run(report, evaluation)
 
     return make

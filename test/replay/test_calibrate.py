@@ -119,7 +119,7 @@ def test_each_way_answers_the_same_questions_with_one_loaded_model(
     found = calibrate(config, load=load, source=world_folder, progress=note)
     assert len(loads) == 1 and loads[0].memory_settings == {'retrieval': {'page_tokens': 2}}
     assert [trial.retrieval for trial in found.trials] == list(TWO_WAYS)
-    assert found.chosen in found.trials and found.recent.run.preset == 'recent'
+    assert found.chosen in found.trials and found.recent.run.name == 'recent'
     asked = {
         tuple((o.recording, o.entry.id) for o in trial.run.evaluation.outcomes)
         for trial in (*found.trials, found.recent)

@@ -65,7 +65,7 @@ def test_each_preset_pays_the_goal_furthest_from_the_best(cards, asked) -> None:
     recent = [*asked(3, 10, first_token_ms=4.0), *asked(60, 0, first_token_ms=4.0)]
     full = [*asked(3, 10, first_token_ms=12.0), *asked(60, 10, first_token_ms=12.0)]
     vague = [*asked(3, 6, first_token_ms=5.0), *asked(60, 6, first_token_ms=5.0)]
-    paid = {card['preset']: card['pays'] for card in cards(recent=recent, full=full, vague=vague)}
+    paid = {card['name']: card['pays'] for card in cards(recent=recent, full=full, vague=vague)}
     assert {preset: pays['goal'] for preset, pays in paid.items()} == {
         'recent': 'context',
         'full': 'performance',
@@ -84,6 +84,24 @@ def test_a_preset_near_the_best_in_everything_pays_nothing(cards, asked) -> None
     )
     assert ours['pays']['goal'] is None and theirs['pays']['goal'] is None
     assert 'within 5 %' in theirs['pays']['words']
+
+
+def test_no_run_is_measured_against_one_that_an_oracle_helped(make_run, asked) -> None:
+    runs = [
+        make_run('here', *asked(3, 6)),
+        make_run('there', *asked(3, 6)),
+        make_run('oracle', *asked(3, 10), oracle=True),
+    ]
+    here, there, oracle = cap_cards([(run.report, run.evaluation.outcomes) for run in runs])
+    assert here['pays']['goal'] is None and there['pays']['goal'] is None
+    assert oracle['pays'] is None and oracle['oracle'] and not here['oracle']
+
+
+def test_a_card_has_the_name_of_the_row_and_what_its_preset_gives_up(make_run, asked) -> None:
+    run = make_run('mine', *asked(3, 6))
+    (card,) = cap_cards([(run.report, run.evaluation.outcomes)])
+    assert (card['name'], card['preset']) == ('mine', 'recent')
+    assert card['gives_up'] == 'context'
 
 
 def test_a_single_run_pays_nothing_that_could_be_named(cards, asked) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from livevlm_ros.engine import EngineConfig, MemoryConfig
 from livevlm_ros.engine.slot import Dropped
-from livevlm_ros.replay.compare import compare, paired, run_presets
+from livevlm_ros.replay.compare import compare, paired, run_rows
 from livevlm_ros.replay.errors import BadInput
+from livevlm_ros.replay.rows import Row
 
 QUESTION = '- {id: q, at: 5, question: q, answer: red}'
 
@@ -66,12 +67,32 @@ def test_the_interval_tells_how_much_streams_differ(make_run, stream) -> None:
     # Sixteen streams of ±50 points have a standard error of 12.5; questions would have 4.
     assert row['low'] == pytest.approx(-1.96 * 12.5, abs=4)
     assert row['high'] == pytest.approx(1.96 * 12.5, abs=4)
+    assert row['lower_bound'] == pytest.approx(-1.64 * 12.5, abs=3.5)
+    assert row['low'] < row['lower_bound']
 
 
 def test_a_single_stream_has_no_interval(make_run, stream) -> None:
     row = paired(make_run('full', *stream('a', 7)), make_run('recent', *stream('a', 4)))
     assert row['difference'] == pytest.approx(30.0)
-    assert row['low'] is None and row['high'] is None
+    assert row['low'] is row['high'] is row['lower_bound'] is None
+
+
+def test_counts_and_what_is_in_view_are_also_compared_alone(make_run, make_outcome) -> None:
+    def outcomes(*right: bool):
+        kinds = (('count_class', None), ('now', 1), ('before', 30))
+        return [
+            make_outcome(mark, recording=recording, id=kind, type=kind, age=age)
+            for recording in 'ab'
+            for mark, (kind, age) in zip(right, kinds, strict=True)
+        ]
+
+    row = paired(
+        make_run('full', *outcomes(False, True, True)),
+        make_run('recent', *outcomes(True, False, True)),
+    )
+    assert (row['n'], row['difference']) == (6, 0.0)
+    assert (row['without_count']['n'], row['without_count']['difference']) == (4, 50.0)
+    assert (row['now']['n'], row['now']['low'], row['now']['high']) == (2, 100.0, 100.0)
 
 
 def test_agreement_counts_equal_answers_right_or_wrong(make_run, make_outcome) -> None:
@@ -86,15 +107,27 @@ def test_agreement_counts_equal_answers_right_or_wrong(make_run, make_outcome) -
     assert (agreement['n'], agreement['same'], agreement['rate']) == (4, 3, 0.75)
 
 
-def test_an_earlier_preset_is_the_baseline_of_every_later_one(make_run, make_outcome) -> None:
+def test_the_first_row_is_the_baseline_of_the_others(make_run, make_outcome) -> None:
     runs = [make_run(preset, make_outcome()) for preset in ('recent', 'full', 'rekv')]
     compared = json.loads(json.dumps(compare(runs), allow_nan=False))
     assert list(compared) == ['presets', 'paired', 'cap']
     assert list(compared['presets']) == ['recent', 'full', 'rekv']
     assert compared['presets']['full'] == json.loads(json.dumps(runs[1].report))
     pairs = [(row['candidate'], row['baseline']) for row in compared['paired']]
-    assert pairs == [('full', 'recent'), ('rekv', 'recent'), ('rekv', 'full')]
-    assert [card['preset'] for card in compared['cap']] == ['recent', 'full', 'rekv']
+    assert pairs == [('full', 'recent'), ('rekv', 'recent')]
+    assert [card['name'] for card in compared['cap']] == ['recent', 'full', 'rekv']
+
+
+def test_every_row_is_paired_with_each_baseline_and_these_with_one_another_once(make_run) -> None:
+    runs = [make_run(name) for name in ('recent', 'full', 'rekv', 'mine')]
+    paired = compare(runs, against=['rekv', 'full'])['paired']
+    assert [(row['candidate'], row['baseline']) for row in paired] == [
+        ('recent', 'rekv'),
+        ('full', 'rekv'),
+        ('mine', 'rekv'),
+        ('recent', 'full'),
+        ('mine', 'full'),
+    ]
 
 
 def test_without_a_scored_question_there_is_no_difference(make_run) -> None:
@@ -103,9 +136,9 @@ def test_without_a_scored_question_there_is_no_difference(make_run) -> None:
 
 
 @pytest.fixture
-def configs() -> list[EngineConfig]:
+def rows() -> list[Row]:
     return [
-        replace(EngineConfig(), memory=MemoryConfig(preset=preset))
+        Row(f'my-{preset}', replace(EngineConfig(), memory=MemoryConfig(preset=preset)))
         for preset in ('recent', 'full')
     ]
 
@@ -134,26 +167,44 @@ def load(engine):
     return load
 
 
-def test_each_preset_replays_the_source_once_with_an_engine_of_its_own(
-    make_bag, configs, load, engine
+def test_each_row_replays_the_source_once_with_an_engine_of_its_own(
+    make_bag, rows, load, engine
 ) -> None:
     shown = []
-    runs = run_presets(
-        make_bag(questions=QUESTION),
-        configs,
-        load=load,
-        progress=lambda name, share: shown.append((name, share)),
+    runs = list(
+        run_rows(
+            make_bag(questions=QUESTION),
+            rows,
+            load=load,
+            progress=lambda name, share: shown.append((name, share)),
+        )
     )
     assert load.done == ['load recent', 'cleanup', 'load full', 'cleanup']
-    assert [run.preset for run in runs] == ['recent', 'full']
+    assert [run.name for run in runs] == ['my-recent', 'my-full']
+    assert [run.report['preset'] for run in runs] == ['recent', 'full']
     assert [run.report['accuracy']['overall']['rate'] for run in runs] == [0.0, 1.0]
     assert all(run.evaluation.frames == 8 for run in runs)
     shares = [share for _, share in shown]
     assert shares == sorted(shares) and shares[-1] == 1.0 and 0.5 in shares
-    assert shown[0][0] == 'recent: weights' and shown[-1][0] == 'full: done'
+    assert shown[0][0] == 'my-recent: weights' and shown[-1][0] == 'my-full: done'
 
 
-def test_an_engine_is_given_back_when_its_replay_fails(tmp_path, configs, load) -> None:
+def test_an_engine_is_given_back_when_its_replay_fails(tmp_path, rows, load) -> None:
     with pytest.raises(BadInput):
-        run_presets(tmp_path / 'missing', configs, load=load)
+        list(run_rows(tmp_path / 'missing', rows, load=load))
     assert load.done == ['load recent', 'cleanup']
+
+
+def test_an_oracle_row_asks_for_the_truth_and_says_so(make_bag, rows, load, engine) -> None:
+    asked = []
+    plain = engine.ask_now
+
+    def ask_now(question, *, reach=None):
+        asked.append(reach)
+        return plain(question)
+
+    engine.ask_now = ask_now
+    bag = make_bag(questions='- {id: q, at: 5, question: q, answer: red, evidence: [2, 3]}')
+    told, blind = run_rows(bag, [rows[0]._replace(oracle=True), rows[1]], load=load)
+    assert asked[0].only_ns is not None and asked[1] is None
+    assert told.report['settings']['oracle'] and not blind.report['settings']['oracle']

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from livevlm_ros.engine import Engine
+from livevlm_ros.replay.accuracy import Report
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.evaluate import evaluate
 from livevlm_ros.replay.image_bag import image_bag
 from livevlm_ros.replay.outcome import Evaluation
-from livevlm_ros.replay.report import TIMED, Report, build_report
+from livevlm_ros.replay.report import TIMED, build_report
 from livevlm_ros.replay.settings import engine_config
 
 VTEST = Path('/usr/share/doc/opencv-doc/examples/data/vtest.avi')

@@ -25,11 +25,13 @@ def stream(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return bag
 
 
-def look_into(stream: Path, checkpoint: Path, *, preset: str, long_term_frames: int) -> Look:
+def look_into(
+    stream: Path, checkpoint: Path, *, preset: str, long_term_frames: int, ratio: float = 0.5
+) -> Look:
     given = (
         'memory.short_term_frames=3',
         f'memory.long_term_frames={long_term_frames}',
-        'retrieval.ratio=0.5',
+        f'retrieval.ratio={ratio}',
     )
     config = engine_config(model=str(checkpoint), preset=preset, given=given)
     entry = QuestionEntry(at=ASKED_S, question='what do you see now ?')
@@ -38,8 +40,8 @@ def look_into(stream: Path, checkpoint: Path, *, preset: str, long_term_frames: 
 
 @pytest.fixture(scope='module')
 def seen(stream: Path, checkpoint: Path) -> Look:
-    """Look into a memory of 3 frames and 4 frames' worth of tokens, half of which are read."""
-    return look_into(stream, checkpoint, preset='livevlm', long_term_frames=4)
+    """Look into a memory of 3 frames and 16 frames' worth of tokens, an eighth of them read."""
+    return look_into(stream, checkpoint, preset='livevlm', long_term_frames=16, ratio=0.125)
 
 
 def test_frames_that_came_after_the_question_are_not_seen(seen: Look) -> None:
@@ -55,18 +57,19 @@ def test_short_term_has_the_newest_frames_whole(seen: Look) -> None:
 
 def test_long_term_has_as_many_tokens_in_every_layer_and_none_twice(seen: Look) -> None:
     held = seen.tiers['long-term']
-    # 25 frames have left short-term; there is room for 12, so the 13th and the 21st were bucketed
-    assert held.sum(axis=(1, 2)).tolist() == [TOKENS * (4 + 5)] * LAYERS
-    assert held[:, 20:25].all(), 'what came since has not been thinned yet'
+    # 25 frames have left short-term; there is room for 18, so the 19th and every other since
+    # were bucketed
+    assert held.sum(axis=(1, 2)).tolist() == [TOKENS * (16 + 1)] * LAYERS
+    assert held[:, 24].all(), 'what came since has not been thinned yet'
     assert not (held & seen.tiers['short-term']).any()
 
 
 def test_a_question_reads_short_term_and_its_share_of_long_term(seen: Look) -> None:
     assert not (seen.read & ~seen.held).any(), 'what is gone cannot be read'
     assert seen.read[:, -3:].all()
-    # half of the room is one page of 16; of 81 tokens held one is too new to fill a page
+    # an eighth of the room is one page of 16; of 153 tokens held nine are too new to fill a page
     older = (seen.read & seen.tiers['long-term']).sum(axis=(1, 2))
-    assert older.tolist() == [16 + 1] * LAYERS
+    assert older.tolist() == [16 + 9] * LAYERS
 
 
 def test_attention_is_a_share_of_what_was_read(seen: Look) -> None:

@@ -13,13 +13,14 @@ from rich.console import Console
 
 from livevlm_ros.engine import Engine
 from livevlm_ros.replay import picture
+from livevlm_ros.replay.accuracy import Report
 from livevlm_ros.replay.compare import Run, compare
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.evaluate import evaluate
 from livevlm_ros.replay.html import html_report
 from livevlm_ros.replay.outcome import Evaluation
 from livevlm_ros.replay.picture import draw_picture
-from livevlm_ros.replay.report import Report, build_report
+from livevlm_ros.replay.report import build_report
 from livevlm_ros.replay.settings import engine_config
 from livevlm_ros.replay.table import measures, print_comparison, print_report
 from livevlm_ros.world import KINDS
@@ -139,6 +140,8 @@ def test_the_page_of_several_presets_compares_them(several) -> None:
     assert page.count('class="card"') == 2 and '≥ 60 frames' in page
     assert 'Pays context: reaches 3 frames, against 60 frames with &lt;full&gt;' in page
     assert '&lt;full&gt; − recent' in page and '+50.0 to +50.0' in page
+    assert '+50.0 (+50.0 to +50.0)' in page, 'the difference without counts'
+    assert page.count('is made to give up context') == 2
     assert '<full>' not in page
     assert 'prefers-color-scheme: dark' in page and 'name="viewport"' in page
 
@@ -158,9 +161,24 @@ def test_the_table_of_several_presets_fits_a_terminal(make_run, make_outcome, se
     text = out.getvalue()
     assert '…' not in text
     assert 'right (n 8)' in text and 'majority 100.0' in text and 'chance is 50.0' in text
-    assert text.count('50.0 ± 17.7') == 4
-    assert 'livevlm − rekv' in text and '+0.0 to +0.0' in text
+    overall = [line for line in text.splitlines() if line.strip().startswith('right (n 8)')]
+    assert sum(line.count('50.0 ± 17.7') for line in overall) == 4
+    assert 'livevlm − recent' in text and '+0.0 to +0.0' in text
     assert 'rekv pays nothing: each goal within 5 %' in text
+    assert 'is made to give up context' in ' '.join(text.split())
+
+
+def test_many_rows_are_told_in_blocks_and_no_number_is_cut_off(make_run, make_outcome) -> None:
+    outcomes = [make_outcome(n % 2 > 0, id=str(n), age=600) for n in range(8)]
+    runs = [make_run(f'row-{number}', *outcomes) for number in range(11)]
+    out = io.StringIO()
+    print_comparison(compare(runs, against=['row-3']), Console(file=out, width=110))
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= 110
+    old = [line for line in lines if line.strip().startswith('right <=1024 frames (n 8)')]
+    assert sum(line.count('50.0 ± 17.7') for line in old) == 11
+    pairs = [line.split('  ')[0].strip() for line in lines if '−' in line]
+    assert pairs == [f'row-{n} − row-3' for n in range(11) if n != 3]
 
 
 def test_figures_side_by_side_leave_out_what_did_not_happen(several) -> None:

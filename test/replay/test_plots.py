@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from livevlm_ros.replay.plots import COLORS, figures
+from livevlm_ros.replay.plots import COLORS, figures, look
 
 
 @pytest.fixture
@@ -59,6 +59,17 @@ def test_figures_say_sizes_and_name_what_they_show(drawn) -> None:
     assert {'chance', 'majority'} <= set(re.findall('>(chance|majority)<', str(drawn)))
     assert 'on the device' in drawn['bytes'] and 'on disk' not in drawn['bytes']
     assert 'archive' in drawn['memory of balanced'] and 'archive' not in drawn['memory of recent']
+
+
+def test_old_ages_are_drawn_where_they_were_asked(make_run, make_outcome) -> None:
+    outcomes = [make_outcome(n % 3 > 0, age=age) for age in (3, 600) for n in range(6)]
+    drawn = titled(figures([make_run('full', *outcomes)]))['accuracy by age']
+    assert '&lt;=1024' in drawn and '&lt;=256' not in drawn and '&gt;1024' not in drawn
+
+
+def test_a_dozen_rows_look_different() -> None:
+    looks = [tuple(look(number).values()) for number in range(24)]
+    assert len(set(looks)) == 24 and len({color for color, _ in looks[:12]}) == 12
 
 
 def test_two_drawings_of_the_same_runs_are_equal(make_run, make_outcome) -> None:

@@ -1,7 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 import json
-import math
 from types import SimpleNamespace
 
 import pytest
@@ -10,15 +9,17 @@ from livevlm_ros.engine import EngineConfig
 from livevlm_ros.engine.messages import Answer, Latency, Status
 from livevlm_ros.engine.slot import Dropped
 from livevlm_ros.memory import MemorySizes
+from livevlm_ros.replay.accuracy import Report
 from livevlm_ros.replay.outcome import Evaluation, MemorySample, Outcome
 from livevlm_ros.replay.questions import QuestionEntry
-from livevlm_ros.replay.report import Report, build_report, percentiles, rate
+from livevlm_ros.replay.report import build_report, percentiles
 
 STABLE = {
     'source': {'path', 'frames', 'seconds'},
     'model': None,
+    'name': None,
     'preset': None,
-    'accuracy': {'overall', 'by_type', 'by_age'},
+    'accuracy': {'overall', 'without_count', 'now', 'by_type', 'by_age'},
     'evidence': {'n', 'hit', 'rate'},
     'false_memory': {'n', 'wrong', 'rate'},
     'latency_ms': {'first_token', 'total'},
@@ -79,6 +80,7 @@ def report(*outcomes: Outcome, memory: tuple[MemorySample, ...] = (), frames: in
         ingest_s=2.0,
     )
     stats = SimpleNamespace(
+        memory=None,
         model=SimpleNamespace(model_id='tiny'),
         frames_in=10,
         frames_used=6,
@@ -105,10 +107,6 @@ def test_a_report_without_questions_is_plain_json() -> None:
     assert made['accuracy']['overall'] == {'n': 0, 'correct': 0, 'rate': None, 'se': None}
 
 
-def test_a_rate_has_its_binomial_standard_error() -> None:
-    assert rate(90, 100) == {'n': 100, 'correct': 90, 'rate': 0.9, 'se': pytest.approx(0.03)}
-
-
 def test_answers_are_right_when_words_match_without_case_and_articles() -> None:
     made = report(
         outcome('The Left', 'left'),
@@ -119,50 +117,6 @@ def test_answers_are_right_when_words_match_without_case_and_articles() -> None:
     )
     assert made['accuracy']['overall']['n'] == 4, 'without an accepted answer nothing is scored'
     assert made['accuracy']['overall']['correct'] == 2
-
-
-def test_chance_is_the_accepted_share_of_the_choices() -> None:
-    made = report(
-        outcome('x', 'a', 'b', choices=('a', 'b', 'c', 'd')),
-        outcome('x', 'a', choices=('a', 'b', 'c', 'd')),
-    )
-    assert made['accuracy']['by_type']['color_of']['chance'] == pytest.approx(0.375)
-
-
-def test_without_all_choices_chance_is_unknown() -> None:
-    made = report(outcome('x', 'a', choices=('a', 'b')), outcome('x', 'a'))
-    assert made['accuracy']['by_type']['color_of']['chance'] is None
-
-
-def test_majority_is_the_rate_of_the_commonest_accepted_answer() -> None:
-    made = report(outcome('x', 'a'), outcome('x', 'b'), outcome('x', 'b', 'c'))
-    assert made['accuracy']['by_type']['color_of']['majority'] == pytest.approx(2 / 3)
-
-
-def test_ages_fall_into_their_buckets() -> None:
-    made = report(*(outcome('a', 'a', age=age) for age in (1, 16, 17, 64, 65, 256, 1024, 1025)))
-    counts = {name: row['n'] for name, row in made['accuracy']['by_age'].items()}
-    assert counts == {'<=16': 2, '<=64': 2, '<=256': 2, '<=1024': 1, '>1024': 1}
-
-
-def test_exists_is_balanced_between_yes_and_no() -> None:
-    made = report(
-        *(outcome('yes', 'yes', id=f'exists-yes-{n}', type='exists') for n in range(3)),
-        outcome('no', 'no', id='exists-easy_no-9', type='exists'),
-        outcome('yes', 'no', id='exists-hard_no-8', type='exists'),
-    )
-    accuracy = made['accuracy']
-    assert accuracy['exists_balanced']['rate'] == pytest.approx(0.75)
-    assert accuracy['exists_balanced']['se'] == pytest.approx(math.sqrt(0.5 * 0.5 / 2) / 2)
-    rates = {name: row['rate'] for name, row in accuracy['by_variant'].items()}
-    assert rates == {'exists/yes': 1.0, 'exists/easy_no': 1.0, 'exists/hard_no': 0.0}
-
-
-def test_always_saying_no_is_worth_half() -> None:
-    made = report(
-        outcome('no', 'yes', type='exists'), *(outcome('no', 'no', type='exists') for _ in 'abc')
-    )
-    assert made['accuracy']['exists_balanced']['rate'] == 0.5
 
 
 def test_false_memory_is_a_claim_to_have_seen_what_was_not_there() -> None:
@@ -242,3 +196,15 @@ def test_memory_reports_the_largest_sizes_met() -> None:
     assert made['memory']['short_term_tokens'] == 18 and made['memory']['read_bytes'] == 20
     assert made['memory']['context_truncated'] is True
     assert made['cap']['context_seconds'] == 15.0
+
+
+def test_settings_name_the_frame_gate_and_what_the_preset_gives_up() -> None:
+    made = report()
+    settings, default = made['settings'], EngineConfig()
+    gate = [settings[name] for name in ('gate', 'gate_similarity', 'gate_heartbeat_s')]
+    assert gate == [default.gate, default.gate_similarity, default.gate_heartbeat_s]
+    assert made['gives_up'] == default.memory.gives_up and settings['oracle'] is False
+
+
+def test_a_run_is_called_as_its_preset_where_it_has_no_name() -> None:
+    assert report()['name'] == report()['preset'] == EngineConfig().memory.preset

@@ -1,0 +1,51 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+The `livevlm` command.
+
+Each command imports its room when it runs, so that `livevlm --help` needs neither torch nor ROS.
+What the user gave and cannot be used is one line on stderr and exit code 2.
+"""
+
+from typing import Annotated
+
+import typer
+
+from livevlm_ros import __version__
+from livevlm_ros.cli.benching import bench
+from livevlm_ros.cli.replaying import evaluate, replay, sweep, world
+from livevlm_ros.cli.running import ask, demo, doctor
+from livevlm_ros.cli.training import calibrate, card, train
+
+# The order is that of --help.
+COMMANDS = (demo, ask, world, evaluate, sweep, replay, bench, train, card, calibrate, doctor)
+
+app = typer.Typer(
+    help="A robot's camera memory that can be asked questions.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for _command in COMMANDS:
+    app.command()(_command)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f'livevlm {__version__}')
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option('--version', callback=_version, is_eager=True, help='Print the version.'),
+    ] = False,
+) -> None:
+    pass

@@ -1,0 +1,81 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The command that measures against the peers' methods."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from livevlm_ros.cli.options import MODEL_HELP, JsonFile
+from livevlm_ros.terminal import check_writable, plain_errors, progress_bar, refuse
+
+
+def bench(
+    suite: Annotated[
+        str,
+        typer.Argument(
+            help='first-token; or reads, which counts what questions read, for --reads.'
+        ),
+    ] = 'first-token',
+    source: Annotated[
+        Path | None, typer.Argument(help='For reads: a bag or a folder of bags.')
+    ] = None,
+    reads: Annotated[
+        Path | None, typer.Option(help='How much questions read; by default as counted by us.')
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=2, help='Rounds that count.')] = 21,
+    quick: Annotated[
+        bool, typer.Option(help='Few frames, to see that it runs: no bar is judged.')
+    ] = False,
+    model: Annotated[str, typer.Option(help=f'For reads: {MODEL_HELP}')] = 'embedded',
+    json_file: JsonFile = None,
+) -> None:
+    """Measure memories against the peers' in one run, and print ratios."""
+    with plain_errors():
+        check_writable(json_file)
+        if suite == 'reads':
+            if source is None or json_file is None:
+                refuse('bench reads: expected recordings and --json, the file to write')
+            _count(source, model, json_file)
+        elif suite == 'first-token':
+            if source is not None:
+                refuse(f'bench first-token takes no recordings, got {source}')
+            _first_token(reads, rounds, quick, json_file)
+        else:
+            refuse(f'bench {suite}: no such suite; expected first-token or reads')
+
+
+def _count(source: Path, model: str, file: Path) -> None:
+    from livevlm_bench.reads import count_reads
+
+    with progress_bar() as bar:
+        task = bar.add_task('loading the model', total=1.0)
+        counted = count_reads(
+            source,
+            model=model,
+            progress=lambda name, share: bar.update(task, completed=share, description=name),
+        )
+    counted.write(file)
+    for preset, frames in counted.frames.items():
+        print(f'{preset}: frames read by layer {", ".join(f"{each:.1f}" for each in frames)}')
+
+
+def _first_token(reads: Path | None, rounds: int, quick: bool, json_file: Path | None) -> None:
+    from livevlm_bench.first_token import measure, suite
+    from livevlm_bench.reads import SHIPPED, read_reads
+    from livevlm_bench.table import print_first_token
+    from livevlm_ros.replay.table import report_console
+
+    with progress_bar() as bar:
+        task = bar.add_task('building the model', total=1.0)
+        found = measure(
+            suite(quick=quick),
+            read_reads(reads or SHIPPED),
+            rounds=rounds,
+            progress=lambda name, share: bar.update(task, completed=share, description=name),
+        )
+    print_first_token(found, report_console())
+    if json_file is not None:
+        json_file.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')

@@ -1,0 +1,295 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Commands that film recordings, or replay them and report the answers."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from livevlm_ros.cli.options import MODEL_HELP, HtmlFile, JsonFile
+from livevlm_ros.terminal import (
+    check_writable,
+    different_names,
+    image_size,
+    number_range,
+    plain_errors,
+    progress_bar,
+    refuse,
+)
+
+if TYPE_CHECKING:
+    from livevlm_ros.engine import Engine, EngineConfig
+    from livevlm_ros.replay.accuracy import Report
+    from livevlm_ros.replay.compare import Load
+    from livevlm_ros.replay.evaluate import Progress
+
+Source = Annotated[Path, typer.Argument(help='A bag, a video, or a folder of them.')]
+Questions = Annotated[
+    Path | None, typer.Option(help='Questions file; by default SOURCE.questions.yaml beside each.')
+]
+Settings = Annotated[
+    list[str] | None, typer.Option('--set', help='Setting as name=value, repeatable.')
+]
+Topic = Annotated[str | None, typer.Option(help='Image topic, where a bag has several.')]
+Fps = Annotated[float, typer.Option(help='Most frames used per second of the source.')]
+
+
+def world(
+    out: Annotated[Path, typer.Option(help='Folder for the bags: new or empty.')],
+    seed: Annotated[int, typer.Option(help='Which streams; never one that training uses.')],
+    minutes: Annotated[float, typer.Option(min=0.01, help='Length of a stream.')] = 5.0,
+    streams: Annotated[int, typer.Option(help='How many bags.')] = 1,
+    frames: Annotated[
+        str, typer.Option(help='Frames of a stream, as 64 or 4..16; goes over --minutes.')
+    ] = '',
+    size: Annotated[str, typer.Option(help='Camera size in pixels.')] = '320x240',
+    fps: Annotated[float, typer.Option(help='Frames per second.')] = 1.0,
+    questions_per_stream: Annotated[int, typer.Option(help='Questions of each stream.')] = 24,
+    kinds: Annotated[
+        str, typer.Option(help='Kinds of question, with commas between; by default all.')
+    ] = '',
+    storage: Annotated[str, typer.Option(help='mcap or sqlite3.')] = 'mcap',
+    raw: Annotated[bool, typer.Option('--raw', help='Raw images instead of jpeg.')] = False,
+) -> None:
+    """Film the procedural world into bags with their questions and truth."""
+    with plain_errors(), progress_bar() as bar:
+        from livevlm_ros.replay.write_world import Filming, write_world
+        from livevlm_ros.world import KINDS
+
+        chosen = tuple(kinds.replace(' ', '').split(',')) if kinds else KINDS
+        length = max(1, round(60 * minutes * fps))
+        filming = Filming(
+            seed=seed,
+            streams=streams,
+            frames=number_range('--frames', frames) if frames else (length, length),
+            size=image_size('--size', size),
+            fps=fps,
+            questions=questions_per_stream,
+            kinds=chosen,
+            storage=storage,
+            raw=raw,
+        )
+        task = bar.add_task(f'filming {streams} streams', total=1.0)
+        written = write_world(
+            out, filming, progress=lambda share: bar.update(task, completed=share)
+        )
+    print(f'{out}: {streams} streams, {written} frames')
+
+
+def evaluate(
+    source: Source,
+    questions: Questions = None,
+    preset: Annotated[
+        str | None, typer.Option(help='Memory preset, such as recent; by default balanced.')
+    ] = None,
+    presets: Annotated[
+        str | None,
+        typer.Option(help='In place of --preset: several, with commas between, to be compared.'),
+    ] = None,
+    row: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="One more to be compared, as 'NAME=PRESET setting=value ...', repeatable; with "
+            'oracle=true it reads where the truth lies.'
+        ),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(help='Rows that the others are paired with; by default the first.'),
+    ] = None,
+    settings: Settings = None,
+    model: Annotated[str, typer.Option(help=MODEL_HELP)] = 'embedded',
+    topic: Topic = None,
+    fps: Fps = 1.0,
+    json_file: JsonFile = None,
+    html_file: HtmlFile = None,
+    picture: Annotated[
+        Path | None, typer.Option(help='Draw questions, answers and evidence frames.')
+    ] = None,
+    memory_picture: Annotated[
+        Path | None, typer.Option(help='Draw what is held, and what one question reads of it.')
+    ] = None,
+) -> None:
+    """Replay recordings through the engine, ask their questions and report."""
+    with plain_errors():
+        from livevlm_ros.replay.compare import compare, run_rows
+        from livevlm_ros.replay.rows import check_baselines, read_rows
+        from livevlm_ros.replay.table import print_comparison, print_report, report_console
+
+        check_writable(json_file, html_file, picture, memory_picture)
+        comparing = bool(presets or row)
+        if comparing and (drawn := picture or memory_picture):
+            refuse(f'{drawn}: a picture shows a single preset; give it with --preset')
+        if against and not comparing:
+            refuse(f'--against {against}: nothing to compare; give --presets or --row')
+        names = [preset] if preset else [] if row else ['balanced']
+        rows = read_rows(
+            different_names('--presets', presets) if presets else names,
+            row or (),
+            model=model,
+            fps=fps,
+            given=settings or (),
+        )
+        baselines = different_names('--against', against) if against else []
+        check_baselines(baselines, rows)
+        with progress_bar() as bar:
+            task = bar.add_task('loading the model', total=1.0)
+            runs = list(
+                run_rows(
+                    source,
+                    rows,
+                    load=_loading(),
+                    questions=questions,
+                    topic=topic,
+                    thumbnails=html_file is not None,
+                    progress=lambda name, share: bar.update(
+                        task, completed=share, description=name
+                    ),
+                )
+            )
+        console = report_console()
+        compared = compare(runs, against=baselines)
+        if comparing:
+            print_comparison(compared, console)
+        else:
+            print_report(runs[0].report, console)
+        if json_file is not None:
+            _write_json(json_file, compared if comparing else runs[0].report)
+        if html_file is not None:
+            from livevlm_ros.replay.html import html_report
+
+            html_file.write_text(html_report(runs, compared), encoding='utf-8')
+        if picture is not None:
+            from livevlm_ros.replay.picture import draw_picture
+
+            draw_picture(source, runs[0].evaluation, picture, topic=topic)
+        if memory_picture is not None:
+            from livevlm_ros.model import load_model
+            from livevlm_ros.replay.memory_picture import draw_memory_picture
+
+            draw_memory_picture(
+                source,
+                rows[0].config,
+                runs[0].evaluation,
+                memory_picture,
+                load=load_model,
+                topic=topic,
+            )
+
+
+def sweep(
+    source: Source,
+    questions: Questions = None,
+    preset: Annotated[str, typer.Option(help='Memory preset: livevlm or balanced.')] = 'balanced',
+    long_term: Annotated[
+        str, typer.Option(help='Budgets of long-term in frames, with commas between.')
+    ] = '8,15,30,61',
+    ratio: Annotated[
+        str, typer.Option(help='Most that a question reads, as shares of that budget.')
+    ] = '0.1,0.2,0.4,0.8',
+    settings: Settings = None,
+    model: Annotated[str, typer.Option(help=MODEL_HELP)] = 'embedded',
+    topic: Topic = None,
+    fps: Fps = 1.0,
+    json_file: JsonFile = None,
+    html_file: HtmlFile = None,
+) -> None:
+    """Trade accuracy for memory and time: every budget of long-term with every ratio read."""
+    with plain_errors():
+        from livevlm_ros.replay.sweep import numbers, run_sweep, sweep_grid, sweep_table
+        from livevlm_ros.replay.table import report_console
+
+        check_writable(json_file, html_file)
+        grid = sweep_grid(
+            preset,
+            numbers('--long-term', long_term, int),
+            numbers('--ratio', ratio, float),
+            model=model,
+            fps=fps,
+            given=settings or (),
+        )
+        with progress_bar() as bar:
+            task = bar.add_task('loading the model', total=1.0)
+            found = run_sweep(
+                source,
+                grid,
+                load=_loading(),
+                questions=questions,
+                topic=topic,
+                note=lambda text: bar.console.print(text, highlight=False),
+                progress=lambda name, share: bar.update(task, completed=share, description=name),
+            )
+        report_console().print(sweep_table(found))
+        if json_file is not None:
+            _write_json(json_file, found)
+        if html_file is not None:
+            from livevlm_ros.replay.sweep_page import sweep_page
+
+            html_file.write_text(sweep_page(found), encoding='utf-8')
+
+
+def replay(
+    bag: Annotated[Path, typer.Argument(help='A bag.')],
+    questions: Annotated[
+        Path | None, typer.Option(help='Questions file; by default BAG.questions.yaml beside it.')
+    ] = None,
+    preset: Annotated[str, typer.Option(help='Memory preset.')] = 'balanced',
+    settings: Annotated[
+        list[str] | None,
+        typer.Option('--set', help='Parameter of the node as name=value, repeatable.'),
+    ] = None,
+    model: Annotated[str, typer.Option(help=MODEL_HELP)] = 'embedded',
+    topic: Annotated[
+        str | None, typer.Option(help='Image topic, where the bag has several.')
+    ] = None,
+    fps: Annotated[float, typer.Option(help='Most frames used per second of the bag.')] = 1.0,
+    rate: Annotated[
+        float,
+        typer.Option(min=0.01, max=1000, help='Bag seconds a second; above 1 frames may drop.'),
+    ] = 1.0,
+    json_file: JsonFile = None,
+    html_file: HtmlFile = None,
+) -> None:
+    """Play a bag to the real node over ROS, ask its questions over /ask and report."""
+    with plain_errors():
+        check_writable(json_file, html_file)
+        from livevlm_ros.node.replay import Replay, node_parameters, publish, run_replay
+
+        asked = Replay(bag, questions, topic, rate, json_file, html_file)
+        parameters = node_parameters(model=model, preset=preset, fps=fps, given=settings or ())
+        with progress_bar() as bar:
+            task = bar.add_task('starting the node', total=1.0)
+            run = run_replay(
+                asked,
+                parameters,
+                progress=lambda name, share: bar.update(task, completed=share, description=name),
+            )
+        raise typer.Exit(1 if run is None else publish(run, asked))
+
+
+def _loading() -> Load:
+    """Return what loads engines; those of the same checkpoint have one model in turn."""
+    from livevlm_ros.engine import Engine
+    from livevlm_ros.model import CheckpointError, load_model
+    from livevlm_ros.replay.errors import BadInput
+
+    model_of = lru_cache(maxsize=1)(load_model)
+
+    def load(config: EngineConfig, progress: Progress) -> Engine:
+        engine = Engine(config, load=model_of)
+        try:
+            engine.load(progress)
+        except (CheckpointError, ValueError) as error:
+            raise BadInput(str(error)) from error
+        return engine
+
+    return load
+
+
+def _write_json(file: Path, report: Report) -> None:
+    file.write_text(json.dumps(report, indent=1) + '\n', encoding='utf-8')

@@ -1,0 +1,113 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Commands that make a checkpoint, or measure one and note what was found beside it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from livevlm_ros.cli.options import MODEL_HELP
+from livevlm_ros.terminal import check_writable, plain_errors, progress_bar, refuse
+
+
+def train(
+    out: Annotated[Path, typer.Option(help='Checkpoint folder to write.')],
+    minutes: Annotated[float, typer.Option(help='Time for the language layers.')] = 45.0,
+    tower_minutes: Annotated[float, typer.Option(help='Time for the vision tower.')] = 10.0,
+    resume: Annotated[
+        Path | None, typer.Option(help='Checkpoint to go on from; its tower is kept.')
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help='Training seed.')] = 0,
+    threads: Annotated[int, typer.Option(min=1, help='CPU threads.')] = 1,
+    evidence_loss: Annotated[
+        bool, typer.Option(help='Teach attention heads where the evidence lies.')
+    ] = True,
+) -> None:
+    """Train the embedded model from scratch, with its held-out curve in the log."""
+    import logging
+
+    from livevlm_ros.model import CheckpointError
+    from livevlm_ros.training.train import TrainingConfig, read_runs
+    from livevlm_ros.training.train import train as train_model
+
+    with plain_errors(CheckpointError):
+        if resume is not None:
+            if not (resume / 'model.safetensors').is_file():
+                refuse(f'{resume}: no model.safetensors; expected a folder that train wrote')
+            read_runs(resume)
+        logging.basicConfig(level=logging.INFO, format='%(asctime)s %(message)s')
+        train_model(
+            TrainingConfig(
+                out=out,
+                minutes=minutes,
+                tower_minutes=tower_minutes,
+                resume=resume,
+                seed=seed,
+                threads=threads,
+                evidence_loss=evidence_loss,
+            )
+        )
+
+
+def card(
+    out: Annotated[Path, typer.Option(help='Markdown file to write.')],
+    model: Annotated[
+        str, typer.Option(help='embedded, or a folder that `livevlm train` wrote.')
+    ] = 'embedded',
+    streams: Annotated[
+        Path, typer.Option(help='Folder for the held-out streams; filmed where missing.')
+    ] = Path('livevlm-streams'),
+) -> None:
+    """Measure a checkpoint on held-out streams and write its model card."""
+    from livevlm_ros.model.checkpoint import CheckpointError, checkpoint_folder
+    from livevlm_ros.replay.card import card_text, measure
+    from livevlm_ros.training.train import read_runs
+
+    with plain_errors(CheckpointError):
+        check_writable(out)
+        runs = read_runs(checkpoint_folder(model))
+        with progress_bar() as bar:
+            task = bar.add_task('filming', total=1.0)
+            measured = measure(
+                model,
+                streams,
+                progress=lambda name, share: bar.update(task, completed=share, description=name),
+            )
+        out.write_text(card_text(measured, runs), encoding='utf-8')
+        print(f'{out}: model card written')
+
+
+def calibrate(
+    out: Annotated[Path, typer.Option(help='memory.yaml to write; its other keys are kept.')],
+    model: Annotated[str, typer.Option(help=MODEL_HELP)] = 'embedded',
+    source: Annotated[
+        Path | None,
+        typer.Option(help='Recordings with questions; by default streams filmed for this.'),
+    ] = None,
+    preset: Annotated[str, typer.Option(help='Memory preset: livevlm or balanced.')] = 'balanced',
+) -> None:
+    """Measure how a checkpoint finds what left its short-term memory, and note the best way."""
+    from livevlm_ros.model import CheckpointError, load_model
+    from livevlm_ros.model.checkpoint import checkpoint_folder, read_yaml
+    from livevlm_ros.replay import calibrate as calibration
+    from livevlm_ros.replay.settings import engine_config
+    from livevlm_ros.replay.table import report_console
+
+    with plain_errors(CheckpointError):
+        check_writable(out)
+        config = engine_config(model=model, preset=preset)
+        kept = read_yaml(out if out.exists() else checkpoint_folder(model) / 'memory.yaml')
+        with progress_bar() as bar:
+            task = bar.add_task('loading the model', total=1.0)
+            found = calibration.calibrate(
+                config,
+                load=load_model,
+                source=source,
+                progress=lambda name, share: bar.update(task, completed=share, description=name),
+            )
+        console = report_console()
+        console.print(calibration.calibration_table(found))
+        retrieval = found.chosen.retrieval
+        calibration.write_settings(out, {**kept, 'retrieval': dict(retrieval)})
+        print(f'{out}: pages are found by {calibration.words(retrieval)}')

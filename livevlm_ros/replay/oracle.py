@@ -1,0 +1,51 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+An oracle in place of retrieval: of what the memory holds, a question reads where its answer lies.
+
+What a model answers then is the most that any retrieval could give it from that memory. Short-term
+is read whole, as ever.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from livevlm_ros.engine.messages import Answer, Question
+from livevlm_ros.replay.evaluate import Ask
+from livevlm_ros.replay.questions import QuestionEntry
+
+if TYPE_CHECKING:  # they bring torch
+    from livevlm_ros.engine import Engine
+    from livevlm_ros.engine.reach import Reach
+
+_TOLERANCE_NS = 1000  # seconds of a file, as floats, are no nearer to the stamps they mean
+
+
+def oracle_of(engine: Engine) -> Ask:
+    """
+    Make the `ask` of a replay that reads what an oracle tells.
+
+    :param engine: loaded, not started
+    """
+
+    def ask(question: Question, entry: QuestionEntry, first_ns: int) -> Answer:
+        return engine.ask_now(question, reach=truth_reach(entry, first_ns))
+
+    return ask
+
+
+def truth_reach(entry: QuestionEntry, first_ns: int) -> Reach:
+    """
+    Say what of the memory shows the answer.
+
+    :param first_ns: stamp of the recording's first frame
+    :returns: short-term, and of the rest the frames of the truth's interval; without one, nothing
+        of the rest
+    """
+    from livevlm_ros.engine.reach import Reach
+
+    if entry.evidence is None:
+        return Reach(long_term=False)
+    first, last = (first_ns + round(second * 1e9) for second in entry.evidence)
+    return Reach(only_ns=(first - _TOLERANCE_NS, last + _TOLERANCE_NS))

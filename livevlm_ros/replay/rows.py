@@ -1,0 +1,97 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Rows of a comparison: a name, and the settings that make it differ from the others.
+
+A row is written as `NAME=PRESET setting=value setting=value`, such as
+`small=balanced memory.long_term_frames=8`.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from livevlm_ros.replay.errors import BadInput
+from livevlm_ros.replay.settings import engine_config
+
+if TYPE_CHECKING:  # it brings torch
+    from livevlm_ros.engine import EngineConfig
+
+EXAMPLE = "'small=balanced memory.long_term_frames=8'"
+
+
+class Row(NamedTuple):
+    """
+    One way to answer, to be compared with others.
+
+    :param name: unlike that of any other row
+    :param oracle: what is read of long-term and archive is the truth's interval, see `oracle`
+    """
+
+    name: str
+    config: EngineConfig
+    oracle: bool = False
+
+
+def read_rows(
+    presets: Sequence[str],
+    texts: Sequence[str],
+    *,
+    model: str = 'embedded',
+    fps: float = 1.0,
+    given: Sequence[str] = (),
+) -> list[Row]:
+    """
+    Make a row of each preset, which is its name, and of each text.
+
+    :param presets: they come first
+    :param texts: rows as the user wrote them
+    :param given: `name=value` settings of every row; a row's own go over them
+    :raises BadInput: for a text that is no row, a name given twice, or as `engine_config` does
+    """
+    rows = [
+        Row(preset, engine_config(model=model, preset=preset, fps=fps, given=given))
+        for preset in presets
+    ]
+    rows += [_read(text, model=model, fps=fps, given=given) for text in texts]
+    names = [row.name for row in rows]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise BadInput(f'row {name}: the name is given twice; expected different ones')
+    return rows
+
+
+def check_baselines(baselines: Sequence[str], rows: Sequence[Row]) -> None:
+    """
+    Refuse baselines that are no rows.
+
+    :raises BadInput: naming the first of them, and the rows
+    """
+    names = [row.name for row in rows]
+    for baseline in baselines:
+        if baseline not in names:
+            raise BadInput(f'--against {baseline}: no such row; expected of {", ".join(names)}')
+
+
+def _read(text: str, *, model: str, fps: float, given: Sequence[str]) -> Row:
+    name, equals, rest = text.partition('=')
+    try:
+        preset, *own = shlex.split(rest)
+    except ValueError:  # nothing there, or a quotation without an end
+        equals = ''
+    if not equals:
+        raise BadInput(f'--row {text}: expected NAME=PRESET and settings, such as {EXAMPLE}')
+    if not re.fullmatch('[A-Za-z0-9_-]+', name):
+        raise BadInput(f'--row {text}: expected a name of letters, digits, - and _, got {name!r}')
+    oracle = [setting for setting in own if setting.startswith('oracle=')]
+    if wrong := set(oracle) - {'oracle=true', 'oracle=false'}:
+        raise BadInput(f'row {name}: {min(wrong)}: expected true or false')
+    settings = [*given, *(setting for setting in own if setting not in oracle)]
+    try:
+        config = engine_config(model=model, preset=preset, fps=fps, given=settings)
+    except BadInput as error:
+        raise BadInput(f'row {name}: {error}') from error
+    return Row(name, config, oracle='oracle=true' in oracle[-1:])

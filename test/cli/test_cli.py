@@ -1,0 +1,86 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from livevlm_ros import __version__
+
+COMMANDS = (
+    'demo',
+    'ask',
+    'world',
+    'evaluate',
+    'sweep',
+    'replay',
+    'calibrate',
+    'train',
+    'card',
+    'doctor',
+)
+HEAVY = ('torch', 'transformers', 'rclpy', 'matplotlib', 'cv2', 'rosbags', 'numpy')
+
+
+def test_help_names_every_command(livevlm) -> None:
+    code, out, _ = livevlm('--help')
+    assert code == 0 and all(command in out for command in COMMANDS)
+
+
+@pytest.mark.parametrize('command', COMMANDS)
+def test_every_command_explains_itself_and_each_option(livevlm, command: str) -> None:
+    code, out, _ = livevlm(command, '--help')
+    assert code == 0 and 'Usage' in out
+
+
+def test_help_imports_nothing_heavy() -> None:
+    script = (
+        'import sys\n'
+        'from livevlm_ros.cli import app\n'
+        'try:\n    app(["--help"])\n'
+        'except SystemExit:\n    pass\n'
+        f'sys.exit(str([name for name in {HEAVY} if name in sys.modules]))'
+    )
+    result = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True)
+    assert result.stderr.strip() == '[]'
+
+
+def test_help_takes_less_than_a_second() -> None:
+    # Time of the processor, not of the wall: other work on the machine is no fault of ours.
+    script = (
+        'import sys, time\n'
+        'from livevlm_ros.cli import app\n'
+        'try:\n    app(["--help"])\n'
+        'except SystemExit:\n    print(time.process_time(), file=sys.stderr)'
+    )
+    result = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True)
+    assert 0.0 < float(result.stderr) < 1.0
+
+
+def test_version(livevlm) -> None:
+    assert livevlm('--version') == (0, f'livevlm {__version__}\n', '')
+
+
+def test_an_unknown_command_is_refused_without_a_traceback(livevlm) -> None:
+    code, _, error = livevlm('fly')
+    assert code == 2 and "No such command 'fly'" in error
+
+
+@pytest.mark.parametrize('command', ['demo', 'evaluate', 'card'])
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(
+    refused, command: str, film: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given: dict[str, tuple[object, ...]] = {
+        'demo': ('--json',),
+        'evaluate': (film, '--json'),
+        'card': ('--out',),
+    }
+    missing = tmp_path / 'missing' / 'x.json'
+    assert f'{missing}: cannot be written' in refused(command, *given[command], missing)
+    monkeypatch.setattr(os, 'access', lambda path, mode: mode != os.W_OK)
+    locked = tmp_path / 'x.json'
+    assert f'{locked}: cannot be written; permission denied' in refused(
+        command, *given[command], locked
+    )

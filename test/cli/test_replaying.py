@@ -1,0 +1,206 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+import json
+from pathlib import Path
+
+import pytest
+
+ANSWERED = {'OK', 'PARTIAL'}  # a random model does not end with its one token
+
+
+def test_evaluate_writes_its_reports_and_prints_a_table(
+    livevlm, film: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    code, out, error = livevlm(
+        'evaluate',
+        film,
+        '--preset',
+        'full',
+        '--model',
+        checkpoint,
+        '--set',
+        'ask.default_max_tokens=1',
+        '--set',
+        'model.threads=1',
+        '--json',
+        tmp_path / 'r.json',
+        '--html',
+        tmp_path / 'r.html',
+        '--picture',
+        tmp_path / 'p.png',
+    )
+    assert code == 0, error
+    report = json.loads((tmp_path / 'r.json').read_text())
+    assert report['preset'] == 'full' and report['accuracy']['overall']['n'] == 12
+    assert report['source']['path'] == str(film) and report['source']['recordings'] == 2
+    assert report['settings']['dtype'] == 'float32'
+    assert 'exists' in out and 'frames' in out
+    assert '…' not in out and max(map(len, out.splitlines())) > 80
+    assert (tmp_path / 'r.html').read_text().startswith('<!doctype html>')
+    assert (tmp_path / 'p.png').read_bytes().startswith(b'\x89PNG')
+
+
+def test_evaluate_compares_presets_in_one_run(
+    livevlm, film: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    code, out, error = livevlm(
+        'evaluate',
+        film,
+        '--presets',
+        'recent,full',
+        '--model',
+        checkpoint,
+        '--set',
+        'ask.default_max_tokens=1',
+        '--json',
+        tmp_path / 'r.json',
+        '--html',
+        tmp_path / 'r.html',
+    )
+    assert code == 0, error
+    compared = json.loads((tmp_path / 'r.json').read_text())
+    assert list(compared['presets']) == ['recent', 'full']
+    (row,) = compared['paired']
+    assert (row['candidate'], row['baseline'], row['n'], row['streams']) == (
+        'full',
+        'recent',
+        12,
+        2,
+    )
+    assert 'full − recent' in out and 'recent pays' in out
+    page = (tmp_path / 'r.html').read_text()
+    assert 'aria-label="memory of recent"' in page and 'aria-label="memory of full"' in page
+
+
+def test_evaluate_compares_rows_of_settings_and_an_oracle_against_chosen_ones(
+    livevlm, film: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    code, out, error = livevlm(
+        'evaluate',
+        film,
+        *('--presets', 'recent', '--model', checkpoint),
+        *('--row', 'few=rekv memory.short_term_frames=2'),
+        *('--row', 'told=rekv memory.short_term_frames=3 oracle=true'),
+        *('--set', 'ask.default_max_tokens=1', '--set', 'memory.short_term_frames=4'),
+        *('--against', 'told', '--json', tmp_path / 'r.json'),
+    )
+    assert code == 0, error
+    compared = json.loads((tmp_path / 'r.json').read_text())
+    rows = compared['presets']
+    assert {name: row['preset'] for name, row in rows.items()} == {
+        'recent': 'recent',
+        'few': 'rekv',
+        'told': 'rekv',
+    }
+    settings = [row['settings'] for row in rows.values()]
+    assert [given['memory.short_term_frames'] for given in settings] == [4, 2, 3]
+    assert [given['oracle'] for given in settings] == [False, False, True]
+    for row in rows.values():
+        assert row['questions']['statuses'].keys() <= ANSWERED
+    pairs = [(pair['candidate'], pair['baseline']) for pair in compared['paired']]
+    assert pairs == [('recent', 'told'), ('few', 'told')]
+    assert 'few − told' in out
+
+
+def test_sweep_prints_a_table_and_writes_a_page(
+    livevlm, film: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    code, out, error = livevlm(
+        'sweep',
+        film,
+        *('--model', checkpoint, '--preset', 'livevlm'),
+        *('--long-term', '2,4', '--ratio', '0.5', '--set', 'memory.short_term_frames=2'),
+        *('--set', 'ask.default_max_tokens=1'),
+        *('--json', tmp_path / 's.json', '--html', tmp_path / 's.html'),
+    )
+    assert code == 0, error
+    assert 'the first of 2 took' in error and 'preset livevlm' in out
+    points = json.loads((tmp_path / 's.json').read_text())['points']
+    assert [(point['long_term_frames'], point['ratio']) for point in points] == [
+        (2, 0.5),
+        (4, 0.5),
+    ]
+    assert points[0]['device_bytes'] < points[1]['device_bytes']
+    assert all(point['statuses'].keys() <= ANSWERED for point in points)
+    assert (tmp_path / 's.html').read_text().count('<figure>') == 2
+
+
+@pytest.mark.parametrize(
+    'arguments, says',
+    [
+        (('nowhere',), 'nowhere: no such file'),
+        (('{film}', '--preset', 'rekv'), 'preset rekv has no long-term memory to be swept'),
+        (('{film}', '--long-term', '8,many'), '--long-term 8,many: expected different whole'),
+        (('{film}', '--ratio', '0'), '--ratio 0: expected different numbers above 0'),
+        (('{film}', '--set', 'memory.colour=1'), "no setting 'memory.colour'"),
+        (('{film}', '--html', '/no/such/folder/s.html'), 's.html: cannot be written'),
+    ],
+)
+def test_sweep_refuses_what_it_cannot_use_in_one_line(
+    refused, film: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    assert says in refused('sweep', *(argument.format(film=film) for argument in arguments))
+
+
+@pytest.mark.parametrize(
+    'arguments, says',
+    [
+        (('nowhere',), 'nowhere: no such file'),
+        (('{film}', '--row', 'fifo'), '--row fifo: expected NAME=PRESET'),
+        (('{film}', '--row', 'x=rekv a=1'), "row x: setting a=1: no setting 'a'"),
+        (('{film}', '--presets', 'full', '--row', 'full=rekv'), 'row full: the name is given'),
+        (('{film}', '--presets', 'full', '--against', 'x'), '--against x: no such row'),
+        (('{film}', '--against', 'full'), '--against full: nothing to compare'),
+        (('{film}', '--row', 'x=rekv', '--picture', 'p.png'), 'a single preset'),
+        (('{film}', '--preset', 'elephant'), 'preset must be one of recent, full'),
+        (('{film}', '--presets', 'full,elephant'), "got 'elephant'"),
+        (('{film}', '--presets', 'full,full'), 'a name is given twice'),
+        (('{film}', '--presets', 'recent,full', '--picture', 'p.png'), 'a single preset'),
+        (('{film}', '--set', 'memory.colour=1'), "no setting 'memory.colour'"),
+        (('{film}', '--fps', '-1'), 'target_fps must be'),
+        (('{film}', '--model', '/no/such/checkpoint'), '/no/such/checkpoint'),
+        (
+            ('{film}', '--json', '/no/such/folder/r.json'),
+            '/no/such/folder/r.json: cannot be written',
+        ),
+        (('{film}', '--model', '{checkpoint}', '--questions', 'q.yaml'), 'one questions file'),
+        (('{film}', '--model', '{checkpoint}', '--topic', '/up'), 'no images on topic /up'),
+    ],
+)
+def test_evaluate_refuses_what_it_cannot_use_in_one_line(
+    refused, film: Path, checkpoint: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    given = [argument.format(film=film, checkpoint=checkpoint) for argument in arguments]
+    assert says in refused('evaluate', *given)
+
+
+def test_bad_yaml_in_a_questions_file_is_one_line(
+    refused, film: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    (tmp_path / 'q.yaml').write_text('- {at: 1, question: [unclosed')
+    bag = film / 'stream-0000'
+    error = refused('evaluate', bag, '--model', checkpoint, '--questions', tmp_path / 'q.yaml')
+    assert f'{tmp_path}/q.yaml: not YAML' in error and 'line 1' in error
+
+
+@pytest.mark.parametrize(
+    'arguments, says',
+    [
+        (('--size', 'big'), '--size big: expected width x height'),
+        (('--size', '64x48'), 'size must be 96 to 1280'),
+        (('--frames', '4-8'), '--frames 4-8: expected a number or a range'),
+        (('--frames', '8..4'), 'frames must be 1 or more and in order'),
+        (('--streams', '0'), 'streams must be 1 to'),
+        (('--fps', '0'), 'fps must be between'),
+        (('--storage', 'rosbag1'), 'storage must be one of mcap, sqlite3'),
+    ],
+)
+def test_world_refuses_what_it_cannot_film_in_one_line(
+    refused, tmp_path: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    assert says in refused('world', '--seed', '1', '--out', tmp_path / 'w', *arguments)
+    assert not (tmp_path / 'w').exists()
+
+
+def test_world_never_writes_into_a_folder_that_holds_something(refused, film: Path) -> None:
+    assert 'is not an empty folder' in refused('world', '--seed', '4', '--out', film)

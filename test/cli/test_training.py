@@ -1,0 +1,88 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+
+import pytest
+
+from livevlm_ros.replay.card import COURSES
+
+
+def test_train_passes_on_its_options(
+    livevlm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from livevlm_ros.training import train
+
+    given: list[train.TrainingConfig] = []
+    monkeypatch.setattr(train, 'train', given.append)
+    code, _, _ = livevlm(
+        'train',
+        '--out',
+        tmp_path,
+        '--minutes',
+        2,
+        '--tower-minutes',
+        1,
+        '--seed',
+        3,
+        '--threads',
+        2,
+        '--no-evidence-loss',
+    )
+    assert code == 0
+    assert given == [
+        train.TrainingConfig(
+            out=tmp_path,
+            minutes=2.0,
+            tower_minutes=1.0,
+            seed=3,
+            threads=2,
+            evidence_loss=False,
+        )
+    ]
+
+
+def test_train_refuses_to_resume_from_nothing(refused, tmp_path: Path) -> None:
+    error = refused('train', '--out', tmp_path / 'out', '--resume', tmp_path)
+    assert f'{tmp_path}: no model.safetensors' in error
+
+
+@pytest.mark.parametrize(
+    'record, says',
+    [
+        (None, 'training.json is missing'),
+        ('{"runs"', 'training.json: not valid JSON'),
+        ('{}', 'training.json: no runs'),
+    ],
+)
+def test_a_checkpoint_without_a_record_of_its_training_is_refused_in_one_line(
+    refused, checkpoint: Path, tmp_path: Path, record: str | None, says: str
+) -> None:
+    for file in checkpoint.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    if record is not None:
+        (tmp_path / 'training.json').write_text(record)
+    error = refused('card', '--out', tmp_path / 'card.md', '--model', tmp_path)
+    assert str(tmp_path) in error and says in error
+    assert says in refused('train', '--out', tmp_path / 'out', '--resume', tmp_path)
+
+
+def test_card_refuses_a_model_that_is_none_in_one_line(refused, tmp_path: Path) -> None:
+    error = refused('card', '--out', tmp_path / 'card.md', '--model', tmp_path / 'nope')
+    assert f'no model folder {tmp_path}/nope' in error
+
+
+def test_card_refuses_a_checkpoint_that_cannot_be_loaded_in_one_line(
+    refused, checkpoint: Path, tmp_path: Path
+) -> None:
+    for file in checkpoint.iterdir():
+        if file.name != 'config.json':
+            (tmp_path / file.name).symlink_to(file)
+    (tmp_path / 'training.json').write_text('{"runs": []}')
+    streams = tmp_path / 'streams'
+    course = COURSES[0]
+    (streams / course.name).mkdir(parents=True)
+    course.filming.sign(streams / course.name)
+    error = refused(
+        'card', '--out', tmp_path / 'card.md', '--model', tmp_path, '--streams', streams
+    )
+    assert 'config.json is missing' in error

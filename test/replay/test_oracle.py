@@ -1,0 +1,82 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+
+from livevlm_ros.engine.messages import Question
+from livevlm_ros.replay.evaluate import evaluate
+from livevlm_ros.replay.oracle import oracle_of, truth_reach
+from livevlm_ros.replay.questions import QuestionEntry
+from livevlm_ros.replay.rows import read_rows
+
+FIRST_NS = 1_764_000_000_123_456_789
+
+
+def test_the_truth_is_the_frames_of_its_interval_and_no_others() -> None:
+    entry = QuestionEntry(at=9.0, question='q', evidence=(2.1, 3.3))
+    reach = truth_reach(entry, FIRST_NS)
+    assert reach.short_term and reach.long_term and reach.everywhen
+    first, last = reach.only_ns
+    assert first <= FIRST_NS + 2_100_000_000 < first + 1_000_000
+    assert last - 1_000_000 < FIRST_NS + 3_300_000_000 <= last
+
+
+def test_without_evidence_only_short_term_is_read() -> None:
+    reach = truth_reach(QuestionEntry(at=9.0, question='q'), FIRST_NS)
+    assert reach.short_term and not reach.long_term and reach.only_ns is None
+
+
+def test_the_oracle_counts_from_the_first_frame_of_each_recording(engine, make_bag) -> None:
+    asked: list[tuple[Question, object]] = []
+    plain = engine.ask_now
+
+    def ask_now(question, *, reach):
+        asked.append((question, reach))
+        return plain(question)
+
+    engine.ask_now = ask_now
+    bag = make_bag(questions='- {id: a, at: 7, question: q, evidence: [2, 3]}')
+    (outcome,) = evaluate(bag, engine, ask=oracle_of(engine)).outcomes
+    ((question, reach),) = asked
+    assert question.request_id == outcome.entry.id == 'a'
+    assert reach.only_ns == pytest.approx((3_000_000_000, 4_000_000_000), abs=1_000_000)
+
+
+def test_an_oracle_over_everything_reads_what_retrieval_must_find(
+    world_folder, checkpoint, monkeypatch, tmp_path
+) -> None:
+    from livevlm_ros.engine import Engine
+    from livevlm_ros.memory import Memory
+
+    views = []
+    made = Memory.question
+
+    def question(self, **options):
+        views.append(made(self, **options))
+        return views[-1]
+
+    monkeypatch.setattr(Memory, 'question', question)
+    given = ['memory.short_term_frames=2', 'ask.default_max_tokens=1', 'model.threads=1']
+    (row,) = read_rows((), ['oracle=rekv oracle=true'], model=str(checkpoint), given=given)
+    engine = Engine(row.config)
+    engine.load()
+    told, read = oracle_of(engine), {}
+
+    def ask(question, entry, first_ns):
+        answer = told(question, entry, first_ns)
+        stamps = [ref.stamp_ns for ref in views[-1].frames()]
+        read[entry.id] = [(stamp - first_ns) / 1e9 for stamp in stamps]
+        return answer
+
+    questions = tmp_path / 'q.yaml'
+    questions.write_text(
+        '- {id: past, at: 5, question: what do you see now, evidence: [1, 2]}\n'
+        '- {id: now, at: 5, question: what do you see now, evidence: [5, 5]}\n'
+        '- {id: never, at: 5, question: what do you see now}'
+    )
+    evaluate(world_folder / 'stream-0001', engine, questions=questions, ask=ask)
+    engine.cleanup()
+    assert read == {
+        'past': pytest.approx([1, 2, 4, 5]),
+        'now': pytest.approx([4, 5]),
+        'never': pytest.approx([4, 5]),
+    }

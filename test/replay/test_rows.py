@@ -1,0 +1,67 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+
+from livevlm_ros.replay.errors import BadInput
+from livevlm_ros.replay.rows import check_baselines, read_rows
+
+
+def test_rows_come_after_the_presets_and_have_names_of_their_own() -> None:
+    rows = read_rows(['livevlm', 'rekv'], ['fifo=livevlm memory.eviction=fifo', 'Old-1_b=recent'])
+    assert [row.name for row in rows] == ['livevlm', 'rekv', 'fifo', 'Old-1_b']
+    presets = [row.config.memory.preset for row in rows]
+    assert presets == ['livevlm', 'rekv', 'livevlm', 'recent']
+    assert [row.config.memory.eviction for row in rows[:3:2]] == ['vsb', 'fifo']
+
+
+def test_settings_of_a_row_go_over_those_of_all() -> None:
+    plain, own = read_rows(
+        ['balanced'],
+        ['small=balanced memory.short_term_frames=8 retrieval.ratio=0.5'],
+        given=['memory.short_term_frames=32', 'memory.long_term_frames=11'],
+    )
+    assert plain.config.memory.short_term_frames == 32
+    assert own.config.memory.short_term_frames == 8 and own.config.memory.ratio == 0.5
+    assert own.config.memory.long_term_frames == plain.config.memory.long_term_frames == 11
+
+
+def test_a_value_may_be_quoted() -> None:
+    (row,) = read_rows((), ["r=recent memory.path='/a folder'"])
+    assert row.config.memory.path == '/a folder'
+
+
+def test_only_a_row_that_says_so_has_an_oracle() -> None:
+    texts = ['a=rekv oracle=true memory.short_term_frames=4', 'b=rekv oracle=false', 'c=rekv']
+    rows = read_rows((), texts)
+    assert [row.oracle for row in rows] == [True, False, False]
+    assert rows[0].config.memory.short_term_frames == 4
+    with pytest.raises(BadInput, match="no setting 'oracle'"):
+        read_rows(['rekv'], (), given=['oracle=true'])
+
+
+@pytest.mark.parametrize(
+    'text, says',
+    [
+        ('fifo', '--row fifo: expected NAME=PRESET and settings, such as'),
+        ('fifo=', '--row fifo=: expected NAME=PRESET'),
+        ("fifo=livevlm 'a", 'expected NAME=PRESET'),
+        ('a b=livevlm', "a name of letters, digits, - and _, got 'a b'"),
+        ('=livevlm', "got ''"),
+        ('x=elephant', "row x: memory preset must be one of .*got 'elephant'"),
+        ('x=livevlm eviction', 'row x: setting eviction: expected name=value'),
+        ('x=livevlm memory.colour=1', "row x: .*no setting 'memory.colour'"),
+        ('x=livevlm memory.eviction=best', 'row x: eviction must be one of'),
+        ('x=livevlm oracle=yes', 'row x: oracle=yes: expected true or false'),
+        ('recent=livevlm', 'row recent: the name is given twice'),
+    ],
+)
+def test_a_row_that_cannot_be_used_is_refused_by_name(text: str, says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        read_rows(['recent'], [text])
+
+
+def test_a_baseline_that_is_no_row_is_refused() -> None:
+    rows = read_rows(['recent', 'rekv'], ['mine=rekv'])
+    check_baselines(['rekv', 'mine'], rows)
+    with pytest.raises(BadInput, match='--against full: no such row; expected of recent, rekv'):
+        check_baselines(['rekv', 'full'], rows)
