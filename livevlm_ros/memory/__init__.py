@@ -18,9 +18,11 @@ from livevlm_ros.memory.evidence import EvidenceLayers
 from livevlm_ros.memory.memory import Memory
 from livevlm_ros.memory.question_view import QuestionView
 from livevlm_ros.memory.reach import Reach
+from livevlm_ros.memory.recall import RecallCounts
 from livevlm_ros.memory.retrieval import RetrievalSettings
 from livevlm_ros.memory.shape import CacheShape, FrameRef
 from livevlm_ros.memory.sizes import MemorySizes
+from livevlm_ros.memory.snapshot import SnapshotError, State
 from livevlm_ros.memory.step_view import StepView
 from livevlm_ros.memory.view import TooManyTokens, View
 
@@ -36,7 +38,10 @@ __all__ = [
     'MemorySizes',
     'QuestionView',
     'Reach',
+    'RecallCounts',
     'RetrievalSettings',
+    'SnapshotError',
+    'State',
     'StepView',
     'TooManyTokens',
     'View',

@@ -11,7 +11,7 @@ is none, older tokens are thinned by bucketing. Pages can be found once they are
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
@@ -33,9 +33,24 @@ LEAST_GROUPS = 2
 """Groups of a lane that there is room for in RAM, so that there is always something to thin."""
 
 
+@dataclass(frozen=True, slots=True)
+class ArchiveSizes:
+    """
+    What an archive holds.
+
+    :param tokens: of a layer
+    :param host_bytes: of RAM that records, table and waiting tokens take
+    :param disk_bytes: of the file that the disk has given
+    """
+
+    tokens: int
+    host_bytes: int
+    disk_bytes: int
+
+
 class Archive:
     """
-    Archived tokens of every lane.
+    Archived tokens of every lane. `sizes`, as of the last change, may be read by any thread.
 
     A group has an address: that of its record in the store, or beyond those, one for each lane's
     waiting tokens.
@@ -80,23 +95,17 @@ class Archive:
         rows = (self._store.all + self._lanes) * self._layout.pages
         self._table = PageTable(self._layout, rows=rows)
         self._waiting = [self._nothing()] * self._lanes
+        self.sizes = self._count()
 
-    @property
-    def tokens(self) -> int:
-        """Tokens of a layer."""
-        waiting = sum(tokens.count for tokens in self._waiting)
-        return self._store.count * self._layout.tokens + waiting
-
-    @property
-    def host_bytes_used(self) -> int:
-        """Bytes of RAM that records, table and waiting tokens take."""
-        waiting = sum(tokens.nbytes for tokens in self._waiting)
-        return self._store.host_bytes + self._table.count * page_bytes(self._layout) + waiting
-
-    @property
-    def disk_bytes_used(self) -> int:
-        """Bytes of the file that the disk has given."""
-        return self._store.disk_bytes
+    def _count(self) -> ArchiveSizes:
+        waiting, store = self._waiting, self._store
+        return ArchiveSizes(
+            tokens=store.count * self._layout.tokens + sum(tokens.count for tokens in waiting),
+            host_bytes=store.host_bytes
+            + self._table.count * page_bytes(self._layout)
+            + sum(tokens.nbytes for tokens in waiting),
+            disk_bytes=store.disk_bytes,
+        )
 
     def names(self) -> Tensor:
         """Return the names of all tokens, once for each layer that holds them, in no order."""
@@ -107,25 +116,43 @@ class Archive:
         """Return what a layer's pages are chosen by; it holds until the next `add`."""
         return self._table.index(layer)
 
-    def read(self, layer: int, pages: Tensor) -> Piece:
+    def read(self, layer: int, pages: Tensor, *, heads: Tensor | None = None) -> Piece:
         """
         Read pages, whichever tier they lie in.
 
         :param pages: rows of the layer's index, int64 [pages]
-        :returns: their tokens in the order of `pages`, keys and values float32
+        :param heads: kv heads that are read, int64 [heads]; None: all
+        :returns: their tokens in the order of `pages`, keys and values of those heads, float32
+        """
+        count = self._shape.kv_heads if heads is None else len(heads)
+        size, width = self._layout.page_tokens, self._shape.head_dim
+        both = torch.empty(len(pages), count, 2, size, width)
+        self.read_into(both, layer, pages, heads=heads)
+        keys, values = both.permute(2, 1, 0, 3, 4).flatten(2, 3)
+        return Piece(keys, values, self.page_names(layer, pages).flatten())
+
+    def read_into(
+        self, out: Tensor, layer: int, pages: Tensor, *, heads: Tensor | None = None
+    ) -> None:
+        """
+        Read pages as `read` does.
+
+        :param out: of any type, on the host, [pages, heads, 2, page_tokens, head_dim]
         """
         addresses, places = self._table.addresses(pages), self._table.places(pages)
-        size, width = self._layout.page_tokens, self._shape.head_dim
-        both = torch.empty(len(pages), self._shape.kv_heads, 2, size, width)
-        self._store.read(layer, addresses, places, out=both)
+        heads = torch.arange(self._shape.kv_heads) if heads is None else heads
+        self._store.read(layer, addresses, places, heads=heads, out=out)
+        size = self._layout.page_tokens
         for lane, tokens in enumerate(self._waiting):
             here = (addresses == self._store.all + lane).nonzero()[:, 0]
             span = (places[here, None] * size + torch.arange(size)).flatten()
             for side, part in enumerate((tokens.keys, tokens.values)):
-                cut = part[layer].index_select(1, span).unflatten(1, (-1, size))
-                both[here, :, side] = cut.transpose(0, 1).float()
-        keys, values = both.permute(2, 1, 0, 3, 4).flatten(2, 3)
-        return Piece(keys, values, self._table.names[layer, pages].flatten())
+                cut = part[layer, heads].index_select(1, span).unflatten(1, (-1, size))
+                out[here, :, side] = cut.transpose(0, 1).to(out.dtype)
+
+    def page_names(self, layer: int, pages: Tensor) -> Tensor:
+        """Return the names of the tokens of pages, int64 [pages, page_tokens]."""
+        return self._table.names[layer, pages]
 
     def add(self, lane: int, tokens: Tokens) -> None:
         """Take tokens that lose their place in a lane, of any device and type."""
@@ -140,6 +167,7 @@ class Archive:
         rest = waiting.span(whole, waiting.count)
         self._waiting[lane] = _together(self._nothing(), rest)  # a copy, so that the rest can go
         self._table.append(self._waiting[lane], lane=lane, address=self._store.all + lane)
+        self.sizes = self._count()
 
     def _keep(self, group: Tokens, *, lane: int, address: int) -> None:
         self._store.write(address, group.keys, group.values)
@@ -240,9 +268,10 @@ class Archive:
         addresses, cells = torch.cat((addresses, waiting)), state['cells']
         table, pages = self._table, self._layout.pages
         table.count = len(cells)
-        held = slice(table.count)
+        held = slice(0, table.count)
         table.cells[held] = addresses[cells // pages] * pages + cells % pages
         table.lanes[held] = state['lanes']
+        table.number(held)
         for name in PageTable.OF_LAYERS:
             getattr(table, name)[:, held] = state[name]
         names = [field.name for field in fields(Tokens)]
@@ -250,6 +279,7 @@ class Archive:
             Tokens(**{name: state[f'waiting.{lane}.{name}'].clone() for name in names})
             for lane in range(self._lanes)
         ]
+        self.sizes = self._count()
 
     def _check(self, state: Mapping[str, Tensor]) -> None:
         """Refuse the state of an archive with other lanes, layers, pages or bits, or a larger."""

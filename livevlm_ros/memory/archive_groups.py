@@ -73,20 +73,23 @@ class GroupLayout:
         scales = torch.cat((scale, zero), dim=-1).view(torch.uint8)
         return torch.cat((codes.flatten(3), scales), dim=-1)
 
-    def decode(self, records: Tensor, *, layer: int, groups: Tensor, pages: Tensor) -> Tensor:
+    def decode(
+        self, records: Tensor, *, layer: int, groups: Tensor, pages: Tensor, heads: Tensor
+    ) -> Tensor:
         """
         Read pages of one layer.
 
         :param records: uint8 [groups, *record]
         :param groups: group of each page wanted, int64 [wanted]
         :param pages: its place in that group, int64 [wanted]
-        :returns: float32 [wanted, kv_heads, 2, page_tokens, head_dim]
+        :param heads: kv heads that are read, int64 [heads]
+        :returns: float32 [wanted, heads, 2, page_tokens, head_dim]
         """
         of_layer = records[:, layer]  # [groups, kv_heads, 2, block]
         codes = of_layer[..., : self._code_bytes].unflatten(-1, (self.pages, self.page_tokens, -1))
-        codes = codes[groups, :, :, pages]
+        codes = codes[groups[:, None], heads, :, pages[:, None]]
         if self.bits == 16:
             return codes.view(torch.float16).float()
-        scales = of_layer[..., self._code_bytes :][groups].view(torch.float16)
+        scales = of_layer[..., self._code_bytes :][groups[:, None], heads].view(torch.float16)
         scale, zero = scales.chunk(2, dim=-1)
         return dequantise(codes, scale, zero, bits=self.bits, dtype=torch.float32)

@@ -25,16 +25,18 @@ class PageIndex:
 
     :param means: mean key of each page, before rotary, float16 [pages, kv_heads, head_dim]
     :param ends: names of each page's first and last token, int64 [pages, 2]
+    :param serials: a number that no other page had before or will have, int64 [pages]
     """
 
     means: Tensor
     ends: Tensor
+    serials: Tensor
 
 
 def page_bytes(layout: GroupLayout) -> int:
-    """Bytes of a row, per layer a mean key and 8 + 8 + 4 bytes a token, and its cell and lane."""
+    """Bytes of a row: per layer a mean key and 8 + 8 + 4 bytes a token, and cell, lane, serial."""
     mean = 2 * layout.shape.kv_heads * layout.shape.head_dim
-    return layout.shape.layers * (mean + 20 * layout.page_tokens) + 16
+    return layout.shape.layers * (mean + 20 * layout.page_tokens) + 24
 
 
 class PageTable:
@@ -58,12 +60,15 @@ class PageTable:
         self.scores = torch.empty(per_token)
         self.cells = torch.empty(rows, dtype=torch.int64)
         self.lanes = torch.empty(rows, dtype=torch.int64)
-        self.count = 0
+        self.serials = torch.empty(rows, dtype=torch.int64)
+        self.count = self._next_serial = 0
 
     def index(self, layer: int) -> PageIndex:
         """Return what pages are chosen by; row i is page i until the table changes."""
         names = self.names[layer, : self.count]
-        return PageIndex(self.means[layer, : self.count], names[:, [0, -1]])
+        return PageIndex(
+            self.means[layer, : self.count], names[:, [0, -1]], self.serials[: self.count]
+        )
 
     def addresses(self, rows: Tensor | slice) -> Tensor:
         """Return the addresses of pages' groups, int64 [pages]."""
@@ -104,7 +109,14 @@ class PageTable:
         self.scores[:, new] = tokens.scores[:, :whole].unflatten(1, paged)
         self.cells[new] = address * self._layout.pages + torch.arange(pages)
         self.lanes[new] = lane
+        self.number(new)
         self.count += pages
+
+    def number(self, rows: slice) -> None:
+        """Give pages that are new their serials."""
+        last = self._next_serial + rows.stop - rows.start
+        self.serials[rows] = torch.arange(self._next_serial, last)
+        self._next_serial = last
 
     def move(self, *, source: int, target: int) -> None:
         """Note that a group has a new address."""
@@ -120,6 +132,6 @@ class PageTable:
         for name in self.OF_LAYERS:
             column = getattr(self, name)
             column[:, holes] = column[:, movers]
-        for column in (self.cells, self.lanes):
+        for column in (self.cells, self.lanes, self.serials):
             column[holes] = column[movers]
         self.count = after

@@ -79,18 +79,25 @@ class GroupStore:
         """Write the record of a group, [layers, kv_heads, tokens, head_dim] each."""
         self._at(address).copy_(self._layout.encode(keys, values))
 
-    def read(self, layer: int, addresses: Tensor, places: Tensor, *, out: Tensor) -> None:
+    def read(
+        self, layer: int, addresses: Tensor, places: Tensor, *, heads: Tensor, out: Tensor
+    ) -> None:
         """
         Read pages of one layer; pages at addresses that are no record's are left as they are.
 
         :param addresses: of their groups, int64 [pages]
         :param places: their places in those groups, int64 [pages]
-        :param out: float32 [pages, kv_heads, 2, page_tokens, head_dim]
+        :param heads: kv heads that are read, int64 [heads]
+        :param out: float32 [pages, heads, 2, page_tokens, head_dim]
         """
         for first, records in self._tiers():
             here = ((addresses >= first) & (addresses < first + len(records))).nonzero()[:, 0]
             out[here] = self._layout.decode(
-                records, layer=layer, groups=addresses[here] - first, pages=places[here]
+                records,
+                layer=layer,
+                groups=addresses[here] - first,
+                pages=places[here],
+                heads=heads,
             )
 
     def spill(self, address: int) -> int | None:

@@ -16,6 +16,9 @@ EVICTIONS = ('vsb', 'fifo', 'uniform')
 ARCHIVE_BITS = (0, 4, 8, 16)
 RETRIEVALS = ('fixed', 'adaptive', 'frames')
 
+MOST_RATIO = 16
+"""Most of long-term's room that a question may read, times: what it finds in the archive is more."""
+
 RESERVED_POSITIONS = 1024
 """Positions of the language model kept free beside the frames: prefix, question and answer."""
 
@@ -41,7 +44,10 @@ class MemoryConfig:
     :param path: folder of the archive's file
     :param retrieval: how much a question reads of what left short-term: a `fixed` share, an
         `adaptive` one, or a number of `frames`
-    :param ratio: that share, of the tokens that bucketing keeps
+    :param ratio: that share, or the most of an adaptive one, of the tokens that bucketing keeps;
+        with an archive it may be above 1
+    :param tau: least cosine between the queries that pages were fetched ahead for and those that
+        read them; above 1 nothing fetched ahead is trusted
     :param full_max_tokens: most frame tokens `full` holds; the model's positions may allow fewer
     :raises ValueError: naming a setting that is out of range, what was given and what is allowed
     """
@@ -55,13 +61,20 @@ class MemoryConfig:
     archive_disk_bytes: int = 0
     path: str = ''
     retrieval: str = ''
-    ratio: float = 0.4
+    ratio: float = -1.0
+    tau: float = 0.8
     full_max_tokens: int = 65536
 
     def __post_init__(self) -> None:
         """Take the preset's values where none are given; refuse what no memory can be."""
         _one_of('memory preset', self.preset, PRESETS)
-        preset = {'eviction': 'vsb', 'archive_bits': 0, 'retrieval': 'fixed', **_read(self.preset)}
+        preset = {
+            'eviction': 'vsb',
+            'archive_bits': 0,
+            'retrieval': 'fixed',
+            'ratio': 0.4,
+            **_read(self.preset),
+        }
         for field in fields(self):
             if field.name in preset and getattr(self, field.name) in (-1, ''):
                 object.__setattr__(self, field.name, preset[field.name])
@@ -75,8 +88,11 @@ class MemoryConfig:
                 raise ValueError(
                     f'{name} must be at least {least.get(name, 0):d}, got {getattr(self, name)}'
                 )
-        if not 0 < self.ratio <= 1:
-            raise ValueError(f'ratio must be above 0 and at most 1, got {self.ratio}')
+        if not 0 < self.ratio <= (MOST_RATIO if self.archive_bits else 1):
+            raise ValueError(
+                f'ratio must be above 0 and at most 1, or {MOST_RATIO} with an archive, '
+                f'got {self.ratio}'
+            )
         if self.archive_disk_bytes and not self.path:
             raise ValueError('archive_disk_bytes needs a folder: set path')
         if self.preset == 'full' and self.retrieves:
@@ -94,6 +110,11 @@ class MemoryConfig:
     def gives_up(self) -> str:
         """Which of context, accuracy and performance the preset pays with."""
         return str(_read(self.preset)['gives_up'])
+
+    @property
+    def fetches_ahead(self) -> bool:
+        """Whether archived pages are fetched before they are asked for; `frames` does not."""
+        return bool(self.archive_bits) and self.retrieval != 'frames'
 
     @property
     def retrieves(self) -> bool:

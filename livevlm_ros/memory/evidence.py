@@ -66,19 +66,20 @@ def _numbers(name: str, given: object, *, below: int) -> tuple[int, ...] | None:
 
 def attention_row(query: Tensor, keys: Tensor, heads: Sequence[int] | None) -> Tensor:
     """
-    Attention of one token on everything it sees, mean over heads.
+    Attention of one token on everything it sees, by kv head: the mean over all heads is their sum.
 
     :param query: the token's queries, rotated, [q_heads, head_dim]
     :param keys: rotated keys, [kv_heads, tokens, head_dim]
     :param heads: query heads that count; None: all
-    :returns: shares that sum to 1, float32 [tokens]
+    :returns: shares that together sum to 1, float32 [kv_heads, tokens]
     """
     kv_heads, _, width = keys.shape
     grouped = query.view(kv_heads, -1, width) * width**-0.5
-    row = (
-        torch.matmul(grouped, keys.transpose(1, 2)).float().softmax(dim=-1).flatten(0, 1)
-    )  # [q_heads, tokens]
-    return (row if heads is None else row[list(heads)]).mean(dim=0)
+    rows = torch.matmul(grouped, keys.transpose(1, 2)).float().softmax(dim=-1)
+    counted = torch.full(rows.shape[:2], heads is None, device=rows.device)  # [kv_heads, group]
+    if heads is not None:
+        counted.view(-1)[list(heads)] = True
+    return (rows * counted[..., None]).sum(dim=1) / counted.sum()
 
 
 def frame_shares(rows: Sequence[tuple[Tensor, Tensor]]) -> list[tuple[int, float]]:

@@ -4,23 +4,30 @@
 Long-term memory of one camera: the tokens that stay of the frames that left short-term.
 
 Which tokens stay differs by layer, how many does not. Storage is fixed: room for the budget and
-for the frames that arrive between two bucketings.
+for the frames that arrive between two bucketings. Those are device bytes too, so they are an
+eighth of the budget, but at least one frame and at most a clip of LiveVLM's lineage.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
 from livevlm_ros.memory.eviction import survivors
+from livevlm_ros.memory.naming import TokenNames
 from livevlm_ros.memory.reading import Piece
 from livevlm_ros.memory.shape import CacheShape
+from livevlm_ros.memory.short_term import Leaving
+from livevlm_ros.memory.snapshot import State, copied
 
-BUCKETING_FRAMES = 8
-"""Frames that arrive between two bucketings: a clip of LiveVLM's lineage."""
+MOST_FRAMES_BETWEEN = 8
+"""Most frames that arrive between two bucketings: a clip of LiveVLM's lineage."""
+
+BUDGET_PER_FRAME_BETWEEN = 8
+"""Frames' worth of budget for each of them: the room beside the budget is an eighth of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,10 @@ class Tokens:
 
         return self._map(pick)
 
+    def copied(self) -> Tokens:
+        """Return copies of all of them."""
+        return self._map(lambda tokens, axis: tokens.clone())
+
     def copy_from(self, other: Tokens, *, first: int) -> None:
         """Write other tokens over those from `first` on."""
         for mine, theirs, axis in zip(self._parts(), other._parts(), _AXES, strict=True):
@@ -79,6 +90,27 @@ class Tokens:
 
 
 _AXES = (2, 2, 1, 1, 1)  # of the tokens, in the order of Tokens' fields
+
+
+def tokens_of(leaving: Leaving, names: TokenNames) -> Tokens:
+    """
+    Return views of the tokens of a frame that leaves short-term, with their names and times.
+
+    A token's time is its frame's stamp plus its place in the frame, spread over the gap to the
+    camera's next frame.
+    """
+    ref, (layers, tokens) = leaving.ref, leaving.scores.shape
+    device = leaving.keys.device
+    since_s = (ref.stamp_ns - (names.origin_ns or 0)) / 1e9
+    gap_s = (leaving.next_ns - ref.stamp_ns) / 1e9
+    within = torch.arange(tokens, dtype=torch.float64, device=device) / tokens
+    return Tokens(
+        keys=leaving.keys,
+        values=leaving.values,
+        names=names.of_frame(ref).to(device).expand(layers, -1),
+        times=(since_s + within * gap_s).expand(layers, -1),
+        scores=leaving.scores,
+    )
 
 
 class LongTerm:
@@ -101,7 +133,8 @@ class LongTerm:
         drop: Callable[[Tokens], None] | None = None,
     ) -> None:
         self._budget, self._eviction, self._drop = budget, eviction, drop
-        capacity = budget + BUCKETING_FRAMES * shape.tokens_per_frame
+        frame = shape.tokens_per_frame
+        capacity = budget + frame * frames_between(budget, tokens_per_frame=frame)
         block = (shape.layers, shape.kv_heads, capacity, shape.head_dim)
         row = (shape.layers, capacity)
         self._storage = Tokens(
@@ -153,6 +186,16 @@ class LongTerm:
         self._storage.copy_from(tokens, first=self._count)
         self._count += tokens.count
 
+    def state(self) -> State:
+        """Return copies of the tokens, to `restore`."""
+        held = self.tokens
+        return State({part.name: copied(getattr(held, part.name)) for part in fields(held)})
+
+    def restore(self, state: State) -> None:
+        """Hold the tokens that `state` gave, no more than there is room for, and no others."""
+        self._count = state.tensors['names'].shape[1]
+        self.tokens.copy_from(Tokens(**state.tensors), first=0)
+
     def _bucket(self) -> None:
         held = self.tokens
         stay = survivors(self._eviction, held.scores, held.times, budget=self._budget)
@@ -163,3 +206,9 @@ class LongTerm:
         kept = held.picked(stay)
         self._storage.copy_from(kept, first=0)
         self._count = kept.count
+
+
+def frames_between(budget: int, *, tokens_per_frame: int) -> int:
+    """Return how many frames arrive between two bucketings to a budget of so many tokens."""
+    eighth = -(-budget // (BUDGET_PER_FRAME_BETWEEN * tokens_per_frame))  # rounded up
+    return min(max(eighth, 1), MOST_FRAMES_BETWEEN)

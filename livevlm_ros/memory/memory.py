@@ -13,24 +13,33 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from livevlm_ros.memory.archive import Archive
+from livevlm_ros.memory.archive import ArchiveSizes
+from livevlm_ros.memory.budgets import (
+    identity,
+    lane_frames,
+    new_archive,
+    new_recall,
+    reserved_positions,
+)
 from livevlm_ros.memory.config import PREFIX_POSITIONS, RESERVED_POSITIONS, MemoryConfig
+from livevlm_ros.memory.contents import contents, put_back
 from livevlm_ros.memory.evidence import EvidenceLayers
-from livevlm_ros.memory.long_term import LongTerm, Tokens
+from livevlm_ros.memory.long_term import LongTerm, Tokens, tokens_of
 from livevlm_ros.memory.naming import TokenNames
 from livevlm_ros.memory.pages import Pages
 from livevlm_ros.memory.question_view import QuestionView
 from livevlm_ros.memory.reach import Reach
 from livevlm_ros.memory.reading import ReadBuffer
+from livevlm_ros.memory.recall import RecallCounts
 from livevlm_ros.memory.retrieval import RetrievalSettings
 from livevlm_ros.memory.shape import CacheShape, FrameRef
 from livevlm_ros.memory.short_term import Leaving, ShortTerm
 from livevlm_ros.memory.sizes import MemorySizes
+from livevlm_ros.memory.snapshot import SnapshotError, State
 from livevlm_ros.memory.step_view import StepView
 from livevlm_ros.memory.view import Parts, TooManyTokens
 
@@ -67,8 +76,8 @@ class Memory:
         retrieval: RetrievalSettings | None = None,
     ) -> None:
         device = torch.device(device)
-        lane_frames = _lane_frames(config, shape, len(cameras))
-        slots = lane_frames * len(cameras)
+        of_lane = lane_frames(config, shape, len(cameras))
+        slots = of_lane * len(cameras)
         self._config, self._shape, self._cameras = config, shape, tuple(cameras)
         self._evidence = evidence or EvidenceLayers(tuple(range(shape.layers)))
         self._itemsize = dtype.itemsize
@@ -78,7 +87,7 @@ class Memory:
             shape,
             cameras,
             self._names,
-            lane_frames=lane_frames,
+            lane_frames=of_lane,
             slots=min(slots, FULL_FIRST_SLOTS) if config.preset == 'full' else slots,
             device=device,
             dtype=dtype,
@@ -88,11 +97,18 @@ class Memory:
         page_tokens = settings.page_tokens
         if config.retrieval == 'frames':  # whole frames, by the mean question, as ReKV has it
             page_tokens, settings = shape.tokens_per_frame, replace(settings, pooling='mean')
-        self._archive = (
-            _new_archive(config, shape, cameras=len(cameras), page_tokens=page_tokens)
-            if config.archive_bits
-            else None
+        self._archive = new_archive(config, shape, cameras=len(cameras), page_tokens=page_tokens)
+        self._recall = new_recall(
+            config,
+            shape,
+            settings,
+            self._archive,
+            self._names,
+            page_tokens=page_tokens,
+            device=device,
+            dtype=dtype,
         )
+        self._identity = identity(config, shape, cameras, dtype=dtype, page_tokens=page_tokens)
         budget = config.long_term_frames * shape.tokens_per_frame // len(cameras)
         self._long_term = [
             LongTerm(
@@ -110,7 +126,7 @@ class Memory:
                 config,
                 settings,
                 self._long_term,
-                self._archive,
+                self._recall,
                 self._names,
                 page_tokens=page_tokens,
                 frame_tokens=shape.tokens_per_frame,
@@ -134,9 +150,9 @@ class Memory:
 
     def _reserve_views(self, ring_tokens: int) -> None:
         """Make room for the longest views now, so that no read grows it."""
-        beside = _reserved(self._shape, len(self._cameras))
+        beside = reserved_positions(self._shape, len(self._cameras))
         step = ring_tokens + sum(lane.capacity for lane in self._long_term)
-        question = ring_tokens + (self._pages.most_tokens() if self._pages else 0)
+        question = ring_tokens + (self._pages.most_tokens(Reach()) if self._pages else 0)
         longest = max(step + beside, question + RESERVED_POSITIONS)
         if longest > self._shape.max_positions:
             raise ValueError(
@@ -150,28 +166,15 @@ class Memory:
 
     def _take_over(self, leaving: Leaving) -> None:
         """Put a frame that leaves short-term where the preset keeps it."""
-        ref, layers = leaving.ref, self._shape.layers
-        since_s = (ref.stamp_ns - (self._names.origin_ns or 0)) / 1e9
-        gap_s = (leaving.next_ns - ref.stamp_ns) / 1e9
-        device = leaving.keys.device
-        within = torch.arange(self._shape.tokens_per_frame, dtype=torch.float64, device=device)
-        times = since_s + within / self._shape.tokens_per_frame * gap_s
-        tokens = Tokens(
-            keys=leaving.keys,
-            values=leaving.values,
-            names=self._names.of_frame(ref).to(device).expand(layers, -1),
-            times=times.expand(layers, -1),
-            scores=leaving.scores,
-        )
-        lane = self._cameras.index(ref.camera)
+        lane, tokens = self._cameras.index(leaving.ref.camera), tokens_of(leaving, self._names)
         if self._long_term:
             self._long_term[lane].add(tokens)
-        elif self._archive is not None:
-            self._archive.add(lane, tokens)
+        elif self._recall is not None:  # the frame's slot is written over before it is archived
+            self._recall.add(lane, tokens.copied())
 
     def _dropping(self, lane: int) -> Callable[[Tokens], None] | None:
         """Return what takes the tokens that a camera's long-term drops."""
-        return partial(self._archive.add, lane) if self._archive is not None else None
+        return partial(self._recall.add, lane) if self._recall is not None else None
 
     @contextmanager
     def write_prefix(self) -> Iterator[StepView]:
@@ -225,8 +228,7 @@ class Memory:
             self._parts.refs[self._names.frame(ref)] = ref
         if len(self._parts.refs) >= self._forget_at:
             self._forget_names()
-            held = len(self._parts.refs)
-            self._forget_at = held + max(FORGET_EVERY, held // 4)
+            self._forget_later()
 
     def _buckets_with(self, frames: Sequence[FrameRef]) -> bool:
         """Return whether keeping frames makes a bucketing that looks at scores due."""
@@ -238,11 +240,17 @@ class Memory:
             for lane, camera in zip(self._long_term, self._cameras, strict=False)
         )
 
+    def _forget_later(self) -> None:
+        """Say at how many frames to look again for some to forget."""
+        held = len(self._parts.refs)
+        self._forget_at = held + max(FORGET_EVERY, held // 4)
+
     def _forget_names(self) -> None:
         """Forget the frames of which no token is left anywhere."""
         refs, names = self._parts.refs, self._names
         held = [lane.tokens.names.flatten() for lane in self._long_term]
         if self._archive is not None:
+            self.settle()
             held.append(self._archive.names())
         alive = {names.frame(ref) for ref in self._short_term.refs()}
         if held:
@@ -255,12 +263,16 @@ class Memory:
         """Most tokens a question and its answer may have together."""
         return RESERVED_POSITIONS - self._parts.prefix_tokens
 
-    def question(self, *, extra_tokens: int, reach: Reach | None = None) -> QuestionView:
+    def question(
+        self, *, extra_tokens: int, reach: Reach | None = None, asked: str | None = None
+    ) -> QuestionView:
         """
         Give a view for one question; the view before it must not be read any more.
 
         :param extra_tokens: tokens of the question and its answer together
         :param reach: what may be read; None: all
+        :param asked: the question's words; when it comes again, or with more words, its pages are
+            fetched ahead. None: that is not looked for
         :raises TooManyTokens: if they are more than `question_room`
         """
         if extra_tokens > self.question_room:
@@ -275,6 +287,7 @@ class Memory:
             evidence=self._evidence,
             pages=self._pages,
             reach=reach or Reach(),
+            asked=asked,
         )
 
     def clear(self) -> int:
@@ -283,17 +296,47 @@ class Memory:
         self._short_term.clear()
         for lane in self._long_term:
             lane.clear()
-        if self._archive is not None:
-            self._archive.clear()
+        if self._recall is not None:
+            self._recall.clear()
         self._parts.refs.clear()
         self._names.clear()
-        self._forget_at = FORGET_EVERY
+        self._forget_later()
         return forgotten
+
+    def state(self) -> State:
+        """Return copies of all that is remembered, to `restore`."""
+        self.settle()
+        state = contents(self._parts, identity=self._identity)
+        state.facts['forget_at'] = self._forget_at
+        return state
+
+    def restore(self, state: State) -> None:
+        """
+        Hold what `state` gave; questions get the same answers, bit for bit.
+
+        :raises SnapshotError: if it is of another model, of other cameras or budgets, or more than
+            there is room for; then the memory is as empty as before
+        :raises RuntimeError: if the memory holds a frame
+        """
+        if self._short_term.kept:
+            raise RuntimeError('a memory that holds frames is not written over: clear it first')
+        self.clear()  # what questions have fetched ahead, too
+        try:
+            put_back(self._parts, state, identity=self._identity)
+        except SnapshotError:
+            self.clear()
+            raise
+        self._forget_at = state.facts['forget_at']
 
     def close(self) -> None:
         """Give back the archive's file; nothing may follow."""
-        if self._archive is not None:
-            self._archive.close()
+        if self._recall is not None:
+            self._recall.close()
+
+    def settle(self) -> None:
+        """Wait until what steps handed to the archive is in it."""
+        if self._recall is not None:
+            self._recall.settle()
 
     def frames(self) -> list[FrameRef]:
         """Frames of which the memory holds a token, or did lately, by stamp, oldest first."""
@@ -322,7 +365,8 @@ class Memory:
 
     def sizes(self) -> MemorySizes:
         """Count tokens and bytes; see `MemorySizes`."""
-        shape, parts, archive = self._shape, self._parts, self._archive
+        shape, parts, recall = self._shape, self._parts, self._recall
+        archive = self._archive.sizes if self._archive else ArchiveSizes(0, 0, 0)
         short_term = self._short_term
         refs = short_term.refs()
         token_bytes = shape.token_bytes(self._itemsize)
@@ -331,13 +375,14 @@ class Memory:
         return MemorySizes(
             short_term_tokens=len(refs) * shape.tokens_per_frame,
             long_term_tokens=sum(lane.count for lane in self._long_term),
-            archive_tokens=archive.tokens if archive else 0,
+            archive_tokens=archive.tokens,
             device_bytes=device_bytes + parts.prefix_tokens * token_bytes,
             read_bytes=self._step_buffer.nbytes
             + self._question_buffer.nbytes
-            + parts.rotary.nbytes,
-            host_bytes=archive.host_bytes_used if archive else 0,
-            disk_bytes=archive.disk_bytes_used if archive else 0,
+            + parts.rotary.nbytes
+            + (recall.nbytes if recall else 0),
+            host_bytes=archive.host_bytes,
+            disk_bytes=archive.disk_bytes,
             full_cache_bytes=short_term.kept * shape.tokens_per_frame * token_bytes,
             short_term_frames=len(refs),
             frames=self.frame_count,
@@ -345,45 +390,6 @@ class Memory:
             context_truncated=self._config.preset == 'full' and short_term.evictions > 0,
             oldest_stamp_ns=oldest.stamp_ns if oldest else 0,
             short_term_oldest_ns=refs[0].stamp_ns if refs else 0,
+            recall=replace(recall.counts) if recall else RecallCounts(),
             long_term_capacity=sum(lane.capacity for lane in self._long_term),
         )
-
-
-def _new_archive(
-    config: MemoryConfig, shape: CacheShape, *, cameras: int, page_tokens: int
-) -> Archive:
-    return Archive(
-        shape,
-        lanes=cameras,
-        page_tokens=page_tokens,
-        bits=config.archive_bits,
-        host_bytes=config.archive_host_bytes,
-        disk_bytes=config.archive_disk_bytes,
-        folder=Path(config.path) if config.path else None,
-    )
-
-
-def _lane_frames(config: MemoryConfig, shape: CacheShape, cameras: int) -> int:
-    """Most frames a lane holds under the preset: an equal share of the budget."""
-    if not cameras:
-        raise ValueError('the memory needs at least one camera')
-    positions = shape.max_positions - _reserved(shape, cameras)
-    if config.preset == 'full':
-        total = min(positions, config.full_max_tokens) // shape.tokens_per_frame
-        budget = f'{min(positions, config.full_max_tokens)} tokens of full'
-    else:
-        total = config.short_term_frames
-        budget = f'short_term_frames = {total}'
-        if total * shape.tokens_per_frame > positions:
-            raise ValueError(
-                f'{budget} needs {total * shape.tokens_per_frame} tokens, '
-                f'the model has {positions} positions for frames'
-            )
-    if total // cameras < 1:
-        raise ValueError(f'{budget}: less than one frame for each of {cameras} cameras')
-    return total // cameras
-
-
-def _reserved(shape: CacheShape, cameras: int) -> int:
-    """Positions beside the frames: prefix, then question and answer, or a frame a camera."""
-    return max(RESERVED_POSITIONS, PREFIX_POSITIONS + cameras * shape.tokens_per_frame)

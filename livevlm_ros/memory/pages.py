@@ -9,23 +9,22 @@ last token, and so its camera and its time; tokens too new to fill a page are al
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from livevlm_ros.memory.archive import Archive
-from livevlm_ros.memory.archive_index import PageIndex
 from livevlm_ros.memory.config import MemoryConfig
 from livevlm_ros.memory.long_term import LongTerm
 from livevlm_ros.memory.naming import TokenNames
 from livevlm_ros.memory.reach import Reach
-from livevlm_ros.memory.reading import Piece
+from livevlm_ros.memory.reading import Piece, in_time_order
+from livevlm_ros.memory.recall import Recall
 from livevlm_ros.memory.retrieval import (
-    ADAPTIVE_LIMITS,
     ENOUGH_MASS,
+    LEAST_SHARE,
     RetrievalSettings,
     choose,
     page_means,
@@ -43,18 +42,19 @@ class _Tier:
 
     :param means: mean keys, [pages, kv_heads, head_dim]
     :param ends: names of each page's first and last token, int64 [pages, 2]
-    :param piece: the pages' tokens, where they lie on the device
+    :param read: gives the tokens of some of them, int64 [chosen]
     """
 
     means: Tensor
     ends: Tensor
-    piece: Piece | None
+    read: Callable[[Tensor], Piece]
 
 
 class Pages:
     """
     The pages of one memory.
 
+    :param recall: gives the pages of the archive; None: there is none
     :param page_tokens: tokens of a page
     :param frame_tokens: tokens of a frame
     """
@@ -64,51 +64,96 @@ class Pages:
         config: MemoryConfig,
         settings: RetrievalSettings,
         long_term: Sequence[LongTerm],
-        archive: Archive | None,
+        recall: Recall | None,
         names: TokenNames,
         *,
         page_tokens: int,
         frame_tokens: int,
     ) -> None:
-        self._long_term, self._archive, self._names = long_term, archive, names
+        self._long_term, self.recall, self._names = long_term, recall, names
         self._settings = settings
         self._size = page_tokens
-        room = config.long_term_frames * frame_tokens
         self._adaptive = config.retrieval == 'adaptive'
-        low, high = ADAPTIVE_LIMITS if self._adaptive else (0.0, config.ratio)
-        by_frames = config.retrieval == 'frames'
-        most = REKV_FRAMES * frame_tokens if by_frames else int(room * high)
-        self._least, self._most = int(room * low) // self._size, max(1, most // self._size)
+        self._most = most_pages(config, page_tokens=page_tokens, frame_tokens=frame_tokens)
+        room = config.long_term_frames * frame_tokens // page_tokens
+        self._least = min(self._most, int(room * LEAST_SHARE)) if self._adaptive else 0
 
-    def most_tokens(self) -> int:
+    def most_tokens(self, reach: Reach) -> int:
         """Return the most tokens that `find` gives a layer."""
+        if reach.only_ns is not None:
+            archived = self.recall.archived_tokens if self.recall else 0
+            return archived + sum(lane.count for lane in self._long_term)
         return self._most * self._size + len(self._long_term) * (self._size - 1)
 
-    def find(self, layer: int, q: Tensor, reach: Reach) -> list[Piece]:
+    def find(self, layer: int, q: Tensor, reach: Reach) -> tuple[list[Piece], int]:
         """
-        Return what a question reads of a layer's pages.
+        Return what a question reads of a layer's pages, and how many pages it chose.
 
         :param q: the question's queries before rotary, [q_heads, tokens, head_dim]
         """
-        loose = [lane.piece(layer) for lane in self._long_term]
-        tiers = [self._loose_tier(piece) for piece in loose]
-        found = [piece.span(self._whole(piece), len(piece)) for piece in loose]
-        if self._archive is not None:
-            tiers.append(self._archive_tier(self._archive.index(layer), q))
-        counts = [len(tier.ends) for tier in tiers]
-        if sum(counts):
-            chosen = self._choose(q, tiers, reach)
-            first = 0
-            for tier, count in zip(tiers, counts, strict=True):
-                pages = chosen[(chosen >= first) & (chosen < first + count)] - first
-                found.append(self._tokens(layer, tier, pages, q))
-                first += count
-        return [self._within(piece, reach) for piece in found if len(piece)]
+        lanes = [lane.piece(layer) for lane in self._long_term]
+        loose = [piece.span(self._whole(piece), len(piece)) for piece in lanes]
+        held = [self._held(piece) for piece in lanes]
+        if self.recall is None:
+            chosen = self._chosen(q, held, reach)
+            found = _read(held, chosen)
+        else:
+            found, chosen = self._recalled(layer, q, reach, held)
+        pieces = [self._within(piece, reach) for piece in (*loose, *found)]
+        return [piece for piece in pieces if len(piece)], len(chosen)
 
-    def _choose(self, q: Tensor, tiers: Sequence[_Tier], reach: Reach) -> Tensor:
+    def find_again(self, layer: int, q: Tensor, moved: Tensor, *, pages: int) -> list[Piece]:
+        """
+        Return what some kv heads read now, in place of what `find` gave without bounds of reach.
+
+        :param moved: those heads, bool [kv_heads]; of others nothing is promised
+        :param pages: as many as before
+        """
+        assert self.recall is not None
+        lanes = [lane.piece(layer) for lane in self._long_term]
+        tiers = [*map(self._held, lanes), self._archived(layer, moved)]
+        found = _read(tiers, self._chosen(q, tiers, Reach(), exactly=pages))
+        self.recall.chosen_by(layer, q, moved)
+        return [*(piece.span(self._whole(piece), len(piece)) for piece in lanes), *found]
+
+    def _recalled(
+        self, layer: int, q: Tensor, reach: Reach, held: Sequence[_Tier]
+    ) -> tuple[list[Piece], Tensor]:
+        """Read what kv heads that moved choose from everything, others from what is ready."""
+        assert self.recall is not None
+        moved = self.recall.moved(layer, q)
+        ready = [*held, self._ready(layer)]
+        if not moved.any():
+            kept = self._chosen(q, ready, reach)
+            return _read(ready, kept), kept
+        alone = reach.everywhen and not moved.all()
+        if not alone:  # within bounds, how many tokens of a page count would differ by head
+            moved = torch.ones_like(moved)
+        every = [*held, self._archived(layer, moved)]
+        chosen = self._chosen(q, every, reach)
+        if alone:
+            kept = self._chosen(q, ready, reach, exactly=len(chosen))
+            chosen = self._chosen(q, every, reach, exactly=len(kept))  # heads read equally much
+        found = _read(every, chosen)
+        if alone and found:
+            (new, _), (old, _) = in_time_order(found), in_time_order(_read(ready, kept))
+            found = [old.with_heads_of(new, moved.to(q.device))]
+        self.recall.chosen_by(layer, q, moved)
+        return found, chosen
+
+    def _chosen(
+        self, q: Tensor, tiers: Sequence[_Tier], reach: Reach, *, exactly: int | None = None
+    ) -> Tensor:
+        """Choose pages, counted through the tiers in their order, int64 [chosen]."""
         means = torch.cat([tier.means for tier in tiers])
         ends = torch.cat([tier.ends for tier in tiers])
-        scores = relevance(q, means, settings=self._settings, allowed=self._allowed(ends, reach))
+        allowed = reach.reaches(ends, self._names)
+        if reach.only_ns is not None:
+            assert allowed is not None
+            return allowed.nonzero()[:, 0]
+        scores = relevance(q, means, settings=self._settings, allowed=allowed)
+        if exactly is not None:
+            return choose(scores, most=exactly)
         return choose(
             scores,
             most=max(1, int(self._most * reach.share)),
@@ -120,45 +165,50 @@ class Pages:
         """Return how many of a run of tokens fill pages."""
         return len(piece) // self._size * self._size
 
-    def _loose_tier(self, piece: Piece) -> _Tier:
-        """Cut tokens that are not cut yet into pages."""
-        piece = piece.span(0, self._whole(piece))
-        names = piece.names.view(-1, self._size)
-        return _Tier(page_means(piece.keys, page_tokens=self._size), names[:, [0, -1]], piece)
+    def _held(self, piece: Piece) -> _Tier:
+        """Cut a lane's tokens on the device into pages."""
+        whole = piece.span(0, self._whole(piece))
+        ends = whole.names.view(-1, self._size)[:, [0, -1]]
+        return _Tier(
+            page_means(whole.keys, page_tokens=self._size), ends, partial(self._cut, whole)
+        )
 
-    def _archive_tier(self, index: PageIndex, like: Tensor) -> _Tier:
-        return _Tier(index.means.to(like.device, like.dtype), index.ends.to(like.device), None)
-
-    def _tokens(self, layer: int, tier: _Tier, pages: Tensor, like: Tensor) -> Piece:
-        """Read the tokens of chosen pages."""
-        if tier.piece is None:
-            assert self._archive is not None
-            return self._archive.read(layer, pages.cpu()).like(like)
+    def _cut(self, piece: Piece, pages: Tensor) -> Piece:
         places = torch.arange(self._size, device=pages.device)
-        return tier.piece.picked((pages[:, None] * self._size + places).flatten())
+        return piece.picked((pages[:, None] * self._size + places).flatten())
 
-    def _allowed(self, ends: Tensor, reach: Reach) -> Tensor | None:
-        """Return which pages have a token within reach, as far as their ends tell; None: all."""
-        if reach.everywhen:
-            return None
-        names, (first, last) = self._names, self._span_ns(reach)
-        allowed = (names.since_ns(ends[:, 1]) >= first) & (names.since_ns(ends[:, 0]) <= last)
-        if reach.cameras is not None:
-            lanes = torch.tensor(self._names.lanes_of(reach.cameras), device=ends.device)
-            allowed &= torch.isin(names.lanes(ends[:, 0]), lanes)
-        return allowed
+    def _archived(self, layer: int, moved: Tensor) -> _Tier:
+        """Return all archived pages, to be read by the kv heads that moved."""
+        assert self.recall is not None
+        index = self.recall.everything(layer)
+        return _Tier(index.means, index.ends, partial(self.recall.read, layer, moved=moved))
+
+    def _ready(self, layer: int) -> _Tier:
+        """Return the archived pages that are on the device."""
+        assert self.recall is not None
+        index = self.recall.ready(layer)
+        return _Tier(index.means, index.ends, partial(self.recall.read_ready, layer))
 
     def _within(self, piece: Piece, reach: Reach) -> Piece:
         """Leave out tokens out of reach: a page's own may lie on both sides of a bound."""
-        if reach.everywhen:
-            return piece
-        ends = piece.names[:, None].expand(-1, 2)
-        allowed = self._allowed(ends, reach)
-        assert allowed is not None
-        return piece.picked(allowed.nonzero()[:, 0])
+        allowed = reach.reaches(piece.names[..., None].expand(*piece.names.shape, 2), self._names)
+        return piece if allowed is None else piece.picked(allowed.nonzero()[:, 0])
 
-    def _span_ns(self, reach: Reach) -> tuple[float, float]:
-        origin_ns = self._names.origin_ns or 0
-        first = -math.inf if reach.first_ns is None else reach.first_ns - origin_ns
-        last = math.inf if reach.last_ns is None else reach.last_ns - origin_ns
-        return first, last
+
+def most_pages(config: MemoryConfig, *, page_tokens: int, frame_tokens: int) -> int:
+    """Return the most pages that a question reads in a layer."""
+    if config.retrieval == 'frames':
+        return REKV_FRAMES * frame_tokens // page_tokens
+    return max(1, int(config.long_term_frames * frame_tokens * config.ratio) // page_tokens)
+
+
+def _read(tiers: Sequence[_Tier], chosen: Tensor) -> list[Piece]:
+    """Read chosen pages, counted through the tiers in their order."""
+    pieces, first = [], 0
+    for tier in tiers:
+        last = first + len(tier.ends)
+        pages = chosen[(chosen >= first) & (chosen < last)] - first
+        if len(pages):
+            pieces.append(tier.read(pages))
+        first = last
+    return pieces

@@ -24,6 +24,7 @@ class QuestionView(ReadView):
 
     :param pages: where what left short-term is found; None: nothing else is read
     :param reach: what may be read
+    :param asked: the question's words, by which it is known when it comes back; None: it does not
     """
 
     def __init__(
@@ -35,22 +36,32 @@ class QuestionView(ReadView):
         evidence: EvidenceLayers,
         pages: Pages | None,
         reach: Reach,
+        asked: str | None = None,
     ) -> None:
-        self._slots = _slots(parts, reach)
+        began = time.monotonic()
+        self._slots, self._kept = _slots(parts, reach), parts.short_term.kept
         self._pages_of = pages if reach.long_term else None
-        found = self._pages_of.most_tokens() if self._pages_of else 0
+        self._recall = self._pages_of.recall if self._pages_of else None
+        self.retrieval_s = 0.0
+        if self._recall is not None:
+            self._recall.begin(asked, reach)
+            self._waited(since=began)
+        found = self._pages_of.most_tokens(reach) if self._pages_of else 0
         past = found + len(self._slots) * parts.shape.tokens_per_frame
         super().__init__(parts, buffer, past=past, room=room)
         self._evidence, self.reach = evidence, reach
         self._read: dict[int, Tensor] = {}  # names of the tokens a layer reads
+        self._chosen: dict[int, int] = {}  # pages a layer reads
         self._rows: dict[int, Tensor] = {}
-        self.retrieval_s = 0.0
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attend as `View.attend` says."""
+        if self._may_choose_again(layer):
+            self._choose_again(layer, q)
         rotated, keys, values = self._extend(layer, q, k, v)
         if layer in self._evidence.layers and layer not in self._rows:
-            self._rows[layer] = attention_row(rotated[:, -1], keys, self._evidence.heads)
+            row = attention_row(rotated[:, -1], keys, self._evidence.heads)
+            self._rows[layer] = row if self._read[layer].dim() == 2 else row.sum(0)
         return self._attention(rotated, keys, values)
 
     @property
@@ -61,11 +72,11 @@ class QuestionView(ReadView):
     @property
     def tokens_read(self) -> list[int]:
         """Tokens of the memory that each layer has read, the prefix not among them."""
-        return [len(names) for names in self._read.values()]
+        return [names.shape[-1] for names in self._read.values()]
 
     def frames(self) -> list[FrameRef]:
         """Frames of which the evidence layers have read a token, by time."""
-        names = [self._read[layer] for layer in self._rows]
+        names = [self._read[layer].flatten() for layer in self._rows]
         if not names:
             return []
         found = self._parts.names.frames(torch.cat(names)).unique().tolist()
@@ -86,8 +97,10 @@ class QuestionView(ReadView):
         """Frames and their share of the attention on frames, best first, after the question."""
         first, parts = self._parts.prefix_tokens, self._parts
         rows = [
-            (parts.names.frames(self._read[layer]), row[first : first + len(self._read[layer])])
+            (parts.names.frames(names).flatten(), row[..., first:last].flatten())
             for layer, row in self._rows.items()
+            for names in [self._read[layer]]
+            for last in [first + names.shape[-1]]
         ]
         return [
             (parts.refs[frame], share)
@@ -99,11 +112,45 @@ class QuestionView(ReadView):
         pieces = [self._parts.ring(layer, self._slots)]
         if self._pages_of is not None:
             began = time.monotonic()
-            pieces += self._pages_of.find(layer, q, self.reach)
-            self.retrieval_s += time.monotonic() - began
+            found, self._chosen[layer] = self._pages_of.find(layer, q, self.reach)
+            pieces += found
+            self._waited(since=began)
         joined, _ = in_time_order(pieces)
         self._read[layer] = joined.names
         return [joined]
+
+    def _may_choose_again(self, layer: int) -> bool:
+        """Return whether an answer's token may have pages of its own: the memory is unchanged."""
+        return (
+            layer in self._chosen
+            and self._recall is not None
+            and self._recall.speculates
+            and self.reach.everywhen
+            and self._kept == self._parts.short_term.kept
+        )
+
+    def _choose_again(self, layer: int, q: Tensor) -> None:
+        """Let kv heads whose queries have moved read other pages, as many as before."""
+        assert self._recall is not None and self._pages_of is not None
+        began = time.monotonic()
+        moved = self._recall.moved(layer, q)
+        if moved.any():
+            self._recall.settle()
+            found = self._pages_of.find_again(layer, q, moved, pages=self._chosen[layer])
+            joined, _ = in_time_order([self._parts.ring(layer, self._slots), *found])
+            heads = moved.nonzero()[:, 0].to(q.device)
+            first, keys = self._parts.prefix_tokens, joined.keys[heads]
+            past = slice(first, first + len(joined))
+            rotated = self._parts.rotary.rotate(keys, first=first, out=torch.empty_like(keys))
+            self._buffer.keys[layer][heads, past] = rotated
+            self._buffer.values[layer][heads, past] = joined.values[heads]
+        self._waited(since=began)
+
+    def _waited(self, *, since: float) -> None:
+        took_s = time.monotonic() - since
+        self.retrieval_s += took_s
+        if self._recall is not None:
+            self._recall.counts.exposed_s += took_s
 
 
 def _slots(parts: Parts, reach: Reach) -> Tensor:

@@ -4,8 +4,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+import torch
+from torch import Tensor
+
+from livevlm_ros.memory.naming import TokenNames
 from livevlm_ros.memory.shape import FrameRef
 
 
@@ -46,3 +51,23 @@ class Reach:
     def everywhen(self) -> bool:
         """Whether no camera and no time is left out."""
         return self.cameras is None and self.first_ns is None and self.last_ns is None
+
+    def reaches(self, ends: Tensor, names: TokenNames) -> Tensor | None:
+        """
+        Say which pages have a token within, as far as their ends tell.
+
+        :param ends: names of each page's first and last token, int64 [pages, 2]
+        :param names: what gave them
+        :returns: bool [pages]; None: all
+        """
+        if self.everywhen and self.only_ns is None:
+            return None
+        first_ns, last_ns = self.only_ns or (self.first_ns, self.last_ns)
+        origin_ns = names.origin_ns or 0
+        first = -math.inf if first_ns is None else first_ns - origin_ns
+        last = math.inf if last_ns is None else last_ns - origin_ns
+        reached = (names.since_ns(ends[:, 1]) >= first) & (names.since_ns(ends[:, 0]) <= last)
+        if self.cameras is not None:
+            lanes = torch.tensor(names.lanes_of(self.cameras), device=ends.device)
+            reached &= torch.isin(names.lanes(ends[:, 0]), lanes)
+        return reached

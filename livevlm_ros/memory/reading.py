@@ -20,7 +20,8 @@ class Piece:
 
     :param keys: before rotary, [kv_heads, tokens, head_dim]
     :param values: shaped like `keys`
-    :param names: int64 [tokens]; see `TokenNames`
+    :param names: int64 [tokens], or [kv_heads, tokens] where each head has tokens of its own; see
+        `TokenNames`
     """
 
     keys: Tensor
@@ -28,7 +29,7 @@ class Piece:
     names: Tensor
 
     def __len__(self) -> int:
-        return len(self.names)
+        return self.names.shape[-1]
 
     def span(self, first: int, last: int) -> Piece:
         """Return views of the tokens from `first` to one before `last`."""
@@ -40,11 +41,35 @@ class Piece:
         return Piece(keys, values, self.names.to(other.device))
 
     def picked(self, picks: Tensor) -> Piece:
-        """Return copies of chosen tokens, in the order of `picks`, int64 [chosen]."""
+        """
+        Return copies of chosen tokens, in the order of `picks`.
+
+        :param picks: int64 [chosen], or [kv_heads, chosen] where each head has its own
+        """
+        if picks.dim() == 1:
+            return Piece(
+                self.keys.index_select(1, picks),
+                self.values.index_select(1, picks),
+                self.names.index_select(-1, picks),
+            )
+        wide = picks[..., None].expand(-1, -1, self.keys.shape[2])
+        names = self.names.expand(len(picks), -1)
         return Piece(
-            self.keys.index_select(1, picks),
-            self.values.index_select(1, picks),
-            self.names.index_select(0, picks),
+            self.keys.gather(1, wide), self.values.gather(1, wide), names.gather(1, picks)
+        )
+
+    def with_heads_of(self, other: Piece, heads: Tensor) -> Piece:
+        """
+        Return these tokens, but another piece's in some heads.
+
+        :param other: as many tokens
+        :param heads: bool [kv_heads]
+        """
+        own = heads[:, None, None]
+        return Piece(
+            torch.where(own, other.keys, self.keys),
+            torch.where(own, other.values, self.values),
+            torch.where(heads[:, None], other.names, self.names),
         )
 
 
@@ -57,12 +82,17 @@ def in_time_order(pieces: Sequence[Piece]) -> tuple[Piece, Tensor | None]:
     """
     if len(pieces) == 1:
         return pieces[0], None
+    names = [piece.names for piece in pieces]
+    if any(part.dim() == 2 for part in names):
+        names = [
+            part.expand(len(piece.keys), -1) for part, piece in zip(names, pieces, strict=True)
+        ]
     joined = Piece(
         torch.cat([piece.keys for piece in pieces], dim=1),
         torch.cat([piece.values for piece in pieces], dim=1),
-        torch.cat([piece.names for piece in pieces]),
+        torch.cat(names, dim=-1),
     )
-    order = joined.names.argsort()
+    order = joined.names.argsort(dim=-1)
     return joined.picked(order), order
 
 

@@ -27,8 +27,8 @@ SCORES = ('mass', 'cosine')
 ENOUGH_MASS = 0.9
 """Share of the attention on pages that an adaptive choice holds."""
 
-ADAPTIVE_LIMITS = (0.1, 0.5)
-"""Least and most of long-term's room that an adaptive choice reads."""
+LEAST_SHARE = 0.1
+"""Least share of long-term's room that an adaptive choice reads; the most is `ratio`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from itertools import pairwise
 
 import torch
@@ -20,6 +20,7 @@ from torch import Tensor
 
 from livevlm_ros.memory.naming import TokenNames
 from livevlm_ros.memory.shape import CacheShape, FrameRef
+from livevlm_ros.memory.snapshot import State, copied
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -198,6 +199,42 @@ class ShortTerm:
                 )
             )
         return gone.slot
+
+    def state(self) -> State:
+        """Return copies of the frames held, in the order of `refs`, to `restore`."""
+        slots = self.slots()
+        scored = slots if self._hand_over is not None else slots[:0]
+        return State(
+            {
+                'keys': copied(self.keys.index_select(2, slots)),
+                'values': copied(self.values.index_select(2, slots)),
+                'scores': copied(self.scores.index_select(1, scored)),
+            },
+            {
+                'frames': [astuple(held.ref) for held in self._held],
+                'kept': self.kept,
+                'evictions': self.evictions,
+            },
+        )
+
+    def restore(self, state: State) -> None:
+        """Hold the frames that `state` gave and no others; the namer has begun their stream."""
+        self.clear()
+        refs = [FrameRef(*fields) for fields in state.facts['frames']]
+        if len(refs) > len(self._free):
+            self._grow(len(refs) - len(self._free))
+        self._free = self._free[len(refs) :]
+        for slot, ref in enumerate(refs):
+            lane = self._lanes[ref.camera]
+            self._held.append(_Held(ref.stamp_ns, lane, slot, ref))
+            self._counts[lane] += 1
+            self._newest[lane] = ref.stamp_ns
+            self.names[slot] = self._namer.of_frame(ref)
+        self.keys[:, :, : len(refs)] = state.tensors['keys']
+        self.values[:, :, : len(refs)] = state.tensors['values']
+        if self._hand_over is not None:
+            self.scores[:, : len(refs)] = state.tensors['scores']
+        self.kept, self.evictions = state.facts['kept'], state.facts['evictions']
 
     def _grow(self, needed: int) -> None:
         """Add slots up to the cap, at least half as many as there are: few copies."""

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from livevlm_ros.memory.recall import RecallCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,7 @@ class MemorySizes:
     `full_cache_bytes` is what keys and values of every frame since `clear` would take.
     `oldest_stamp_ns` is that of the oldest frame, `short_term_oldest_ns` of the oldest in
     short-term, 0 without one. `long_term_capacity` are the tokens long-term has room for.
+    `recall` says what fetching ahead did so far.
     """
 
     short_term_tokens: int
@@ -35,3 +38,4 @@ class MemorySizes:
     oldest_stamp_ns: int = 0
     short_term_oldest_ns: int = 0
     long_term_capacity: int = 0
+    recall: RecallCounts = field(default_factory=RecallCounts, compare=False)

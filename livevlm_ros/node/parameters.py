@@ -176,8 +176,8 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         'retrieval.tau',
         0.8,
-        'Least cosine between the queries that archived pages were fetched ahead for and those that '
-        'read them; above 1 no page fetched ahead is trusted.',
+        'Least cosine between the queries that archived pages were fetched ahead for and those '
+        'that read them; above 1 no page fetched ahead is trusted.',
         low=-1.1,
         high=1.1,
     ),

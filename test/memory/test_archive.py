@@ -95,11 +95,11 @@ def test_what_is_dropped_can_be_read_again_from_every_tier(
     for first in range(0, 250, 50):
         archive.add(0, drop(first, 50))
         archive.add(1, drop(first, 50, lane=1))
-    assert archive.tokens == 500
+    assert archive.sizes.tokens == 500
     assert archive.names().unique().tolist() == list(range(500))
     # 3 groups and 3 of 4 pages of the fourth, a lane; the last 10 tokens fill no page.
     assert check(archive, within=HALF_STEP[bits]) == list(range(480))
-    assert (archive.disk_bytes_used > 0) == bool(disk)
+    assert (archive.sizes.disk_bytes > 0) == bool(disk)
 
 
 @pytest.mark.parametrize('page_tokens', [4, 9, 100])
@@ -131,7 +131,7 @@ def test_when_ram_is_full_the_oldest_go_to_disk(make: Callable) -> None:
     archive.add(0, drop(0, 7 * 64))
     addresses, times = archive._table.addresses(slice(28)), archive._table.times[0, :28, 0]
     assert set(times[addresses >= 4].tolist()) == set(range(0, 3 * 64, 16))
-    assert archive.disk_bytes_used == 3 * GroupLayout(SHAPE, 16, 8).record_bytes
+    assert archive.sizes.disk_bytes == 3 * GroupLayout(SHAPE, 16, 8).record_bytes
 
 
 @pytest.mark.parametrize('disk', [0, 40])
@@ -147,9 +147,9 @@ def test_bytes_stay_bounded_and_early_times_represented_over_20000_frames(
     for first in range(0, 20_000 * 9 // LANES, 360):
         for lane in range(LANES):
             archive.add(lane, drop(first, 360, lane=lane))
-            assert archive.host_bytes_used <= bound
-            assert archive.disk_bytes_used <= disk * layout.record_bytes
-    assert archive.tokens > (groups - 8) * layout.tokens
+            assert archive.sizes.host_bytes <= bound
+            assert archive.sizes.disk_bytes <= disk * layout.record_bytes
+    assert archive.sizes.tokens > (groups - 8) * layout.tokens
     tenths = archive.names().div(20_000 * 9 // 10, rounding_mode='floor').bincount(minlength=10)
     older = tenths[:9].float()
     assert older.sum() > 0.25 * tenths.sum()
@@ -182,7 +182,7 @@ def test_a_disk_that_runs_full_is_survived(
 ) -> None:
     archive = make(host=6, disk=20)
     archive.add(0, drop(0, 8 * 64))
-    before = archive.disk_bytes_used
+    before = archive.sizes.disk_bytes
 
     def full(*_: int) -> None:
         raise OSError(errno.ENOSPC, 'No space left on device')
@@ -194,7 +194,7 @@ def test_a_disk_that_runs_full_is_survived(
     assert [record.message for record in caplog.records] == [
         'the archive goes on in RAM, its file cannot grow: [Errno 28] No space left on device'
     ]
-    assert archive.disk_bytes_used == before
+    assert archive.sizes.disk_bytes == before
     held = set((archive.names() // LANES).tolist())
     assert set(range(2 * 64)) <= held  # what was on disk
     assert set(range(59 * 64, 60 * 64)) <= held
@@ -215,7 +215,7 @@ def test_clearing_forgets_everything_and_the_archive_goes_on(make: Callable) -> 
     archive = make(host=4, disk=2)
     archive.add(0, drop(0, 500))
     archive.clear()
-    assert (archive.tokens, archive.host_bytes_used, archive.disk_bytes_used) == (0, 0, 0)
+    assert (archive.sizes.tokens, archive.sizes.host_bytes, archive.sizes.disk_bytes) == (0, 0, 0)
     assert len(archive.names()) == len(archive.index(0).ends) == 0
     archive.add(0, drop(0, 128))
     assert check(archive, within=HALF_STEP[8]) == list(range(0, 256, 2))
@@ -231,7 +231,7 @@ def test_a_restored_archive_gives_the_same_bits(make: Callable, host: int, bits:
     restored.add(0, drop(999, 200))
     restored.restore(archive.state())
     for step in range(2):  # and goes on alike
-        assert restored.tokens == archive.tokens
+        assert restored.sizes.tokens == archive.sizes.tokens
         for layer in range(SHAPE.layers):
             for mine, theirs in zip(_parts(restored, layer), _parts(archive, layer), strict=True):
                 assert torch.equal(mine, theirs)

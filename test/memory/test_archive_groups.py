@@ -31,7 +31,9 @@ def test_pages_come_out_of_records_as_they_went_in(
     assert records[0].nbytes == layout.record_bytes
 
     groups, pages = torch.tensor([2, 0, 2]), torch.tensor([0, 5, 6])
-    read = layout.decode(records, layer=1, groups=groups, pages=pages)
+    read = layout.decode(
+        records, layer=1, groups=groups, pages=pages, heads=torch.arange(shape.kv_heads)
+    )
     step = (keys.amax() - keys.amin()) / (2**bits - 1)
     for row, (group, page) in enumerate(zip(groups, pages, strict=True)):
         span = slice(page * page_tokens, (page + 1) * page_tokens)

@@ -82,5 +82,5 @@ def test_a_group_that_moves_is_found_at_its_new_address(
 
 def test_the_bytes_said_are_those_of_a_row(table: PageTable, shape: CacheShape) -> None:
     columns = [getattr(table, name) for name in PageTable.OF_LAYERS]
-    stored = sum(column.nbytes for column in (*columns, table.cells, table.lanes))
+    stored = sum(column.nbytes for column in (*columns, table.cells, table.lanes, table.serials))
     assert stored == 20 * page_bytes(GroupLayout(shape, 16, 8))

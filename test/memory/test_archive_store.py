@@ -35,7 +35,7 @@ def test_a_record_moves_to_disk_and_its_place_in_ram_is_free(
     write(store, layout, 0, 6.0)
     out = torch.zeros(3, layout.shape.kv_heads, 2, 16, layout.shape.head_dim)
     addresses, places = torch.tensor([2, 0, 3]), torch.tensor([1, 0, 0])
-    store.read(0, addresses, places, out=out)
+    store.read(0, addresses, places, heads=torch.arange(out.shape[1]), out=out)
     assert out[:, 0, 0, 0, 0].tolist() == [5.0, 6.0, 0.0]
     assert out[:, 0, 1, 0, 0].tolist() == [-5.0, -6.0, 0.0]
     store.free([2, 1])

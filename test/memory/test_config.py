@@ -21,8 +21,9 @@ from livevlm_ros.memory.config import read_preset
         ({'archive_disk_bytes': -1}, 'archive_disk_bytes must be at least 0'),
         ({'archive_disk_bytes': 2**20}, 'archive_disk_bytes needs a folder: set path'),
         ({'retrieval': 'all'}, "retrieval must be one of fixed, adaptive, frames, got 'all'"),
-        ({'ratio': 0.0}, 'ratio must be above 0 and at most 1, got 0.0'),
-        ({'ratio': 1.01}, 'ratio must be'),
+        ({'ratio': 0.0}, 'ratio must be above 0 and at most 1, or 16 with an archive, got 0.0'),
+        ({'preset': 'livevlm', 'ratio': 1.01}, 'ratio must be'),
+        ({'preset': 'balanced', 'ratio': 16.01}, 'ratio must be'),
         ({'ratio': math.nan}, 'ratio must be'),
         ({'preset': 'full', 'long_term_frames': 8}, 'must be 0, got 8 and 0'),
         ({'preset': 'full', 'archive_bits': 8}, 'must be 0, got 0 and 8'),
@@ -73,7 +74,7 @@ def test_presets_say_what_they_keep_and_what_they_give_up(
     assert (config.short_term_frames, config.long_term_frames) == (short_term, long_term)
     assert (config.eviction, config.archive_bits) == (eviction, archive_bits)
     assert (config.retrieval, config.gives_up) == (retrieval, gives_up)
-    assert config.ratio == 0.4
+    assert config.ratio == (0.5 if preset == 'balanced' else 0.4)
     assert config.retrieves == bool(long_term or archive_bits)
 
 
@@ -103,7 +104,6 @@ def test_a_preset_file_may_leave_out_all_but_what_it_gives_up() -> None:
     ('text', 'said'),
     [
         ('gives_up: a\nshort_frames: 3', 'preset mine: unknown short_frames; expected some of'),
-        ('gives_up: a\nratio: 0.6', 'unknown ratio'),  # it is the same in every preset
         ('gives_up: a\npreset: full', 'unknown preset'),
         ('short_term_frames: 3', 'preset mine: expected settings with gives_up'),
         ('', 'got None'),

@@ -31,8 +31,9 @@ def _question(tokens: Callable, strength: float = 1.0) -> Tensor:
 def _found(memory: Memory, q: Tensor, layer: int = 0, **reach) -> list[tuple[int, int]]:
     """Stamp and place of every token found, sorted."""
     assert memory._pages is not None
-    pieces = memory._pages.find(layer, q[layer], Reach(**reach))
-    names = torch.cat([piece.names for piece in pieces]).sort().values
+    pieces, _ = memory._pages.find(layer, q[layer], Reach(**reach))
+    none = torch.empty(0, dtype=torch.int64)
+    names = torch.cat([none, *(piece.names for piece in pieces)]).sort().values
     stamps = memory._names.since_ns(names) + (memory._names.origin_ns or 0)
     return list(zip(stamps.tolist(), (names & 3).tolist(), strict=True))
 
@@ -94,7 +95,7 @@ def test_what_long_term_dropped_is_found_in_the_archive_and_without_one_is_gone(
 def test_an_adaptive_amount_is_within_its_limits(
     make: Callable, tokens: Callable, needle: int, strength: float, pages: int
 ) -> None:
-    memory = make(**LONG_TERM, retrieval='adaptive', page_tokens=4)
+    memory = make(**LONG_TERM, retrieval='adaptive', ratio=0.5, page_tokens=4)
     _watch(memory, tokens, needle=needle)
     found = _found(memory, _question(tokens, strength))
     assert len(found) == 4 * pages + 2
@@ -179,5 +180,5 @@ def test_never_more_is_found_than_there_is_room_for(
         step.commit()
         if stamp % 5:
             continue
-        found = memory._pages.find(0, tokens(50, 4).q[0], Reach())
-        assert sum(map(len, found)) <= memory._pages.most_tokens()
+        found, _ = memory._pages.find(0, tokens(50, 4).q[0], Reach())
+        assert sum(map(len, found)) <= memory._pages.most_tokens(Reach())

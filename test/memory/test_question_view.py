@@ -128,7 +128,7 @@ def test_evidence_is_of_frames_that_were_read_and_only_of_those(
 def test_layers_read_as_much_as_each_needs(
     make: Callable, see: Callable, tokens: Callable
 ) -> None:
-    settings = {**EVERYTHING, 'retrieval': 'adaptive'}
+    settings = {**EVERYTHING, 'retrieval': 'adaptive', 'ratio': 0.5}
     memory = make(preset='balanced', page_tokens=4, **settings)
     for stamp in range(34):
         see(memory, FrameRef('front', stamp))

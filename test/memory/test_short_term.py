@@ -168,3 +168,34 @@ def test_lanes_hand_over_to_their_own_long_term(make: Callable, see: Callable) -
         stamps = range(first, 16, 2)
         assert torch.equal(lane.tokens.keys, torch.cat([seen[n].k for n in stamps], 2))
         assert torch.equal(lane.tokens.values, torch.cat([seen[n].v for n in stamps], 2))
+
+
+@pytest.mark.parametrize('preset', ['recent', 'full', 'livevlm'])
+def test_frames_that_were_held_are_held_again_and_leave_in_their_turn(
+    make: Callable, see: Callable, preset: str
+) -> None:
+    settings = {'preset': preset, 'full_max_tokens': 600}
+    if preset != 'full':
+        settings['short_term_frames'] = 6
+    memory, other = make('left', 'right', **settings), make('left', 'right', **settings)
+    for stamp in range(100):
+        see(memory, FrameRef('left', stamp, 'optical', f'left/{stamp}'))
+        if stamp % 7 == 0:
+            see(memory, FrameRef('right', stamp))
+    ring, restored = memory._short_term, other._short_term
+    other._names.begin(0)
+    restored.restore(ring.state())
+    assert (restored.kept, restored.evictions) == (ring.kept, ring.evictions)
+    for name, axis in (('keys', 2), ('values', 2), ('names', 0), ('scores', 1)):
+        if getattr(ring, name).shape[axis]:  # scores are for those who hand over
+            mine, theirs = (
+                getattr(either, name).index_select(axis, either.slots())
+                for either in (ring, restored)
+            )
+            assert torch.equal(mine, theirs)
+    for stamp in range(100, 140):
+        assert restored.refs() == ring.refs()
+        for either in (memory, other):
+            see(either, FrameRef('left', stamp))
+    with pytest.raises(ValueError, match='stamp 98 must come after 98'):
+        other.step([FrameRef('right', 98)])

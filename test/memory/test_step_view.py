@@ -59,8 +59,8 @@ def test_scores_reach_the_tokens_they_are_of_in_every_lane_and_the_ring(
     make: Callable, see: Callable, tokens: Callable, shape: CacheShape
 ) -> None:
     memory = make(*CAMERAS, preset='livevlm', short_term_frames=4, long_term_frames=4)
-    watched = _watch(memory, see, rounds=12)  # left is full: ten frames are room for its budget
-    assert [lane.count for lane in memory._long_term] == [30, 30]
+    watched = _watch(memory, see, rounds=5)  # left is full: there is room for three frames
+    assert [lane.count for lane in memory._long_term] == [9, 9]
     new = tokens(999, 3)
     step = memory.step([FrameRef('left', 130)])
     new.attend(step)
@@ -69,7 +69,7 @@ def test_scores_reach_the_tokens_they_are_of_in_every_lane_and_the_ring(
 
     place = {ref: index for index, ref in enumerate(watched)}
     namer, (left, right) = memory._names, (lane.tokens for lane in memory._long_term)
-    assert (left.count, right.count) == (6 + 3, 30)
+    assert (left.count, right.count) == (6 + 3, 9)
     for camera, lane in zip(CAMERAS, (left, right), strict=True):
         stamps = namer.since_ns(lane.names) + 10
         frames = stamps.apply_(lambda stamp, camera=camera: place[FrameRef(camera, stamp)])
@@ -82,12 +82,12 @@ def test_scores_reach_the_tokens_they_are_of_in_every_lane_and_the_ring(
     assert (held[:, -1] == 0).all()
 
 
-@pytest.mark.parametrize(('eviction', 'scored'), [('vsb', [12]), ('fifo', []), ('uniform', [])])
+@pytest.mark.parametrize(('eviction', 'scored'), [('vsb', [13]), ('fifo', []), ('uniform', [])])
 def test_only_a_step_before_a_bucketing_that_looks_at_scores_pays_for_them(
     make: Callable, see: Callable, eviction: str, scored: list[int]
 ) -> None:
-    settings = {'short_term_frames': 2, 'long_term_frames': 2, 'eviction': eviction}
-    memory = make(preset='livevlm', **settings)  # two frames in the ring, ten in long-term
+    settings = {'short_term_frames': 2, 'long_term_frames': 9, 'eviction': eviction}
+    memory = make(preset='livevlm', **settings)  # two frames in the ring, eleven in long-term
     paid = []
     for stamp in range(15):
         memory._short_term.scores.fill_(-1.0)

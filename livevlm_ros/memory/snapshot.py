@@ -1,0 +1,238 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Snapshots: what is remembered, in files that outlive the process.
+
+A snapshot is two files of a folder: tensors, named by their checksum, and the manifest that names
+them and holds the rest. Both are written under other names and synced, and the manifest is renamed
+into its place last. So whenever the machine fails there is the old snapshot or the new one, whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+MANIFEST = 'memory.json'
+TENSORS = 'memory-*.safetensors'
+FORMAT, VERSION = 'livevlm_ros memory', 1
+
+
+class SnapshotError(ValueError):
+    """A snapshot that cannot be used or written: says what was found, expected, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """
+    What something holds.
+
+    :param tensors: by name, on the CPU
+    :param facts: the rest, as JSON has it
+    """
+
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def joined(cls, parts: Mapping[str, State]) -> State:
+        """Put states into one, each under a name; `part` gives it back."""
+        return cls(
+            {
+                f'{part}.{name}': tensor
+                for part, state in parts.items()
+                for name, tensor in state.tensors.items()
+            },
+            {part: state.facts for part, state in parts.items()},
+        )
+
+    def part(self, name: str) -> State:
+        """Return the state that was joined under a name."""
+        start = f'{name}.'
+        tensors = {
+            key.removeprefix(start): tensor
+            for key, tensor in self.tensors.items()
+            if key.startswith(start)
+        }
+        return State(tensors, self.facts[name])
+
+
+def copied(tensor: Tensor) -> Tensor:
+    """Return a copy on the CPU, whole in itself."""
+    return tensor.to('cpu', copy=True, memory_format=torch.contiguous_format)
+
+
+def alike(one: Tensor, other: Tensor) -> bool:
+    """Return whether tensors are equal to half their digits, as on two devices that round."""
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    near = torch.finfo(one.dtype).eps ** 0.5
+    one, other = one.cpu().double(), other.cpu().double()
+    return bool((one - other).norm() <= near * one.norm())
+
+
+def has_snapshot(folder: Path) -> bool:
+    """Return whether a folder has a snapshot, be it good or not."""
+    return (folder / MANIFEST).exists()
+
+
+def write_snapshot(folder: Path, state: State) -> None:
+    """
+    Write a snapshot in the place of the one before.
+
+    :raises SnapshotError: if the folder is none, cannot be written or the disk is full; the
+        snapshot before is as it was, and nothing else is left
+    """
+    manifest = folder / MANIFEST
+    tensors, draft = folder / 'memory.safetensors.tmp', folder / f'{MANIFEST}.tmp'
+    unfinished = [tensors, draft]
+    try:
+        save_file(state.tensors, tensors)
+        digest, size = _synced(tensors)
+        content = {'tensors_sha256': digest, 'tensors_bytes': size, **state.facts}
+        draft.write_text(_signed(content), encoding='utf-8')
+        _synced(draft)
+        file = _tensors_file(folder, digest)
+        if not file.exists():
+            unfinished.append(file)
+        tensors.replace(file)
+        _sync_names(folder)
+        draft.replace(manifest)
+        unfinished.clear()
+        _sync_names(folder)
+        for old in folder.glob(TENSORS):
+            if old != file:
+                old.unlink()
+    except (OSError, SafetensorError) as error:
+        for path in unfinished:
+            with suppress(OSError):
+                path.unlink()
+        raise SnapshotError(
+            f'{manifest}: no snapshot could be written ({error}), the one before is as it was: '
+            'expected a folder that can be written and has room'
+        ) from error
+
+
+def read_snapshot(folder: Path) -> State:
+    """
+    Read a snapshot whose every bit is as it was written.
+
+    :returns: the state; its tensors are mapped from the file
+    :raises SnapshotError: if it is missing, truncated, damaged, of another version or no snapshot
+    """
+    manifest = folder / MANIFEST
+    content = _content(manifest)
+    digest, size = content.pop('tensors_sha256'), content.pop('tensors_bytes')
+    file = _tensors_file(folder, digest)
+    try:
+        found = file.stat().st_size
+        if found != size:
+            raise SnapshotError(
+                f'{file}: truncated or grown, it has {found} bytes, {MANIFEST} says {size}: '
+                'bring back both files from a copy, or remove them'
+            )
+        if _digest_of(file) != digest:
+            raise SnapshotError(
+                f'{file}: damaged, its checksum is not the one that {MANIFEST} says: '
+                'bring back both files from a copy, or remove them'
+            )
+        return State(load_file(file), content)
+    except (OSError, SafetensorError) as error:
+        raise SnapshotError(
+            f'{file}: cannot be read ({error}), expected the tensors that {MANIFEST} names: '
+            f'bring back both files from a copy, or remove {MANIFEST}'
+        ) from error
+
+
+def set_aside(folder: Path) -> Path:
+    """
+    Rename a snapshot that is of no use, so that the next one does not take its place.
+
+    :returns: its manifest's new name
+    :raises SnapshotError: if it cannot be renamed
+    """
+    manifest = folder / MANIFEST
+    suffixes = itertools.chain(['.refused'], (f'.refused-{n}' for n in itertools.count(2)))
+    suffix = next(s for s in suffixes if not (folder / f'{MANIFEST}{s}').exists())
+    try:
+        for file in (*folder.glob(TENSORS), manifest):
+            file.rename(folder / f'{file.name}{suffix}')
+    except OSError as error:
+        raise SnapshotError(
+            f'{manifest}: of no use and cannot be renamed ({error}): move it out of the way'
+        ) from error
+    return folder / f'{MANIFEST}{suffix}'
+
+
+def _content(manifest: Path) -> dict[str, Any]:
+    """Return what a manifest holds, checked."""
+    try:
+        found = json.loads(manifest.read_text(encoding='utf-8'))
+    except OSError as error:
+        raise SnapshotError(
+            f'{manifest}: cannot be read ({error.strerror}), expected a snapshot: save one there'
+        ) from error
+    except ValueError as error:
+        raise SnapshotError(
+            f'{manifest}: not JSON ({error}), expected a whole snapshot: bring it back from a '
+            'copy, or remove it'
+        ) from error
+    marks = (found.get('format'), found.get('version')) if isinstance(found, dict) else (None,) * 2
+    if marks != (FORMAT, VERSION):
+        raise SnapshotError(
+            f'{manifest}: expected format {FORMAT!r}, version {VERSION}, got {marks[0]!r}, '
+            f'version {marks[1]}: read it with the release that wrote it, or remove it'
+        )
+    content = found.get('content')
+    if found.get('sha256') != _digest_of_text(content):
+        raise SnapshotError(
+            f'{manifest}: damaged or edited, its checksum is not the one it says: bring back both '
+            'files from a copy, or remove them'
+        )
+    return content
+
+
+def _signed(content: dict[str, Any]) -> str:
+    marks = {'format': FORMAT, 'version': VERSION, 'sha256': _digest_of_text(content)}
+    return json.dumps({**marks, 'content': content}, indent=1)
+
+
+def _digest_of_text(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _digest_of(file: Path) -> str:
+    with file.open('rb') as opened:
+        return hashlib.file_digest(opened, 'sha256').hexdigest()
+
+
+def _tensors_file(folder: Path, digest: str) -> Path:
+    return folder / TENSORS.replace('*', digest[:16])
+
+
+def _synced(file: Path) -> tuple[str, int]:
+    """Have the disk keep a file; return its checksum and size."""
+    with file.open('rb') as opened:
+        os.fsync(opened.fileno())
+        return hashlib.file_digest(opened, 'sha256').hexdigest(), opened.tell()
+
+
+def _sync_names(folder: Path) -> None:
+    """Have the disk keep the names in a folder."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

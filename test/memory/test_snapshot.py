@@ -1,0 +1,272 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+import errno
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import SafetensorError
+
+from livevlm_ros.memory import SnapshotError, State
+from livevlm_ros.memory.snapshot import (
+    MANIFEST,
+    TENSORS,
+    alike,
+    copied,
+    has_snapshot,
+    read_snapshot,
+    set_aside,
+    write_snapshot,
+)
+
+
+def _state(seed: int = 1) -> State:
+    source = torch.Generator().manual_seed(seed)
+    halves = torch.randn(3, 5, generator=source)
+    tensors = {'half': halves.half(), 'brain': halves.bfloat16(), 'none': torch.empty(0, 4)}
+    numbers = {'big': torch.tensor([2**62, -1]), 'fine': torch.randn(4, generator=source).double()}
+    return State(tensors | numbers, {'seed': seed, 'frames': [['camera', 2**60, 'é', '"']]})
+
+
+def _check_same(one: State, other: State) -> None:
+    assert one.facts == other.facts
+    assert one.tensors.keys() == other.tensors.keys()
+    for name, tensor in one.tensors.items():
+        assert tensor.dtype == other.tensors[name].dtype
+        assert torch.equal(tensor, other.tensors[name])
+
+
+def _names(folder: Path) -> set[str]:
+    return {file.name for file in folder.iterdir()}
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    write_snapshot(tmp_path, _state())
+    return tmp_path
+
+
+def _tensors(folder: Path) -> Path:
+    (file,) = folder.glob(TENSORS)
+    return file
+
+
+def test_what_was_written_is_read(saved: Path) -> None:
+    assert has_snapshot(saved)
+    _check_same(read_snapshot(saved), _state())
+
+
+def test_a_snapshot_takes_the_place_of_the_one_before(saved: Path) -> None:
+    write_snapshot(saved, _state(2))
+    _check_same(read_snapshot(saved), _state(2))
+    assert _names(saved) == {MANIFEST, _tensors(saved).name}
+
+
+def test_the_same_can_be_saved_again(saved: Path) -> None:
+    before = _names(saved)
+    write_snapshot(saved, _state())
+    assert _names(saved) == before
+    _check_same(read_snapshot(saved), _state())
+
+
+def test_states_that_are_joined_can_be_parted(tmp_path: Path) -> None:
+    parts = {'lane.1': _state(1), 'lane.10': _state(2), 'bare': State()}
+    write_snapshot(tmp_path, State.joined({'memory': State.joined(parts)}))
+    memory = read_snapshot(tmp_path).part('memory')
+    for name, state in parts.items():
+        _check_same(memory.part(name), state)
+
+
+def _cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-1])
+
+
+def _flip(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-1] + b'\x55')
+
+
+def _edit(file: Path) -> None:
+    file.write_text(file.read_text().replace('"seed": 1', '"seed": 3'))
+
+
+def _age(file: Path) -> None:
+    file.write_text(json.dumps({**json.loads(file.read_text()), 'version': 99}))
+
+
+BAD = {
+    'a missing manifest': (lambda manifest, tensors: manifest.unlink(), 'cannot be read'),
+    'a truncated manifest': (lambda manifest, tensors: _cut(manifest), 'not JSON'),
+    'an empty manifest': (lambda manifest, tensors: manifest.write_text(''), 'not JSON'),
+    'bytes that are no text': (
+        lambda manifest, tensors: manifest.write_bytes(b'\xff'),
+        'not JSON',
+    ),
+    'an edited manifest': (lambda manifest, tensors: _edit(manifest), 'damaged or edited'),
+    'a later version': (lambda manifest, tensors: _age(manifest), 'version 1, got .* version 99'),
+    'a manifest of others': (lambda manifest, tensors: manifest.write_text('{}'), 'got None'),
+    'a list of others': (lambda manifest, tensors: manifest.write_text('[1]'), 'got None'),
+    'missing tensors': (lambda manifest, tensors: tensors.unlink(), 'No such file'),
+    'truncated tensors': (lambda manifest, tensors: _cut(tensors), 'truncated or grown'),
+    'damaged tensors': (lambda manifest, tensors: _flip(tensors), 'damaged'),
+    'foreign tensors': (lambda manifest, tensors: tensors.write_text('PK'), 'it has 2 bytes'),
+}
+
+
+@pytest.mark.parametrize(('spoil', 'complaint'), BAD.values(), ids=BAD.keys())
+def test_a_snapshot_of_no_use_is_refused_naming_the_file_and_what_to_do(
+    saved: Path, spoil: Callable[[Path, Path], object], complaint: str
+) -> None:
+    spoil(saved / MANIFEST, _tensors(saved))
+    with pytest.raises(SnapshotError, match=complaint) as error:
+        read_snapshot(saved)
+    assert str(saved) in str(error.value)
+    assert any(todo in str(error.value) for todo in ('remove', 'save one'))
+
+
+def _full(*args: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _full_at(count: int) -> Callable[[int], None]:
+    """Return an fsync that finds the disk full at some call."""
+    calls = iter(range(1, 100))
+    return lambda descriptor: _full() if next(calls) == count else None
+
+
+@pytest.mark.parametrize('call', [1, 2, 3])
+def test_a_full_disk_leaves_the_snapshot_before_and_nothing_else(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    before = _names(saved)
+    monkeypatch.setattr('os.fsync', _full_at(call))
+    with pytest.raises(SnapshotError, match='No space left.*the one before is as it was'):
+        write_snapshot(saved, _state(2))
+    assert _names(saved) == before
+    _check_same(read_snapshot(saved), _state())
+
+
+def test_a_full_disk_does_not_remove_tensors_that_the_snapshot_needs(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('os.fsync', _full_at(3))
+    with pytest.raises(SnapshotError):
+        write_snapshot(saved, _state())  # the same tensors, by the same name
+    _check_same(read_snapshot(saved), _state())
+
+
+def test_an_error_of_safetensors_is_told_as_one_of_the_snapshot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object) -> None:
+        raise SafetensorError('No space left on device')
+
+    monkeypatch.setattr('livevlm_ros.memory.snapshot.save_file', fail)
+    with pytest.raises(SnapshotError, match='No space left'):
+        write_snapshot(tmp_path, _state())
+    assert _names(tmp_path) == set()
+
+
+def test_a_write_that_the_system_refuses_is_told_and_leaves_nothing(saved: Path) -> None:
+    """Let a process that may write no file above 4 kB save one of 4 MB."""
+    before = _names(saved)
+    code = f"""
+import resource, torch
+from pathlib import Path
+from livevlm_ros.memory.snapshot import SnapshotError, State, write_snapshot
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    write_snapshot(Path({str(saved)!r}), State({{'large': torch.zeros(2**20)}}))
+except SnapshotError as error:
+    print(error)
+"""
+    ran = subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, text=True)
+    assert 'File too large' in ran.stdout
+    assert _names(saved) == before
+    _check_same(read_snapshot(saved), _state())
+
+
+@pytest.mark.parametrize('make', [lambda path: path.write_text(''), lambda path: None])
+def test_a_folder_that_is_none_is_told(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    folder = tmp_path / 'folder'
+    make(folder)
+    with pytest.raises(SnapshotError, match='expected a folder that can be written'):
+        write_snapshot(folder, _state())
+    assert not has_snapshot(folder)
+
+
+@pytest.mark.parametrize('moment', ['os.fsync', 'pathlib.Path.replace'])
+@pytest.mark.parametrize('call', [1, 2])
+def test_whenever_the_process_ends_there_is_a_whole_snapshot(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, moment: str, call: int
+) -> None:
+    """Let it end, as if killed, before some sync or rename, and then save once more."""
+
+    class Killed(BaseException):
+        pass
+
+    calls = iter(range(1, 100))
+    module, name = moment.rsplit('.', 1)
+    real = os.fsync if module == 'os' else Path.replace
+
+    def die(*args):
+        if next(calls) == call:
+            raise Killed
+        return real(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(moment, die)
+        with pytest.raises(Killed):
+            write_snapshot(saved, _state(2))
+    _check_same(read_snapshot(saved), _state())
+    write_snapshot(saved, _state(3))
+    _check_same(read_snapshot(saved), _state(3))
+    assert _names(saved) == {MANIFEST, _tensors(saved).name}
+
+
+def test_snapshots_set_aside_are_not_lost_and_not_in_the_way(saved: Path) -> None:
+    kept = {MANIFEST, _tensors(saved).name}
+    assert set_aside(saved) == saved / f'{MANIFEST}.refused'
+    assert _names(saved) == {f'{name}.refused' for name in kept}
+    assert not has_snapshot(saved)
+    write_snapshot(saved, _state())
+    (saved / MANIFEST).write_text('spoilt')
+    assert set_aside(saved) == saved / f'{MANIFEST}.refused-2'
+    write_snapshot(saved, _state(2))
+    assert len(_names(saved)) == 6
+    _check_same(read_snapshot(saved), _state(2))
+
+
+def test_a_snapshot_that_cannot_be_set_aside_is_told(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('pathlib.Path.rename', _full)
+    with pytest.raises(SnapshotError, match='move it out of the way'):
+        set_aside(saved)
+
+
+def test_a_copy_is_whole_and_no_view() -> None:
+    block = torch.zeros(2, 6, 3)
+    copy = copied(block[:, :4].transpose(0, 1))
+    block.fill_(1.0)
+    assert copy.is_contiguous() and not copy.any()
+    assert copy.untyped_storage().nbytes() == copy.nbytes
+
+
+@pytest.mark.parametrize(
+    ('dtype', 'rounding', 'training'),
+    [(torch.float32, 1e-5, 1e-2), (torch.bfloat16, 1e-2, 0.3)],
+)
+def test_alike_are_tensors_that_differ_by_rounding(dtype, rounding, training) -> None:
+    source = torch.Generator().manual_seed(3)
+    one, noise = torch.randn(2, 100, 20, generator=source)
+    assert alike(one.to(dtype), one.to(dtype))
+    assert alike(one.to(dtype), (one + rounding * noise).to(dtype))
+    assert not alike(one.to(dtype), (one + training * noise).to(dtype))
+    assert not alike(one.to(dtype), one[:50].to(dtype))
+    assert not alike(one, one.double())
+    assert not alike(one, torch.full_like(one, torch.nan))
