@@ -17,7 +17,7 @@ ARCHIVE_BITS = (0, 4, 8, 16)
 RETRIEVALS = ('fixed', 'adaptive', 'frames')
 
 MOST_RATIO = 16
-"""Most of long-term's room that a question may read, times: what it finds in the archive is more."""
+"""Times long-term's room that a question may read at most, where there is an archive."""
 
 RESERVED_POSITIONS = 1024
 """Positions of the language model kept free beside the frames: prefix, question and answer."""

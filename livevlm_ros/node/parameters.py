@@ -168,8 +168,8 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         'retrieval.ratio',
         -1.0,
-        'Share of memory.long_term_frames that fixed reads and adaptive reads at most, above 0; with '
-        "an archive up to 16; -1: the preset's.",
+        'Share of memory.long_term_frames that fixed reads and adaptive reads at most, above 0; '
+        "with an archive up to 16; -1: the preset's.",
         low=-1.0,
         high=16.0,
     ),
