@@ -27,7 +27,7 @@ def bench(
     ] = None,
     rounds: Annotated[int, typer.Option(min=2, help='Rounds that count.')] = 21,
     quick: Annotated[
-        bool, typer.Option(help='Few frames, to see that it runs: no bar is judged.')
+        bool, typer.Option('--quick', help='Few frames, to see that it runs: no bar is judged.')
     ] = False,
     model: Annotated[str, typer.Option(help=f'For reads: {MODEL_HELP}')] = 'embedded',
     json_file: JsonFile = None,

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -90,9 +91,15 @@ class Answering:
         reach, self._rung = costs.affordable(reach, left_s, prompt.tokens)
         if costs.tokens_that_fit(left_s, prompt.tokens, reach) < self._max_tokens:
             self._rung = Rung.FEWER_TOKENS
+        spare_s = self._deadline.left_s() - costs.cheapest_answer_s(prompt.tokens)
         view = memory.question(
-            extra_tokens=prompt.tokens + self._max_tokens, reach=reach, asked=self._question.text
+            extra_tokens=prompt.tokens + self._max_tokens,
+            reach=reach,
+            asked=self._question.text,
+            patience_s=None if math.isinf(spare_s) else max(0.0, spare_s - costs.retrieval.value),
         )
+        if not view.reach.archive:
+            self._rung = max(self._rung, Rung.FEWER_PAGES)
         self._so_far = Answer(
             status=Status.PARTIAL,
             request_id=self._question.request_id,

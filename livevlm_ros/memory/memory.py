@@ -17,7 +17,6 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from livevlm_ros.memory.archive import ArchiveSizes
 from livevlm_ros.memory.budgets import (
     identity,
     lane_frames,
@@ -80,7 +79,6 @@ class Memory:
         slots = of_lane * len(cameras)
         self._config, self._shape, self._cameras = config, shape, tuple(cameras)
         self._evidence = evidence or EvidenceLayers(tuple(range(shape.layers)))
-        self._itemsize = dtype.itemsize
         self._forget_at = FORGET_EVERY
         self._names = TokenNames(self._cameras, shape.tokens_per_frame)
         self._short_term = ShortTerm(
@@ -264,7 +262,12 @@ class Memory:
         return RESERVED_POSITIONS - self._parts.prefix_tokens
 
     def question(
-        self, *, extra_tokens: int, reach: Reach | None = None, asked: str | None = None
+        self,
+        *,
+        extra_tokens: int,
+        reach: Reach | None = None,
+        asked: str | None = None,
+        patience_s: float | None = None,
     ) -> QuestionView:
         """
         Give a view for one question; the view before it must not be read any more.
@@ -273,6 +276,8 @@ class Memory:
         :param reach: what may be read; None: all
         :param asked: the question's words; when it comes again, or with more words, its pages are
             fetched ahead. None: that is not looked for
+        :param patience_s: longest wait for the archive; None: any. `reach` of the view says whether
+            it is read
         :raises TooManyTokens: if they are more than `question_room`
         """
         if extra_tokens > self.question_room:
@@ -288,6 +293,7 @@ class Memory:
             pages=self._pages,
             reach=reach or Reach(),
             asked=asked,
+            patience_s=patience_s,
         )
 
     def clear(self) -> int:
@@ -365,31 +371,14 @@ class Memory:
 
     def sizes(self) -> MemorySizes:
         """Count tokens and bytes; see `MemorySizes`."""
-        shape, parts, recall = self._shape, self._parts, self._recall
-        archive = self._archive.sizes if self._archive else ArchiveSizes(0, 0, 0)
-        short_term = self._short_term
-        refs = short_term.refs()
-        token_bytes = shape.token_bytes(self._itemsize)
-        device_bytes = short_term.nbytes + sum(lane.nbytes for lane in self._long_term)
-        oldest = next(iter(parts.refs.values() if self._pages else refs), None)
-        return MemorySizes(
-            short_term_tokens=len(refs) * shape.tokens_per_frame,
-            long_term_tokens=sum(lane.count for lane in self._long_term),
-            archive_tokens=archive.tokens,
-            device_bytes=device_bytes + parts.prefix_tokens * token_bytes,
-            read_bytes=self._step_buffer.nbytes
-            + self._question_buffer.nbytes
-            + parts.rotary.nbytes
-            + (recall.nbytes if recall else 0),
-            host_bytes=archive.host_bytes,
-            disk_bytes=archive.disk_bytes,
-            full_cache_bytes=short_term.kept * shape.tokens_per_frame * token_bytes,
-            short_term_frames=len(refs),
+        buffers = self._step_buffer.nbytes + self._question_buffer.nbytes
+        staged = self._recall.nbytes if self._recall else 0
+        new = self._short_term.refs()
+        return MemorySizes.of(
+            self._parts,
+            read_bytes=buffers + self._parts.rotary.nbytes + staged,
             frames=self.frame_count,
-            evictions=short_term.evictions,
-            context_truncated=self._config.preset == 'full' and short_term.evictions > 0,
-            oldest_stamp_ns=oldest.stamp_ns if oldest else 0,
-            short_term_oldest_ns=refs[0].stamp_ns if refs else 0,
-            recall=replace(recall.counts) if recall else RecallCounts(),
-            long_term_capacity=sum(lane.capacity for lane in self._long_term),
+            oldest=next(iter(self._parts.refs.values() if self._pages else new), None),
+            context_truncated=self._config.preset == 'full' and self._short_term.evictions > 0,
+            recall=replace(self._recall.counts) if self._recall else RecallCounts(),
         )

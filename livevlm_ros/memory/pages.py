@@ -94,7 +94,7 @@ class Pages:
         lanes = [lane.piece(layer) for lane in self._long_term]
         loose = [piece.span(self._whole(piece), len(piece)) for piece in lanes]
         held = [self._held(piece) for piece in lanes]
-        if self.recall is None:
+        if self.recall is None or not reach.archive:
             chosen = self._chosen(q, held, reach)
             found = _read(held, chosen)
         else:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -25,6 +26,8 @@ class QuestionView(ReadView):
     :param pages: where what left short-term is found; None: nothing else is read
     :param reach: what may be read
     :param asked: the question's words, by which it is known when it comes back; None: it does not
+    :param patience_s: longest wait for the archive, without which it reads what is on the device;
+        None: any
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class QuestionView(ReadView):
         pages: Pages | None,
         reach: Reach,
         asked: str | None = None,
+        patience_s: float | None = None,
     ) -> None:
         began = time.monotonic()
         self._slots, self._kept = _slots(parts, reach), parts.short_term.kept
@@ -44,7 +48,8 @@ class QuestionView(ReadView):
         self._recall = self._pages_of.recall if self._pages_of else None
         self.retrieval_s = 0.0
         if self._recall is not None:
-            self._recall.begin(asked, reach)
+            in_time = self._recall.begin(asked, reach, patience_s=patience_s)
+            reach = replace(reach, archive=reach.archive and in_time)
             self._waited(since=began)
         found = self._pages_of.most_tokens(reach) if self._pages_of else 0
         past = found + len(self._slots) * parts.shape.tokens_per_frame

@@ -24,6 +24,7 @@ class Reach:
     :param last_ns: no frame with a later stamp, as if it had not been seen yet
     :param short_term: read the newest frames
     :param long_term: read what retrieval finds of the others
+    :param archive: let retrieval find archived tokens too
     :param newest_only: of short-term, the newest frame of each camera alone
     :param share: of what retrieval would read, for a question in a hurry, ]0, 1]
     :param only_ns: stamps, first and last, of the frames that are read of long-term and archive,
@@ -35,6 +36,7 @@ class Reach:
     last_ns: int | None = None
     short_term: bool = True
     long_term: bool = True
+    archive: bool = True
     newest_only: bool = False
     share: float = 1.0
     only_ns: tuple[int, int] | None = None

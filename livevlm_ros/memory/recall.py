@@ -155,11 +155,13 @@ class Recall:
 
     # What questions read.
 
-    def begin(self, asked: str | None, reach: Reach) -> None:
+    def begin(self, asked: str | None, reach: Reach, *, patience_s: float | None = None) -> bool:
         """
         Let a question read; it comes back or goes on if it begins with the last one's words.
 
         :param asked: its words; None: nothing is fetched ahead for it, nor what it reads kept
+        :param patience_s: longest wait for what steps have handed to the archive; None: any
+        :returns: False if that was too short: the archive must not be read
         """
         before = self._asked
         goes_on = (
@@ -174,7 +176,10 @@ class Recall:
         ahead = self._ahead and reach.only_ns is None
         self._asked = (asked, reach) if ahead and asked is not None else None
         self._tokens_since = 0
-        self.settle()
+        in_time = not wait(self._jobs, patience_s).not_done
+        if not in_time:
+            self._asked = None
+        return in_time
 
     @property
     def speculates(self) -> bool:

@@ -1,6 +1,7 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 import math
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -287,3 +288,23 @@ def test_steps_do_not_run_away_from_the_archive(
 
 def test_without_a_question_that_came_back_there_is_no_rate(make: Callable) -> None:
     assert math.isnan(make(**SMALL).sizes().recall.correction_rate)
+
+
+def test_a_question_without_patience_reads_what_is_on_the_device(
+    make: Callable, watch: Callable, ask: Callable, tokens: Callable, monkeypatch
+) -> None:
+    held_up = threading.Event()
+    memory, livevlm = make(**SMALL), make(**{**SMALL, 'preset': 'livevlm', 'archive_bits': 0})
+    add = memory._archive.add
+    monkeypatch.setattr(memory._archive, 'add', lambda *given: held_up.wait(20) and add(*given))
+    for other in (memory, livevlm):
+        watch(other, range(14))  # one write waits
+    out = []
+    for other in (memory, livevlm):
+        view = other.question(extra_tokens=4, asked='what is it', patience_s=0.0)
+        out.append(tokens(900, 4).attend(view))
+        assert view.reach.archive == (other is livevlm)
+    assert torch.equal(*out)
+    held_up.set()
+    _, view = ask(memory)
+    assert view.reach.archive

@@ -84,7 +84,12 @@ def test_executables_and_data_files_are_installed(
 
 def test_every_file_of_the_package_is_installed(root: Path, install: Path) -> None:
     (site,) = install.glob('livevlm_ros/lib/python3.*/site-packages')
-    for name, folder in (('livevlm_ros', 'livevlm_ros'), ('livevlm_kernels', 'kernels')):
+    folders = {
+        'livevlm_ros': 'livevlm_ros',
+        'livevlm_kernels': 'kernels',
+        'livevlm_bench': 'bench',
+    }
+    for name, folder in folders.items():
         wanted = {path.relative_to(root / folder) for path in (root / folder).rglob('*')}
         wanted = {path for path in wanted if '__pycache__' not in path.parts}
         assert wanted

@@ -13,6 +13,7 @@ import pytest
 import livevlm_ros
 
 PACKAGES = ('.', 'livevlm_interfaces')
+ROOMS = ('livevlm_ros', 'kernels', 'bench')
 # Import name -> (rosdep key, name on PyPI) of what is not part of ROS.
 LIBRARIES = {
     'cv2': ('python3-opencv', 'opencv-python-headless'),
@@ -73,13 +74,14 @@ def test_the_version_is_everywhere_the_same(root: Path, setup_arguments: dict[st
 def imported(root: Path) -> set[str]:
     """Return the top-level packages that the product imports, without our own and Python's."""
     names: set[str] = set()
-    for file in (*root.glob('livevlm_ros/**/*.py'), *root.glob('kernels/*.py')):
+    for file in (file for name in ROOMS for file in (root / name).rglob('*.py')):
         for node in ast.walk(ast.parse(file.read_text(encoding='utf-8'))):
             if isinstance(node, ast.Import):
                 names |= {alias.name.partition('.')[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names.add(node.module.partition('.')[0])
-    return names - set(sys.stdlib_module_names) - {'livevlm_ros', 'livevlm_kernels'}
+    own = {'livevlm_ros', 'livevlm_kernels', 'livevlm_bench'}
+    return names - set(sys.stdlib_module_names) - own
 
 
 def test_every_import_is_a_declared_dependency(
