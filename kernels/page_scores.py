@@ -11,6 +11,7 @@ before the mean over them, MeanS of FreeKV, arXiv 2505.13109.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 
 import torch
@@ -19,7 +20,7 @@ from torch import Tensor
 _HAS_TRITON = find_spec('triton') is not None  # not every torch for a GPU brings it
 
 
-def page_scores(q: Tensor, means: Tensor, *, mask: Tensor | None = None) -> Tensor:
+def page_scores(q: Tensor, *means: Tensor, mask: Tensor | None = None) -> Tensor:
     """
     Score pages for a question, by the attention its tokens pay to their mean keys.
 
@@ -28,7 +29,8 @@ def page_scores(q: Tensor, means: Tensor, *, mask: Tensor | None = None) -> Tens
 
     :param q: queries before rotary, [q_heads, tokens, dim], at least one token; query head h
         belongs to kv head h // (q_heads / kv_heads)
-    :param means: mean key before rotary of each page, [pages, kv_heads, dim], any strides
+    :param means: mean key before rotary of each page, [pages, kv_heads, dim], any strides; pages
+        of several tensors are scored as if they lay in one
     :param mask: true where a page may be chosen, bool [pages]; None for all pages
     :returns: float32 [kv_heads, pages]; a row sums to 1, pages that may not be chosen have 0
     :raises ValueError: if the shapes do not fit each other or `mask` is not bool
@@ -37,28 +39,32 @@ def page_scores(q: Tensor, means: Tensor, *, mask: Tensor | None = None) -> Tens
     if q.is_cuda and _HAS_TRITON:
         from livevlm_kernels.page_scores_triton import page_scores_triton
 
-        return page_scores_triton(q, means, mask=mask)
-    return page_scores_torch(q, means, mask=mask)
+        joined = means[0] if len(means) == 1 else torch.cat([part.float() for part in means])
+        return page_scores_triton(q, joined, mask=mask)
+    return page_scores_torch(q, *means, mask=mask)
 
 
-def page_scores_torch(q: Tensor, means: Tensor, *, mask: Tensor | None = None) -> Tensor:
+def page_scores_torch(q: Tensor, *means: Tensor, mask: Tensor | None = None) -> Tensor:
     """Score pages as `page_scores` does, on any device, with all logits in memory at once."""
-    kv_heads, dim = means.shape[1:]
+    kv_heads, dim = means[0].shape[1:]
     rows = (q.float() / dim**0.5).reshape(kv_heads, -1, dim)  # [kv_heads, group * tokens, dim]
-    logits = rows @ means.float().permute(1, 2, 0)  # [kv_heads, group * tokens, pages]
+    parts = [rows @ part.float().permute(1, 2, 0) for part in means]
+    logits = parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)  # [.., .., pages]
     if mask is None:
         return logits.softmax(-1).mean(1)
     shares = logits.masked_fill_(~mask, -torch.inf).softmax(-1)
     return shares.mean(1).masked_fill_(~mask, 0.0)  # without any page the softmax is not a number
 
 
-def _check(q: Tensor, means: Tensor, mask: Tensor | None) -> None:
-    (q_heads, tokens, dim), (pages, kv_heads, width) = q.shape, means.shape
-    if q_heads % kv_heads or dim != width or not tokens:
+def _check(q: Tensor, means: Sequence[Tensor], mask: Tensor | None) -> None:
+    (q_heads, tokens, dim), pages = q.shape, sum(len(part) for part in means)
+    kv_heads = means[0].shape[1]
+    fitting = all(part.shape[1:] == (kv_heads, dim) for part in means)
+    if q_heads % kv_heads or not fitting or not tokens:
         raise ValueError(
             'expected q [q_heads, tokens, dim] with at least one token, and means '
             '[pages, kv_heads, dim] of the same dim with q_heads a multiple of kv_heads, '
-            f'got {list(q.shape)} and {list(means.shape)}'
+            f'got {list(q.shape)} and {", ".join(str(list(part.shape)) for part in means)}'
         )
     if mask is not None and (mask.dtype != torch.bool or mask.shape != (pages,)):
         raise ValueError(

@@ -23,7 +23,8 @@ class PageIndex:
     """
     What a question chooses a layer's pages by.
 
-    :param means: mean key of each page, before rotary, float16 [pages, kv_heads, head_dim]
+    :param means: mean key of each page, before rotary, float32 [pages, kv_heads, head_dim]: as they
+        are multiplied, for a question looks at all of them
     :param ends: names of each page's first and last token, int64 [pages, 2]
     :param serials: a number that no other page had before or will have, int64 [pages]
     """
@@ -35,7 +36,7 @@ class PageIndex:
 
 def page_bytes(layout: GroupLayout) -> int:
     """Bytes of a row: per layer a mean key and 8 + 8 + 4 bytes a token, and cell, lane, serial."""
-    mean = 2 * layout.shape.kv_heads * layout.shape.head_dim
+    mean = 4 * layout.shape.kv_heads * layout.shape.head_dim
     return layout.shape.layers * (mean + 20 * layout.page_tokens) + 24
 
 
@@ -53,7 +54,7 @@ class PageTable:
         self._layout, shape = layout, layout.shape
         per_token = (shape.layers, rows, layout.page_tokens)
         self.means = torch.empty(
-            shape.layers, rows, shape.kv_heads, shape.head_dim, dtype=torch.float16
+            shape.layers, rows, shape.kv_heads, shape.head_dim, dtype=torch.float32
         )
         self.names = torch.empty(per_token, dtype=torch.int64)
         self.times = torch.empty(per_token, dtype=torch.float64)

@@ -92,13 +92,14 @@ class GroupStore:
         """
         for first, records in self._tiers():
             here = ((addresses >= first) & (addresses < first + len(records))).nonzero()[:, 0]
-            out[here] = self._layout.decode(
+            found = self._layout.decode(
                 records,
                 layer=layer,
                 groups=addresses[here] - first,
                 pages=places[here],
                 heads=heads,
             )
+            out[here] = found.to(out.dtype)
 
     def spill(self, address: int) -> int | None:
         """Move a record from RAM to disk; returns its new address, None if there is no room."""

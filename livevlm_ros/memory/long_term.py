@@ -63,8 +63,10 @@ class Tokens:
         def pick(tokens: Tensor, axis: int) -> Tensor:
             if axis == 1:
                 return tokens.gather(1, picks)
-            wide = picks[:, None, :, None].expand(-1, tokens.shape[1], -1, tokens.shape[3])
-            return tokens.gather(2, wide)
+            rows = zip(
+                tokens, picks, strict=True
+            )  # whole vectors move, which a gather does not see
+            return torch.stack([layer.index_select(1, chosen) for layer, chosen in rows])
 
         return self._map(pick)
 

@@ -145,13 +145,13 @@ class Pages:
         self, q: Tensor, tiers: Sequence[_Tier], reach: Reach, *, exactly: int | None = None
     ) -> Tensor:
         """Choose pages, counted through the tiers in their order, int64 [chosen]."""
-        means = torch.cat([tier.means for tier in tiers])
         ends = torch.cat([tier.ends for tier in tiers])
         allowed = reach.reaches(ends, self._names)
         if reach.only_ns is not None:
             assert allowed is not None
             return allowed.nonzero()[:, 0]
-        scores = relevance(q, means, settings=self._settings, allowed=allowed)
+        means = [tier.means for tier in tiers]
+        scores = relevance(q, *means, settings=self._settings, allowed=allowed)
         if exactly is not None:
             return choose(scores, most=exactly)
         return choose(

@@ -34,7 +34,7 @@ from livevlm_ros.memory.naming import TokenNames
 from livevlm_ros.memory.reach import Reach
 from livevlm_ros.memory.reading import Piece
 from livevlm_ros.memory.resident import ResidentPages, Staging
-from livevlm_ros.memory.retrieval import RetrievalSettings, choose, relevance
+from livevlm_ros.memory.retrieval import RetrievalSettings, choose, pooled, relevance
 from livevlm_ros.memory.shape import CacheShape
 
 WRITES = 2
@@ -196,7 +196,7 @@ class Recall:
         before = self._queries[layer]
         if before is None:
             return torch.ones(self._shape.kv_heads, dtype=torch.bool)
-        near = torch.cosine_similarity(self._pooled(q), before, dim=-1)  # [q_heads, 1]
+        near = torch.cosine_similarity(pooled(q, self._settings), before, dim=-1)  # [q_heads, 1]
         moved = (near.view(self._shape.kv_heads, -1).mean(dim=1) < self._tau).cpu()
         self.counts.speculated += len(moved)
         self.counts.corrected += int(moved.sum())
@@ -206,12 +206,12 @@ class Recall:
         """Note that some kv heads of a layer have chosen anew, and fetch ahead for them."""
         if not self.speculates:
             return
-        pooled, before = self._pooled(q), self._queries[layer]
+        now, before = pooled(q, self._settings), self._queries[layer]
         if before is not None:
             group = self._shape.q_heads // self._shape.kv_heads
-            own = moved.repeat_interleave(group).to(pooled.device)
-            pooled = torch.where(own[:, None, None], pooled, before)
-        self._queries[layer] = pooled
+            own = moved.repeat_interleave(group).to(now.device)
+            now = torch.where(own[:, None, None], now, before)
+        self._queries[layer] = now
         self._later(self._fetch, layer)
 
     @property
@@ -222,9 +222,7 @@ class Recall:
     def everything(self, layer: int) -> PageIndex:
         """Return what a layer's pages are chosen by, all that are archived, on the device."""
         index, like = self._archive.index(layer), self._like
-        return PageIndex(
-            index.means.to(like.device, like.dtype), index.ends.to(like.device), index.serials
-        )
+        return PageIndex(index.means.to(like.device), index.ends.to(like.device), index.serials)
 
     def ready(self, layer: int) -> PageIndex:
         """Return the same of those that are on the device already."""
@@ -284,11 +282,8 @@ class Recall:
                     self._stream.synchronize()
         except Exception:  # the thread goes on, and questions read what is there
             _log.exception('the archive could not be written or read')
+            self._queries = [None] * self._shape.layers
             self._pages.clear()
-
-    def _pooled(self, q: Tensor) -> Tensor:
-        """Return a layer's queries as one token's, [q_heads, 1, head_dim]."""
-        return q[:, -1:] if self._settings.pooling == 'last' else q.mean(dim=1, keepdim=True)
 
 
 def _spread(some: Piece, heads: Tensor, *, of: int) -> Piece:

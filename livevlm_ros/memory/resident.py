@@ -87,7 +87,7 @@ class ResidentPages:
         block = (shape.layers, slots, shape.kv_heads, 2, page_tokens, shape.head_dim)
         self.tokens = torch.zeros(block, dtype=dtype, device=device)
         self._means = torch.zeros(
-            shape.layers, slots, shape.kv_heads, shape.head_dim, dtype=dtype, device=device
+            shape.layers, slots, shape.kv_heads, shape.head_dim, device=device
         )
         self._names = torch.zeros(
             shape.layers, slots, page_tokens, dtype=torch.int64, device=device
@@ -123,7 +123,7 @@ class ResidentPages:
             new, target = rows[missing], taken.to(self.tokens.device)
             held[taken] = self.NOTHING  # until they are there, whatever happens on the way
             staging.bring(archive, layer, new, self.tokens[layer], taken)
-            means = index.means[new].to(self._means.device, self._means.dtype)
+            means = index.means[new].to(self._means.device)
             self._means[layer].index_copy_(0, target, means)
             names = archive.page_names(layer, new).to(target.device)
             self._names[layer].index_copy_(0, target, names)

@@ -86,25 +86,35 @@ def page_means(keys: Tensor, *, page_tokens: int) -> Tensor:
     return keys.unflatten(1, (-1, page_tokens)).mean(dim=2).transpose(0, 1)
 
 
+def pooled(q: Tensor, settings: RetrievalSettings) -> Tensor:
+    """
+    Return the queries that rank pages, one of each head.
+
+    :param q: a question's, [q_heads, tokens, head_dim]
+    :returns: [q_heads, 1, head_dim]
+    """
+    return q[:, -1:] if settings.pooling == 'last' else q.mean(dim=1, keepdim=True)
+
+
 def relevance(
-    q: Tensor, means: Tensor, *, settings: RetrievalSettings, allowed: Tensor | None = None
+    q: Tensor, *means: Tensor, settings: RetrievalSettings, allowed: Tensor | None = None
 ) -> Tensor:
     """
     Say how much a question wants each page.
 
     :param q: the question's queries before rotary, [q_heads, tokens, head_dim]
-    :param means: mean keys, [pages, kv_heads, head_dim]
-    :param allowed: pages that may be read, bool [pages]; None: all
-    :returns: float32 [pages]; a share of 1 by `mass`, above -1 by `cosine`, -inf where not allowed
+    :param means: mean keys, [pages, kv_heads, head_dim] each
+    :param allowed: pages that may be read, bool [pages of all]; None: all
+    :returns: float32 [pages of all]; a share of 1 by `mass`, above -1 by `cosine`, -inf where not allowed
     """
-    if settings.pooling == 'last':
-        q = q[:, -1:]
+    q = pooled(q, settings)
     if settings.score == 'mass':
-        scores = page_scores(q, means, mask=allowed).mean(dim=0)
+        scores = page_scores(q, *means, mask=allowed).mean(dim=0)
     else:
-        group = q.shape[0] // means.shape[1]
-        wanted = q.float().mean(dim=1).flatten()  # [q_heads * head_dim]
-        offered = means.float().repeat_interleave(group, dim=1).flatten(1)
+        group = q.shape[0] // means[0].shape[1]
+        wanted = q.float().flatten()  # [q_heads * head_dim]
+        joined = torch.cat([part.float() for part in means])
+        offered = joined.repeat_interleave(group, dim=1).flatten(1)
         scores = torch.cosine_similarity(offered, wanted[None])
     return scores if allowed is None else scores.masked_fill(~allowed, -math.inf)
 

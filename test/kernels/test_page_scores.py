@@ -49,6 +49,14 @@ def test_only_pages_that_may_be_chosen_take_part(draw: Draw) -> None:
     assert not scores[:, ~mask].any()
 
 
+def test_pages_in_several_tensors_are_scored_as_one(draw: Draw) -> None:
+    q, means = draw(4, 2, 5, 12, 64)
+    mask = torch.arange(12) % 3 > 0
+    parts = (means[:5].half(), means[5:5], means[5:])
+    expected = page_scores(q, torch.cat([part.float() for part in parts]), mask=mask)
+    torch.testing.assert_close(page_scores(q, *parts, mask=mask), expected)
+
+
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float16, torch.bfloat16])
 def test_the_scores_of_a_kv_head_sum_to_one(draw: Draw, dtype: torch.dtype) -> None:
     q, means = draw(14, 2, 20, 1001, 64, dtype=dtype)

@@ -78,7 +78,7 @@ def test_the_page_that_a_question_asks_for_is_found(
 def test_what_long_term_dropped_is_found_in_the_archive_and_without_one_is_gone(
     make: Callable, tokens: Callable
 ) -> None:
-    settings = {'short_term_frames': 4, 'long_term_frames': 8, 'eviction': 'fifo'}
+    settings = {'short_term_frames': 4, 'long_term_frames': 8, 'eviction': 'fifo', 'ratio': 0.5}
     found = {}
     for preset in ('livevlm', 'balanced'):
         memory = make(preset=preset, page_tokens=4, **settings)

@@ -253,15 +253,18 @@ def test_a_job_that_fails_is_told_and_the_thread_goes_on(
 ) -> None:
     memory = make(**SMALL)
     watch(memory, range(40))
-    _, before = ask(memory, want=1.0)
+    ask(memory, want=1.0)
+    memory.settle()
+    fetched_s = memory._recall.counts.hidden_s
     monkeypatch.setattr(memory._recall._pages, 'bring', _fail)
     watch(memory, range(40, 44))
     memory.settle()
     assert 'could not be written or read' in caplog.text
     monkeypatch.undo()
-    ask(memory, want=1.0)
+    _, view = ask(memory, want=1.0)
     memory.settle()
-    assert memory._recall.counts.hidden_s > 0
+    assert memory._recall.counts.speculated == 0  # it chose from everything
+    assert memory._recall.counts.hidden_s > fetched_s
 
 
 def _fail(*arguments) -> None:

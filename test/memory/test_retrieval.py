@@ -38,10 +38,10 @@ def test_the_mean_of_a_page_is_that_of_its_own_tokens() -> None:
         torch.testing.assert_close(means[page], keys[:, 4 * page : 4 * page + 4].mean(1))
 
 
-def test_relevance_by_mass_is_the_share_of_attention_over_all_queries() -> None:
+def test_relevance_by_mass_is_the_share_of_attention_that_the_mean_query_pays() -> None:
     q, means = _random(1)
     scores = relevance(q, means, settings=PAPER)
-    torch.testing.assert_close(scores, _mass(q, means))
+    torch.testing.assert_close(scores, _mass(q.mean(dim=1, keepdim=True), means))
     assert scores.sum().item() == pytest.approx(1.0)
 
 
