@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 from setuptools import find_packages, setup
 
 NAME = 'livevlm_ros'
+OTHER_FOLDERS = {'livevlm_kernels': 'kernels', 'livevlm_bench': 'bench'}  # by package
 
 setup(
     name=NAME,
@@ -16,12 +17,13 @@ setup(
     author='The livevlm_ros authors',
     license='Apache-2.0',
     python_requires='>=3.11',
-    packages=[*find_packages(include=[NAME, f'{NAME}.*']), 'livevlm_kernels'],
-    package_dir={'livevlm_kernels': 'kernels'},
+    packages=[*find_packages(include=[NAME, f'{NAME}.*']), *OTHER_FOLDERS],
+    package_dir=OTHER_FOLDERS,
     package_data={
         NAME: ['py.typed'],
         f'{NAME}.model': ['embedded/*'],
         f'{NAME}.memory': ['presets/*'],
+        'livevlm_bench': ['reads.json'],
     },
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),

@@ -16,11 +16,12 @@ def bench(
     suite: Annotated[
         str,
         typer.Argument(
-            help='first-token; or reads, which counts what questions read, for --reads.'
+            help='first-token; reads, which counts what questions read, for --reads; or rotary, '
+            'which ranks pages before and after rotary position.'
         ),
     ] = 'first-token',
     source: Annotated[
-        Path | None, typer.Argument(help='For reads: a bag or a folder of bags.')
+        Path | None, typer.Argument(help='For reads and rotary: a bag or a folder of bags.')
     ] = None,
     reads: Annotated[
         Path | None, typer.Option(help='How much questions read; by default as counted by us.')
@@ -29,7 +30,10 @@ def bench(
     quick: Annotated[
         bool, typer.Option('--quick', help='Few frames, to see that it runs: no bar is judged.')
     ] = False,
-    model: Annotated[str, typer.Option(help=f'For reads: {MODEL_HELP}')] = 'embedded',
+    ratio: Annotated[
+        str, typer.Option(help='For rotary: most that a question reads, with commas between.')
+    ] = '0.1,0.4',
+    model: Annotated[str, typer.Option(help=f'For reads and rotary: {MODEL_HELP}')] = 'embedded',
     json_file: JsonFile = None,
 ) -> None:
     """Measure memories against the peers' in one run, and print ratios."""
@@ -39,12 +43,16 @@ def bench(
             if source is None or json_file is None:
                 refuse('bench reads: expected recordings and --json, the file to write')
             _count(source, model, json_file)
+        elif suite == 'rotary':
+            if source is None:
+                refuse('bench rotary: expected recordings with questions')
+            _rotary(source, ratio, model, json_file)
         elif suite == 'first-token':
             if source is not None:
                 refuse(f'bench first-token takes no recordings, got {source}')
             _first_token(reads, rounds, quick, json_file)
         else:
-            refuse(f'bench {suite}: no such suite; expected first-token or reads')
+            refuse(f'bench {suite}: no such suite; expected first-token, reads or rotary')
 
 
 def _count(source: Path, model: str, file: Path) -> None:
@@ -77,5 +85,24 @@ def _first_token(reads: Path | None, rounds: int, quick: bool, json_file: Path |
             progress=lambda name, share: bar.update(task, completed=share, description=name),
         )
     print_first_token(found, report_console())
+    if json_file is not None:
+        json_file.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
+
+
+def _rotary(source: Path, ratio: str, model: str, json_file: Path | None) -> None:
+    from livevlm_bench.rotary import measure, print_rotary
+    from livevlm_ros.replay.sweep import numbers
+    from livevlm_ros.replay.table import report_console
+
+    ratios = numbers('--ratio', ratio, float)
+    with progress_bar() as bar:
+        task = bar.add_task('loading the model', total=1.0)
+        found = measure(
+            source,
+            ratios,
+            model=model,
+            progress=lambda name, share: bar.update(task, completed=share, description=name),
+        )
+    print_rotary(found, report_console())
     if json_file is not None:
         json_file.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')

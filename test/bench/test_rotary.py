@@ -44,10 +44,10 @@ def _keys(stamp: int) -> Tensor:
     return _random(stamp, SHAPE.kv_heads, SHAPE.tokens_per_frame)
 
 
-def _watched(kind: type[Memory], *, ratio: float = 0.2) -> Memory:
+def _watched(kind: type[Memory], *, ratio: float = 0.2, frames: int = SEEN) -> Memory:
     config = MemoryConfig('livevlm', short_term_frames=4, long_term_frames=20, ratio=ratio)
     memory = kind(config, SHAPE, ('front',), retrieval=SETTINGS)
-    for stamp in range(SEEN):
+    for stamp in range(frames):
         view = memory.step([FrameRef('front', stamp)])
         q = _random(1000 + stamp, SHAPE.q_heads, SHAPE.tokens_per_frame)
         for layer in range(SHAPE.layers):
@@ -139,7 +139,7 @@ def test_at_one_place_both_rank_alike(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_where_all_is_read_nothing_differs() -> None:
-    before, after = _watched(Memory, ratio=1.0), _watched(AfterRotary, ratio=1.0)
+    before, after = (_watched(kind, ratio=1.0, frames=20) for kind in (Memory, AfterRotary))
     for theirs, ours in zip(_asked(before), _asked(after), strict=True):
         assert torch.equal(theirs, ours)
 
@@ -192,7 +192,7 @@ def test_what_was_found_is_printed(film: Path) -> None:
 
 def test_a_ratio_that_cannot_be_is_refused_before_anything_is_read() -> None:
     with pytest.raises(BadInput, match='ratio'):
-        measure(Path('nowhere'), [0.4, -1.0])
+        measure(Path('nowhere'), [0.4, 2.0])
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_presets_say_what_they_keep_and_what_they_give_up(
     assert (config.short_term_frames, config.long_term_frames) == (short_term, long_term)
     assert (config.eviction, config.archive_bits) == (eviction, archive_bits)
     assert (config.retrieval, config.gives_up) == (retrieval, gives_up)
-    assert config.ratio == (0.3 if preset == 'balanced' else 0.4)
+    assert config.ratio == (0.5 if preset == 'balanced' else 0.4)
     assert config.retrieves == bool(long_term or archive_bits)
 
 
