@@ -20,6 +20,9 @@ from livevlm_ros.engine.rooms import Rooms
 from livevlm_ros.memory import QuestionView, Reach, TooManyTokens
 from livevlm_ros.model import BadQuestion, QuestionPrompt
 
+PATIENCE = 0.5
+"""Share of the time beyond that of the shortest answer that a question waits for the archive."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -96,7 +99,7 @@ class Answering:
             extra_tokens=prompt.tokens + self._max_tokens,
             reach=reach,
             asked=self._question.text,
-            patience_s=None if math.isinf(spare_s) else max(0.0, spare_s - costs.retrieval.value),
+            patience_s=None if math.isinf(spare_s) else max(0.0, PATIENCE * spare_s),
         )
         if not view.reach.archive:
             self._rung = max(self._rung, Rung.FEWER_PAGES)
@@ -142,7 +145,7 @@ class Answering:
         costs, started = self._rooms.costs, time.monotonic()
         token = next(tokens, None)
         read = time.monotonic()
-        self._latency.retrieval_ms = view.retrieval_s * 1e3
+        self._latency.retrieval_ms = (view.waited_s + view.retrieval_s) * 1e3
         self._latency.prefill_ms = (read - started - view.retrieval_s) * 1e3
         self._latency.first_token_ms = (read - self._deadline.received_s) * 1e3
         self._evidence = self._seen(view)

@@ -72,7 +72,7 @@ class Average:
         self.value = value
 
     def add(self, sample: float) -> None:
-        """Take in one measurement."""
+        """Take in one measurement, not negative."""
         if self.value == 0.0:
             self.value = sample
         else:

@@ -50,7 +50,10 @@ class ArchiveSizes:
 
 class Archive:
     """
-    Archived tokens of every lane. `sizes`, as of the last change, may be read by any thread.
+    Archived tokens of every lane.
+
+    `sizes`, as of the last change, may be read by any thread. `changes` counts how often pages were
+    added or cut anew.
 
     A group has an address: that of its record in the store, or beyond those, one for each lane's
     waiting tokens.
@@ -89,12 +92,14 @@ class Archive:
         disk = min(disk_bytes // layout.record_bytes, (room - least) // table_bytes)
         host = (room - disk * table_bytes) // group_bytes
         self._store = GroupStore(layout, host=host, disk=disk, folder=folder)
+        self.changes = 0
         self._reset()
 
     def _reset(self) -> None:
         rows = (self._store.all + self._lanes) * self._layout.pages
         self._table = PageTable(self._layout, rows=rows)
         self._waiting = [self._nothing()] * self._lanes
+        self.changes += 1
         self.sizes = self._count()
 
     def _count(self) -> ArchiveSizes:
@@ -167,6 +172,7 @@ class Archive:
         rest = waiting.span(whole, waiting.count)
         self._waiting[lane] = _together(self._nothing(), rest)  # a copy, so that the rest can go
         self._table.append(self._waiting[lane], lane=lane, address=self._store.all + lane)
+        self.changes += 1
         self.sizes = self._count()
 
     def _keep(self, group: Tokens, *, lane: int, address: int) -> None:

@@ -26,7 +26,8 @@ class PageIndex:
     :param means: mean key of each page, before rotary, float32 [pages, kv_heads, head_dim]: as they
         are multiplied, for a question looks at all of them
     :param ends: names of each page's first and last token, int64 [pages, 2]
-    :param serials: a number that no other page had before or will have, int64 [pages]
+    :param serials: a number that no other page had or will have until the table is cleared, int64
+        [pages]
     """
 
     means: Tensor

@@ -88,7 +88,7 @@ class GroupStore:
         :param addresses: of their groups, int64 [pages]
         :param places: their places in those groups, int64 [pages]
         :param heads: kv heads that are read, int64 [heads]
-        :param out: float32 [pages, heads, 2, page_tokens, head_dim]
+        :param out: of any type, [pages, heads, 2, page_tokens, head_dim]
         """
         for first, records in self._tiers():
             here = ((addresses >= first) & (addresses < first + len(records))).nonzero()[:, 0]

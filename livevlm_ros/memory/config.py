@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib.resources import files
@@ -93,6 +94,8 @@ class MemoryConfig:
                 f'ratio must be above 0 and at most 1, or {MOST_RATIO} with an archive, '
                 f'got {self.ratio}'
             )
+        if math.isnan(self.tau):
+            raise ValueError('tau must be a number, got nan')
         if self.archive_disk_bytes and not self.path:
             raise ValueError('archive_disk_bytes needs a folder: set path')
         if self.preset == 'full' and self.retrieves:

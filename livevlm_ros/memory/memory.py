@@ -150,7 +150,9 @@ class Memory:
         """Make room for the longest views now, so that no read grows it."""
         beside = reserved_positions(self._shape, len(self._cameras))
         step = ring_tokens + sum(lane.capacity for lane in self._long_term)
-        question = ring_tokens + (self._pages.most_tokens(Reach()) if self._pages else 0)
+        question = ring_tokens + (
+            self._pages.most_tokens(Reach(), layers=self._shape.layers) if self._pages else 0
+        )
         longest = max(step + beside, question + RESERVED_POSITIONS)
         if longest > self._shape.max_positions:
             raise ValueError(

@@ -78,11 +78,10 @@ class Pages:
         room = config.long_term_frames * frame_tokens // page_tokens
         self._least = min(self._most, int(room * LEAST_SHARE)) if self._adaptive else 0
 
-    def most_tokens(self, reach: Reach) -> int:
-        """Return the most tokens that `find` gives a layer."""
+    def most_tokens(self, reach: Reach, *, layers: int) -> int:
+        """Return the most tokens that `find` gives one of so many layers."""
         if reach.only_ns is not None:
-            archived = self.recall.archived_tokens if self.recall else 0
-            return archived + sum(lane.count for lane in self._long_term)
+            return max(self._allowed_tokens(layer, reach) for layer in range(layers))
         return self._most * self._size + len(self._long_term) * (self._size - 1)
 
     def find(self, layer: int, q: Tensor, reach: Reach) -> tuple[list[Piece], int]:
@@ -140,6 +139,16 @@ class Pages:
             found = [old.with_heads_of(new, moved.to(q.device))]
         self.recall.chosen_by(layer, q, moved)
         return found, chosen
+
+    def _allowed_tokens(self, layer: int, reach: Reach) -> int:
+        """Return how many tokens a layer has on pages within reach, and too new for a page."""
+        lanes = [lane.piece(layer) for lane in self._long_term]
+        ends = [self._held(piece).ends for piece in lanes]
+        if self.recall is not None:
+            ends.append(self.recall.everything(layer).ends)
+        allowed = reach.reaches(torch.cat(ends), self._names)
+        assert allowed is not None
+        return int(allowed.sum()) * self._size + len(lanes) * (self._size - 1)
 
     def _chosen(
         self, q: Tensor, tiers: Sequence[_Tier], reach: Reach, *, exactly: int | None = None

@@ -28,6 +28,9 @@ class QuestionView(ReadView):
     :param asked: the question's words, by which it is known when it comes back; None: it does not
     :param patience_s: longest wait for the archive, without which it reads what is on the device;
         None: any
+
+    `waited_s` are the seconds it waited for the archive, `retrieval_s` those of finding and
+    fetching pages.
     """
 
     def __init__(
@@ -46,12 +49,15 @@ class QuestionView(ReadView):
         self._slots, self._kept = _slots(parts, reach), parts.short_term.kept
         self._pages_of = pages if reach.long_term else None
         self._recall = self._pages_of.recall if self._pages_of else None
-        self.retrieval_s = 0.0
+        self.waited_s = self.retrieval_s = 0.0
         if self._recall is not None:
             in_time = self._recall.begin(asked, reach, patience_s=patience_s)
             reach = replace(reach, archive=reach.archive and in_time)
-            self._waited(since=began)
-        found = self._pages_of.most_tokens(reach) if self._pages_of else 0
+            self.waited_s = time.monotonic() - began
+            self._recall.counts.exposed_s += self.waited_s
+        found = (
+            self._pages_of.most_tokens(reach, layers=parts.shape.layers) if self._pages_of else 0
+        )
         past = found + len(self._slots) * parts.shape.tokens_per_frame
         super().__init__(parts, buffer, past=past, room=room)
         self._evidence, self.reach = evidence, reach
@@ -131,6 +137,7 @@ class QuestionView(ReadView):
             and self._recall is not None
             and self._recall.speculates
             and self.reach.everywhen
+            and self.reach.archive
             and self._kept == self._parts.short_term.kept
         )
 
@@ -140,7 +147,7 @@ class QuestionView(ReadView):
         began = time.monotonic()
         moved = self._recall.moved(layer, q)
         if moved.any():
-            self._recall.settle()
+            self._recall.wait_for(layer)
             found = self._pages_of.find_again(layer, q, moved, pages=self._chosen[layer])
             joined, _ = in_time_order([self._parts.ring(layer, self._slots), *found])
             heads = moved.nonzero()[:, 0].to(q.device)

@@ -10,8 +10,8 @@ tokens. When the question comes back, each kv head compares its queries with tho
 where the mean cosine of its group is at least tau it chooses among what is on the device, where
 not it waits for a new choice from everything.
 
-The thread also writes the archive. So the archive is never read while it changes: whoever reads it
-from the engine's thread calls `settle` first.
+The thread also writes the archive. So the archive is never read while it changes: before it is read
+from the engine's thread, `begin` or `settle` waits for what was written.
 """
 
 from __future__ import annotations
@@ -55,12 +55,14 @@ class RecallCounts:
     :param corrected: those of them that could not be left to what was fetched ahead
     :param exposed_s: seconds that questions were kept waiting for their pages
     :param hidden_s: seconds spent on fetching ahead
+    :param failed: jobs of the thread that ended in an error
     """
 
     speculated: int = 0
     corrected: int = 0
     exposed_s: float = 0.0
     hidden_s: float = 0.0
+    failed: int = 0
 
     @property
     def correction_rate(self) -> float:
@@ -104,12 +106,14 @@ class Recall:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix='livevlm-recall')
         self._stream = torch.cuda.Stream(device) if device.type == 'cuda' else None
         self._jobs: list[Future[None]] = []
+        self._fetches: list[Future[None] | None] = [None] * shape.layers
         self._writes: list[Future[None]] = []
         self.counts = RecallCounts()
         self._forget()
 
     def _forget(self) -> None:
         self._asked: tuple[str, Reach] | None = None
+        self.speculates = False
         self._queries: list[Tensor | None] = [None] * self._shape.layers
         self._tokens_since = 0
         self._pages.clear()
@@ -135,7 +139,7 @@ class Recall:
             self._later(self._pages.clear)
             return
         for layer in range(self._shape.layers):
-            self._later(self._fetch, layer)
+            self._fetch_later(layer)
 
     def settle(self) -> None:
         """Wait until the archive is as steps left it and what is fetched ahead is there."""
@@ -159,32 +163,33 @@ class Recall:
         """
         Let a question read; it comes back or goes on if it begins with the last one's words.
 
-        :param asked: its words; None: nothing is fetched ahead for it, nor what it reads kept
+        Within other bounds of cameras or time the same words are another question. `speculates`
+        says whether pages are fetched ahead for the question that reads.
+
+        :param asked: its words; None: it does not come back, nor disturbs one that does
         :param patience_s: longest wait for what steps have handed to the archive; None: any
         :returns: False if that was too short: the archive must not be read
         """
-        before = self._asked
-        goes_on = (
-            asked is not None
-            and before is not None
-            and asked.startswith(before[0])
-            and reach.cameras == before[1].cameras
-            and reach.only_ns is None
-        )
-        if not goes_on:
-            self._queries = [None] * self._shape.layers  # what waits to be fetched for them is not
-        ahead = self._ahead and reach.only_ns is None
-        self._asked = (asked, reach) if ahead and asked is not None else None
-        self._tokens_since = 0
+        self.speculates = self._ahead and asked is not None and reach.only_ns is None
+        if asked is not None and self.speculates:
+            if not self._goes_on(asked, reach):
+                self._queries = [None] * self._shape.layers  # nothing is fetched for them any more
+            self._asked, self._tokens_since = (asked, reach), 0
         in_time = not wait(self._jobs, patience_s).not_done
-        if not in_time:
-            self._asked = None
+        self.speculates &= in_time
         return in_time
 
-    @property
-    def speculates(self) -> bool:
-        """Whether pages are fetched ahead for the question that reads."""
-        return self._asked is not None
+    def _goes_on(self, asked: str, reach: Reach) -> bool:
+        if self._asked is None:
+            return False
+        words, before = self._asked
+        bounds = [(r.cameras, r.first_ns, r.last_ns) for r in (reach, before)]
+        return asked.startswith(words) and bounds[0] == bounds[1]
+
+    def wait_for(self, layer: int) -> None:
+        """Wait until what is being fetched for a layer is there."""
+        if (fetch := self._fetches[layer]) is not None:
+            wait([fetch])
 
     def moved(self, layer: int, q: Tensor) -> Tensor:
         """
@@ -194,7 +199,7 @@ class Recall:
         :returns: bool [kv_heads]
         """
         before = self._queries[layer]
-        if before is None:
+        if before is None or not self.speculates:
             return torch.ones(self._shape.kv_heads, dtype=torch.bool)
         near = torch.cosine_similarity(pooled(q, self._settings), before, dim=-1)  # [q_heads, 1]
         moved = (near.view(self._shape.kv_heads, -1).mean(dim=1) < self._tau).cpu()
@@ -212,12 +217,7 @@ class Recall:
             own = moved.repeat_interleave(group).to(now.device)
             now = torch.where(own[:, None, None], now, before)
         self._queries[layer] = now
-        self._later(self._fetch, layer)
-
-    @property
-    def archived_tokens(self) -> int:
-        """Tokens of a layer in the archive."""
-        return self._archive.sizes.tokens
+        self._fetch_later(layer)
 
     def everything(self, layer: int) -> PageIndex:
         """Return what a layer's pages are chosen by, all that are archived, on the device."""
@@ -249,17 +249,21 @@ class Recall:
 
     # What the thread does.
 
-    def _fetch(self, layer: int) -> None:
-        """Bring to the device what the last queries of a layer would choose of the archive."""
-        q, asked, began = self._queries[layer], self._asked, time.monotonic()
-        if q is None or asked is None:
+    def _fetch(self, layer: int, q: Tensor, reach: Reach) -> None:
+        """Bring to the device what queries of a layer would choose of the archive."""
+        if self._queries[layer] is None:
             return
-        index = self.everything(layer)
-        allowed = asked[1].reaches(index.ends, self._names)
+        index, began = self.everything(layer), time.monotonic()
+        allowed = reach.reaches(index.ends, self._names)
         scores = relevance(q, index.means, settings=self._settings, allowed=allowed)
         rows = choose(scores, most=self._pages.tokens.shape[1]).cpu()
         self._pages.bring(self._archive, layer, rows, self._stagings[1])
         self.counts.hidden_s += time.monotonic() - began
+
+    def _fetch_later(self, layer: int) -> None:
+        q = self._queries[layer]
+        if q is not None and self._asked is not None:
+            self._fetches[layer] = self._later(self._fetch, layer, q, self._asked[1])
 
     def _later(self, job: Callable[..., None], *arguments: object) -> Future[None]:
         ready = None if self._stream is None else torch.cuda.current_stream().record_event()
@@ -280,10 +284,10 @@ class Recall:
                 job(*arguments)
                 if self._stream is not None:
                     self._stream.synchronize()
-        except Exception:  # the thread goes on, and questions read what is there
+        except Exception:  # the thread goes on, and questions choose from everything again
             _log.exception('the archive could not be written or read')
+            self.counts.failed += 1
             self._queries = [None] * self._shape.layers
-            self._pages.clear()
 
 
 def _spread(some: Piece, heads: Tensor, *, of: int) -> Piece:

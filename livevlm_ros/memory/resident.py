@@ -93,6 +93,7 @@ class ResidentPages:
             shape.layers, slots, page_tokens, dtype=torch.int64, device=device
         )
         self._serials = torch.full((shape.layers, slots), self.NOTHING)
+        self._as_of = [0] * shape.layers  # the archive's changes that were looked at
         self.brought = 0
 
     @property
@@ -106,13 +107,16 @@ class ResidentPages:
 
     def bring(self, archive: Archive, layer: int, rows: Tensor, staging: Staging) -> Tensor:
         """
-        Have pages on the device, and those that are not among them only as far as there is room.
+        Have pages on the device; others stay as far as there is room and the archive has them.
 
         :param rows: of the layer's archive index, int64 [pages], no more than there are slots
         :returns: the slot of each, int64 [pages]
         """
-        index = archive.index(layer)
-        wanted, held = index.serials[rows], self._serials[layer]
+        index, held = archive.index(layer), self._serials[layer]
+        if self._as_of[layer] != archive.changes:  # a page may be cut anew, or gone
+            held[~torch.isin(held, index.serials)] = self.NOTHING
+            self._as_of[layer] = archive.changes
+        wanted = index.serials[rows]
         slots = _places(held, wanted)
         missing = (slots < 0).nonzero()[:, 0]
         if len(missing):

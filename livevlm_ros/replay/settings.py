@@ -30,7 +30,11 @@ _ENGINE_FIELDS = {
     'time.on_jump': 'on_jump',
     'seed': 'seed',
 }
-_RETRIEVAL_FIELDS = {'retrieval.mode': 'retrieval', 'retrieval.ratio': 'ratio'}
+_RETRIEVAL_FIELDS = {
+    'retrieval.mode': 'retrieval',
+    'retrieval.ratio': 'ratio',
+    'retrieval.tau': 'tau',
+}
 _ROOM_CONFIGS = {'memory': MemoryConfig, 'model': ModelConfig}
 _ROOM_FIELDS = {
     f'{room}.{field.name}': (room, field.name)

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What of the memory answers are read from."""
 
+import threading
+
 import pytest
 
 from livevlm_ros.engine import Question, Rung, Scope, Source, Status
@@ -96,3 +98,28 @@ def test_only_the_cameras_asked_for_are_read(make_engine, frame):
     answer = engine.ask_now(Question('now ?', cameras=('right',)))
     assert [evidence.camera for evidence in answer.evidence] == ['right']
     assert answer.newest_stamp_ns == 10**9
+
+
+def test_a_question_does_not_wait_for_the_archive_longer_than_its_budget_allows(
+    make_engine, model, frame, monkeypatch
+):
+    model.memory_settings = {'retrieval': {'page_tokens': 2}}
+    memory = MemoryConfig(preset='balanced', short_term_frames=4, long_term_frames=8)
+    engine = make_engine(memory=memory, target_fps=1000.0)
+    engine.load()
+    archive, written = engine._loop.rooms.memory._archive, threading.Event()
+    add = archive.add
+    monkeypatch.setattr(archive, 'add', lambda *given: written.wait(20) and add(*given))
+    for second in range(1, 15):
+        engine.see(frame(second))
+        engine._loop.turn()
+    costs = engine._loop.rooms.costs
+    for _ in range(3):
+        answer = engine.ask_now(Question('what drove by ?', budget_s=0.3, max_tokens=15))
+        assert (answer.status, answer.degradation) == (Status.OK, Rung.FEWER_PAGES)
+        assert answer.latency.total_ms < 300
+        assert answer.latency.retrieval_ms > 100 > answer.latency.prefill_ms >= 0
+        assert 0 <= costs.prefill.value < 0.1 and costs.retrieval.value < 0.1
+    written.set()
+    answer = engine.ask_now(Question('what drove by ?', budget_s=5.0, max_tokens=15))
+    assert answer.degradation == Rung.ALL

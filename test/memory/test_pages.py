@@ -181,4 +181,4 @@ def test_never_more_is_found_than_there_is_room_for(
         if stamp % 5:
             continue
         found, _ = memory._pages.find(0, tokens(50, 4).q[0], Reach())
-        assert sum(map(len, found)) <= memory._pages.most_tokens(Reach())
+        assert sum(map(len, found)) <= memory._pages.most_tokens(Reach(), layers=2)
