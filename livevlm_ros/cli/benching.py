@@ -16,8 +16,9 @@ def bench(
     suite: Annotated[
         str,
         typer.Argument(
-            help='first-token; reads, which counts what questions read, for --reads; or rotary, '
-            'which ranks pages before and after rotary position.'
+            help='first-token; standing, a question asked every second; reads, which counts what '
+            'questions read, for --reads; or rotary, which ranks pages before and after rotary '
+            'position.'
         ),
     ] = 'first-token',
     source: Annotated[
@@ -51,8 +52,14 @@ def bench(
             if source is not None:
                 refuse(f'bench first-token takes no recordings, got {source}')
             _first_token(reads, rounds, quick, json_file)
+        elif suite == 'standing':
+            if source is not None:
+                refuse(f'bench standing takes no recordings, got {source}')
+            _standing(quick, json_file)
         else:
-            refuse(f'bench {suite}: no such suite; expected first-token, reads or rotary')
+            refuse(
+                f'bench {suite}: no such suite; expected first-token, standing, reads or rotary'
+            )
 
 
 def _count(source: Path, model: str, file: Path) -> None:
@@ -104,5 +111,22 @@ def _rotary(source: Path, ratio: str, model: str, json_file: Path | None) -> Non
             progress=lambda name, share: bar.update(task, completed=share, description=name),
         )
     print_rotary(found, report_console())
+    if json_file is not None:
+        json_file.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
+
+
+def _standing(quick: bool, json_file: Path | None) -> None:
+    from livevlm_bench.standing import QUICK_SECONDS, SECONDS, measure
+    from livevlm_bench.standing_table import print_standing
+    from livevlm_ros.replay.table import report_console
+
+    with progress_bar() as bar:
+        task = bar.add_task('loading the model', total=1.0)
+        found = measure(
+            seconds=QUICK_SECONDS if quick else SECONDS,
+            bars=not quick,
+            progress=lambda name, share: bar.update(task, completed=share, description=name),
+        )
+    print_standing(found, report_console())
     if json_file is not None:
         json_file.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')

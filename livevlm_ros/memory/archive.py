@@ -52,8 +52,8 @@ class Archive:
     """
     Archived tokens of every lane.
 
-    `sizes`, as of the last change, may be read by any thread. `changes` counts how often pages were
-    added or cut anew.
+    `sizes`, as of the last change, may be read by any thread. `changes` counts how often pages
+    were added or cut anew.
 
     A group has an address: that of its record in the store, or beyond those, one for each lane's
     waiting tokens.

@@ -23,8 +23,8 @@ class PageIndex:
     """
     What a question chooses a layer's pages by.
 
-    :param means: mean key of each page, before rotary, float32 [pages, kv_heads, head_dim]: as they
-        are multiplied, for a question looks at all of them
+    :param means: mean key of each page, before rotary, float32 [pages, kv_heads, head_dim]: as
+        they are multiplied, for a question looks at all of them
     :param ends: names of each page's first and last token, int64 [pages, 2]
     :param serials: a number that no other page had or will have until the table is cleared, int64
         [pages]

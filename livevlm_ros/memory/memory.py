@@ -278,7 +278,7 @@ class Memory:
         :param reach: what may be read; None: all
         :param asked: the question's words; when it comes again, or with more words, its pages are
             fetched ahead. None: that is not looked for
-        :param patience_s: longest wait for the archive; None: any. `reach` of the view says whether
+        :param patience_s: longest wait for the archive; None: any. The view's `reach` says whether
             it is read
         :raises TooManyTokens: if they are more than `question_room`
         """

@@ -10,8 +10,8 @@ tokens. When the question comes back, each kv head compares its queries with tho
 where the mean cosine of its group is at least tau it chooses among what is on the device, where
 not it waits for a new choice from everything.
 
-The thread also writes the archive. So the archive is never read while it changes: before it is read
-from the engine's thread, `begin` or `settle` waits for what was written.
+The thread also writes the archive. So the archive is never read while it changes: before it is
+read from the engine's thread, `begin` or `settle` waits for what was written.
 """
 
 from __future__ import annotations

@@ -105,7 +105,8 @@ def relevance(
     :param q: the question's queries before rotary, [q_heads, tokens, head_dim]
     :param means: mean keys, [pages, kv_heads, head_dim] each
     :param allowed: pages that may be read, bool [pages of all]; None: all
-    :returns: float32 [pages of all]; a share of 1 by `mass`, above -1 by `cosine`, -inf where not allowed
+    :returns: float32 [pages of all]; a share of 1 by `mass`, above -1 by `cosine`, -inf where not
+        allowed
     """
     q = pooled(q, settings)
     if settings.score == 'mass':
