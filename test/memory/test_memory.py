@@ -87,10 +87,10 @@ def test_a_stream_takes_the_same_bytes_in_the_same_place_for_ever(
     make: Callable, see: Callable, tokens: Callable, preset: str
 ) -> None:
     memory = _small(make, preset, archive_host_bytes=2**22)
-    asked = {0: 5, 8: 4, 996: 512, 9996: memory.question_room}  # after 4, 12, 1,000 and 10,000
+    asked = {0: 5, 8: 4, 996: 512, 16380: memory.question_room}  # after 4, 12, 1,000 and 16,384
     sizes = [memory.sizes()]
     places = [tensor.data_ptr() for tensor in (*_storage(memory), *_buffers(memory))]
-    for stamp in range(0, 10_000, 4):
+    for stamp in range(0, 16_384, 4):
         see(memory, *(FrameRef(camera, stamp + n) for n in (0, 2) for camera in ('left', 'right')))
         if stamp in asked:
             tokens(stamp, 3).attend(memory.question(extra_tokens=asked[stamp]))
@@ -101,7 +101,7 @@ def test_a_stream_takes_the_same_bytes_in_the_same_place_for_ever(
     assert len({size.device_bytes for size in sizes}) == 1
     assert len({size.read_bytes for size in sizes}) == 1
     assert sizes[-1].host_bytes <= 2**22
-    assert sizes[-1].evictions == 10_000 - 4
+    assert sizes[-1].evictions == 16_384 - 4
 
 
 @pytest.mark.parametrize('preset', SMALL)
