@@ -122,6 +122,8 @@ def evaluate(
         from livevlm_ros.replay.table import print_comparison, print_report, report_console
 
         check_writable(json_file, html_file, picture, memory_picture)
+        if preset and presets:
+            refuse(f'--preset {preset}, --presets {presets}: expected one of them, not both')
         comparing = bool(presets or row)
         if comparing and (drawn := picture or memory_picture):
             refuse(f'{drawn}: a picture shows a single preset; give it with --preset')

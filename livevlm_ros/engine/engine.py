@@ -91,8 +91,8 @@ class Engine:
 
         :param progress: called with the phase that begins and the share done, [0, 1]
         :raises CheckpointError: for weights that cannot be used
-        :raises ValueError: for a memory that cannot be built for this model, or a folder that
-            cannot hold its snapshot
+        :raises ValueError: for a memory that cannot be built for this model, a folder that cannot
+            hold its snapshot, or a snapshot that cannot be read now
         """
         with self._life:
             if self._loop is not None:
@@ -145,14 +145,17 @@ class Engine:
         with self._life:
             if self._loop is None:
                 return True
-            if self._thread is not None and not self._end(self._loop, self._thread, timeout_s):
+            if not self._end(self._loop, timeout_s):
                 return False
-            self._thread = None
             self._loop.rooms.snapshots.save()
             return True
 
-    def _end(self, loop: Loop, thread: threading.Thread, timeout_s: float) -> bool:
-        """Let the engine thread end; return whether it did in time."""
+    def _end(self, loop: Loop, timeout_s: float) -> bool:
+        """Let the engine thread end, if there is one; return whether it did in time."""
+        thread = self._thread
+        if thread is None:
+            loop.run_clears()  # of a `clear` that could not wait for a save to end
+            return True
         loop.stop()
         for pending in self._questions.close():
             pending.cut(Status.NOT_ACTIVE, STOPPED, finish=Finish.CANCELED)
@@ -162,7 +165,9 @@ class Engine:
         thread.join(timeout_s)
         if thread.is_alive():
             _log.warning('the engine thread is still at work after %.1f s', timeout_s)
-        return not thread.is_alive()
+            return False
+        self._thread = None
+        return True
 
     def cleanup(self) -> None:
         """
@@ -171,16 +176,22 @@ class Engine:
         :raises RuntimeError: while the engine thread is still in a long step
         """
         with self._life:
-            if not self.stop():
-                raise RuntimeError('the engine thread has not ended its last step yet: try again')
             if self._loop is None:
                 return
-            on_gpu = self._loop.rooms.model.device.type == 'cuda'
-            self._loop.rooms.memory.close()
-            self._loop = self._model_stats = None
-            self._ingest = self._new_ingest()
-            if on_gpu:
-                torch.cuda.empty_cache()
+            if not self._end(self._loop, STOP_S):
+                raise RuntimeError('the engine thread has not ended its last step yet: try again')
+            try:
+                self._loop.rooms.snapshots.save()
+            finally:
+                self._give_back(self._loop)
+
+    def _give_back(self, loop: Loop) -> None:
+        on_gpu = loop.rooms.model.device.type == 'cuda'
+        loop.rooms.memory.close()
+        self._loop = self._model_stats = None
+        self._ingest = self._new_ingest()
+        if on_gpu:
+            torch.cuda.empty_cache()
 
     @property
     def running(self) -> bool:
@@ -223,18 +234,22 @@ class Engine:
         Forget every frame, waiting ones too; time may begin anew, at any stamp.
 
         :returns: how many frames the memory held
-        :raises TimeoutError: when the engine thread did not come to it; it will
+        :raises TimeoutError: when the engine thread did not come to it, or a stopped engine is
+            still saving; it will be done
         """
+        ends_s = time.monotonic() + timeout_s
         loop = self._loop
         if loop is None:
             self._ingest.restart()
             return 0
         forgotten = loop.clear()
-        if not self.running:
-            with self._life:
+        if not self.running and self._life.acquire(timeout=timeout_s):
+            try:
                 if not self._at_work:
                     loop.run_clears()
-        return forgotten.result(timeout_s)
+            finally:
+                self._life.release()
+        return forgotten.result(max(0.0, ends_s - time.monotonic()))
 
     def stats(self) -> EngineStats:
         """Return a snapshot; never waits for the engine thread."""

@@ -31,6 +31,7 @@ class Ingest:
         self._slots = {
             name: CameraSlot(name, target_fps=target_fps, on_jump=on_jump) for name in cameras
         }
+        self._follow_back = on_jump == 'reset'
         self._lock = threading.Lock()
         self._jumped = False
         self._jumps = 0
@@ -83,6 +84,27 @@ class Ingest:
             self._slots[frame.camera].bad(text)
         self._warn(frame.camera, why, text)
 
+    def leapt(self, camera: str, stamp_ns: int, *, ahead: bool) -> bool:
+        """
+        Tell of a taken frame that is further from the begin of the stream than the memory spans.
+
+        :param ahead: whether it is later than that, or else earlier
+        :returns: whether that is followed as a jump in time, so that what the memory holds must be
+            cleared; not if it is the clock of this camera that differs from those in use
+        """
+        with self._lock:
+            used = {name for name, slot in self._slots.items() if slot.stats().frames_used}
+            followed = (not used or camera in used) and (ahead or self._follow_back)
+            if followed:
+                self._jump(to=camera)
+        if followed:
+            _log.warning(
+                'camera %s: time leapt to %.3f s, further than the memory spans, it is cleared',
+                camera,
+                stamp_ns / 1e9,
+            )
+        return followed
+
     def resume(self, newest_ns: Mapping[str, int]) -> None:
         """
         Go on after the frames of an earlier life.
@@ -132,11 +154,15 @@ class Ingest:
         if not slot.put(frame):
             return False
         self._jumped = True
-        self._jumps += 1
-        for other in self._slots.values():
-            if other is not slot:
-                other.restart()
+        self._jump(to=frame.camera)
         return True
+
+    def _jump(self, *, to: str) -> None:
+        """Let time begin anew with a camera's frame."""
+        self._jumps += 1
+        for camera, slot in self._slots.items():
+            if camera != to:
+                slot.restart()
 
     def _warn(self, camera: str, why: Exception, text: str) -> None:
         kind = camera if camera in self._slots else '', type(why)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import torch
 from livevlm_ros.engine.album import Album
 from livevlm_ros.engine.budget import Costs
 from livevlm_ros.engine.config import EngineConfig
-from livevlm_ros.engine.snapshots import Snapshots, check_folder
+from livevlm_ros.engine.snapshots import Snapshots, check_folder, check_ram
 from livevlm_ros.engine.warmup import warm_up
 from livevlm_ros.memory import EvidenceLayers, Memory, RetrievalSettings
 from livevlm_ros.model import ModelConfig, VideoLanguageModel
@@ -48,11 +48,12 @@ def furnish(config: EngineConfig, *, load: LoadModel, progress: Progress) -> Roo
 
     :param progress: called with what happens next and the share done, [0, 1]
     :raises CheckpointError: for weights that cannot be used
-    :raises ValueError: for a memory that cannot be built for this model, or a folder that cannot
-        hold its snapshot
+    :raises ValueError: for a memory that cannot be built for this model, a folder that cannot
+        hold its snapshot, or a snapshot that cannot be read now
     """
     if config.snapshot:
         check_folder(Path(config.memory.path))
+        check_ram(config.memory.archive_disk_bytes if config.memory.archive_bits else 0)
     started = time.monotonic()
     progress('weights', 0.0)
     model = load(config.model)
@@ -61,12 +62,21 @@ def furnish(config: EngineConfig, *, load: LoadModel, progress: Progress) -> Roo
     with closing(new_memory(config, model)) as scratch:
         warm_up(model, scratch, costs, cameras=config.cameras)
     progress('memory', 0.9)
-    memory = new_memory(config, model)
-    album = Album()
-    snapshots = Snapshots(config, model, memory, album)
-    snapshots.restore()
+    memory, album, snapshots = _restored(config, model)
     progress('ready', 1.0)
     return Rooms(model, memory, album, snapshots, costs, time.monotonic() - started)
+
+
+def _restored(config: EngineConfig, model: VideoLanguageModel) -> tuple[Memory, Album, Snapshots]:
+    """Build what remembers, as it was saved or else empty."""
+    with ExitStack() as unless_used:
+        memory, album = new_memory(config, model), Album()
+        unless_used.callback(memory.close)
+        snapshots = Snapshots(config, model, memory, album)
+        if snapshots.restore():
+            unless_used.pop_all()
+            return memory, album, snapshots
+    return _restored(config, model)  # what was refused has another name now
 
 
 def new_memory(config: EngineConfig, model: VideoLanguageModel) -> Memory:

@@ -57,30 +57,39 @@ class Snapshots:
         self.copy_s = 0.0
         """Seconds that the last `begin` took."""
 
-    def restore(self) -> None:
+    def restore(self) -> bool:
         """
         Take back what was saved; a snapshot of no use is told, and set aside.
 
+        :returns: False if it was of no use: memory and thumbnails may be half restored
         :raises SnapshotError: if it can neither be used nor renamed
+        :raises UnreadableSnapshot: if it cannot be read now
         """
         if self._folder is None or not has_snapshot(self._folder):
-            return
+            return True
         try:
             self._take(read_snapshot(self._folder), name=str(self._folder / MANIFEST))
         except SnapshotError as error:
             aside = set_aside(self._folder)
             _log.warning('the memory begins empty, its snapshot is kept as %s: %s', aside, error)
-            return
+            return False
         self._saved = self._mark()
         _log.info('%d frames restored from %s', self._memory.frame_count, self._folder)
+        return True
 
     def save(self) -> None:
         """Save what is not saved already, and wait for the disk; tell if it cannot be."""
         if self._writer is not None:
             self._writer.join()
-        if self._folder is not None and self._mark() != self._saved:
-            self._failures = 0  # so that it is told again
-            self._write(self._folder, self._state(), self._mark())
+        if self._folder is None or self._mark() == self._saved:
+            return
+        self._failures = 0  # so that it is told again
+        try:
+            state = self._state()
+        except Exception:  # such as no RAM for the copies: whoever stops an engine goes on
+            _log.exception('the memory is not saved')
+            return
+        self._write(self._folder, state, self._mark())
 
     def due(self) -> bool:
         """Return whether it is time to `begin`."""
@@ -114,26 +123,31 @@ class Snapshots:
         )
 
     def _take(self, state: State, *, name: str) -> None:
+        try:
+            self._put_back(state)
+        except (ValueError, LookupError, RuntimeError) as error:
+            told = error if isinstance(error, SnapshotError) else repr(error)
+            raise SnapshotError(f'{name}: {told}') from error
+
+    def _put_back(self, state: State) -> None:
         model = state.part('model')
         if model.facts['id'] != self._model_id or not alike(model.tensors['sight'], self._sight):
             same = ' with other weights' if model.facts['id'] == self._model_id else ''
             raise SnapshotError(
-                f'{name}: of model {model.facts["id"]}{same}, here is {self._model_id}: load the '
-                'weights it was made with'
+                f'of model {model.facts["id"]}{same}, here is {self._model_id}: load the weights '
+                'it was made with'
             )
-        try:
-            self._memory.restore(state.part('memory'))
-        except SnapshotError as error:
-            raise SnapshotError(f'{name}: {error}') from error
+        self._memory.restore(state.part('memory'))
         self._album.restore(state.part('album'))
 
     def _write(self, folder: Path, state: State, mark: Mark) -> None:
         try:
             write_snapshot(folder, state)
-        except SnapshotError as error:
+        except Exception as error:
             self._failures += 1
             if self._failures == 1:
-                _log.warning('the memory is not saved: %s', error)
+                trace = not isinstance(error, SnapshotError)
+                _log.warning('the memory is not saved: %s', error, exc_info=trace)
             return
         if self._failures:
             _log.warning('the memory is saved again, after %d failures', self._failures)
@@ -150,6 +164,21 @@ def check_folder(folder: Path) -> None:
         raise ValueError(
             f'path is {str(folder)!r}, expected a folder that can be written, for snapshots: make '
             'it, or set another'
+        )
+
+
+def check_ram(archive_disk_bytes: int) -> None:
+    """
+    Refuse an archive that could never be saved: a snapshot gathers it in RAM, the disk's part too.
+
+    :raises ValueError: if the disk's part may become larger than the RAM that is free now
+    """
+    free = os.sysconf('SC_AVPHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
+    if archive_disk_bytes > free:
+        raise ValueError(
+            f'archive_disk_bytes is {archive_disk_bytes}, expected no more than the {free} bytes '
+            'of RAM that are free, for snapshots gather the archive there: make it smaller, or '
+            'set snapshot to false'
         )
 
 

@@ -10,8 +10,9 @@ from livevlm_ros.engine.album import thumbnail
 from livevlm_ros.engine.frames import checked, frame_key, see_frames
 from livevlm_ros.engine.gate import FrameGate
 from livevlm_ros.engine.ingest import Ingest
-from livevlm_ros.engine.messages import Frame, Pixels
+from livevlm_ros.engine.messages import BadFrame, Frame, Pixels
 from livevlm_ros.engine.rooms import Rooms
+from livevlm_ros.memory.naming import OutOfSpan
 
 
 def take_step(rooms: Rooms, ingest: Ingest, gate: FrameGate) -> None:
@@ -22,29 +23,52 @@ def take_step(rooms: Rooms, ingest: Ingest, gate: FrameGate) -> None:
         rooms.forget()
         gate.clear()
     good: list[tuple[Frame, Pixels]] = []
-    jpegs: list[bytes] = []
+    jpegs: dict[str, bytes] = {}
     for frame in frames:
         try:
             pixels = checked(frame.pixels() if callable(frame.pixels) else frame.pixels)
             if gate.repeats(frame, pixels):
                 ingest.skipped(frame)
                 continue
-            jpegs.append(thumbnail(pixels))
+            jpegs[frame_key(frame)] = thumbnail(pixels)
             good.append((frame, pixels))
         except Exception as error:
             ingest.bad(frame, error)
-    if not good:
+    written = _written(rooms, ingest, gate, good)
+    if not written:
         return
-    try:
-        see_frames(rooms.model, rooms.memory, good)
-    except Exception as error:  # model or device failed: the frames are lost, the engine is not
-        for frame, _ in good:
-            ingest.bad(frame, error)
-        return
-    for (frame, pixels), jpeg in zip(good, jpegs, strict=True):
-        rooms.album.add(frame_key(frame), jpeg)
+    for frame, pixels in written:
+        rooms.album.add(frame_key(frame), jpegs[frame_key(frame)])
         gate.keep(frame, pixels)
         ingest.used(frame)
     if len(rooms.album) > rooms.memory.frame_count:
         rooms.album.keep_only(ref.key for ref in rooms.memory.frames())
     rooms.costs.step.add(time.monotonic() - started)
+
+
+def _written(
+    rooms: Rooms, ingest: Ingest, gate: FrameGate, frames: list[tuple[Frame, Pixels]]
+) -> list[tuple[Frame, Pixels]]:
+    """
+    Write frames into the memory; return those that are in it, and count the others as bad.
+
+    :param frames: in stamp order
+    """
+    while frames:
+        try:
+            see_frames(rooms.model, rooms.memory, frames)
+            break
+        except OutOfSpan as error:
+            ref, began = error.ref, rooms.memory.frame_count > 0
+            if began and ingest.leapt(ref.camera, ref.stamp_ns, ahead=error.ahead):
+                rooms.forget()
+                gate.clear()
+            else:
+                astray = next(frame for frame, _ in frames if frame.camera == ref.camera)
+                ingest.bad(astray, BadFrame(str(error)))
+                frames = [seen for seen in frames if seen[0] is not astray]
+        except Exception as error:  # model or device failed: frames are lost, the engine is not
+            for frame, _ in frames:
+                ingest.bad(frame, error)
+            return []
+    return frames

@@ -19,6 +19,24 @@ from livevlm_ros.memory.shape import FrameRef
 NAME_BITS = 62
 
 
+class OutOfSpan(ValueError):
+    """
+    A frame too far from the begin of the stream to be told from the others.
+
+    :param since_ns: its stamp less that of the stream's begin
+    :param limit_ns: what names can tell, either way
+    """
+
+    def __init__(self, ref: FrameRef, *, since_ns: int, limit_ns: int) -> None:
+        super().__init__(
+            f'camera {ref.camera!r}: stamp {ref.stamp_ns} is {since_ns / 1e9:.0f} s from the '
+            f'begin of the stream, the memory can tell apart at most {limit_ns / 1e9:.0f} s: '
+            'clear it'
+        )
+        self.ref = ref
+        self.ahead = since_ns > 0
+
+
 class TokenNames:
     """
     Names of tokens as int64: stamp less that of the stream's first frame | lane | place.
@@ -47,18 +65,14 @@ class TokenNames:
         """
         Refuse frames that names cannot tell; the stream begins with the first if it has not begun.
 
-        :raises ValueError: for a frame too far from the begin of the stream
+        :raises OutOfSpan: for a frame too far from the begin of the stream
         """
         begin_ns = frames[0].stamp_ns if self.origin_ns is None else self.origin_ns
         limit = 1 << (NAME_BITS - self._lane_bits - self._place_bits)
         for ref in frames:
             since_ns = ref.stamp_ns - begin_ns
             if not -limit < since_ns < limit:
-                raise ValueError(
-                    f'camera {ref.camera!r}: stamp {ref.stamp_ns} is {since_ns / 1e9:.0f} s from '
-                    f'the begin of the stream, the memory can tell apart at most '
-                    f'{limit / 1e9:.0f} s: clear it'
-                )
+                raise OutOfSpan(ref, since_ns=since_ns, limit_ns=limit)
 
     def of_frame(self, ref: FrameRef) -> Tensor:
         """Return the names of a frame's tokens, as `check` accepts it, [tokens_per_frame]."""

@@ -101,18 +101,21 @@ class Pages:
         pieces = [self._within(piece, reach) for piece in (*loose, *found)]
         return [piece for piece in pieces if len(piece)], len(chosen)
 
-    def find_again(self, layer: int, q: Tensor, moved: Tensor, *, pages: int) -> list[Piece]:
+    def find_again(
+        self, layer: int, q: Tensor, moved: Tensor, *, pages: int, place: int
+    ) -> list[Piece]:
         """
         Return what some kv heads read now, in place of what `find` gave without bounds of reach.
 
         :param moved: those heads, bool [kv_heads]; of others nothing is promised
         :param pages: as many as before
+        :param place: of the token in the answer
         """
         assert self.recall is not None
         lanes = [lane.piece(layer) for lane in self._long_term]
-        tiers = [*map(self._held, lanes), self._archived(layer, moved)]
+        tiers = [*map(self._held, lanes), self._archived(layer, moved, place=place)]
         found = _read(tiers, self._chosen(q, tiers, Reach(), exactly=pages))
-        self.recall.chosen_by(layer, q, moved)
+        self.recall.chosen_by(layer, q, moved, place=place)
         return [*(piece.span(self._whole(piece), len(piece)) for piece in lanes), *found]
 
     def _recalled(
@@ -121,11 +124,11 @@ class Pages:
         """Read what kv heads that moved choose from everything, others from what is ready."""
         assert self.recall is not None
         moved = self.recall.moved(layer, q)
-        ready = [*held, self._ready(layer)]
+        alone = reach.everywhen and not moved.all()
+        ready = [] if moved.all() else [*held, self._ready(layer)]
         if not moved.any():
             kept = self._chosen(q, ready, reach)
             return _read(ready, kept), kept
-        alone = reach.everywhen and not moved.all()
         if not alone:  # within bounds, how many tokens of a page count would differ by head
             moved = torch.ones_like(moved)
         every = [*held, self._archived(layer, moved)]
@@ -186,11 +189,12 @@ class Pages:
         places = torch.arange(self._size, device=pages.device)
         return piece.picked((pages[:, None] * self._size + places).flatten())
 
-    def _archived(self, layer: int, moved: Tensor) -> _Tier:
+    def _archived(self, layer: int, moved: Tensor, *, place: int = 0) -> _Tier:
         """Return all archived pages, to be read by the kv heads that moved."""
         assert self.recall is not None
         index = self.recall.everything(layer)
-        return _Tier(index.means, index.ends, partial(self.recall.read, layer, moved=moved))
+        read = partial(self.recall.read, layer, moved=moved, place=place)
+        return _Tier(index.means, index.ends, read)
 
     def _ready(self, layer: int) -> _Tier:
         """Return the archived pages that are on the device."""

@@ -63,6 +63,7 @@ class QuestionView(ReadView):
         self._evidence, self.reach = evidence, reach
         self._read: dict[int, Tensor] = {}  # names of the tokens a layer reads
         self._chosen: dict[int, int] = {}  # pages a layer reads
+        self._place: dict[int, int] = {}  # of the answer's token that reads, 0: the question
         self._rows: dict[int, Tensor] = {}
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -145,10 +146,12 @@ class QuestionView(ReadView):
         """Let kv heads whose queries have moved read other pages, as many as before."""
         assert self._recall is not None and self._pages_of is not None
         began = time.monotonic()
-        moved = self._recall.moved(layer, q)
+        self._place[layer] = place = self._place.get(layer, 0) + 1
+        moved = self._recall.moved(layer, q, place=place)
         if moved.any():
-            self._recall.wait_for(layer)
-            found = self._pages_of.find_again(layer, q, moved, pages=self._chosen[layer])
+            found = self._pages_of.find_again(
+                layer, q, moved, pages=self._chosen[layer], place=place
+            )
             joined, _ = in_time_order([self._parts.ring(layer, self._slots), *found])
             heads = moved.nonzero()[:, 0].to(q.device)
             first, keys = self._parts.prefix_tokens, joined.keys[heads]

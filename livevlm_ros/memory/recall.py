@@ -106,7 +106,6 @@ class Recall:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix='livevlm-recall')
         self._stream = torch.cuda.Stream(device) if device.type == 'cuda' else None
         self._jobs: list[Future[None]] = []
-        self._fetches: list[Future[None] | None] = [None] * shape.layers
         self._writes: list[Future[None]] = []
         self.counts = RecallCounts()
         self._forget()
@@ -114,7 +113,7 @@ class Recall:
     def _forget(self) -> None:
         self._asked: tuple[str, Reach] | None = None
         self.speculates = False
-        self._queries: list[Tensor | None] = [None] * self._shape.layers
+        self._queries: dict[tuple[int, int], Tensor] = {}  # by layer and place in the answer
         self._tokens_since = 0
         self._pages.clear()
 
@@ -135,7 +134,7 @@ class Recall:
         if self._tokens_since > KEPT_UP_FRAMES * self._shape.tokens_per_frame:
             self._asked = None
         if self._asked is None:
-            self._queries = [None] * self._shape.layers
+            self._queries = {}
             self._later(self._pages.clear)
             return
         for layer in range(self._shape.layers):
@@ -173,7 +172,7 @@ class Recall:
         self.speculates = self._ahead and asked is not None and reach.only_ns is None
         if asked is not None and self.speculates:
             if not self._goes_on(asked, reach):
-                self._queries = [None] * self._shape.layers  # nothing is fetched for them any more
+                self._queries = {}  # nothing is fetched for them any more
             self._asked, self._tokens_since = (asked, reach), 0
         in_time = not wait(self._jobs, patience_s).not_done
         self.speculates &= in_time
@@ -186,19 +185,18 @@ class Recall:
         bounds = [(r.cameras, r.first_ns, r.last_ns) for r in (reach, before)]
         return asked.startswith(words) and bounds[0] == bounds[1]
 
-    def wait_for(self, layer: int) -> None:
-        """Wait until what is being fetched for a layer is there."""
-        if (fetch := self._fetches[layer]) is not None:
-            wait([fetch])
-
-    def moved(self, layer: int, q: Tensor) -> Tensor:
+    def moved(self, layer: int, q: Tensor, *, place: int = 0) -> Tensor:
         """
         Say which kv heads need a new choice.
 
+        They are compared with those at the same place when the question came the last time, or
+        with the last before it in this answer.
+
         :param q: queries before rotary, [q_heads, tokens, head_dim]
+        :param place: of the token in the answer; 0: the question
         :returns: bool [kv_heads]
         """
-        before = self._queries[layer]
+        before = self._before(layer, place)
         if before is None or not self.speculates:
             return torch.ones(self._shape.kv_heads, dtype=torch.bool)
         near = torch.cosine_similarity(pooled(q, self._settings), before, dim=-1)  # [q_heads, 1]
@@ -207,17 +205,24 @@ class Recall:
         self.counts.corrected += int(moved.sum())
         return moved
 
-    def chosen_by(self, layer: int, q: Tensor, moved: Tensor) -> None:
-        """Note that some kv heads of a layer have chosen anew, and fetch ahead for them."""
+    def chosen_by(self, layer: int, q: Tensor, moved: Tensor, *, place: int = 0) -> None:
+        """Note that some kv heads of a layer chose anew; for a question's, fetch ahead."""
         if not self.speculates:
             return
-        now, before = pooled(q, self._settings), self._queries[layer]
+        now, before = pooled(q, self._settings), self._queries.get((layer, place))
         if before is not None:
             group = self._shape.q_heads // self._shape.kv_heads
             own = moved.repeat_interleave(group).to(now.device)
             now = torch.where(own[:, None, None], now, before)
-        self._queries[layer] = now
-        self._fetch_later(layer)
+        self._queries[layer, place] = now
+        if not place:
+            self._fetch_later(layer)
+
+    def _before(self, layer: int, place: int) -> Tensor | None:
+        places = range(place, -1, -1)
+        return next(
+            (q for at in places if (q := self._queries.get((layer, at))) is not None), None
+        )
 
     def everything(self, layer: int) -> PageIndex:
         """Return what a layer's pages are chosen by, all that are archived, on the device."""
@@ -232,15 +237,16 @@ class Recall:
         """Return some of the pages that `ready` gave, int64 [pages]."""
         return self._pages.piece(layer, self._pages.slots(layer)[pages.cpu()])
 
-    def read(self, layer: int, rows: Tensor, moved: Tensor) -> Piece:
+    def read(self, layer: int, rows: Tensor, *, moved: Tensor, place: int = 0) -> Piece:
         """
         Read archived pages.
 
         :param rows: of the layer's index, int64 [pages]
         :param moved: kv heads that are wanted, bool [kv_heads]; of others nothing is promised
+        :param place: of the token that reads in the answer; what a question reads stays on the device
         """
         rows = rows.cpu()
-        if self.speculates and bool(moved.all()):
+        if self.speculates and not place and bool(moved.all()):
             slots = self._pages.bring(self._archive, layer, rows, self._stagings[0])
             return self._pages.piece(layer, slots)
         heads = moved.nonzero()[:, 0]
@@ -251,7 +257,7 @@ class Recall:
 
     def _fetch(self, layer: int, q: Tensor, reach: Reach) -> None:
         """Bring to the device what queries of a layer would choose of the archive."""
-        if self._queries[layer] is None:
+        if (layer, 0) not in self._queries:
             return
         index, began = self.everything(layer), time.monotonic()
         allowed = reach.reaches(index.ends, self._names)
@@ -261,9 +267,9 @@ class Recall:
         self.counts.hidden_s += time.monotonic() - began
 
     def _fetch_later(self, layer: int) -> None:
-        q = self._queries[layer]
+        q = self._queries.get((layer, 0))
         if q is not None and self._asked is not None:
-            self._fetches[layer] = self._later(self._fetch, layer, q, self._asked[1])
+            self._later(self._fetch, layer, q, self._asked[1])
 
     def _later(self, job: Callable[..., None], *arguments: object) -> Future[None]:
         ready = None if self._stream is None else torch.cuda.current_stream().record_event()
@@ -287,7 +293,7 @@ class Recall:
         except Exception:  # the thread goes on, and questions choose from everything again
             _log.exception('the archive could not be written or read')
             self.counts.failed += 1
-            self._queries = [None] * self._shape.layers
+            self._queries = {}
 
 
 def _spread(some: Piece, heads: Tensor, *, of: int) -> Piece:

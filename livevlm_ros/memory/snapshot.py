@@ -11,7 +11,6 @@ into its place last. So whenever the machine fails there is the old snapshot or 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import os
 from collections.abc import Mapping
@@ -27,11 +26,22 @@ from torch import Tensor
 
 MANIFEST = 'memory.json'
 TENSORS = 'memory-*.safetensors'
+REFUSED = '.refused'  # added to the names of a snapshot that is of no use
 FORMAT, VERSION = 'livevlm_ros memory', 1
 
 
 class SnapshotError(ValueError):
     """A snapshot that cannot be used or written: says what was found, expected, and what to do."""
+
+
+class UnreadableSnapshot(ValueError):
+    """A snapshot that the system does not let be read now; it may well be good."""
+
+    def __init__(self, file: Path, error: OSError) -> None:
+        super().__init__(
+            f'{file}: cannot be read now ({error}), expected a disk that is ready and a file that '
+            'may be read; nothing was touched: try again, or move the snapshot out of the way'
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +94,19 @@ def alike(one: Tensor, other: Tensor) -> bool:
 
 
 def has_snapshot(folder: Path) -> bool:
-    """Return whether a folder has a snapshot, be it good or not."""
-    return (folder / MANIFEST).exists()
+    """
+    Return whether a folder has a snapshot, be it good or not.
+
+    :raises UnreadableSnapshot: if the system does not tell
+    """
+    manifest = folder / MANIFEST
+    try:
+        manifest.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise UnreadableSnapshot(manifest, error) from error
+    return True
 
 
 def write_snapshot(folder: Path, state: State) -> None:
@@ -131,6 +152,7 @@ def read_snapshot(folder: Path) -> State:
 
     :returns: the state; its tensors are mapped from the file
     :raises SnapshotError: if it is missing, truncated, damaged, of another version or no snapshot
+    :raises UnreadableSnapshot: if the system does not let it be read
     """
     manifest = folder / MANIFEST
     content = _content(manifest)
@@ -149,41 +171,48 @@ def read_snapshot(folder: Path) -> State:
                 'bring back both files from a copy, or remove them'
             )
         return State(load_file(file), content)
-    except (OSError, SafetensorError) as error:
+    except (FileNotFoundError, SafetensorError) as error:
         raise SnapshotError(
             f'{file}: cannot be read ({error}), expected the tensors that {MANIFEST} names: '
             f'bring back both files from a copy, or remove {MANIFEST}'
         ) from error
+    except OSError as error:
+        raise UnreadableSnapshot(file, error) from error
 
 
 def set_aside(folder: Path) -> Path:
     """
     Rename a snapshot that is of no use, so that the next one does not take its place.
 
+    One that was set aside before is removed: they may be as large as the disk.
+
     :returns: its manifest's new name
     :raises SnapshotError: if it cannot be renamed
     """
     manifest = folder / MANIFEST
-    suffixes = itertools.chain(['.refused'], (f'.refused-{n}' for n in itertools.count(2)))
-    suffix = next(s for s in suffixes if not (folder / f'{MANIFEST}{s}').exists())
     try:
+        for name in (MANIFEST, TENSORS):
+            for old in folder.glob(f'{name}{REFUSED}'):
+                old.unlink()
         for file in (*folder.glob(TENSORS), manifest):
-            file.rename(folder / f'{file.name}{suffix}')
+            file.rename(folder / f'{file.name}{REFUSED}')
     except OSError as error:
         raise SnapshotError(
             f'{manifest}: of no use and cannot be renamed ({error}): move it out of the way'
         ) from error
-    return folder / f'{MANIFEST}{suffix}'
+    return folder / f'{MANIFEST}{REFUSED}'
 
 
 def _content(manifest: Path) -> dict[str, Any]:
     """Return what a manifest holds, checked."""
     try:
         found = json.loads(manifest.read_text(encoding='utf-8'))
-    except OSError as error:
+    except FileNotFoundError as error:
         raise SnapshotError(
             f'{manifest}: cannot be read ({error.strerror}), expected a snapshot: save one there'
         ) from error
+    except OSError as error:
+        raise UnreadableSnapshot(manifest, error) from error
     except ValueError as error:
         raise SnapshotError(
             f'{manifest}: not JSON ({error}), expected a whole snapshot: bring it back from a '

@@ -206,7 +206,13 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         self._door.closed_because = because
         for camera in self._cameras:
             camera.stop()
-        return self._engine is None or bool(self._engine.stop(timeout_s))
+        stopped = self._engine is None or bool(self._engine.stop(timeout_s))
+        if not stopped and self.values()['memory.snapshot']:
+            self.get_logger().warning(
+                'the memory was not saved: the engine had not ended its step after '
+                f'{timeout_s:g} s'
+            )
+        return stopped
 
     def _forget(self) -> None:
         """Give back model and memory; RuntimeError while the engine is still in a long step."""

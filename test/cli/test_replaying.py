@@ -156,6 +156,10 @@ def test_sweep_refuses_what_it_cannot_use_in_one_line(
         (('{film}', '--presets', 'full,elephant'), "got 'elephant'"),
         (('{film}', '--presets', 'full,full'), 'a name is given twice'),
         (('{film}', '--presets', 'recent,full', '--picture', 'p.png'), 'a single preset'),
+        (
+            ('{film}', '--preset', 'rekv', '--presets', 'recent,full'),
+            '--preset rekv, --presets recent,full: expected one of them',
+        ),
         (('{film}', '--set', 'memory.colour=1'), "no setting 'memory.colour'"),
         (('{film}', '--fps', '-1'), 'target_fps must be'),
         (('{film}', '--model', '/no/such/checkpoint'), '/no/such/checkpoint'),

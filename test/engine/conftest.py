@@ -8,6 +8,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 from livevlm_ros.engine import Engine, EngineConfig, Frame
-from livevlm_ros.memory import CacheShape, MemoryConfig, View
+from livevlm_ros.memory import CacheShape, Memory, MemoryConfig, View
 from livevlm_ros.model import ModelConfig, UnknownWords
 
 SHAPE = CacheShape(
@@ -159,6 +160,41 @@ def show() -> Callable[..., None]:
             _until(lambda used=used: engine.stats().frames_used > used)
 
     return show
+
+
+@pytest.fixture
+def make_saving(make_engine, tmp_path: Path) -> Callable[..., Engine]:
+    """Build engines that save what they remember in one folder."""
+
+    def make(**settings) -> Engine:
+        memory = {'preset': 'balanced', 'short_term_frames': 4, 'long_term_frames': 8}
+        given = {**memory, 'path': str(tmp_path), **settings.pop('memory', {})}
+        return make_engine(
+            **{'memory': MemoryConfig(**given), 'snapshot': True, 'target_fps': 1000.0, **settings}
+        )
+
+    return make
+
+
+@pytest.fixture
+def watch() -> Callable[..., None]:
+    """Load an engine and let it see frames that differ, turned by hand."""
+
+    def watch(engine: Engine, seconds: range) -> None:
+        engine.load()
+        for second in seconds:
+            engine.see(_frame(second, grey=second % 250))
+            assert engine.turn()
+
+    return watch
+
+
+@pytest.fixture
+def closed(monkeypatch) -> list[Memory]:
+    """Note the memories that are closed."""
+    closed, close = [], Memory.close
+    monkeypatch.setattr(Memory, 'close', lambda memory: closed.append(memory) or close(memory))
+    return closed
 
 
 @pytest.fixture

@@ -4,10 +4,13 @@ import math
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from livevlm_ros.engine import Engine, Finish, Question, Status
+from livevlm_ros.memory.snapshot import read_snapshot
+from livevlm_ros.memory.snapshot import write_snapshot as write
 
 
 def test_an_engine_that_does_not_run_says_so(make_engine):
@@ -155,3 +158,62 @@ def test_a_loaded_engine_knows_its_costs_before_the_first_question(make_engine, 
     assert phases == ['weights', 'warm-up', 'memory', 'ready']
     engine.start()
     assert engine.ask(Question('now ?', budget_s=0.05)).status is Status.DEADLINE
+
+
+@pytest.mark.parametrize('what', ['album.Album.state', 'snapshots.write_snapshot'])
+def test_a_save_that_fails_in_any_way_is_told_and_lets_the_engine_end(
+    make_saving, watch, monkeypatch, caplog, what
+):
+    def fail(*args) -> None:
+        raise MemoryError('no more of it')
+
+    engine = make_saving()
+    watch(engine, range(1, 9))
+    monkeypatch.setattr(f'livevlm_ros.engine.{what}', fail)
+    assert engine.stop()
+    engine.cleanup()
+    assert engine.stats().state == 'unloaded'
+    assert caplog.text.count('the memory is not saved') == 2
+    assert 'no more of it' in caplog.text
+
+
+def test_memory_is_given_back_whatever_ends_a_save(make_saving, watch, monkeypatch, closed):
+    engine = make_saving()
+    watch(engine, range(1, 9))
+    memory = engine._loop.rooms.memory
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine._loop.rooms.snapshots, 'save', interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        engine.cleanup()
+    assert memory in closed and engine.stats().state == 'unloaded'
+
+
+def test_a_clear_does_not_wait_for_a_save_beyond_its_time_and_is_done_after_it(
+    make_saving, watch, tmp_path, monkeypatch
+):
+    go_on, writing = threading.Event(), threading.Event()
+
+    def hold(folder: Path, state) -> None:
+        writing.set()
+        assert go_on.wait(10)
+        write(folder, state)
+
+    engine = make_saving()
+    watch(engine, range(1, 9))
+    monkeypatch.setattr('livevlm_ros.engine.snapshots.write_snapshot', hold)
+    with ThreadPoolExecutor(1) as pool:
+        stopped = pool.submit(engine.stop)
+        assert writing.wait(10)
+        began = time.monotonic()
+        with pytest.raises(TimeoutError):
+            engine.clear(timeout_s=0.1)
+        assert time.monotonic() - began < 5.0
+        go_on.set()
+        assert stopped.result(10)
+    assert len(read_snapshot(tmp_path).part('memory').facts['frames']) == 8
+    assert engine.stop()
+    assert engine.stats().memory.frames == 0
+    assert read_snapshot(tmp_path).part('memory').facts['frames'] == []

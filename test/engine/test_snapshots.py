@@ -12,33 +12,10 @@ import pytest
 import torch
 
 from livevlm_ros.engine import Answer, Engine, Latency, Question, Status
-from livevlm_ros.memory import MemoryConfig
 from livevlm_ros.memory.snapshot import MANIFEST, has_snapshot, read_snapshot
 from livevlm_ros.memory.snapshot import write_snapshot as write
 
 ASKED = Question('now ?', attach_images=True)
-
-
-@pytest.fixture
-def make(make_engine, tmp_path: Path) -> Callable[..., Engine]:
-    """Build engines that save what they remember in one folder."""
-
-    def make(**settings) -> Engine:
-        memory = {'preset': 'balanced', 'short_term_frames': 4, 'long_term_frames': 8}
-        given = {**memory, 'path': str(tmp_path), **settings.pop('memory', {})}
-        return make_engine(
-            **{'memory': MemoryConfig(**given), 'snapshot': True, 'target_fps': 1000.0, **settings}
-        )
-
-    return make
-
-
-def _watch(engine: Engine, frame: Callable, seconds: range) -> None:
-    """Load an engine and let it see frames that differ."""
-    engine.load()
-    for second in seconds:
-        engine.see(frame(second, grey=second % 250))
-        assert engine.turn()
 
 
 def _said(engine: Engine) -> Answer:
@@ -61,51 +38,51 @@ def full_disk(monkeypatch) -> Callable[[bool], None]:
     return fill
 
 
-def test_an_engine_goes_on_where_the_last_one_ended(make, frame):
-    first, second = make(), make()
-    _watch(first, frame, range(1, 60))
+def test_an_engine_goes_on_where_the_last_one_ended(make_saving, watch):
+    first, second = make_saving(), make_saving()
+    watch(first, range(1, 60))
     said = _said(first)
     first.cleanup()
     second.load()
     assert second.stats().memory.frames > 4
     assert _said(second) == said
     assert said.evidence and all(seen.thumbnail_jpeg for seen in said.evidence)
-    _watch(second, frame, range(60, 70))
+    watch(second, range(60, 70))
     assert _said(second).newest_stamp_ns == 69 * 10**9
 
 
-def test_an_engine_that_is_not_asked_to_neither_saves_nor_restores(make, frame, tmp_path):
-    _watch(first := make(snapshot=False), frame, range(1, 9))
+def test_an_engine_that_is_not_asked_to_neither_saves_nor_restores(make_saving, watch, tmp_path):
+    watch(first := make_saving(snapshot=False), range(1, 9))
     first.cleanup()
     assert not has_snapshot(tmp_path)
-    _watch(saving := make(), frame, range(1, 9))
+    watch(saving := make_saving(), range(1, 9))
     saving.cleanup()
-    (second := make(snapshot=False)).load()
+    (second := make_saving(snapshot=False)).load()
     assert second.stats().memory.frames == 0
 
 
 def test_stop_saves_and_a_memory_that_did_not_change_is_not_written_again(
-    make, frame, tmp_path, monkeypatch
+    make_saving, watch, tmp_path, monkeypatch
 ):
-    engine = make()
+    engine = make_saving()
     engine.load()
     assert engine.stop()
     assert not has_snapshot(tmp_path)  # there is nothing to save yet
-    _watch(engine, frame, range(1, 9))
+    watch(engine, range(1, 9))
     engine.start()
     assert engine.stop()
     assert len(read_snapshot(tmp_path).part('memory').facts['frames']) == 8
     monkeypatch.setattr('os.fsync', _full)
     engine.start()
     engine.cleanup()
-    (second := make()).load()
+    (second := make_saving()).load()
     second.cleanup()
     assert len(read_snapshot(tmp_path).part('memory').facts['frames']) == 8
 
 
-def test_what_was_cleared_does_not_come_back(make, frame):
-    first, second = make(), make()
-    _watch(first, frame, range(1, 9))
+def test_what_was_cleared_does_not_come_back(make_saving, watch):
+    first, second = make_saving(), make_saving()
+    watch(first, range(1, 9))
     first.stop()
     first.clear()
     first.cleanup()
@@ -127,14 +104,14 @@ REFUSED = {
 
 @pytest.mark.parametrize(('settings', 'spoil', 'why'), REFUSED.values(), ids=REFUSED.keys())
 def test_a_snapshot_that_is_refused_is_told_and_kept_under_another_name(
-    make, frame, tmp_path, caplog, settings, spoil, why
+    make_saving, watch, tmp_path, caplog, settings, spoil, why
 ):
-    _watch(first := make(), frame, range(1, 9))
+    watch(first := make_saving(), range(1, 9))
     first.cleanup()
     spoil(tmp_path)
     before = {f'{file.name}.refused': file.read_bytes() for file in tmp_path.iterdir()}
-    second = make(**settings)
-    _watch(second, frame, range(1, 4))
+    second = make_saving(**settings)
+    watch(second, range(1, 4))
     assert second.stats().memory.frames == 3
     (told,) = [record for record in caplog.records if 'begins empty' in record.message]
     assert told.levelname == 'WARNING'
@@ -147,14 +124,14 @@ def test_a_snapshot_that_is_refused_is_told_and_kept_under_another_name(
 
 
 def test_another_model_is_known_by_its_name_and_by_what_it_sees(
-    make, frame, model, caplog, monkeypatch, tmp_path
+    make_saving, watch, model, caplog, monkeypatch, tmp_path
 ):
-    _watch(first := make(), frame, range(1, 9))
+    watch(first := make_saving(), range(1, 9))
     first.cleanup()
     manifest = (tmp_path / MANIFEST).read_bytes()
     encode = model.encode_frames
     monkeypatch.setattr(model, 'encode_frames', lambda images: encode(images) * 1.5)
-    make().load()
+    make_saving().load()
     assert 'of model fake with other weights, here is fake' in caplog.text
     for file in tmp_path.glob('*.refused'):
         file.rename(file.with_suffix(''))
@@ -162,29 +139,18 @@ def test_another_model_is_known_by_its_name_and_by_what_it_sees(
     monkeypatch.undo()
     model.model_id = 'other'
     caplog.clear()
-    make().load()
+    make_saving().load()
     assert 'of model fake, here is other' in caplog.text
 
 
-@pytest.mark.parametrize('missing', ['nowhere', MANIFEST])
-def test_a_folder_that_is_none_is_refused_before_weights_are_loaded(
-    make, tmp_path, missing, model
-):
-    (tmp_path / MANIFEST).write_text('')
-    engine = make(memory={'path': str(tmp_path / missing)})
-    with pytest.raises(ValueError, match='expected a folder that can be written, for snapshots'):
-        engine.load()
-    assert model.encoded == [] and engine.stats().state == 'unloaded'
-
-
 def test_a_disk_that_is_full_at_stop_is_told_and_the_memory_goes_on(
-    make, frame, tmp_path, full_disk, caplog
+    make_saving, watch, tmp_path, full_disk, caplog
 ):
-    engine = make()
-    _watch(engine, frame, range(1, 9))
+    engine = make_saving()
+    watch(engine, range(1, 9))
     engine.stop()
     before = {file: file.read_bytes() for file in tmp_path.iterdir()}
-    _watch(engine, frame, range(9, 12))
+    watch(engine, range(9, 12))
     full_disk(True)
     assert engine.stop()
     assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
@@ -197,7 +163,7 @@ def test_a_disk_that_is_full_at_stop_is_told_and_the_memory_goes_on(
 
 
 def test_a_running_engine_saves_from_time_to_time_and_while_it_writes_it_works(
-    make, show, until, tmp_path, monkeypatch
+    make_saving, show, until, tmp_path, monkeypatch
 ):
     go_on, writing = threading.Event(), threading.Event()
 
@@ -207,7 +173,7 @@ def test_a_running_engine_saves_from_time_to_time_and_while_it_writes_it_works(
         write(folder, state)
 
     monkeypatch.setattr('livevlm_ros.engine.snapshots.write_snapshot', hold)
-    engine = make(autosave_s=0.05)
+    engine = make_saving(autosave_s=0.05)
     engine.load()
     engine.start()
     show(engine)
@@ -220,25 +186,25 @@ def test_a_running_engine_saves_from_time_to_time_and_while_it_writes_it_works(
     assert len(read_snapshot(tmp_path).part('memory').facts['frames']) == 4
 
 
-def test_what_a_thread_writes_is_the_memory_as_it_was(make, frame, tmp_path):
-    engine = make()
-    _watch(engine, frame, range(1, 9))
+def test_what_a_thread_writes_is_the_memory_as_it_was(make_saving, watch, tmp_path):
+    engine = make_saving()
+    watch(engine, range(1, 9))
     snapshots = engine._loop.rooms.snapshots
     snapshots.begin()
-    _watch(engine, frame, range(9, 40))
+    watch(engine, range(9, 40))
     snapshots._writer.join()
     assert len(read_snapshot(tmp_path).part('memory').facts['frames']) == 8
 
 
 def test_failures_while_running_are_told_once_and_so_is_their_end(
-    make, frame, full_disk, caplog, tmp_path
+    make_saving, watch, full_disk, caplog, tmp_path
 ):
-    engine = make()
+    engine = make_saving()
     engine.load()
     snapshots = engine._loop.rooms.snapshots
 
     def save(second: int) -> None:
-        _watch(engine, frame, range(second, second + 1))
+        watch(engine, range(second, second + 1))
         snapshots.begin()
         snapshots._writer.join()
 
@@ -252,18 +218,18 @@ def test_failures_while_running_are_told_once_and_so_is_their_end(
     assert has_snapshot(tmp_path)
 
 
-def test_a_robot_that_comes_back_later_loses_no_frame(make, frame):
-    _watch(first := make(), frame, range(1, 9))
+def test_a_robot_that_comes_back_later_loses_no_frame(make_saving, watch):
+    watch(first := make_saving(), range(1, 9))
     first.cleanup()
-    _watch(second := make(), frame, range(10**6, 10**6 + 3))
+    watch(second := make_saving(), range(10**6, 10**6 + 3))
     assert second.stats().cameras['camera'].dropped.total == 0
     assert second.stats().memory.frames == 8 + 3
 
 
-def test_time_that_begins_anew_clears_what_was_restored(make, frame):
-    _watch(first := make(), frame, range(1000, 1009))
+def test_time_that_begins_anew_clears_what_was_restored(make_saving, frame, watch):
+    watch(first := make_saving(), range(1000, 1009))
     first.cleanup()
-    (second := make()).load()
+    (second := make_saving()).load()
     for number in range(1, 6):
         second.see(frame(number))
         second.turn()
@@ -272,9 +238,9 @@ def test_time_that_begins_anew_clears_what_was_restored(make, frame):
     assert second.stats().cameras['camera'].dropped.bad == 1
 
 
-def test_questions_go_before_saving(make, frame, until):
-    engine = make(autosave_s=0.001)
-    _watch(engine, frame, range(1, 9))
+def test_questions_go_before_saving(make_saving, watch, until):
+    engine = make_saving(autosave_s=0.001)
+    watch(engine, range(1, 9))
     loop, saved = engine._loop, []
     loop.rooms.snapshots.begin = lambda: saved.append(len(engine._questions))
     engine._questions.open()
@@ -293,12 +259,12 @@ def test_questions_go_before_saving(make, frame, until):
     assert saved == [0]
 
 
-def test_a_restored_memory_takes_bytes_of_its_own(make, frame, tmp_path):
+def test_a_restored_memory_takes_bytes_of_its_own(make_saving, watch, tmp_path):
     """The files may be replaced while what was read from them is in use."""
-    _watch(first := make(), frame, range(1, 60))
+    watch(first := make_saving(), range(1, 60))
     said = _said(first)
     first.cleanup()
-    (second := make()).load()
+    (second := make_saving()).load()
     for file in tmp_path.glob('memory-*'):
         file.write_bytes(bytes(file.stat().st_size))
     assert _said(second) == said

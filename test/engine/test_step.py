@@ -76,3 +76,61 @@ def test_after_a_jump_in_time_the_same_picture_is_kept_again(gated, frame):
     assert gated.stats().time_jumps == 1
     assert _account(gated) == (2, 3, 1)
     assert gated.stats().memory.short_term_frames == 1
+
+
+def test_time_that_runs_on_further_than_the_memory_spans_clears_it(gated, frame, caplog):
+    _show(gated, frame, [1])
+    gated.see(frame(2 * 10**9, camera='left'))  # in 2033: the next frame confirms the leap
+    _show(gated, frame, [2 * 10**9 + 1])
+    assert gated.stats().memory.frames == 1
+    assert gated.stats().cameras['left'].dropped.bad == 1
+    assert gated.stats().time_jumps == 1
+    assert caplog.text.count('further than the memory spans') == 1
+    assert len(gated._loop.rooms.album) == 1
+
+
+@pytest.mark.parametrize(('first', 'other'), [('left', 'right'), ('right', 'left')])
+def test_a_camera_whose_clock_is_far_off_takes_no_other_along(make_engine, frame, first, other):
+    """The left camera counts from 1970, the right one from when it was switched on."""
+    begin = {'left': 2 * 10**9, 'right': 0}
+    engine = make_engine(cameras=('left', 'right'), target_fps=1000.0)
+    engine.load()
+    engine.see(frame(begin[first] + 1, camera=first))
+    engine.turn()
+    for second in range(2, 9):
+        for camera in begin:
+            engine.see(frame(begin[camera] + second, camera=camera))
+        engine.turn()
+    accounts = engine.stats().cameras
+    assert (accounts[first].frames_used, accounts[first].dropped.total) == (8, 0)
+    assert (accounts[other].frames_used, accounts[other].dropped.bad) == (0, 7)
+    assert 'can tell apart at most' in accounts[other].last_error
+    assert (engine.stats().memory.frames, engine.stats().time_jumps) == (8, 0)
+
+
+@pytest.mark.parametrize('on_jump', ['reset', 'drop'])
+def test_a_memory_of_simulated_time_does_not_blind_a_robot_in_real_time(
+    make_saving, watch, caplog, on_jump
+):
+    cameras = {'cameras': ('camera', 'rear'), 'on_jump': on_jump}
+    watch(first := make_saving(**cameras), range(1, 9))
+    first.cleanup()
+    watch(second := make_saving(**cameras), range(2 * 10**9, 2 * 10**9 + 3))
+    assert second.stats().memory.frames == 3
+    assert second.stats().cameras['camera'].dropped.total == 0
+    assert caplog.text.count('further than the memory spans') == 1
+
+
+@pytest.mark.parametrize(('on_jump', 'held'), [('reset', (3, 0)), ('drop', (8, 3))])
+def test_a_camera_new_to_a_memory_of_real_time_is_seen_in_simulated_time(
+    make_saving, frame, watch, on_jump, held
+):
+    cameras = {'cameras': ('camera', 'rear'), 'on_jump': on_jump}
+    watch(first := make_saving(**cameras), range(2 * 10**9, 2 * 10**9 + 8))
+    first.cleanup()
+    (second := make_saving(**cameras)).load()
+    for number in range(1, 4):
+        second.see(frame(number, camera='rear'))
+        second.turn()
+    stats = second.stats()
+    assert (stats.memory.frames, stats.cameras['rear'].dropped.bad) == held

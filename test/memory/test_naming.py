@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from livevlm_ros.memory import FrameRef
-from livevlm_ros.memory.naming import TokenNames
+from livevlm_ros.memory.naming import OutOfSpan, TokenNames
 
 CAMERAS = tuple(f'camera_{number}' for number in range(8))
 ORIGIN_NS = 1_700_000_000 * 10**9
@@ -51,8 +51,10 @@ def test_lanes_are_those_of_the_cameras(names: TokenNames) -> None:
 
 @pytest.mark.parametrize('since_ns', [-LONGEST_NS, LONGEST_NS])
 def test_a_frame_too_far_from_the_begin_is_refused(names: TokenNames, since_ns: int) -> None:
-    with pytest.raises(ValueError, match='can tell apart at most 2251800 s: clear it'):
+    with pytest.raises(OutOfSpan, match='can tell apart at most 2251800 s: clear it') as error:
         names.check(_refs(0, since_ns))
+    assert error.value.ref == _refs(since_ns)[0]
+    assert error.value.ahead == (since_ns > 0)
 
 
 def test_a_stream_that_has_not_begun_begins_with_the_first_frame_given() -> None:

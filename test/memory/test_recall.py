@@ -352,3 +352,16 @@ def test_a_question_without_patience_reads_what_is_on_the_device(
     held_up.set()
     _, view = ask(memory)
     assert view.reach.archive
+
+
+def test_tokens_of_an_answer_that_comes_back_are_compared_with_those_in_the_same_place(
+    make: Callable, watch: Callable, ask: Callable
+) -> None:
+    memory = make(**SMALL)
+    watch(memory, range(60))
+    ask(memory, answer=2)
+    fresh = memory.sizes().recall
+    ask(memory, answer=2)
+    again = memory.sizes().recall
+    assert fresh.corrected  # a token wants other things than the question
+    assert (again.speculated, again.corrected) == (fresh.speculated + 12, fresh.corrected)

@@ -16,6 +16,7 @@ from livevlm_ros.memory import SnapshotError, State
 from livevlm_ros.memory.snapshot import (
     MANIFEST,
     TENSORS,
+    UnreadableSnapshot,
     alike,
     copied,
     has_snapshot,
@@ -128,6 +129,23 @@ def test_a_snapshot_of_no_use_is_refused_naming_the_file_and_what_to_do(
     assert any(todo in str(error.value) for todo in ('remove', 'save one'))
 
 
+def _fail(*args: object, **named: object) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+@pytest.mark.parametrize('call', ['stat', 'read_text', 'open'])
+def test_what_the_system_does_not_let_be_read_is_not_taken_for_bad(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, call, _fail)
+        with pytest.raises(UnreadableSnapshot, match='Input/output error.*nothing was touched'):
+            assert has_snapshot(saved)
+            read_snapshot(saved)
+    assert not issubclass(UnreadableSnapshot, SnapshotError)
+    _check_same(read_snapshot(saved), _state())
+
+
 def _full(*args: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -228,17 +246,16 @@ def test_whenever_the_process_ends_there_is_a_whole_snapshot(
     assert _names(saved) == {MANIFEST, _tensors(saved).name}
 
 
-def test_snapshots_set_aside_are_not_lost_and_not_in_the_way(saved: Path) -> None:
-    kept = {MANIFEST, _tensors(saved).name}
-    assert set_aside(saved) == saved / f'{MANIFEST}.refused'
-    assert _names(saved) == {f'{name}.refused' for name in kept}
-    assert not has_snapshot(saved)
-    write_snapshot(saved, _state())
-    (saved / MANIFEST).write_text('spoilt')
-    assert set_aside(saved) == saved / f'{MANIFEST}.refused-2'
-    write_snapshot(saved, _state(2))
-    assert len(_names(saved)) == 6
-    _check_same(read_snapshot(saved), _state(2))
+def test_the_newest_snapshot_set_aside_is_kept_and_not_in_the_way(saved: Path) -> None:
+    for seed in (1, 2):
+        write_snapshot(saved, _state(seed))
+        held = {f'{file.name}.refused': file.read_bytes() for file in saved.glob('*[ns]')}
+        assert set_aside(saved) == saved / f'{MANIFEST}.refused'
+        assert {file.name: file.read_bytes() for file in saved.iterdir()} == held
+        assert not has_snapshot(saved)
+    write_snapshot(saved, _state(3))
+    assert len(_names(saved)) == 4
+    _check_same(read_snapshot(saved), _state(3))
 
 
 def test_a_snapshot_that_cannot_be_set_aside_is_told(

@@ -3,8 +3,10 @@
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
 from lifecycle_msgs.msg import Transition
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -44,6 +46,27 @@ def test_an_active_node_can_be_shut_down(live_node: Any, fake_engine: Any, lifec
     assert lifecycle.change(Transition.TRANSITION_ACTIVE_SHUTDOWN)
     assert lifecycle.state() == 'finalized'
     assert fake_engine.calls == ['start', 'stop', 'cleanup']
+
+
+@pytest.mark.parametrize('snapshot', [True, False])
+def test_a_memory_that_is_not_saved_for_a_long_step_is_told(
+    live_node: Any,
+    fake_engine: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    snapshot: bool,
+) -> None:
+    node = live_node({'memory.snapshot': snapshot, 'memory.path': str(tmp_path)})
+    told: list[str] = []
+    monkeypatch.setattr(node.get_logger(), 'warning', lambda text, **_: told.append(text))
+    node.trigger_configure()
+    node.trigger_activate()
+    fake_engine.stop = lambda timeout_s: False
+    node.trigger_deactivate()
+    assert node.close() is False
+    fake_engine.stop = lambda timeout_s: True
+    because = 'the memory was not saved: the engine had not ended its step after'
+    assert told == ([f'{because} 10 s', f'{because} 2 s'] if snapshot else [])
 
 
 def test_images_reach_the_engine_only_while_active(
