@@ -243,7 +243,8 @@ class Recall:
 
         :param rows: of the layer's index, int64 [pages]
         :param moved: kv heads that are wanted, bool [kv_heads]; of others nothing is promised
-        :param place: of the token that reads in the answer; what a question reads stays on the device
+        :param place: of the token that reads in the answer; what a question reads, at 0, stays on
+            the device
         """
         rows = rows.cpu()
         if self.speculates and not place and bool(moved.all()):

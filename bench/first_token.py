@@ -1,0 +1,245 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Suite `first-token`: from a question in hand to the first token of its answer, memory by memory.
+
+Timed are retrieval in every layer, the question's way through the layers, and the likeliest next
+token. Every question is a new one: nothing was fetched ahead for it. Vision is not part of it, for
+no frame is encoded when a question comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from statistics import fmean
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import torch
+
+from livevlm_bench.filling import filled
+from livevlm_bench.imposing import ImposedView
+from livevlm_bench.language import Language, embedded_language, half_billion
+from livevlm_bench.reads import Reads
+from livevlm_bench.rounds import Contender, in_rounds
+from livevlm_ros.memory import Memory, MemoryConfig, QuestionView, RetrievalSettings
+
+Progress = Callable[[str, float], None]
+
+BASELINE = 'rekv'
+
+WARM_UP = 3
+
+FILLING_SHARE = 0.8
+"""Of the progress of a setting; timing has the rest."""
+
+
+class Row(NamedTuple):
+    """A memory that is timed: its preset, and how many frames it has seen."""
+
+    preset: str
+    frames: int
+
+    @property
+    def name(self) -> str:
+        """The row's name in tables and reports."""
+        return f'{self.preset}@{self.frames}'
+
+
+class Bar(NamedTuple):
+    """
+    What must hold: one row's time over another's, at least or at most a limit.
+
+    :param least: whether the limit is the least quotient, else it is the most
+    """
+
+    slow: Row
+    fast: Row
+    limit: float
+    least: bool
+
+    def judge(self, p50_ms: dict[str, float]) -> dict[str, Any]:
+        """Compare two medians, `p50_ms` by name of the row."""
+        above, below = p50_ms[self.slow.name], p50_ms[self.fast.name]
+        quotient = above / below
+        met = quotient >= self.limit if self.least else quotient <= self.limit
+        bound = 'least' if self.least else 'most'
+        return {
+            'quotient': f'{self.slow.name} / {self.fast.name}',
+            'ms': [above, below],
+            'value': quotient,
+            bound: self.limit,
+            'met': met,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """
+    Rows that are timed in turn with the same language layers.
+
+    :param make: builds the layers
+    :param bars: what must hold of the medians
+    """
+
+    make: Callable[[], Language]
+    rows: tuple[Row, ...]
+    bars: tuple[Bar, ...]
+
+
+def suite(*, quick: bool = False) -> tuple[Setting, ...]:
+    """
+    Return what this suite times.
+
+    :param quick: with few frames, to see that it runs; then there are no bars
+    """
+    return (
+        _setting(half_billion, few=256, many=4096, faster=True, quick=quick),
+        _setting(embedded_language, few=256, many=16_384, faster=False, quick=quick),
+    )
+
+
+def _setting(
+    make: Callable[[], Language], *, few: int, many: int, faster: bool, quick: bool
+) -> Setting:
+    if quick:
+        few, many = 88, 104  # some more than `rekv` reads
+    rekv, livevlm, balanced = (Row(name, few) for name in (BASELINE, 'livevlm', 'balanced'))
+    longer = Row('balanced', many)
+    bars = [Bar(rekv, livevlm, 1.5, least=True), Bar(rekv, balanced, 2.0, least=True)]
+    bars = [*(bars if faster else ()), Bar(longer, balanced, 1.2, least=False)]
+    rows = (rekv, livevlm, balanced, longer, Row('recent', few))
+    return Setting(make, rows, () if quick else tuple(bars))
+
+
+def measure(
+    settings: Sequence[Setting],
+    reads: Reads,
+    *,
+    rounds: int,
+    progress: Progress = lambda name, share: None,
+) -> dict[str, Any]:
+    """
+    Time the first token in every setting, on one thread.
+
+    :param reads: how much questions read
+    :param rounds: that count, after `WARM_UP` others
+    :returns: `settings`, one entry each with its `rows` and `bars`
+    """
+    with _one_thread():
+        found = []
+        for number, each in enumerate(settings):
+
+            def tell(name: str, share: float, number: int = number) -> None:
+                progress(name, (number + share) / len(settings))
+
+            found.append(_measure(each, reads, rounds, tell))
+    return {
+        'suite': 'first-token',
+        'torch': torch.__version__,
+        'threads': 1,
+        'rounds': rounds,
+        'warm_up': WARM_UP,
+        'reads': {'command': reads.command, 'questions': reads.questions},
+        'settings': found,
+    }
+
+
+def _measure(setting: Setting, reads: Reads, rounds: int, progress: Progress) -> dict[str, Any]:
+    progress('building the model', 0.0)
+    language = setting.make()
+    asked: dict[str, _Asked] = {}
+    try:
+        for number, row in enumerate(setting.rows):
+            progress(f'{language.name}: {row.name}', FILLING_SHARE * number / len(setting.rows))
+            asked[row.name] = _Asked(language, row, reads)
+        times = in_rounds(
+            {name: Contender(each.ask, each.memory.settle) for name, each in asked.items()},
+            rounds=rounds,
+            warm_up=WARM_UP,
+            progress=lambda share: progress(
+                f'{language.name}: asking', FILLING_SHARE + (1 - FILLING_SHARE) * share
+            ),
+        )
+        reports = [each.report() for each in asked.values()]
+    finally:
+        for each in asked.values():
+            each.memory.close()
+    p50_ms = {name: quartiles.p50 for name, quartiles in times.items()}
+    baseline_ms = next(p50_ms[row.name] for row in setting.rows if row.preset == BASELINE)
+    for report in reports:
+        quartiles = times[report['name']]
+        report['first_token_ms'] = quartiles._asdict()
+        report['times_as_fast'] = baseline_ms / quartiles.p50
+    return {
+        'name': language.name,
+        'dtype': str(language.dtype).removeprefix('torch.'),
+        'question_tokens': len(language.question),
+        'rows': reports,
+        'bars': [bar.judge(p50_ms) for bar in setting.bars],
+    }
+
+
+class _Asked:
+    """A full memory and the questions to it."""
+
+    def __init__(self, language: Language, row: Row, reads: Reads) -> None:
+        began = perf_counter()
+        self._language, self._row = language, row
+        self.memory: Memory = filled(language, preset=row.preset, frames=row.frames)
+        self._fill_s = perf_counter() - began
+        self._pages = _pages_to_read(language, row, reads, ring=self._short_term_tokens)
+        self._view: QuestionView | None = None
+
+    @property
+    def _short_term_tokens(self) -> int:
+        return self.memory.sizes().short_term_tokens
+
+    def ask(self, number: int) -> None:
+        """Ask a question that has not been asked before."""
+        view = self._view = self.memory.question(
+            extra_tokens=len(self._language.question), asked=f'<{number}>'
+        )
+        self._language.first_token(ImposedView(view, self._pages) if self._pages else view)
+
+    def report(self) -> dict[str, Any]:
+        """Say what the last question read, and what the memory takes."""
+        assert self._view is not None
+        sizes = self.memory.sizes()
+        return {
+            'name': self._row.name,
+            'preset': self._row.preset,
+            'frames': self._row.frames,
+            'tokens_read': fmean(self._view.tokens_read),
+            'device_bytes': sizes.device_bytes,
+            'read_bytes': sizes.read_bytes,
+            'host_bytes': sizes.host_bytes,
+            'fill_s': self._fill_s,
+        }
+
+
+def _pages_to_read(language: Language, row: Row, reads: Reads, *, ring: int) -> list[int] | None:
+    """Return how many pages each layer reads besides short-term; None where that is all."""
+    config = MemoryConfig(row.preset)
+    if not config.retrieves:
+        return None
+    shape = language.shape
+    frames = [
+        reads.of_layer(row.preset, layer, layers=shape.layers) for layer in range(shape.layers)
+    ]
+    page_tokens = RetrievalSettings.from_settings(language.settings).page_tokens
+    if config.retrieval == 'frames':
+        page_tokens = shape.tokens_per_frame
+    return [max(0, round((each * shape.tokens_per_frame - ring) / page_tokens)) for each in frames]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,119 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The language layers whose questions are timed: no pixels, for a question comes after them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.models.qwen2.modeling_qwen2 import Qwen2Config, Qwen2Model
+
+from livevlm_ros.memory import CacheShape, View
+from livevlm_ros.model import ModelConfig, load_model
+from livevlm_ros.model.language import LanguageLayers, next_token
+
+HALF_BILLION = Qwen2Config(
+    vocab_size=152_000,
+    hidden_size=896,
+    intermediate_size=4864,
+    num_hidden_layers=24,
+    num_attention_heads=14,
+    num_key_value_heads=2,
+    max_position_embeddings=32_768,
+    rope_parameters={'rope_type': 'default', 'rope_theta': 1e6},
+)
+"""The language layers of LLaVA-OneVision 0.5B."""
+
+FRAME_TOKENS = 196
+"""Tokens of a frame of LLaVA-OneVision."""
+
+PREFIX_TOKENS, QUESTION_TOKENS = 14, 20
+
+EMBEDDED_QUESTION = (
+    'what color was the last traffic light you did see before the thing in front of you ?'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """
+    Language layers with a prefix and a question in hand.
+
+    :param prefix: embeddings of the text before the video, [tokens, hidden]
+    :param question: embeddings of the text after it, [tokens, hidden]
+    :param read: sends embeddings through all layers over a view; gives the last one's hidden state
+    :param logits: scores of every next token, from that state
+    :param settings: the checkpoint's `memory.yaml`, parsed
+    """
+
+    name: str
+    shape: CacheShape
+    dtype: torch.dtype
+    prefix: Tensor
+    question: Tensor
+    read: Callable[[Tensor, View], Tensor]
+    logits: Callable[[Tensor], Tensor]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @torch.inference_mode()
+    def first_token(self, view: View) -> int:
+        """Read the question over a view and return the likeliest next token."""
+        scores = self.logits(self.read(self.question, view))
+        return int(next_token(scores, temperature=0.0, generator=None))
+
+
+def half_billion() -> Language:
+    """Build the layers of LLaVA-OneVision 0.5B with random weights."""
+    return random_language(
+        'llava-onevision-0.5b',
+        HALF_BILLION,
+        tokens_per_frame=FRAME_TOKENS,
+        dtype=torch.bfloat16,
+    )
+
+
+@torch.inference_mode()
+def random_language(
+    name: str, config: Qwen2Config, *, tokens_per_frame: int, dtype: torch.dtype
+) -> Language:
+    """Build layers of some shape with random weights, and a question of random words."""
+    torch.manual_seed(0)
+    model = Qwen2Model._from_config(config, dtype=dtype).eval()
+    words = torch.randint(config.vocab_size, (PREFIX_TOKENS + QUESTION_TOKENS,))
+    prefix, question = model.embed_tokens(words).split((PREFIX_TOKENS, QUESTION_TOKENS))
+    return Language(
+        name=name,
+        shape=CacheShape(
+            layers=config.num_hidden_layers,
+            q_heads=config.num_attention_heads,
+            kv_heads=config.num_key_value_heads,
+            head_dim=config.hidden_size // config.num_attention_heads,
+            tokens_per_frame=tokens_per_frame,
+            rope_theta=config.rope_parameters['rope_theta'],
+            max_positions=config.max_position_embeddings,
+        ),
+        dtype=dtype,
+        prefix=prefix,
+        question=question,
+        read=LanguageLayers(model).read,
+        logits=lambda hidden: torch.mv(model.embed_tokens.weight, hidden),  # the head is tied
+    )
+
+
+def embedded_language() -> Language:
+    """Load the embedded model, as it is installed."""
+    model = load_model(ModelConfig())
+    return Language(
+        name='embedded',
+        shape=model.shape,
+        dtype=model.dtype,
+        prefix=model.prefix(),
+        question=model.question(EMBEDDED_QUESTION).embeds,
+        read=model.read,
+        logits=model.logits,
+        settings=model.memory_settings,
+    )

@@ -1,0 +1,81 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What suite `standing` found, on a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from livevlm_bench.table import bar_words
+from livevlm_ros.replay.accuracy import Report
+
+
+def print_standing(found: dict[str, Any], console: Console) -> None:
+    """
+    Print answers and times of the three memories, then the bars.
+
+    :param found: as `standing.measure` gives it
+    """
+    commonest = found['commonest']
+    lines = [
+        f'"{found["question"]}" {found["questions"]} times in {found["seconds"]} s, '
+        f'archive on disk, {found["threads"]} thread; times in ms, without the first '
+        f'{found["left_out"]} questions',
+        f'always "{commonest["answer"]}" would agree in {_percent(commonest)} %',
+    ]
+    for line in lines:
+        console.print(line, highlight=False, markup=False)
+    console.print(_rows(found['rows']))
+    for bar in found['bars']:
+        console.print(_bar_words(bar), highlight=False)
+
+
+def _bar_words(bar: dict[str, Any]) -> str:
+    if 'differing' not in bar:
+        return bar_words(bar)
+    return (
+        f'trusting nothing, answers unlike blocking: {bar["differing"]} of {bar["questions"]}, '
+        f'at most 0: {"met" if bar["met"] else "missed"}'
+    )
+
+
+def _rows(rows: list[dict[str, Any]]) -> Table:
+    table = Table(box=SIMPLE)
+    table.add_column('memory', no_wrap=True)
+    for title in (
+        'agrees %',
+        'right %',
+        'corrected %',
+        'wait\np50',
+        'wait\np95',
+        'answer\np50',
+        'wait\n% of it',
+        'ahead\nms/s',
+        'idle\np95',
+    ):
+        table.add_column(title, justify='right', no_wrap=True)
+    for row in rows:
+        wait = row['exposed_ms']
+        table.add_row(
+            row['name'],
+            _percent(row['agrees']),
+            _percent(row['right']),
+            _percent(row['corrected']),
+            f'{wait["p50"]:.1f}',
+            f'{wait["p95"]:.1f}',
+            f'{row["answer_ms"]["p50"]:.1f}',
+            f'{100 * row["exposed_share"]:.0f}',
+            f'{row["hidden_ms_per_s"]:.1f}',
+            f'{row["idle_ms"]["p95"]:.1f}',
+        )
+    return table
+
+
+def _percent(part: Report) -> str:
+    if part['rate'] is None:
+        return '-'
+    return f'{100 * part["rate"]:.1f} ± {100 * part["se"]:.1f}'

@@ -1,0 +1,79 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from livevlm_ros.engine.album import Album
+from livevlm_ros.memory.snapshot import MANIFEST, UnreadableSnapshot, read_snapshot
+
+
+@pytest.mark.parametrize('error', [KeyError('bytes'), RuntimeError('shape'), ValueError('span')])
+def test_what_fails_half_restored_is_refused_and_makes_room_for_an_empty_memory(
+    make_saving, watch, tmp_path, caplog, monkeypatch, closed, error
+):
+    watch(first := make_saving(), range(1, 60))
+    first.cleanup()
+    closed.clear()
+
+    def fail(*args) -> None:
+        raise error
+
+    monkeypatch.setattr(Album, 'restore', fail)
+    watch(second := make_saving(), range(1, 4))
+    assert second.stats().memory.frames == 3
+    assert repr(error) in caplog.text and 'begins empty' in caplog.text
+    _, half = closed  # the first was for the warm-up
+    assert half.frame_count > 3 and half is not second._loop.rooms.memory
+    second.cleanup()
+    assert len(read_snapshot(tmp_path).part('memory').facts['frames']) == 3
+
+
+def test_a_snapshot_that_cannot_be_read_now_is_left_as_it_is(
+    make_saving, watch, tmp_path, monkeypatch
+):
+    watch(first := make_saving(), range(1, 9))
+    first.cleanup()
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    second = make_saving()
+
+    def fail(*args, **named) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, 'read_text', fail)
+        with pytest.raises(UnreadableSnapshot, match=MANIFEST):
+            second.load()
+    second.cleanup()
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+    second.load()
+    assert second.stats().memory.frames == 8
+
+
+@pytest.mark.parametrize('missing', ['nowhere', MANIFEST])
+def test_a_folder_that_is_none_is_refused_before_weights_are_loaded(
+    make_saving, tmp_path, missing, model
+):
+    (tmp_path / MANIFEST).write_text('')
+    engine = make_saving(memory={'path': str(tmp_path / missing)})
+    with pytest.raises(ValueError, match='expected a folder that can be written, for snapshots'):
+        engine.load()
+    assert model.encoded == [] and engine.stats().state == 'unloaded'
+
+
+@pytest.mark.parametrize('free_pages', [255, 256])
+def test_an_archive_on_disk_that_ram_could_not_gather_is_refused(
+    make_saving, model, monkeypatch, free_pages
+):
+    figures = {'SC_AVPHYS_PAGES': free_pages, 'SC_PAGE_SIZE': 4096}
+    monkeypatch.setattr('os.sysconf', figures.__getitem__)
+    engine = make_saving(memory={'archive_disk_bytes': 2**20})
+    if free_pages == 256:
+        engine.load()
+        return
+    with pytest.raises(ValueError, match='is 1048576, expected no more than the 1044480 bytes'):
+        engine.load()
+    assert model.encoded == []
+    make_saving(memory={'archive_disk_bytes': 2**20}, snapshot=False).load()
