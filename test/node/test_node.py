@@ -173,13 +173,13 @@ def test_the_memory_state_is_latched_and_tells_of_each_camera(
 ) -> None:
     from dataclasses import replace
 
-    from livevlm_ros.memory import MemorySizes
+    from livevlm_ros.memory import MemorySizes, RecallCounts
 
     stats = fake_engine.stats()
     nothing = dict.fromkeys(MemorySizes.__slots__, 0)
     stamps = {'oldest_stamp_ns': 2_000_000_000, 'short_term_oldest_ns': 7_000_000_000}
     held = {'short_term_frames': 3, 'device_bytes': 9, 'long_term_capacity': 621, **stamps}
-    sizes = MemorySizes(**nothing | held)
+    sizes = MemorySizes(**nothing | held | {'recall': RecallCounts()})
     fake_engine.stats = lambda: replace(stats, memory=sizes)
     node = live_node({'diagnostics.period': 0.1})
     node.trigger_configure()
