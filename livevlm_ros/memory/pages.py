@@ -98,6 +98,7 @@ class Pages:
             found = _read(held, chosen)
         else:
             found, chosen = self._recalled(layer, q, reach, held)
+            self.recall.passed(layer)
         pieces = [self._within(piece, reach) for piece in (*loose, *found)]
         return [piece for piece in pieces if len(piece)], len(chosen)
 

@@ -3,10 +3,10 @@
 """
 FreeKV, arXiv 2505.13109: archived pages are fetched before they are asked for.
 
-A question that is asked again, or goes on, wants nearly the pages it wanted before. So once a
-layer has chosen its pages, a thread of its own ranks the archive with the same queries and brings
-the best pages to the device while the engine computes; and again whenever the archive takes new
-tokens. When the question comes back, each kv head compares its queries with those that chose:
+A question that is asked again, or goes on, wants nearly the pages it wanted before. So once all
+layers have chosen their pages, a thread of its own ranks the archive with the same queries and
+brings the best pages to the device while the engine computes; and again whenever the archive takes
+new tokens. When the question comes back, each kv head compares its queries with those that chose:
 where the mean cosine of its group is at least tau it chooses among what is on the device, where
 not it waits for a new choice from everything.
 
@@ -114,6 +114,7 @@ class Recall:
         self._asked: tuple[str, Reach] | None = None
         self.speculates = False
         self._queries: dict[tuple[int, int], Tensor] = {}  # by layer and place in the answer
+        self._due: list[int] = []  # layers that have chosen, for which nothing is fetched yet
         self._tokens_since = 0
         self._pages.clear()
 
@@ -169,6 +170,7 @@ class Recall:
         :param patience_s: longest wait for what steps have handed to the archive; None: any
         :returns: False if that was too short: the archive must not be read
         """
+        self._due = []
         self.speculates = self._ahead and asked is not None and reach.only_ns is None
         if asked is not None and self.speculates:
             if not self._goes_on(asked, reach):
@@ -216,7 +218,14 @@ class Recall:
             now = torch.where(own[:, None, None], now, before)
         self._queries[layer, place] = now
         if not place:
-            self._fetch_later(layer)
+            self._due.append(layer)
+
+    def passed(self, layer: int) -> None:
+        """Note that a question has read a layer: after the last one, fetching for it may begin."""
+        if layer == self._shape.layers - 1:  # not before: two threads share one interpreter
+            for due in self._due:
+                self._fetch_later(due)
+            self._due = []
 
     def _before(self, layer: int, place: int) -> Tensor | None:
         places = range(place, -1, -1)
