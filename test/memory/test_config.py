@@ -64,7 +64,7 @@ def test_a_budget_that_does_not_fit_cameras_or_positions_is_refused(
         ('full', 0, 0, 'vsb', 0, 'fixed', 'performance, and then memory'),
         ('rekv', 16, 0, 'vsb', 16, 'frames', 'performance'),
         ('livevlm', 16, 61, 'vsb', 0, 'fixed', 'old detail'),
-        ('balanced', 16, 61, 'vsb', 8, 'adaptive', 'nothing above the bar'),
+        ('balanced', 16, 15, 'vsb', 8, 'adaptive', 'nothing above the bar'),
     ],
 )
 def test_presets_say_what_they_keep_and_what_they_give_up(
@@ -74,7 +74,7 @@ def test_presets_say_what_they_keep_and_what_they_give_up(
     assert (config.short_term_frames, config.long_term_frames) == (short_term, long_term)
     assert (config.eviction, config.archive_bits) == (eviction, archive_bits)
     assert (config.retrieval, config.gives_up) == (retrieval, gives_up)
-    assert config.ratio == (0.5 if preset == 'balanced' else 0.4)
+    assert config.ratio == (2.0 if preset == 'balanced' else 0.4)
     assert config.retrieves == bool(long_term or archive_bits)
 
 

@@ -110,7 +110,7 @@ def test_a_memory_whose_disk_and_ram_are_otherwise_large_is_no_other(
         ({'short_term_frames': 6}, 'short_term_frames 4, here 6'),
         ({'long_term_frames': 10}, 'long_term_frames 8, here 10'),
         ({'archive_bits': 4}, 'archive_bits 8, here 4'),
-        ({'archive_bits': 0}, 'archive_bits 8, here 0; page_tokens 4, here None'),
+        ({'archive_bits': 0, 'ratio': 0.4}, 'archive_bits 8, here 0; page_tokens 4, here None'),
         ({'page_tokens': 8}, 'page_tokens 4, here 8'),
         ({'cameras': ('right', 'left')}, r"cameras \['left', 'right'\], here \['right', 'left'\]"),
         ({'cameras': ('left',)}, r"cameras \['left', 'right'\], here \['left'\]"),
