@@ -10,7 +10,14 @@ from typing import Any
 
 from livevlm_ros.engine.messages import Answer, Evidence, Finish, Latency, Scope, Source, Status
 from livevlm_ros.engine.slot import CameraStats, Dropped
-from livevlm_ros.engine.stats import AskStats, EngineStats, MemorySizes, ModelStats, Percentiles
+from livevlm_ros.engine.stats import (
+    AskStats,
+    EngineStats,
+    MemorySizes,
+    ModelStats,
+    Percentiles,
+    RecallCounts,
+)
 from livevlm_ros.node.client import Client
 from livevlm_ros.replay.recording import CAMERA
 
@@ -24,9 +31,7 @@ def told_stats(client: Client) -> EngineStats:
         unknown_cameras=CameraStats(),
         time_jumps=int(ingest.get('time_jumps', 0)),
         ask=AskStats({}, 0, 0, 0, none, none),
-        memory=MemorySizes(**{key: literal_eval(text) for key, text in memory.items()})
-        if memory
-        else None,
+        memory=_told_memory(memory) if memory else None,
         model=ModelStats(
             model_id=model['model_id'],
             dtype=model['dtype'],
@@ -38,6 +43,14 @@ def told_stats(client: Client) -> EngineStats:
         )
         if model
         else None,
+    )
+
+
+def _told_memory(memory: dict[str, str]) -> MemorySizes:
+    counts = [(f.name, f'recall_{f.name}') for f in fields(RecallCounts)]
+    return MemorySizes(
+        **{key: literal_eval(text) for key, text in memory.items() if 'recall' not in key},
+        recall=RecallCounts(**{name: literal_eval(memory[key]) for name, key in counts}),
     )
 
 

@@ -17,7 +17,7 @@ from livevlm_ros.engine.messages import (
     Status,
 )
 from livevlm_ros.engine.slot import CameraStats, Dropped
-from livevlm_ros.engine.stats import EngineStats, MemorySizes, ModelStats
+from livevlm_ros.engine.stats import EngineStats, MemorySizes, ModelStats, RecallCounts
 from livevlm_ros.node.ask_service import fill_response
 from livevlm_ros.node.diagnostics import Lifecycle, healths
 from livevlm_ros.node.parameters import table
@@ -37,6 +37,7 @@ SIZES = MemorySizes(
     evictions=11,
     context_truncated=True,
     oldest_stamp_ns=12,
+    recall=RecallCounts(speculated=13, corrected=14, exposed_s=0.25, hidden_s=0.5, failed=15),
 )
 
 
@@ -96,6 +97,7 @@ def test_the_engines_statistics_are_read_off_the_diagnostics(fake_engine: Any) -
     )
     told = told_stats(Told(stats))  # type: ignore[arg-type]
     assert told.memory == SIZES
+    assert told.memory.recall == SIZES.recall
     assert (told.frames_in, told.frames_used, told.waiting) == (20, 12, 1)
     assert told.dropped == frames.dropped
     assert told.time_jumps == 2
