@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from livevlm_ros.engine.config import EngineConfig
     from livevlm_ros.engine.engine import Engine
     from livevlm_ros.engine.stats import EngineStats
-    from livevlm_ros.memory import FrameRef, MemoryConfig, MemorySizes
+    from livevlm_ros.memory import FrameRef, MemoryConfig, MemorySizes, RecallCounts
     from livevlm_ros.model import CheckpointError, ModelConfig
 
 __all__ = [
@@ -72,6 +72,7 @@ __all__ = [
     'ModelConfig',
     'Pixels',
     'Question',
+    'RecallCounts',
     'Rung',
     'Scope',
     'Source',
@@ -86,6 +87,7 @@ _LATE = {
     'FrameRef': 'livevlm_ros.memory',
     'MemoryConfig': 'livevlm_ros.memory',
     'MemorySizes': 'livevlm_ros.memory',
+    'RecallCounts': 'livevlm_ros.memory',
     'ModelConfig': 'livevlm_ros.model',
     'Rung': 'livevlm_ros.engine.budget',
 }

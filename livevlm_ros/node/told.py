@@ -8,6 +8,7 @@ from ast import literal_eval
 from dataclasses import fields
 from typing import Any
 
+from livevlm_ros.engine import RecallCounts
 from livevlm_ros.engine.messages import Answer, Evidence, Finish, Latency, Scope, Source, Status
 from livevlm_ros.engine.slot import CameraStats, Dropped
 from livevlm_ros.engine.stats import (
@@ -16,7 +17,6 @@ from livevlm_ros.engine.stats import (
     MemorySizes,
     ModelStats,
     Percentiles,
-    RecallCounts,
 )
 from livevlm_ros.node.client import Client
 from livevlm_ros.replay.recording import CAMERA

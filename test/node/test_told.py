@@ -7,6 +7,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from livevlm_interfaces.srv import Ask
+from livevlm_ros.engine import RecallCounts
 from livevlm_ros.engine.messages import (
     Answer,
     Evidence,
@@ -17,7 +18,7 @@ from livevlm_ros.engine.messages import (
     Status,
 )
 from livevlm_ros.engine.slot import CameraStats, Dropped
-from livevlm_ros.engine.stats import EngineStats, MemorySizes, ModelStats, RecallCounts
+from livevlm_ros.engine.stats import EngineStats, MemorySizes, ModelStats
 from livevlm_ros.node.ask_service import fill_response
 from livevlm_ros.node.diagnostics import Lifecycle, healths
 from livevlm_ros.node.parameters import table
