@@ -29,6 +29,7 @@ def drop_cache(file: ArchiveFile) -> None:
     number = file._file.fileno()
     os.fdatasync(number)
     _checked(_libc.madvise(*_mapping(file), _MADV_DONTNEED), 'madvise')
+    os.fdatasync(number)  # what the mapping alone knew to be dirty
     os.posix_fadvise(number, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
