@@ -31,6 +31,7 @@ def _question(tokens: Callable, strength: float = 1.0) -> Tensor:
 def _found(memory: Memory, q: Tensor, layer: int = 0, **reach) -> list[tuple[int, int]]:
     """Stamp and place of every token found, sorted."""
     assert memory._pages is not None
+    memory.settle()
     pieces, _ = memory._pages.find(layer, q[layer], Reach(**reach))
     none = torch.empty(0, dtype=torch.int64)
     names = torch.cat([none, *(piece.names for piece in pieces)]).sort().values
@@ -180,5 +181,6 @@ def test_never_more_is_found_than_there_is_room_for(
         step.commit()
         if stamp % 5:
             continue
+        memory.settle()
         found, _ = memory._pages.find(0, tokens(50, 4).q[0], Reach())
         assert sum(map(len, found)) <= memory._pages.most_tokens(Reach(), layers=2)

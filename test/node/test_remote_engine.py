@@ -31,6 +31,12 @@ SIZES = {
     'evictions': '0',
     'context_truncated': 'False',
     'oldest_stamp_ns': '1',
+    'recall_speculated': '0',
+    'recall_corrected': '0',
+    'recall_exposed_s': '0.000',
+    'recall_hidden_s': '0.000',
+    'recall_failed': '0',
+    'recall_correction_rate': 'nan',
 }
 
 
