@@ -72,7 +72,7 @@ class Average:
         self.value = value
 
     def add(self, sample: float) -> None:
-        """Take in one measurement, not negative."""
+        """Take in one measurement, 0 or more: below, the limit would let it run away."""
         if self.value == 0.0:
             self.value = sample
         else:
