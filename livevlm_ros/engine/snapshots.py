@@ -20,13 +20,12 @@ from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.memory import FrameRef, Memory, SnapshotError, State
 from livevlm_ros.memory.snapshot import (
     MANIFEST,
-    alike,
-    copied,
     has_snapshot,
     read_snapshot,
     set_aside,
     write_snapshot,
 )
+from livevlm_ros.memory.state import alike, copied
 from livevlm_ros.model import VideoLanguageModel
 
 _log = logging.getLogger(__name__)

@@ -41,18 +41,19 @@ class LanguageLayers:
 
         :param embeds: token embeddings, at least one, [tokens, hidden]
         :param view: what they attend to besides each other
-        :returns: hidden state of the last token after the final norm, [hidden]
+        :returns: hidden state of the last token after the final norm, [hidden]; of a view that
+            ends the read, without a meaning
         """
         hidden = embeds
         last = len(self._layers) - 1
         for index, layer in enumerate(self._layers):
             attended = view.attend(index, *layer.heads(hidden))
-            if (
-                index == last
-            ):  # the view has every token's keys; only the last one's output is used
+            if attended is None:
+                break
+            if index == last:  # the view has every token's keys, the last one's output is used
                 hidden, attended = hidden[-1:], attended[-1:]
             hidden = layer.feed_forward(torch.addmm(hidden, attended, layer.output))
-        return _norm(self._norm, hidden)[0]
+        return _norm(self._norm, hidden[-1:])[0]
 
 
 class _Layer:
