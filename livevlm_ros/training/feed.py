@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 
 import numpy as np
 from numpy.random import Generator
@@ -68,6 +70,15 @@ class Feed:
 def _adopt(composer: Composer) -> None:
     global _composer
     _composer = composer
+    Thread(target=_end_with_the_trainer, daemon=True).start()
+
+
+def _end_with_the_trainer() -> None:
+    """End this worker, which would wait for jobs for ever, when the trainer was killed."""
+    trainer = parent_process()
+    assert trainer is not None
+    trainer.join()
+    os._exit(1)
 
 
 def _compose(seed: Sequence[int], frames: int) -> Columns:
