@@ -243,13 +243,13 @@ def print_rotary(found: Report, console: Console) -> None:
         highlight=False,
         markup=False,
     )
-    table = _table('pages ranked', 'ratio', 'n', 'right', 'chance', 'majority')
+    table = _table('ranked', 'ratio', 'n', 'right', 'chance', 'majority')
     for title in ('n', 'evidence', 'chance'):
         table.add_column(title, justify='right', no_wrap=True)
     for row in found['rows']:
         right, past = row['right'], row['evidence_of_the_past']
         table.add_row(
-            f'{row["ranked"]} rotary',
+            row['ranked'],
             f'{row["ratio"]:g}',
             *(str(right['n']), rate_text(right)),
             *(percent(row['chance']), percent(row['majority'])),

@@ -253,13 +253,13 @@ def _training_text(runs: Sequence[Report]) -> str:
     """Tell how the checkpoint was made, with its held-out curve."""
     lines = ['## Training', '']
     for number, run in enumerate(runs, 1):
-        tower = run['tower_minutes']
+        tower, last = run['tower_minutes'], run['curve'][-1]
         before = f', after {tower:g} minutes for the tower and projector' if tower else ''
         device = run.get('device', 'cpu')
         where = f'CPU threads: {run["threads"]}' if device == 'cpu' else device
         lines.append(
-            f'Run {number}: seed {run["seed"]}, {run["curve"][-1]["step"]} steps in '
-            f'{run["minutes"]:g} minutes ({where}){before}.'
+            f'Run {number}: seed {run["seed"]}, {last["step"]} steps in '
+            f'{_minutes(last)} minutes ({where}){before}.'
         )
     lines += [
         '',
@@ -280,4 +280,8 @@ def _curve_row(point: Report) -> str:
         for kinds in point['held_out'].values()
     ]
     shares = ' | '.join(f'{100 * mean:.1f}' for mean in means)
-    return f'{round(point["seconds"] / 60, 1):g} | {point["step"]} | {shares}'
+    return f'{_minutes(point)} | {point["step"]} | {shares}'
+
+
+def _minutes(point: Report) -> str:
+    return f'{round(point["seconds"] / 60, 1):g}'

@@ -39,7 +39,10 @@ class Feed:
         self._asked_for = 0
         self._pool: ProcessPoolExecutor | None = None
         if workers:
-            self._pool = ProcessPoolExecutor(workers, get_context('spawn'), _adopt, (composer,))
+            # A server imports this module once; forked from it, the workers start at once.
+            context = get_context('forkserver')
+            context.set_forkserver_preload([__name__])
+            self._pool = ProcessPoolExecutor(workers, context, _adopt, (composer,))
 
     def fill(self, choose_frames: Callable[[Generator], int]) -> None:
         """Let the workers compose as many batches ahead as there is room for."""

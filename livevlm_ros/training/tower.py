@@ -24,7 +24,7 @@ from livevlm_ros.world.scene import CLASSES, COLORS, PLACES
 
 log = logging.getLogger(__name__)
 
-BATCH, GPU_BATCH = 128, 512
+BATCH, GPU_BATCH = 128, 256
 PEAK_RATE = 1e-3
 HELD_OUT = 400  # clips at the end of the bank that the tower never trains on
 FEATURE_STD = 0.5

@@ -42,7 +42,7 @@ SHORT, MIDDLE, LONG = (2, 9), (4, 25), (25, 65)  # frames of a stream, up to but
 SHORT_UNTIL, LONG_FROM, LONG_SHARE = 0.03, 0.25, 0.15
 HELD_OUT_FRAMES = (8, 16, 64)
 HELD_OUT_BATCHES = 4
-GPU_TOKENS_A_BATCH = 20_000
+GPU_TOKENS_A_BATCH = 10_000
 SAVES = 6  # checkpoints of a run, or more
 
 

@@ -185,7 +185,7 @@ def test_what_was_found_is_printed(film: Path) -> None:
     written = StringIO()
     print_rotary(found, Console(file=written, width=80))
     text = written.getvalue()
-    assert 'before rotary' in text and 'after@0.4 − before@0.4' in text
+    assert '\n before ' in text and 'after@0.4 − before@0.4' in text
     assert 'after rotary, ratio 0.4: 3 not answered' in text
     assert '…' not in text
 

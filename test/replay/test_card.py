@@ -77,13 +77,13 @@ def test_kinds_that_are_rare_in_short_streams_have_streams_of_their_own(text, ki
 
 
 def test_the_training_run_is_told(text):
-    assert 'seed 3, 40 steps in 0.75 minutes (CPU threads: 1), after 2 minutes for' in text
+    assert 'seed 3, 40 steps in 0.8 minutes (CPU threads: 1), after 2 minutes for' in text
     assert '| 1 | 0.8 | 40 | 75.0 |' in text
     assert 'evidence was supervised' in text
 
 
 def test_the_card_tells_the_gpu_of_a_run(reports):
-    assert '40 steps in 0.75 minutes (NVIDIA H100), ' in card_text(
+    assert '40 steps in 0.8 minutes (NVIDIA H100), ' in card_text(
         Measured(1, reports), [{**RUN, 'device': 'NVIDIA H100'}]
     )
 
