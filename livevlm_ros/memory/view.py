@@ -169,7 +169,7 @@ class ReadView:
         grouped = q.reshape(1, kv_heads, -1, width)  # a group's queries, rows of its kv head
         mask = self._causal(tokens, seen, q_heads // kv_heads) if tokens > 1 else None
         out = scaled_dot_product_attention(grouped, keys[None], values[None], attn_mask=mask)
-        return out.view(q_heads, tokens, width).transpose(0, 1).reshape(tokens, q_heads * width)
+        return out.reshape(q_heads, tokens, width).transpose(0, 1).reshape(tokens, q_heads * width)
 
     def _causal(self, tokens: int, seen: int, group: int) -> Tensor:
         """Additive mask of the last `tokens` of `seen`, once for each query head of a group."""
