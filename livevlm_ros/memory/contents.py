@@ -48,6 +48,7 @@ def put_back(parts: Parts, state: State, *, identity: Mapping[str, Any]) -> None
 
     :raises SnapshotError: if the memory is no equal of the one it was taken from, or has less
         room; it holds no frame, but the archive's file may have grown
+    :raises OSError: if the disk has no room for the archive's part now; it holds no frame
     """
     _check(parts, state, identity)
     if parts.archive is not None:
@@ -55,11 +56,6 @@ def put_back(parts: Parts, state: State, *, identity: Mapping[str, Any]) -> None
             parts.archive.restore(state.part('archive').tensors)
         except ValueError as error:
             raise SnapshotError(str(error)) from error
-        except OSError as error:
-            raise SnapshotError(
-                f"the disk has no room for the archive's part ({error}): make some, or raise "
-                'archive_host_bytes'
-            ) from error
     parts.names.origin_ns = state.facts['origin_ns']
     parts.short_term.restore(state.part('short_term'))
     for index, lane in enumerate(parts.long_term):
