@@ -65,7 +65,8 @@ def _written(
                 gate.clear()
             else:
                 astray = next(frame for frame, _ in frames if frame.camera == ref.camera)
-                ingest.bad(astray, BadFrame(str(error)))
+                why = filter(None, (ingest.differs(ref.camera, ref.stamp_ns), str(error)))
+                ingest.bad(astray, BadFrame('; '.join(why)))
                 frames = [seen for seen in frames if seen[0] is not astray]
         except Exception as error:  # model or device failed: frames are lost, the engine is not
             for frame, _ in frames:

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from livevlm_ros.memory.config import MemoryConfig
 from livevlm_ros.memory.shape import CacheShape, FrameRef
-from livevlm_ros.memory.snapshot import SnapshotError, UnreadableSnapshot
+from livevlm_ros.memory.snapshot import SnapshotError
 from livevlm_ros.memory.state import State, alike, copied
 from livevlm_ros.memory.tiers import Tiers, lane_frames
 
@@ -71,7 +70,7 @@ def put_back(tiers: Tiers, state: State, *, identity: Mapping[str, Any]) -> None
 
     :raises SnapshotError: if the memory is no equal of the one it was taken from, or has less
         room; it holds no frame, but the archive's file may have grown
-    :raises UnreadableSnapshot: if the disk has no room for the archive's part now
+    :raises OSError: if the disk has no room for the archive's part now; it holds no frame
     """
     _check(tiers, state, identity)
     if tiers.archive is not None:
@@ -79,8 +78,6 @@ def put_back(tiers: Tiers, state: State, *, identity: Mapping[str, Any]) -> None
             tiers.archive.restore(state.part('archive'))
         except ValueError as error:
             raise SnapshotError(str(error)) from error
-        except OSError as error:
-            raise UnreadableSnapshot.because(Path('archive'), error) from error
     tiers.ids.origin_ns = state.facts['origin_ns']
     tiers.short_term.restore(state.part('short_term'))
     for number, lane in enumerate(tiers.long_term):

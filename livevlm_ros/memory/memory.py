@@ -445,7 +445,7 @@ class Memory:
 
         :raises SnapshotError: if it is of another model, of other cameras or budgets, or more than
             there is room for; then the memory is as empty as before
-        :raises UnreadableSnapshot: if the disk has no room for the archive's part now
+        :raises OSError: if the disk has no room for the archive's part now
         :raises RuntimeError: if the memory holds a frame
         """
         if self._tiers.short_term.kept:

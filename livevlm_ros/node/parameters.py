@@ -238,8 +238,8 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         'time.on_jump',
         'reset',
-        'When stamps run back more than a second (a bag that loops): reset clears the memory, '
-        'drop drops the frames.',
+        'When the stamps of all cameras run back more than a second (a bag that loops): reset '
+        'clears the memory, drop drops the frames.',
         choices=('reset', 'drop'),
     ),
     Parameter(
