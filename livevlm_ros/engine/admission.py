@@ -13,6 +13,7 @@ from livevlm_ros.engine.messages import Question
 
 MAX_CHARACTERS = 2000
 MAX_TEMPERATURE = 5.0
+GREEDY_BELOW = 1e-6  # a temperature that divides logits into numbers that float32 cannot hold
 MAX_EVIDENCE = 255
 
 
@@ -28,6 +29,9 @@ def admissible(question: Question, config: EngineConfig) -> Question:
     """
     _check_cameras(question.cameras, config.cameras)
     _check_times(question)
+    temperature = _within(
+        'temperature', question.temperature, config.temperature, 0.0, MAX_TEMPERATURE
+    )
     return replace(
         question,
         text=_checked_text(question.text),
@@ -37,9 +41,7 @@ def admissible(question: Question, config: EngineConfig) -> Question:
                 'max_tokens', question.max_tokens, config.default_max_tokens, 1, MAX_ANSWER_TOKENS
             )
         ),
-        temperature=_within(
-            'temperature', question.temperature, config.temperature, 0.0, MAX_TEMPERATURE
-        ),
+        temperature=0.0 if temperature < GREEDY_BELOW else temperature,
         max_evidence=int(
             _within('max_evidence', question.max_evidence, config.max_evidence, 0, MAX_EVIDENCE)
         ),

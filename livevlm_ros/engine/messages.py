@@ -91,7 +91,7 @@ class Question:
     :param budget_s: seconds on the steady clock from `received_s` to the reply; None: configured
         default
     :param max_tokens: most answer tokens
-    :param temperature: 0 is greedy
+    :param temperature: 0, or too little to tell from it, is greedy
     :param allow_partial: return what is decoded when the budget ends, else `Status.DEADLINE`
     :param scope: part of the memory to read
     :param cameras: read these cameras only; empty: all
