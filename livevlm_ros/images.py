@@ -19,7 +19,7 @@ from typing import Any, Protocol, cast
 import cv2
 import numpy as np
 
-from livevlm_ros.engine.messages import BadFrame, Pixels
+from livevlm_ros.engine.messages import NAME_CHARACTERS, BadFrame, Pixels
 
 
 class RawImage(Protocol):
@@ -149,8 +149,9 @@ def to_rgb(message: RawImage | CompressedImage) -> Pixels:
 def _raw_to_rgb(message: RawImage) -> Pixels:
     layout = _LAYOUTS.get(message.encoding)
     if layout is None:
+        given = message.encoding[:NAME_CHARACTERS]
         raise BadFrame(
-            f'image encoding {message.encoding!r} is not a colour or grey picture; '
+            f'image encoding {given!r} is not a colour or grey picture; '
             f'expected one of {", ".join(ENCODINGS)}'
         )
     height, width, step = message.height, message.width, message.step
@@ -180,9 +181,9 @@ def _raw_to_rgb(message: RawImage) -> Pixels:
 
 
 def _compressed_to_rgb(message: CompressedImage) -> Pixels:
-    data = bytes(message.data)
-    layout = _layout_in_file(message.format)
-    _check_size(data, message.format)
+    data, form = bytes(message.data), message.format[:NAME_CHARACTERS]
+    layout = _layout_in_file(form)
+    _check_size(data, form)
     _check_whole(data)
     color = cv2.IMREAD_COLOR if layout.channels > 1 else cv2.IMREAD_GRAYSCALE
     flags = color | cv2.IMREAD_IGNORE_ORIENTATION
@@ -191,9 +192,7 @@ def _compressed_to_rgb(message: CompressedImage) -> Pixels:
     except cv2.error:
         image = None
     if image is None:
-        raise BadFrame(
-            f'compressed image of {len(data)} bytes, format {message.format!r}, does not decode'
-        )
+        raise BadFrame(f'compressed image of {len(data)} bytes, format {form!r}, does not decode')
     return np.ascontiguousarray(layout.to_rgb(image))
 
 

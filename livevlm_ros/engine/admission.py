@@ -9,12 +9,13 @@ import unicodedata
 from dataclasses import replace
 
 from livevlm_ros.engine.config import MAX_ANSWER_TOKENS, EngineConfig
-from livevlm_ros.engine.messages import Question
+from livevlm_ros.engine.messages import NAME_CHARACTERS, Question
 
 MAX_CHARACTERS = 2000
 MAX_TEMPERATURE = 5.0
 GREEDY_BELOW = 1e-6  # a temperature that divides logits into numbers that float32 cannot hold
 MAX_EVIDENCE = 255
+UNKNOWN_TOLD = 3  # names of unknown cameras in a refusal
 
 
 class InvalidQuestion(ValueError):
@@ -83,9 +84,9 @@ def _checked_budget_s(question: Question, config: EngineConfig) -> float:
 def _check_cameras(given: tuple[str, ...], known: tuple[str, ...]) -> None:
     unknown = [camera for camera in given if camera not in known]
     if unknown:
-        raise InvalidQuestion(
-            f'cameras: got {", ".join(map(repr, unknown))}, expected some of {", ".join(known)}'
-        )
+        told = ', '.join(repr(camera[:NAME_CHARACTERS]) for camera in unknown[:UNKNOWN_TOLD])
+        more = f' and {len(unknown) - UNKNOWN_TOLD} more' if len(unknown) > UNKNOWN_TOLD else ''
+        raise InvalidQuestion(f'cameras: got {told}{more}, expected some of {", ".join(known)}')
 
 
 def _check_times(question: Question) -> None:

@@ -15,8 +15,9 @@ import math
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
-from livevlm_ros.engine.messages import BadFrame, Frame
+from livevlm_ros.engine.messages import NAME_CHARACTERS, BadFrame, Frame
 from livevlm_ros.engine.slot import CameraSlot, CameraStats
 
 WARN_EVERY_S = 5.0  # between warnings of one kind about one camera; the counters tell of each
@@ -41,6 +42,8 @@ class Ingest:
     def put(self, frame: Frame) -> bool:
         """Store the newest frame of its camera; return whether a frame waits now. Any thread."""
         jumped = False
+        if len(frame.frame_id) > NAME_CHARACTERS:
+            frame = replace(frame, frame_id=frame.frame_id[:NAME_CHARACTERS])
         try:
             with self._lock:
                 jumped = self._put(frame)
@@ -153,9 +156,8 @@ class Ingest:
     def _put(self, frame: Frame) -> bool:
         slot = self._slots.get(frame.camera)
         if slot is None:
-            error = BadFrame(
-                f'got a frame of camera {frame.camera!r}, expected one of {", ".join(self._slots)}'
-            )
+            camera, known = frame.camera[:NAME_CHARACTERS], ', '.join(self._slots)
+            error = BadFrame(f'got a frame of camera {camera!r}, expected one of {known}')
             self._unknown.turn_away(str(error))
             raise error
         others = self._others(frame.camera)

@@ -23,7 +23,7 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image
 
-from livevlm_ros.engine.messages import Frame
+from livevlm_ros.engine.messages import NAME_CHARACTERS, Frame
 from livevlm_ros.images import to_rgb
 from livevlm_ros.node.traffic import Traffic, TrafficStats
 
@@ -176,7 +176,8 @@ class Camera:
             stamp_ns = header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
             decode = partial(to_rgb, message)
             self._see(Frame(self.name, stamp_ns or self._arrival_ns(), decode, header.frame_id))
-            self._encoding = getattr(message, 'encoding', None) or message.format
+            form = message.encoding if isinstance(message, Image) else message.format
+            self._encoding = form[:NAME_CHARACTERS]
         except Exception as error:
             self._node.get_logger().error(
                 f'camera {self.name}: {error!r}', throttle_duration_sec=5

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import logging
 import threading
+from dataclasses import replace
 from itertools import zip_longest
 from types import SimpleNamespace
 
@@ -273,6 +274,15 @@ def test_a_frame_of_an_unknown_camera_is_counted_and_named(make_ingest, frame):
     _, unknown, _ = ingest.stats()
     assert (unknown.frames_in, unknown.dropped.bad) == (1, 1)
     assert "got a frame of camera 'back', expected one of left, right" in unknown.last_error
+
+
+def test_names_are_kept_no_longer_than_a_name_may_be(make_ingest, frame):
+    ingest = make_ingest()
+    ingest.put(replace(frame(1), frame_id='f' * 10**6))
+    ingest.put(frame(1, camera='c' * 10**6))
+    (taken,), _ = ingest.take()
+    assert taken.frame_id == 'f' * 256
+    assert len(ingest.stats()[1].last_error) < 400
 
 
 def test_a_bad_frame_gives_its_turn_to_the_next(make_ingest, frame):

@@ -122,6 +122,19 @@ def test_auto_prefers_raw_and_follows_a_driver_that_changes(bench: Bench) -> Non
     assert camera.report(10).transport == 'compressed'
 
 
+@pytest.mark.parametrize(('encoding', 'shown'), [('x' * 10**6, 'x' * 256), ('', '')])
+def test_an_encoding_is_reported_as_it_is_but_for_its_length(
+    bench: Bench, capfd: pytest.CaptureFixture[str], encoding: str, shown: str
+) -> None:
+    camera = bench.listen()
+    odd = image()
+    odd.encoding = encoding
+    bench.publish(odd, '/front/image')
+    bench.eventually(lambda: camera.report(10).traffic.received)
+    assert camera.report(10).encoding == shown
+    assert not capfd.readouterr().err
+
+
 def test_a_zero_stamp_becomes_the_time_of_arrival_with_one_warning(
     bench: Bench, capfd: pytest.CaptureFixture[str]
 ) -> None:
