@@ -129,6 +129,20 @@ _JPEG_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOFn: ITU-T T
 _JPEG_SEGMENTS = 2000  # to look through for the frame's header; metadata takes a few hundred
 
 
+def to_stamp_ns(message: Any) -> int:
+    """
+    Return an image message's header stamp in nanoseconds.
+
+    :raises BadFrame: for a stamp that is no time: a second or more in its nanoseconds
+    """
+    stamp = message.header.stamp
+    if not 0 <= stamp.nanosec < 1_000_000_000:
+        raise BadFrame(
+            f'image with nanosec {stamp.nanosec} in its header stamp; expected less than 10^9'
+        )
+    return int(stamp.sec * 1_000_000_000 + stamp.nanosec)
+
+
 def to_rgb(message: RawImage | CompressedImage) -> Pixels:
     """
     Convert an image message to RGB.

@@ -58,6 +58,12 @@ class Ingest:
             )
         return self.waits
 
+    def turn_away(self, camera: str, why: BadFrame) -> None:
+        """Count a frame that came in as bad, without a look at it. Any thread."""
+        with self._lock:
+            self._slots.get(camera, self._unknown).turn_away(str(why))
+        self._warn(camera, why, str(why))
+
     def take(self) -> tuple[list[Frame], bool]:
         """
         Take the newest unseen frame of each camera.

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from livevlm_ros.engine import Frame
+from livevlm_ros.engine import BadFrame, Frame
 from livevlm_ros.engine.ingest import Ingest
 
 
@@ -283,6 +283,16 @@ def test_names_are_kept_no_longer_than_a_name_may_be(make_ingest, frame):
     (taken,), _ = ingest.take()
     assert taken.frame_id == 'f' * 256
     assert len(ingest.stats()[1].last_error) < 400
+
+
+@pytest.mark.parametrize('camera', ['left', 'back'])
+def test_a_frame_that_is_turned_away_is_counted_and_told(pair, caplog, camera):
+    pair.turn_away(camera, BadFrame(f'camera {camera}: no time'))
+    cameras, unknown, _ = pair.stats()
+    account = cameras.get(camera, unknown)
+    assert (account.frames_in, account.dropped.bad) == (1, 1)
+    assert account.last_error == f'camera {camera}: no time'
+    assert f'bad frame dropped: camera {camera}: no time' in caplog.text
 
 
 def test_a_bad_frame_gives_its_turn_to_the_next(make_ingest, frame):
