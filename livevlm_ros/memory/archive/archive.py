@@ -189,7 +189,9 @@ class Archive:
             return layout.scales(records[:, layers])[at]
 
         with self.lock:
-            rows = torch.tensor([self._rows.get(frame, -1) for frame in frames.tolist()])
+            rows = torch.tensor(
+                [self._rows.get(frame, -1) for frame in frames.tolist()], dtype=torch.int64
+            )
             held = rows >= 0
             frames, places = frames[held], places[held]
             addresses = self._addresses[rows[held]]
