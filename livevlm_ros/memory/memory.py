@@ -319,7 +319,8 @@ class Memory:
                 f'question and answer need {extra_tokens} tokens, at most {self.question_room} '
                 'fit: shorten the question or ask for fewer tokens'
             )
-        if reading.long_term and self._config.retrieves and not self._chooses_once:
+        retrieves = reading.long_term and self._config.retrieves
+        if retrieves and not self._chooses_once:
             return LayerwiseView(
                 self._tiers,
                 self._question_buffer,
@@ -329,7 +330,7 @@ class Memory:
                 page_tokens=self._settings.page_tokens,
                 most_pages=self._retrieval.most_pages,
             )
-        if choice is None and (probe is not None or reading.only_ns is not None):
+        if choice is None and (probe is not None or retrieves and reading.only_ns is not None):
             choice = self._retrieval.choose(probe.queries if probe is not None else {}, reading)
         view = QuestionView(
             self._tiers,
