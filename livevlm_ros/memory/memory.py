@@ -261,7 +261,7 @@ class Memory:
             ahead = self._recall.ahead(key, reading)
             if ahead is not None:
                 view = self.question(extra_tokens=extra_tokens, reading=reading, choice=ahead)
-                view.speculated = True
+                view.speculated, view.complete = True, complete
                 yield view
                 if not self._recall.moved(view.queries):
                     self._recall.again()
