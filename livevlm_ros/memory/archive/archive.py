@@ -10,6 +10,7 @@ where they lie densest in time, whole, in the older half.
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ THINNED_SHARE = 64
 
 ROW_BYTES = 24
 """Bytes of the table for a frame: id, lane, address."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,24 +129,32 @@ class Archive:
         record = self._layout.encode(frame.keys, frame.values).cpu()
         keys = frame.keys.float().cpu()
         sketched = self.sketch.encode(keys) if self.sketch is not None else None
+        means = self.means.of_frame(keys) if self.means is not None else None
         frame_id = int(self._ids.frames(frame.ids[:1]))
         with self.lock:
             address = self._room()
             try:
                 self._store.write(address, record)
                 row = len(self._rows)
-                if self.means is not None:
-                    self.means.put(row, keys)
+                if self.means is not None and means is not None:
+                    self.means.put(row, means)
                 if self.sketch is not None and sketched is not None:
                     self.sketch.put(row, sketched)
+                self._frames[row], self._addresses[row] = frame_id, address
+                self._rows[frame_id] = row
             except BaseException:
                 self._store.free([address])
                 raise
-            self._frames[row], self._addresses[row] = frame_id, address
-            self._rows[frame_id] = row
-            self.sizes = self._count()
+            finally:
+                self.sizes = self._count()  # frames may have left to make room
         if self.sketch is not None and self.sketch.outgrown(len(self._rows)):
-            self.sketch.refit(self.keys, len(self._rows), self.lock)
+            self._refit(self.sketch)
+
+    def _refit(self, sketch: KeySketch) -> None:
+        try:
+            sketch.refit(self.keys, len(self._rows), self.lock)
+        except Exception:  # the frame is archived all the same; the next one tries again
+            _log.exception('the archive is still ranked by its old sketch')
 
     def keys(self, layer: int, rows: Tensor) -> Tensor:
         """
@@ -305,5 +316,5 @@ class Archive:
                 layers = range(self._layout.shape.layers)
                 for row in torch.arange(count):
                     keys = [self.keys(layer, row[None]) for layer in layers]
-                    self.means.put(int(row), torch.stack(keys))
+                    self.means.put(int(row), self.means.of_frame(torch.stack(keys)))
             self.sizes = self._count()
