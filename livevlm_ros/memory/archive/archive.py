@@ -127,7 +127,7 @@ class Archive:
         :param frame: all its tokens, [layers, kv_heads, tokens_per_frame, head_dim]
         """
         record = self._layout.encode(frame.keys, frame.values).cpu()
-        keys = frame.keys.float().cpu()
+        keys = self._layout.keys(record)  # as a restored archive has them
         sketched = self.sketch.encode(keys) if self.sketch is not None else None
         means = self.means.of_frame(keys) if self.means is not None else None
         frame_id = int(self._ids.frames(frame.ids[:1]))
@@ -313,8 +313,6 @@ class Archive:
             if self.sketch is not None:
                 self.sketch.restore(state.part('sketch'))
             if self.means is not None:
-                layers = range(self._layout.shape.layers)
-                for row in torch.arange(count):
-                    keys = [self.keys(layer, row[None]) for layer in layers]
-                    self.means.put(int(row), self.means.of_frame(torch.stack(keys)))
+                for row, record in enumerate(records):
+                    self.means.put(row, self.means.of_frame(self._layout.keys(record)))
             self.sizes = self._count()
