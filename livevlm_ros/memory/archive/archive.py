@@ -300,6 +300,8 @@ class Archive:
                 f'archive: expected records like {self._layout.record}, got '
                 f'{tuple(records.shape[1:])}'
             )
+        if self.sketch is not None:
+            self.sketch.check(state.part('sketch'))
         if count > self._store.all:
             raise ValueError(
                 f'the archive has room for {self._store.all} frames, its state has {count}: raise '
