@@ -20,7 +20,7 @@ from livevlm_ros.memory.archive.writer import ArchiveWriter
 from livevlm_ros.memory.config import PREFIX_POSITIONS, RESERVED_POSITIONS, MemoryConfig
 from livevlm_ros.memory.contents import contents, identity, put_back
 from livevlm_ros.memory.filter import ReadFilter
-from livevlm_ros.memory.flow import buckets_with, forget, keep
+from livevlm_ros.memory.flow import buckets_with, frames_left, keep
 from livevlm_ros.memory.recall import Recall, RecallCounts
 from livevlm_ros.memory.retrieval import Choice, Retrieval
 from livevlm_ros.memory.settings import RetrievalSettings, largest_page
@@ -170,10 +170,13 @@ class Memory:
     def _keep(
         self, frames: Sequence[FrameRef], keys: Tensor, values: Tensor, scores: Tensor | None
     ) -> None:
-        keep(self._tiers, self._writer, frames, keys, values, scores)
-        if len(self._tiers.refs) >= self._forget_at:
-            self.settle()
-            forget(self._tiers)
+        tiers, left = self._tiers, None
+        if len(tiers.refs) >= self._forget_at and (not self._writer or self._writer.settle(0.0)):
+            left = frames_left(tiers)  # may fail, so before anything is written
+        keep(tiers, self._writer, frames, keys, values, scores)
+        if left is not None:
+            left.update(tiers.ids.frame(ref) for ref in frames)
+            tiers.refs = {frame: ref for frame, ref in tiers.refs.items() if frame in left}
             self._forget_later()
 
     @torch.inference_mode()
