@@ -163,19 +163,10 @@ class Archive:
         :param rows: int64 [frames]
         :returns: float32 [kv_heads, frames * tokens_per_frame, head_dim]
         """
-        layout, addresses = self._layout, self._addresses[rows]
-
-        def codes(records: Tensor, at: Tensor) -> Tensor:
-            return layout.codes(records)[at, layer, :, 0].flatten(2)
-
-        def scales(records: Tensor, at: Tensor) -> Tensor:
-            return layout.scales(records)[at, layer, :, 0]
-
-        keys = layout.decode(
-            self._store.gather(addresses, codes),
-            self._store.gather(addresses, scales),
-            torch.float32,
-        )  # [frames, kv_heads, tokens_per_frame, head_dim]
+        blocks = self._store.gather(
+            self._addresses[rows], lambda held, at: held[:, layer, :, 0].index_select(0, at)
+        )
+        keys = self._layout.decode_blocks(blocks)
         return keys.transpose(0, 1).flatten(1, 2)
 
     def read(
@@ -260,13 +251,12 @@ class Archive:
         """Forget a row; the last one takes its place."""
         last = len(self._rows) - 1
         del self._rows[int(self._frames[row])]
-        if row == last:
-            return
-        self._frames[row], self._addresses[row] = self._frames[last], self._addresses[last]
-        self._rows[int(self._frames[row])] = row
         for index in (self.sketch, self.means):
             if index is not None:
-                index.move(last, row)
+                index.remove(row, last)
+        if row != last:
+            self._frames[row], self._addresses[row] = self._frames[last], self._addresses[last]
+            self._rows[int(self._frames[row])] = row
 
     def _count(self) -> ArchiveSizes:
         return ArchiveSizes(
