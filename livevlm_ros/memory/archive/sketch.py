@@ -125,6 +125,7 @@ class KeySketch:
                 counts = codes.flatten().bincount(minlength=CENTROIDS)
                 weights = counts.clamp_min(1e-9).log()
                 share = (of_head - (of_head + weights).logsumexp(1, keepdim=True)).amax(0).exp()
+                share = share.nan_to_num(0.0)  # of a kv head that does not choose
                 of_tokens = share.index_select(0, codes.flatten()).view(self._tokens, frames)
                 torch.maximum(best, of_tokens.amax(0), out=best)
             total += best
