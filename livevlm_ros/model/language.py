@@ -1,10 +1,11 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The language layers over a memory view: Qwen2's decoder with attention handed to `view.attend`.
+The language layers over a memory view: a decoder whose attention is handed to `view.attend`.
 
-One sequence, no batch axis. Queries and keys reach the view before rotary position; what they
-attend to, and what is kept, is the view's business.
+Qwen2's and Llama's, which differ in whether queries, keys and values have biases. One sequence,
+no batch axis. Queries and keys reach the view before rotary position; what they attend to, and
+what is kept, is the view's business.
 """
 
 from __future__ import annotations
@@ -14,11 +15,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import rms_norm
-from transformers.models.qwen2.modeling_qwen2 import (
-    Qwen2DecoderLayer,
-    Qwen2Model,
-    Qwen2RMSNorm,
-)
+from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaModel, LlamaRMSNorm
+from transformers.models.qwen2.modeling_qwen2 import Qwen2DecoderLayer, Qwen2Model, Qwen2RMSNorm
 
 from livevlm_ros.memory import View
 
@@ -29,9 +27,11 @@ class LanguageLayers:
 
     Weights that read the same input are packed side by side, [in, out], which halves the time of
     a token on a CPU; the modules of `model` go on as views of them, so the weights exist once.
+
+    :raises ValueError: for a bias other than those of queries, keys and values, which is not added
     """
 
-    def __init__(self, model: Qwen2Model) -> None:
+    def __init__(self, model: Qwen2Model | LlamaModel) -> None:
         self._layers = [_Layer(layer) for layer in model.layers]
         self._norm = model.norm
 
@@ -44,28 +44,43 @@ class LanguageLayers:
         :returns: hidden state of the last token after the final norm, [hidden]; of a view that
             ends the read, without a meaning
         """
+        return self.read_states(embeds, view, last=1)[0]
+
+    def read_states(self, embeds: Tensor, view: View, *, last: int) -> Tensor:
+        """
+        Send tokens through all layers as `read` does, for the states of more than one.
+
+        :param last: newest tokens whose states are wanted, at least one
+        :returns: their hidden states after the final norm, [last, hidden]
+        """
         hidden = embeds
-        last = len(self._layers) - 1
+        top = len(self._layers) - 1
         for index, layer in enumerate(self._layers):
             attended = view.attend(index, *layer.heads(hidden))
             if attended is None:
                 break
-            if index == last:  # the view has every token's keys, the last one's output is used
-                hidden, attended = hidden[-1:], attended[-1:]
+            if index == top:  # the view has every token's keys, few tokens' outputs are used
+                hidden, attended = hidden[-last:], attended[-last:]
             hidden = layer.feed_forward(torch.addmm(hidden, attended, layer.output))
-        return _norm(self._norm, hidden[-1:])[0]
+        return _norm(self._norm, hidden[-last:])
 
 
 class _Layer:
     """One decoder layer's packed weights."""
 
-    def __init__(self, layer: Qwen2DecoderLayer) -> None:
+    def __init__(self, layer: Qwen2DecoderLayer | LlamaDecoderLayer) -> None:
         attention, mlp = layer.self_attn, layer.mlp
+        for part in (attention.o_proj, mlp.gate_proj, mlp.up_proj, mlp.down_proj):
+            if part.bias is not None:
+                raise ValueError(
+                    'layers with a bias on o_proj, gate_proj, up_proj or down_proj are not read'
+                )
         parts = (attention.q_proj, attention.k_proj, attention.v_proj)
         self._head_dim = attention.head_dim
         self._head_counts = [part.out_features // attention.head_dim for part in parts]
         self._qkv = _packed(parts)
-        self._qkv_bias = torch.cat([part.bias for part in parts])
+        biases = [part.bias for part in parts if part.bias is not None]  # of all three, or none
+        self._qkv_bias = torch.cat(biases) if biases else None
         self._gate_up = _packed((mlp.gate_proj, mlp.up_proj))
         self._down, self._activation = _packed((mlp.down_proj,)), mlp.act_fn
         self._norm_in, self._norm_mlp = layer.input_layernorm, layer.post_attention_layernorm
@@ -73,7 +88,12 @@ class _Layer:
 
     def heads(self, hidden: Tensor) -> Sequence[Tensor]:
         """Project to queries, keys and values before rotary, each [heads, tokens, head_dim]."""
-        packed = torch.addmm(self._qkv_bias, _norm(self._norm_in, hidden), self._qkv)
+        inputs = _norm(self._norm_in, hidden)
+        packed = (
+            torch.mm(inputs, self._qkv)
+            if self._qkv_bias is None
+            else torch.addmm(self._qkv_bias, inputs, self._qkv)
+        )
         by_head = packed.view(len(hidden), -1, self._head_dim).transpose(0, 1)
         return by_head.split(self._head_counts)
 
@@ -92,7 +112,7 @@ def _packed(parts: Sequence[nn.Linear]) -> Tensor:
     return weight
 
 
-def _norm(norm: Qwen2RMSNorm, hidden: Tensor) -> Tensor:
+def _norm(norm: Qwen2RMSNorm | LlamaRMSNorm, hidden: Tensor) -> Tensor:
     return rms_norm(hidden, norm.weight.shape, norm.weight, norm.variance_epsilon)
 
 
