@@ -92,9 +92,7 @@ class Memory:
         if self._tiers.archive is not None:
             self._writer = ArchiveWriter(self._tiers.archive, written=self._archived)
         if self._tiers.archive is not None and self._chooses_once:
-            self._recall = Recall(
-                self._retrieval, tau=config.tau, kv_heads=shape.kv_heads, like=like
-            )
+            self._recall = Recall(self._retrieval, tau=config.tau, like=like)
         self._step_buffer = ReadBuffer(shape, layers=1, like=like)
         self._question_buffer = ReadBuffer(shape, layers=shape.layers, like=like)
         if config.preset != 'full':

@@ -122,6 +122,7 @@ class KeySketch:
             logits = queries[layer] @ self._centroids[index].transpose(1, 2)
             parts = (logits - logits.amax(2, keepdim=True)).exp_()  # [kv_heads, rows, centroids]
             shares = (parts / (parts @ self._counts[index, :, :, None])).amax(1)
+            shares = shares.nan_to_num(0.0)  # of a kv head that does not choose
             best = torch.zeros(frames)
             for share, codes in zip(shares, self._codes[index, :, :, :frames], strict=True):
                 of_tokens = share.index_select(0, codes.int().flatten())
