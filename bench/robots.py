@@ -21,8 +21,8 @@ from livevlm_ros.engine.admission import admissible
 from livevlm_ros.engine.budget import Deadline
 from livevlm_ros.engine.ingest import Ingest
 from livevlm_ros.engine.loop import Loop
+from livevlm_ros.engine.parts import build_parts
 from livevlm_ros.engine.questions import PendingQuestion, QuestionQueue
-from livevlm_ros.engine.rooms import furnish
 from livevlm_ros.memory import Memory, QuestionView, RetrievalSettings
 from livevlm_ros.memory.archive import LEAST_GROUPS
 from livevlm_ros.memory.archive_groups import GroupLayout
@@ -113,13 +113,13 @@ class Robot:
         self, config: EngineConfig, model: VideoLanguageModel, question: str, *, ahead: bool
     ) -> None:
         self.run = Run()
-        rooms = furnish(config, load=lambda given: model, progress=lambda phase, share: None)
-        self._memory = rooms.memory
+        parts = build_parts(config, load=lambda given: model, progress=lambda phase, share: None)
+        self._memory = parts.memory
         if not ahead:
             never_ahead(self._memory)
         self._file = archive_file(self._memory)
         self._ingest = Ingest(config.cameras, target_fps=config.target_fps, on_jump=config.on_jump)
-        self._loop = Loop(rooms, self._ingest, QuestionQueue(1), config)
+        self._loop = Loop(parts, self._ingest, QuestionQueue(1), config)
         self._question = admissible(Question(text=question, unlimited=True), config)
 
     def close(self) -> None:

@@ -89,12 +89,13 @@ class Memory:
         )
         self._recall: Recall | None = None
         self._writer: ArchiveWriter | None = None
-        if self._tiers.archive is not None:
-            self._writer = ArchiveWriter(self._tiers.archive, written=self._archived)
         if self._tiers.archive is not None and self._chooses_once:
             self._recall = Recall(
                 self._retrieval, tau=config.tau, kv_heads=shape.kv_heads, like=like
             )
+        if self._tiers.archive is not None:
+            written = self._recall.archived if self._recall is not None else None
+            self._writer = ArchiveWriter(self._tiers.archive, written=written)
         self._step_buffer = ReadBuffer(shape, layers=1, like=like)
         self._question_buffer = ReadBuffer(shape, layers=shape.layers, like=like)
         if config.preset != 'full':
@@ -192,11 +193,6 @@ class Memory:
         keys, values = (torch.randn(block, dtype=like.dtype, device=like.device) for _ in 'kv')
         self._tiers.short_term.check(frames)
         self._keep(frames, keys, values, None)
-
-    def _archived(self) -> None:
-        """Let the next choice see a frame that the writer's thread has just archived."""
-        if self._recall is not None:
-            self._recall.archived()
 
     def _forget_later(self) -> None:
         """Say at how many frames to look again for some to forget."""

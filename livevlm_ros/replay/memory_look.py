@@ -15,7 +15,7 @@ import torch
 from livevlm_ros.engine import EngineConfig
 from livevlm_ros.engine.gate import FrameGate
 from livevlm_ros.engine.ingest import Ingest
-from livevlm_ros.engine.rooms import LoadModel, furnish
+from livevlm_ros.engine.parts import LoadModel, build_parts
 from livevlm_ros.engine.step import take_step
 from livevlm_ros.replay.questions import QuestionEntry
 from livevlm_ros.replay.source import open_source
@@ -73,8 +73,8 @@ def look_at_memory(
     :param load: makes the model
     :param topic: image topic, where a bag has several
     """
-    rooms = furnish(config, load=load, progress=lambda phase, share: None)
-    memory, model = rooms.memory, rooms.model
+    parts = build_parts(config, load=load, progress=lambda phase, share: None)
+    memory, model = parts.memory, parts.model
     ingest = Ingest(config.cameras, target_fps=config.target_fps, on_jump=config.on_jump)
     gate = FrameGate(
         on=config.gate,
@@ -88,7 +88,7 @@ def look_at_memory(
         if (frame.stamp_ns - first_ns) / 1e9 > entry.at:
             break
         ingest.put(frame)
-        take_step(rooms, ingest, gate)
+        take_step(parts, ingest, gate)
         newest = memory.newest()
         if newest is not None and newest not in refs[-1:]:
             refs.append(newest)
@@ -97,7 +97,7 @@ def look_at_memory(
     model.read(prompt.embeds, view)
     shares = dict(view.evidence())
     marks = {name: found.numpy() for name, found in view.marks(refs).items()}
-    jpegs = {number: rooms.album.get(ref.key) for number, ref in enumerate(refs)}
+    jpegs = {number: parts.album.get(ref.key) for number, ref in enumerate(refs)}
     return Look(
         seconds=np.array([(ref.stamp_ns - (first_ns or 0)) / 1e9 for ref in refs]),
         read=marks.pop('read'),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.gridspec import SubplotSpec
 
     from livevlm_ros.engine import EngineConfig
-    from livevlm_ros.engine.rooms import LoadModel
+    from livevlm_ros.engine.parts import LoadModel
 
 # Told apart by colour-blind eyes, and in grey.
 TIERS = {'short-term': '#009e73', 'long-term': '#e69f00', 'archive': '#5b7db1'}
