@@ -21,6 +21,7 @@ from livevlm_ros.memory.config import PREFIX_POSITIONS, RESERVED_POSITIONS, Memo
 from livevlm_ros.memory.contents import contents, identity, put_back
 from livevlm_ros.memory.filter import ReadFilter
 from livevlm_ros.memory.flow import buckets_with, frames_left, keep
+from livevlm_ros.memory.holdings import tokens_held
 from livevlm_ros.memory.recall import Recall, RecallCounts
 from livevlm_ros.memory.retrieval import Choice, Retrieval
 from livevlm_ros.memory.settings import RetrievalSettings, largest_page
@@ -390,6 +391,11 @@ class Memory:
     def ids(self) -> TokenIds:
         """What gives tokens their ids."""
         return self._tiers.ids
+
+    def holds(self, frames: Sequence[FrameRef]) -> dict[str, Tensor]:
+        """Say which tokens of frames each tier holds, bool [frames, tokens_per_frame] by tier."""
+        self.settle()
+        return tokens_held(self._tiers, frames)
 
     def in_short_term(self, ref: FrameRef) -> bool:
         """Return whether a frame is in short-term."""

@@ -206,13 +206,15 @@ class Archive:
             held = rows >= 0
             frames, places = frames[held], places[held]
             addresses = self._addresses[rows[held]]
-            packed = [
+            packed, runs = (
                 self._store.gather(addresses, codes, places),
                 self._store.gather(addresses, scales),
-            ]
+            )
         if like.is_cuda:
-            packed = [part.pin_memory().to(like.device, non_blocking=True) for part in packed]
-        pages = layout.decode(*packed, like.dtype)  # [pages, layers, kv, 2, page_tokens, dim]
+            packed, runs = (
+                part.pin_memory().to(like.device, non_blocking=True) for part in (packed, runs)
+            )
+        pages = layout.decode(packed, runs, like.dtype)  # [pages, layers, kv, 2, tokens, dim]
         keys, values = pages.permute(3, 1, 2, 0, 4, 5).flatten(3, 4)
         ids = self._ids.of_frames(frames).unflatten(1, (layout.pages, -1))
         return Tokens(keys, values, ids[torch.arange(len(frames)), places].flatten())
