@@ -62,9 +62,9 @@ def largest_page(frame_tokens: int) -> int:
 def _heads(given: object, shape: CacheShape) -> dict[int, tuple[int, ...]]:
     if given is None:
         return {}
-    rows = given.items() if isinstance(given, Mapping) else [(None, given)]
+    by_layer: Mapping = given if isinstance(given, Mapping) else {None: given}
     heads: dict[int, tuple[int, ...]] = {}
-    for layer, listed in rows:
+    for layer, listed in by_layer.items():
         if not (
             _below(layer, shape.layers)
             and isinstance(listed, list | tuple)
