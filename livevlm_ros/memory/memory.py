@@ -16,6 +16,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from livevlm_ros.memory.archive.file import ArchiveFile
 from livevlm_ros.memory.archive.writer import ArchiveWriter
 from livevlm_ros.memory.config import PREFIX_POSITIONS, RESERVED_POSITIONS, MemoryConfig
 from livevlm_ros.memory.contents import contents, identity, put_back
@@ -396,6 +397,11 @@ class Memory:
         """Say which tokens of frames each tier holds, bool [frames, tokens_per_frame] by tier."""
         self.settle()
         return tokens_held(self._tiers, frames)
+
+    @property
+    def archive_file(self) -> ArchiveFile | None:
+        """The archive's file; None if nothing is archived on disk."""
+        return self._tiers.archive.file if self._tiers.archive is not None else None
 
     def in_short_term(self, ref: FrameRef) -> bool:
         """Return whether a frame is in short-term."""
