@@ -25,7 +25,7 @@ from livevlm_ros.memory.filter import ReadFilter
 from livevlm_ros.memory.long_term import LongTerm
 from livevlm_ros.memory.settings import RetrievalSettings
 from livevlm_ros.memory.shape import CacheShape
-from livevlm_ros.memory.tokens import TokenIds, Tokens, in_time_order
+from livevlm_ros.memory.tokens import TokenIds, Tokens, in_time_order, upload
 
 RANKED_FRAMES = 256
 """Frames of the archive that are ranked by their keys; of more, the sketch names so many."""
@@ -179,7 +179,7 @@ class Retrieval:
             on_device = self._like.device
             scores = page_scores(
                 rows,
-                lambda layer: archive.keys(layer, held).to(on_device),
+                lambda layer: upload(archive.keys(layer, held), on_device),
                 page_tokens=page_tokens,
             )
             chosen = self._best(scores, reading)
