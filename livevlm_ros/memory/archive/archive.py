@@ -215,18 +215,26 @@ class Archive:
 
     def _room(self) -> int:
         """Return an address in RAM that is free now."""
+        address = self._store.take()
+        if address is not None:
+            return address
+        oldest = self._oldest_in_ram()  # looked for first: that may fail
         while (address := self._store.take()) is None:
-            if not self._spill():
+            if not self._spill(oldest):
                 self._thin()
         return address
 
-    def _spill(self) -> bool:
-        """Move the oldest record in RAM to disk; returns whether there was room."""
-        in_ram = (self._addresses[: len(self._rows)] < self._store.host).nonzero()[:, 0]
-        oldest = in_ram[self._frames[in_ram].argmin()]
-        target = self._store.spill(int(self._addresses[oldest]))
+    def _oldest_in_ram(self) -> int:
+        """Return the id of the oldest frame whose record lies in RAM."""
+        in_ram = self._addresses[: len(self._rows)] < self._store.host
+        return int(self.frames[in_ram].min())
+
+    def _spill(self, frame: int) -> bool:
+        """Move a frame's record from RAM to disk; returns whether there was room."""
+        row = self._rows[frame]
+        target = self._store.spill(int(self._addresses[row]))
         if target is not None:
-            self._addresses[oldest] = target
+            self._addresses[row] = target
         return target is not None
 
     def _thin(self) -> None:
