@@ -53,7 +53,16 @@ if TYPE_CHECKING:
     from livevlm_ros.engine.config import EngineConfig
     from livevlm_ros.engine.engine import Engine
     from livevlm_ros.engine.stats import EngineStats
-    from livevlm_ros.memory import FrameRef, MemoryConfig, MemorySizes, RecallCounts
+    from livevlm_ros.memory import (
+        FrameRef,
+        HeadChoice,
+        HeadScores,
+        MemoryConfig,
+        MemorySizes,
+        RecallCounts,
+        RetrievalSettings,
+        choose_heads,
+    )
     from livevlm_ros.model import CheckpointError, ModelConfig
 
 __all__ = [
@@ -67,6 +76,8 @@ __all__ = [
     'Finish',
     'Frame',
     'FrameRef',
+    'HeadChoice',
+    'HeadScores',
     'Latency',
     'MemoryConfig',
     'MemorySizes',
@@ -74,10 +85,12 @@ __all__ = [
     'Pixels',
     'Question',
     'RecallCounts',
+    'RetrievalSettings',
     'Rung',
     'Scope',
     'Source',
     'Status',
+    'choose_heads',
 ]
 
 _LATE = {
@@ -86,9 +99,13 @@ _LATE = {
     'EngineConfig': 'livevlm_ros.engine.config',
     'EngineStats': 'livevlm_ros.engine.stats',
     'FrameRef': 'livevlm_ros.memory',
+    'HeadChoice': 'livevlm_ros.memory',
+    'HeadScores': 'livevlm_ros.memory',
     'MemoryConfig': 'livevlm_ros.memory',
     'MemorySizes': 'livevlm_ros.memory',
     'RecallCounts': 'livevlm_ros.memory',
+    'RetrievalSettings': 'livevlm_ros.memory',
+    'choose_heads': 'livevlm_ros.memory',
     'ModelConfig': 'livevlm_ros.model',
     'Rung': 'livevlm_ros.engine.budget',
 }
