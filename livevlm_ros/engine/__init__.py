@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from livevlm_ros.memory import (
         FrameRef,
         HeadChoice,
+        HeadRecall,
         HeadScores,
         MemoryConfig,
         MemorySizes,
@@ -77,6 +78,7 @@ __all__ = [
     'Frame',
     'FrameRef',
     'HeadChoice',
+    'HeadRecall',
     'HeadScores',
     'Latency',
     'MemoryConfig',
@@ -100,6 +102,7 @@ _LATE = {
     'EngineStats': 'livevlm_ros.engine.stats',
     'FrameRef': 'livevlm_ros.memory',
     'HeadChoice': 'livevlm_ros.memory',
+    'HeadRecall': 'livevlm_ros.memory',
     'HeadScores': 'livevlm_ros.memory',
     'MemoryConfig': 'livevlm_ros.memory',
     'MemorySizes': 'livevlm_ros.memory',

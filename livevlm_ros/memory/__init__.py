@@ -8,7 +8,7 @@ tokens at 0..n-1. This room knows layers, heads and source frames; it knows no p
 no ROS.
 """
 
-from livevlm_ros.memory.calibration import HeadChoice, HeadScores, choose_heads
+from livevlm_ros.memory.calibration import HeadChoice, HeadRecall, HeadScores, choose_heads
 from livevlm_ros.memory.config import (
     PREFIX_POSITIONS,
     PRESETS,
@@ -37,6 +37,7 @@ __all__ = [
     'EvidenceHeads',
     'FrameRef',
     'HeadChoice',
+    'HeadRecall',
     'HeadScores',
     'Memory',
     'MemoryConfig',

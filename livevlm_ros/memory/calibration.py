@@ -57,7 +57,7 @@ class HeadScores(NamedTuple):
     read: int
 
 
-class Recall(NamedTuple):
+class HeadRecall(NamedTuple):
     """Share of the true pages among those read, the mean over each half's questions."""
 
     choosing: float
@@ -77,9 +77,9 @@ class HeadChoice:
     """
 
     heads: Mapping[int, tuple[int, ...]]
-    taken: Sequence[tuple[Head, Recall]]
-    layers: Sequence[tuple[Head, Recall]]
-    recalls: Mapping[str, Recall]
+    taken: Sequence[tuple[Head, HeadRecall]]
+    layers: Sequence[tuple[Head, HeadRecall]]
+    recalls: Mapping[str, HeadRecall]
 
 
 @torch.inference_mode()
@@ -105,7 +105,12 @@ def head_scores(archive: Archive, queries: Mapping[int, Tensor], *, page_tokens:
 
 
 def choose_heads(
-    scores: Sequence[Tensor], truth: Sequence[Tensor], held_out: Sequence[bool], *, read: int
+    scores: Sequence[Tensor],
+    truth: Sequence[Tensor],
+    held_out: Sequence[bool],
+    *,
+    read: int,
+    at_least: int = 1,
 ) -> HeadChoice:
     """
     Choose the fewest heads whose pages are as good as those of the better vote.
@@ -114,6 +119,7 @@ def choose_heads(
     :param truth: pages that show its answer, at least one, bool [pages]
     :param held_out: whether it is kept for the check; each half has a question
     :param read: pages that a question reads
+    :param at_least: heads to take, where fewer have failed a check of the caller's
     """
     choosing, checking = (
         _Half(
@@ -127,15 +133,15 @@ def choose_heads(
     halves = choosing, checking
     single = [half.found(lambda each: each.flatten(0, 1)).mean(0) for half in halves]
 
-    def alone(flat: int) -> tuple[Head, Recall]:
-        return divmod(flat, q_heads), Recall(*(float(half[flat]) for half in single))
+    def alone(flat: int) -> tuple[Head, HeadRecall]:
+        return divmod(flat, q_heads), HeadRecall(*(float(half[flat]) for half in single))
 
-    def vote(first: int) -> Recall:
+    def vote(first: int) -> HeadRecall:
         found = (half.found(lambda each: each[first:].amax(1).sum(0)[None]) for half in halves)
-        return Recall(*(float(each.mean()) for each in found))
+        return HeadRecall(*(float(each.mean()) for each in found))
 
     recalls = {
-        'chance': Recall(*(float(half.chance.mean()) for half in halves)),
+        'chance': HeadRecall(*(float(half.chance.mean()) for half in halves)),
         'best head': alone(int(single[0].argmax()))[1],
         'default vote': vote(voting_layers(layers).start),
         'all heads': vote(0),
@@ -143,7 +149,7 @@ def choose_heads(
     enough = max(recalls['default vote'].choosing, recalls['all heads'].choosing) - BEHIND
     least = recalls['default vote'].held_out - HELD_OUT_BEHIND
 
-    taken: list[tuple[Head, Recall]] = []
+    taken: list[tuple[Head, HeadRecall]] = []
     heads: dict[int, tuple[int, ...]] = {}
     left = single[0].topk(min(CANDIDATES, layers * q_heads)).indices.sort().values
     while len(left) and not heads:
@@ -151,11 +157,11 @@ def choose_heads(
         found = choosing.found(partial(_with_one_more, so_far, left)).mean(0)
         best = int((found >= found.max() - EQUAL).nonzero()[0])  # of the lowest layer
         checked = checking.found(partial(_with_one_more, so_far, left[best, None]))[:, 0]
-        recall = Recall(float(found[best]), float(checked.mean()))
+        recall = HeadRecall(float(found[best]), float(checked.mean()))
         taken.append((divmod(int(left[best]), q_heads), recall))
         left = torch.cat([left[:best], left[best + 1 :]])
         as_good = recall.choosing >= enough and recall.held_out >= least
-        if as_good and _above(checked, checking.chance):
+        if len(taken) >= at_least and as_good and _above(checked, checking.chance):
             heads = _by_layer([head for head, _ in taken])
             recalls['chosen'] = recall
     rows = single[0].unflatten(0, (layers, q_heads))

@@ -4,8 +4,10 @@
 Fitting which heads choose a checkpoint's pages, with questions of which it is known what to find.
 
 Recordings are replayed with every head of every layer probed, and the fewest heads that find as
-much as the default vote are kept beside the weights in `memory.yaml`. What that costs in right
-answers is measured on recordings that had no part in the choice.
+much as the default vote are kept beside the weights in `memory.yaml`, if they answer as well, too.
+They may not: a head can find most of what shows the answers and still miss what a few kinds of
+question need. So the questions of recordings that had no part in the choice are answered with the
+pages of either; heads that answer worse are doubled, until none are left to take.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from statistics import fmean, pstdev
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,7 +37,7 @@ from livevlm_ros.replay.write_world import Filming, write_world
 if TYPE_CHECKING:  # they bring torch
     from torch import Tensor
 
-    from livevlm_ros.engine import Engine, EngineConfig, HeadChoice
+    from livevlm_ros.engine import Engine, EngineConfig, HeadChoice, HeadRecall
     from livevlm_ros.engine.rooms import LoadModel
 
 FILMING = Filming(seed=30_000, streams=6, frames=(128, 256), questions=72)
@@ -47,14 +50,36 @@ LEAST_QUESTIONS = 20
 _TOLERANCE_NS = 1000  # seconds of a file, as floats, are no nearer to the stamps they mean
 
 
+class Trial(NamedTuple):
+    """
+    A set of heads that finds enough, and how well it answers.
+
+    :param heads: by layer
+    :param recall: on both halves
+    :param right: rate of right answers on the held-out half
+    :param difference: that rate less the default vote's, and its standard error in pairs
+    """
+
+    heads: Mapping[int, list[int]]
+    recall: HeadRecall
+    right: Report
+    difference: tuple[float, float]
+
+    @property
+    def as_good(self) -> bool:
+        """Whether it is no more than a standard error behind the default vote."""
+        difference, error = self.difference
+        return difference >= -error
+
+
 class Calibration(NamedTuple):
     """
     What was found.
 
     :param retrieval: the entry of a `memory.yaml`
-    :param choice: the heads, and the recalls that led to them
-    :param right: rate of right answers on the held-out half, by who chose the pages: `default
-        vote`, `all heads`, and `chosen` if few heads were
+    :param choice: the last heads that were tried, and the recalls that led to them
+    :param right: rate of right answers on the held-out half with the votes, by name
+    :param tried: sets of heads, the last of them kept if `retrieval` names it
     :param questions: how many had pages to find, in the choosing and in the held-out half
     :param warnings: what was wrong with the recordings
     """
@@ -62,6 +87,7 @@ class Calibration(NamedTuple):
     retrieval: Mapping[str, Any]
     choice: HeadChoice
     right: Mapping[str, Report]
+    tried: Sequence[Trial]
     questions: tuple[int, int]
     warnings: Sequence[str]
 
@@ -109,7 +135,7 @@ def _calibrate(
         settings = RetrievalSettings.from_settings(model.memory_settings, shape)
     except ValueError as error:
         raise BadInput(str(error)) from error
-    retrieval: dict[str, Any] = {'page_tokens': settings.page_tokens}
+    retrieval = {'page_tokens': settings.page_tokens}
     every_head = {layer: list(range(shape.q_heads)) for layer in range(shape.layers)}
 
     def replay(name: str, heads: Mapping[int, Sequence[int]], ask: _AskOf) -> Evaluation:
@@ -117,11 +143,10 @@ def _calibrate(
         return _replay(source, config, voters, ask, partial(_tell, progress, name))
 
     wanted: list[_Wanted | None] = []
-    evaluations = {'all heads': replay('all heads', every_head, partial(_ask_and_note, wanted))}
-    outcomes = evaluations['all heads'].outcomes
-    group = [outcome.recording for outcome in outcomes]
+    noted = replay('all heads', every_head, partial(_ask_and_note, wanted))
+    group = [outcome.recording for outcome in noted.outcomes]
     if len(set(group)) == 1:
-        group = [str(number) for number in range(len(outcomes))]
+        group = [str(number) for number in range(len(group))]
     held_out = _every_other(group)
     used = [(each, out) for each, out in zip(wanted, held_out, strict=True) if each is not None]
     checks = sum(out for _, out in used)
@@ -131,20 +156,32 @@ def _calibrate(
             f'{checks} of them held out: expected {LEAST_QUESTIONS} or more, in two recordings '
             'at least or in one'
         )
-    choice = choose_heads(
-        [each.scores for each, _ in used],
-        [each.truth for each, _ in used],
-        [out for _, out in used],
-        read=used[0][0].read,
+    default = replay('default vote', {}, _just_ask)
+    tried: list[Trial] = []
+    while not tried or not tried[-1].as_good:
+        choice = choose_heads(
+            [each.scores for each, _ in used],
+            [each.truth for each, _ in used],
+            [out for _, out in used],
+            read=used[0][0].read,
+            at_least=2 * sum(map(len, tried[-1].heads.values())) if tried else 1,
+        )
+        if not choice.heads:
+            break
+        heads = {layer: list(each) for layer, each in choice.heads.items()}
+        answered = replay(f'heads {heads}', heads, _just_ask)
+        right, difference = _right(answered, held_out), _difference(answered, default, held_out)
+        tried.append(Trial(heads, choice.recalls['chosen'], right, difference))
+    kept = {'heads': tried[-1].heads} if tried and tried[-1].as_good else {}
+    votes = {'default vote': default, 'all heads': noted}
+    return Calibration(
+        {**retrieval, **kept},
+        choice,
+        {name: _right(each, held_out) for name, each in votes.items()},
+        tried,
+        (len(used) - checks, checks),
+        noted.warnings,
     )
-    evaluations['default vote'] = replay('default vote', {}, _just_ask)
-    if choice.heads:
-        retrieval_heads = {layer: list(heads) for layer, heads in choice.heads.items()}
-        evaluations['chosen'] = replay('chosen heads', retrieval_heads, _just_ask)
-        retrieval['heads'] = retrieval_heads
-    right = {name: _right(each, held_out) for name, each in evaluations.items()}
-    warnings = evaluations['all heads'].warnings
-    return Calibration(retrieval, choice, right, (len(used) - checks, checks), warnings)
 
 
 _AskOf = Callable[['Engine', Question, QuestionEntry, int], Answer]
@@ -218,13 +255,27 @@ def _every_other(group: Sequence[str]) -> list[bool]:
     return [name in odd for name in group]
 
 
-def _right(evaluation: Evaluation, held_out: Sequence[bool]) -> Report:
-    marks = [
+def _marks(evaluation: Evaluation, held_out: Sequence[bool]) -> list[bool]:
+    """Return whether the answers of the held-out half are right, where that is known."""
+    return [
         outcome.correct
         for outcome, out in zip(evaluation.outcomes, held_out, strict=True)
         if out and outcome.correct is not None
     ]
+
+
+def _right(evaluation: Evaluation, held_out: Sequence[bool]) -> Report:
+    marks = _marks(evaluation, held_out)
     return rate(sum(marks), len(marks))
+
+
+def _difference(
+    evaluation: Evaluation, than: Evaluation, held_out: Sequence[bool]
+) -> tuple[float, float]:
+    """Return how much more is right, question by question, and the standard error of that."""
+    both = zip(_marks(evaluation, held_out), _marks(than, held_out), strict=True)
+    pairs = [float(mark) - float(other) for mark, other in both]
+    return (fmean(pairs), pstdev(pairs) / len(pairs) ** 0.5) if pairs else (0.0, 0.0)
 
 
 def calibration_tables(found: Calibration) -> Group:
@@ -252,11 +303,19 @@ def _checks_table(found: Calibration) -> Table:
     choosing, held_out = found.questions
     title = f'recall and right answers in %; {choosing} questions chose, {held_out} check'
     table = _table(title, 'pages by')
-    table.add_column('right, held out ± s.e.', justify='right', no_wrap=True)
+    for name in ('right, held out ± s.e.', 'less the default vote ± s.e.'):
+        table.add_column(name, justify='right', no_wrap=True)
     for name, recall in found.choice.recalls.items():
         right = rate_text(found.right[name]) if name in found.right else ''
-        shares = percent(recall.choosing), percent(recall.held_out)
-        table.add_row(name, *shares, right, style='bold' if name == 'chosen' else '')
+        if name != 'chosen':  # it is the last of those tried
+            table.add_row(name, percent(recall.choosing), percent(recall.held_out), right)
+    table.add_section()
+    for trial in found.tried:
+        shares = percent(trial.recall.choosing), percent(trial.recall.held_out)
+        difference, error = trial.difference
+        less = f'{100 * difference:+.1f} ± {100 * error:.1f}'
+        style = 'bold' if trial.as_good else ''
+        table.add_row(_named(trial.heads), *shares, rate_text(trial.right), less, style=style)
     return table
 
 
@@ -270,11 +329,15 @@ def _table(title: str, *names: str) -> Table:
 def words(retrieval: Mapping[str, Any]) -> str:
     """Say in a few words who chooses pages."""
     heads = retrieval.get('heads')
-    if not heads:
-        return 'all heads of the middle and upper layers: no few heads find as much'
+    return (
+        _named(heads) if heads else 'all heads of the middle and upper layers: no few do as well'
+    )
+
+
+def _named(heads: Mapping[int, Sequence[int]]) -> str:
     count = sum(map(len, heads.values()))
     return f'{count} {"head" if count == 1 else "heads"}, ' + ', '.join(
-        f'layer {layer}: {", ".join(map(str, each))}' for layer, each in heads.items()
+        f'layer {layer}: {" ".join(map(str, each))}' for layer, each in heads.items()
     )
 
 
