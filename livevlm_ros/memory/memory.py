@@ -18,6 +18,7 @@ from torch import Tensor
 
 from livevlm_ros.memory.archive.file import ArchiveFile
 from livevlm_ros.memory.archive.writer import ArchiveWriter
+from livevlm_ros.memory.calibration import HeadScores, head_scores
 from livevlm_ros.memory.config import PREFIX_POSITIONS, RESERVED_POSITIONS, MemoryConfig
 from livevlm_ros.memory.contents import contents, identity, put_back
 from livevlm_ros.memory.filter import ReadFilter
@@ -244,6 +245,15 @@ class Memory:
             evidence=self._evidence,
             choosing=self._retrieval.layers,
         )
+
+    def head_scores(self, probe: ProbeView) -> HeadScores:
+        """Say how much each head of the layers that choose wants each archived page."""
+        archive, page_tokens = self._tiers.archive, self._settings.page_tokens
+        assert archive is not None
+        scores = head_scores(archive, probe.queries, page_tokens=page_tokens)
+        stamps_ns = self.ids.since_ns(archive.frames) + (self.ids.origin_ns or 0)
+        pages = self._shape.tokens_per_frame // page_tokens
+        return HeadScores(scores, stamps_ns.repeat_interleave(pages), self._retrieval.most_pages)
 
     def question(
         self,
