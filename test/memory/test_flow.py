@@ -144,7 +144,7 @@ def test_references_of_which_nothing_is_left_go_in_the_end_and_no_others(
     small: Callable, see: Callable, preset: str
 ) -> None:
     memory = small(preset, 'front', archive_host_bytes=2**18)
-    for stamp in range(1000):
+    for stamp in range(600):
         see(memory, FrameRef('front', stamp))
         memory.settle()
     state = memory.state()
