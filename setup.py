@@ -23,7 +23,6 @@ setup(
         NAME: ['py.typed'],
         f'{NAME}.model': ['embedded/*'],
         f'{NAME}.memory': ['presets/*'],
-        'livevlm_bench': ['reads.json'],
     },
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),

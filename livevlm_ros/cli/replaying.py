@@ -109,6 +109,10 @@ def evaluate(
     fps: Fps = 1.0,
     json_file: JsonFile = None,
     html_file: HtmlFile = None,
+    masked: Annotated[
+        bool,
+        typer.Option('--masked', help='Ask again without the frames that were looked at.'),
+    ] = False,
     picture: Annotated[
         Path | None, typer.Option(help='Draw questions, answers and evidence frames.')
     ] = None,
@@ -123,6 +127,7 @@ def evaluate(
     """
     with plain_errors():
         from livevlm_ros.replay.compare import compare, run_rows
+        from livevlm_ros.replay.masked import in_words
         from livevlm_ros.replay.rows import check_baselines, read_rows
         from livevlm_ros.replay.table import print_comparison, print_report, report_console
 
@@ -154,6 +159,7 @@ def evaluate(
                     questions=questions,
                     topic=topic,
                     thumbnails=html_file is not None,
+                    masked=masked,
                     progress=lambda name, share: bar.update(
                         task, completed=share, description=name
                     ),
@@ -165,6 +171,9 @@ def evaluate(
             print_comparison(compared, console)
         else:
             print_report(runs[0].report, console)
+        for run in runs if masked else ():
+            if found := run.report['masked']:
+                console.print(f'{run.name} {in_words(found)}')
         if json_file is not None:
             _write_json(json_file, compared if comparing else runs[0].report)
         if html_file is not None:
@@ -200,9 +209,9 @@ def sweep(
     long_term: Annotated[
         str, typer.Option(help='Budgets of long-term in frames, with commas between.')
     ] = '8,15,30,61',
-    ratio: Annotated[
-        str, typer.Option(help='Most that a question reads, as shares of that budget.')
-    ] = '0.1,0.2,0.4,0.8',
+    read: Annotated[
+        str, typer.Option(help='Frames that a question reads of older ones, with commas between.')
+    ] = '4,8,15,30',
     settings: Settings = None,
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = 'embedded',
     topic: Topic = None,
@@ -210,7 +219,7 @@ def sweep(
     json_file: JsonFile = None,
     html_file: HtmlFile = None,
 ) -> None:
-    """Trade accuracy for memory and time: every budget of long-term with every ratio read."""
+    """Trade accuracy for memory and time: every budget of long-term, every number read of it."""
     with plain_errors():
         from livevlm_ros.replay.sweep import numbers, run_sweep, sweep_grid, sweep_table
         from livevlm_ros.replay.table import report_console
@@ -218,8 +227,8 @@ def sweep(
         check_writable(json_file, html_file)
         grid = sweep_grid(
             preset,
-            numbers('--long-term', long_term, int),
-            numbers('--ratio', ratio, float),
+            numbers('--long-term', long_term),
+            numbers('--read', read),
             model=model,
             fps=fps,
             given=settings or (),

@@ -1,6 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A small random language, and what questions are said to have read."""
+"""A small random language."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,6 @@ import torch
 from transformers import Qwen2Config
 
 from livevlm_bench.language import Language, random_language
-from livevlm_bench.reads import Reads
 
 SMALL = Qwen2Config(
     vocab_size=64,
@@ -25,18 +24,9 @@ SMALL = Qwen2Config(
 
 @pytest.fixture(scope='session')
 def language() -> Callable[..., Language]:
-    """Build layers whose frames have 18 tokens, pages 16."""
+    """Build layers whose frames have 18 tokens, pages 9."""
 
     def build(dtype: torch.dtype = torch.float32) -> Language:
         return random_language('small', SMALL, tokens_per_frame=18, dtype=dtype)
 
     return build
-
-
-@pytest.fixture(scope='session')
-def reads() -> Reads:
-    return Reads(
-        'counted by hand',
-        24,
-        {'livevlm': [40.0, 36.0], 'balanced': [20.0, 24.0], 'rekv': [80.0, 80.0]},
-    )
