@@ -84,7 +84,8 @@ def scaled_rows(q: Tensor, heads: Sequence[int] | None, *, kv_heads: int) -> Ten
     for kv_head in range(kv_heads):
         own = [head % group for head in heads if head // group == kv_head]
         if own:
-            rows[kv_head] = grouped[kv_head, (own * group)[:group]]
+            for row, head in enumerate((own * group)[:group]):  # a list as index waits for a GPU
+                rows[kv_head, row] = grouped[kv_head, head]
     return rows.flatten(1, 2)
 
 
