@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from livevlm_ros.engine.config import EngineConfig
     from livevlm_ros.engine.engine import Engine
     from livevlm_ros.engine.stats import EngineStats
-    from livevlm_ros.memory import FrameRef, MemoryConfig, MemorySizes, RecallCounts
+    from livevlm_ros.memory import FrameRef, MemoryConfig, MemorySizes, ReadFilter, RecallCounts
     from livevlm_ros.model import CheckpointError, ModelConfig
 
 __all__ = [
@@ -73,6 +73,7 @@ __all__ = [
     'ModelConfig',
     'Pixels',
     'Question',
+    'ReadFilter',
     'RecallCounts',
     'Rung',
     'Scope',
@@ -88,6 +89,7 @@ _LATE = {
     'FrameRef': 'livevlm_ros.memory',
     'MemoryConfig': 'livevlm_ros.memory',
     'MemorySizes': 'livevlm_ros.memory',
+    'ReadFilter': 'livevlm_ros.memory',
     'RecallCounts': 'livevlm_ros.memory',
     'ModelConfig': 'livevlm_ros.model',
     'Rung': 'livevlm_ros.engine.budget',
