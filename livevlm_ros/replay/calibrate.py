@@ -38,7 +38,7 @@ if TYPE_CHECKING:  # they bring torch
     from torch import Tensor
 
     from livevlm_ros.engine import Engine, EngineConfig, HeadChoice, HeadRecall
-    from livevlm_ros.engine.rooms import LoadModel
+    from livevlm_ros.engine.parts import LoadModel
 
 FILMING = Filming(seed=30_000, streams=6, frames=(128, 256), questions=72)
 """Streams of calibration's own: nothing trains in their namespace, and their seed is none of the
@@ -172,7 +172,9 @@ def _calibrate(
         answered = replay(f'heads {heads}', heads, _just_ask)
         right, difference = _right(answered, held_out), _difference(answered, default, held_out)
         tried.append(Trial(heads, choice.recalls['chosen'], right, difference))
-    kept = {'heads': tried[-1].heads} if tried and tried[-1].as_good else {}
+    most_layers = len(RetrievalSettings(settings.page_tokens).layers(shape))
+    cheaper = tried and tried[-1].as_good and len(tried[-1].heads) <= most_layers
+    kept = {'heads': tried[-1].heads} if cheaper else {}
     votes = {'default vote': default, 'all heads': noted}
     return Calibration(
         {**retrieval, **kept},
