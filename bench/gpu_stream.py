@@ -52,7 +52,7 @@ class Stream:
     def __init__(self, *, preset: str, device: str, dtype: str, frames: int) -> None:
         self.model: VideoLanguageModel = load_model(ModelConfig(dtype=dtype, device=device))
         self.world, self.frames = World(SEED, frames + 1), frames
-        self.memory = stream_memory(self.model, MemoryConfig(preset, **BUDGETS.get(preset, {})))
+        self.memory = stream_memory(self.model, replace(MemoryConfig(preset), **BUDGETS.get(preset, {})))
         self._seen = 0
 
     def close(self) -> None:

@@ -320,14 +320,14 @@ class Engine:
         :raises RuntimeError: before `load`, or while the engine thread runs
         :raises BadQuestion: for words that the model does not take
         """
-        rooms = self._alone('head_scores').rooms
-        prompt = rooms.model.question(text)
-        rooms.memory.settle()
-        probe = rooms.memory.probe(tokens=prompt.tokens)
+        parts = self._alone('head_scores').parts
+        prompt = parts.model.question(text)
+        parts.memory.settle()
+        probe = parts.memory.probe(tokens=prompt.tokens)
         if probe is None:
             return None
-        rooms.model.read(prompt.embeds, probe)
-        return rooms.memory.head_scores(probe)
+        parts.model.read(prompt.embeds, probe)
+        return parts.memory.head_scores(probe)
 
     @property
     def _at_work(self) -> bool:
