@@ -6,28 +6,30 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-
-aten = torch.ops.aten
+from torch.overrides import TorchFunctionMode
 
 
-class Copies(TorchDispatchMode):
-    """Adds up the bytes of tensors that this thread copies from one kind of device to another."""
+class Copies(TorchFunctionMode):
+    """
+    Adds up the bytes of tensors that this thread copies from host to device and back.
+
+    What `to`, `cpu` and `copy_` move counts: numbers that Python takes out of a tensor do not.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.to_device = self.to_host = 0
 
-    def __torch_dispatch__(
+    def __torch_function__(
         self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        """Call a function of torch and count what it moved."""
         result = func(*args, **(kwargs or {}))
-        if func is aten._to_copy.default:
+        if func in (Tensor.to, Tensor.cpu):
             self._count(args[0], result)
-        elif func is aten.copy_.default:
-            self._count(args[1], result)
+        elif func is Tensor.copy_:
+            self._count(args[1], args[0])
         return result
 
     def _count(self, source: Tensor, target: Tensor) -> None:

@@ -48,7 +48,6 @@ SO400M = SiglipVisionConfig(
     vision_use_head=False,
 )
 
-TINY = Shape('tiny', qwen2(hidden=64, mlp=64, layers=4, heads=4, kv_heads=2), 16, (1, 2))
 TINY_TOWER = SiglipVisionConfig(
     hidden_size=32,
     intermediate_size=32,
@@ -58,6 +57,7 @@ TINY_TOWER = SiglipVisionConfig(
     patch_size=14,
     vision_use_head=False,
 )
+TINY_LAYERS = qwen2(hidden=64, mlp=64, layers=4, heads=4, kv_heads=2)
 
 
 class Section(NamedTuple):
@@ -72,63 +72,113 @@ class Section(NamedTuple):
     run: Callable[[], dict[str, Any]]
 
 
-def sections(device: str, *, in_time: Callable[[], bool]) -> list[Section]:
+class Scale(NamedTuple):
     """
-    Return what is checked on a device, the most important first; on a CPU with tiny numbers.
+    How much is done.
+
+    :param smoke: frames and questions
+    :param parity: frames and questions
+    :param small: the shape of most rows, and of the tower's language
+    :param large: a shape that is measured with few frames
+    :param frames: that memories hold: few, many, most
+    :param questions: timed in a row
+    :param steps: timed in a row
+    :param rounds: of the vision tower
+    :param flat: steps, and after how many the bytes are counted first
+    """
+
+    smoke: tuple[int, int]
+    parity: tuple[int, int]
+    small: Shape
+    large: Shape
+    tower: SiglipVisionConfig
+    frames: tuple[int, int, int]
+    questions: int
+    steps: int
+    rounds: int
+    flat: tuple[int, int]
+
+
+WHOLE = Scale(
+    smoke=(40, 8),
+    parity=(48, 16),
+    small=HALF_BILLION,
+    large=SEVEN_BILLION,
+    tower=SO400M,
+    frames=(256, 1024, 4096),
+    questions=7,
+    steps=20,
+    rounds=30,
+    flat=(2000, 200),
+)
+
+REHEARSAL = Scale(
+    smoke=(24, 4),
+    parity=(20, 2),
+    small=Shape('small', TINY_LAYERS, 16, (1, 2)),
+    large=Shape('large', TINY_LAYERS, 16, (2, 3)),
+    tower=TINY_TOWER,
+    frames=(32, 40, 48),
+    questions=1,
+    steps=1,
+    rounds=1,
+    flat=(20, 10),
+)
+
+
+def sections(scale: Scale, device: str, *, in_time: Callable[[], bool]) -> list[Section]:
+    """
+    Return what is checked on a device, the most important first.
 
     :param in_time: whether there is time for more
     """
-    if device == 'cpu':
-        return [*_embedded(device, 24, 4), *_small(device)]
-    layers = cache(lambda shape: Layers(shape, device=device))
+    few, many, most = scale.frames
+    first = (Row('balanced', few, named=True), Row('recent', few))
+    others = [Row(preset, few) for preset in ('rekv', 'balanced', 'livevlm', 'full')]
+    second = [row._replace(frames=many) for row in (*first, *others) if row.preset != 'full']
+    last = [row._replace(frames=most) for row in first]
+    small, large = _rows(scale.small, scale, device), _rows(scale.large, scale, device)
+    on_gpu = [
+        Section('waits', 3, partial(waits, device=device, frames=scale.smoke[0])),
+        Section('kernels', 5, partial(kernels, device=device)),
+    ]
+    tower_run = partial(tower, scale.small, scale.tower, device=device, rounds=scale.rounds)
+    steps, early = scale.flat
+    flat_run = partial(flat, device=device, steps=steps, early=early, in_time=in_time)
+    return [
+        *_embedded(scale, device),
+        *(small(row, 4) for row in (*first, *others)),
+        *(on_gpu if device != 'cpu' else ()),
+        Section('tower', 6, tower_run),
+        *(small(row, 8) for row in second),
+        Section('flat', 15, flat_run),
+        *(small(row, 25) for row in last),
+        *(large(row, 12) for row in first),
+    ]
 
-    def row(shape: Shape, least_s: float, row: Row) -> Section:
-        run = lambda: measure(layers(shape), row, questions=7, steps=20)  # noqa: E731
+
+def _embedded(scale: Scale, device: str) -> list[Section]:
+    frames, questions = scale.smoke
+    smoke_run = partial(smoke, device=device, frames=frames, questions=questions)
+    frames, questions = scale.parity
+    compare = partial(parity, device=device, frames=frames, questions=questions)
+    return [
+        Section('smoke', 3, smoke_run),
+        *(Section(f'parity {each}', 3, partial(compare, preset=each)) for each in PRESETS),
+    ]
+
+
+def _rows(shape: Shape, scale: Scale, device: str) -> Callable[[Row, float], Section]:
+    """Return what makes a section of a row; the first that runs builds the layers."""
+    layers = cache(lambda: Layers(shape, device=device))
+
+    def section(row: Row, least_s: float) -> Section:
+        def run() -> dict[str, Any]:
+            return measure(layers(), row, questions=scale.questions, steps=scale.steps)
+
         return Section(f'{shape.name} {row.name}', least_s, run)
 
-    named = Row('balanced', 256, named=True)
-    few = [
-        named,
-        *(Row(preset, 256) for preset in ('recent', 'rekv', 'balanced', 'livevlm', 'full')),
-    ]
-    many = [each._replace(frames=1024) for each in few if each.preset != 'full']
-    most = [each._replace(frames=4096) for each in (named, few[1])]
-    return [
-        *_embedded(device, 40, 8),
-        *(row(HALF_BILLION, 4, each) for each in few),
-        Section('waits', 3, partial(waits, device=device, frames=40)),
-        Section('kernels', 5, partial(kernels, device=device)),
-        Section('tower', 6, partial(tower, HALF_BILLION, SO400M, device=device, rounds=30)),
-        *(row(HALF_BILLION, 8, each) for each in many),
-        Section('flat', 15, partial(flat, device=device, steps=2000, early=200, in_time=in_time)),
-        *(row(HALF_BILLION, 25, each) for each in most),
-        *(row(SEVEN_BILLION, 12, each) for each in (named, few[1])),
-    ]
-
-
-def _embedded(device: str, frames: int, questions: int) -> list[Section]:
-    cpu = device == 'cpu'
-    given: dict[str, Any] = {'device': device, 'frames': 48, 'questions': 16}
-    if cpu:
-        given |= {'frames': frames, 'questions': questions}
-    return [
-        Section('smoke', 3, partial(smoke, device=device, frames=frames, questions=questions)),
-        *(
-            Section(f'parity {preset}', 3, partial(parity, preset=preset, **given))
-            for preset in (PRESETS if not cpu else ('balanced',))
-        ),
-    ]
-
-
-def _small(device: str) -> list[Section]:
-    layers = cache(lambda: Layers(TINY, device=device))
-    rows = [Row('balanced', 40, named=True), *(Row(preset, 40) for preset in PRESETS)]
-    run = lambda row: measure(layers(), row, questions=2, steps=2)  # noqa: E731
-    return [
-        *(Section(f'{TINY.name} {row.name}', 1, partial(run, row)) for row in rows),
-        Section('tower', 1, partial(tower, TINY, TINY_TOWER, device=device, rounds=2)),
-        Section('flat', 1, partial(flat, device=device, steps=40, early=20)),
-    ]
+    return section
 
 
 def check(
@@ -209,7 +259,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.json is not None:
             given.json.write_text(json.dumps(report, indent=1) + '\n')
 
-    parts = sections(given.device, in_time=lambda: left_s() > 0)
+    scale = REHEARSAL if given.device == 'cpu' else WHOLE
+    parts = sections(scale, given.device, in_time=lambda: left_s() > 0)
     report = check(parts, given.device, left_s=left_s, keep=keep)
     print(page(report), end='')
     return int(any('error' in found for found in report['sections'].values()))

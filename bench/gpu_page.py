@@ -192,11 +192,11 @@ def _flat(found: Mapping[str, Any] | None) -> list[str]:
 
 
 def _missing(found: Mapping[str, Any]) -> list[str]:
-    lines = [
-        f'- {name}: {summary(name, part)}'
-        for name, part in found.items()
-        if {'skipped', 'error'} & set(part)
-    ]
+    why: dict[str, list[str]] = {}
+    for name, part in found.items():
+        if {'skipped', 'error'} & set(part):
+            why.setdefault(summary(name, part), []).append(name)
+    lines = [f'- {", ".join(names)}: {text}' for text, names in why.items()]
     return ['## Not measured', '\n'.join(lines)] if lines else []
 
 

@@ -27,7 +27,7 @@ CAMERA = 'camera'
 SEED = 29
 MOST_TOKENS = 8
 
-BUDGETS = {'livevlm': {'long_term_frames': 16}}
+LONG_TERM_FRAMES = {'livevlm': 16}
 """Where a preset's own budget would let no bucketing come within a short stream."""
 
 SETTLE_EVERY = 16
@@ -52,7 +52,12 @@ class Stream:
     def __init__(self, *, preset: str, device: str, dtype: str, frames: int) -> None:
         self.model: VideoLanguageModel = load_model(ModelConfig(dtype=dtype, device=device))
         self.world, self.frames = World(SEED, frames + 1), frames
+<<<<<<< HEAD
         self.memory = stream_memory(self.model, replace(MemoryConfig(preset), **BUDGETS.get(preset, {})))
+=======
+        config = MemoryConfig(preset, long_term_frames=LONG_TERM_FRAMES.get(preset, -1))
+        self.memory = stream_memory(self.model, config)
+>>>>>>> gpu
         self._seen = 0
 
     def close(self) -> None:
