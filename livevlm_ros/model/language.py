@@ -1,26 +1,31 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The language layers over a memory view: Qwen2's decoder with attention handed to `view.attend`.
+The language layers over a memory view: a decoder whose attention is handed to `view.attend`.
 
-One sequence, no batch axis. Queries and keys reach the view before rotary position; what they
-attend to, and what is kept, is the view's business.
+Qwen2's and Llama's, which differ in whether queries, keys and values have biases. One sequence,
+no batch axis. Queries and keys reach the view before rotary position; what they attend to, and
+what is kept, is the view's business.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import rms_norm
-from transformers.models.qwen2.modeling_qwen2 import (
-    Qwen2DecoderLayer,
-    Qwen2Model,
-    Qwen2RMSNorm,
-)
+from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaModel, LlamaRMSNorm
+from transformers.models.qwen2.modeling_qwen2 import Qwen2DecoderLayer, Qwen2Model, Qwen2RMSNorm
 
 from livevlm_ros.memory import View
+
+
+class Probe(View, Protocol):
+    """A view that looks at queries, keys and values and needs no more than some layers of them."""
+
+    last_layer: int
 
 
 class LanguageLayers:
@@ -29,9 +34,11 @@ class LanguageLayers:
 
     Weights that read the same input are packed side by side, [in, out], which halves the time of
     a token on a CPU; the modules of `model` go on as views of them, so the weights exist once.
+
+    :raises ValueError: for a bias other than those of queries, keys and values, which is not added
     """
 
-    def __init__(self, model: Qwen2Model) -> None:
+    def __init__(self, model: Qwen2Model | LlamaModel) -> None:
         self._layers = [_Layer(layer) for layer in model.layers]
         self._norm = model.norm
 
@@ -43,28 +50,55 @@ class LanguageLayers:
         :param view: what they attend to besides each other
         :returns: hidden state of the last token after the final norm, [hidden]
         """
+        return self.read_states(embeds, view, last=1)[0]
+
+    def read_states(self, embeds: Tensor, view: View, *, last: int) -> Tensor:
+        """
+        Send tokens through all layers as `read` does, for the states of more than one.
+
+        :param last: newest tokens whose states are wanted, at least one
+        :returns: their hidden states after the final norm, [last, hidden]
+        """
         hidden = embeds
-        last = len(self._layers) - 1
+        top = len(self._layers) - 1
         for index, layer in enumerate(self._layers):
             attended = view.attend(index, *layer.heads(hidden))
-            if (
-                index == last
-            ):  # the view has every token's keys; only the last one's output is used
-                hidden, attended = hidden[-1:], attended[-1:]
+            if index == top:  # the view has every token's keys; few tokens' outputs are used
+                hidden, attended = hidden[-last:], attended[-last:]
             hidden = layer.feed_forward(torch.addmm(hidden, attended, layer.output))
-        return _norm(self._norm, hidden)[0]
+        return _norm(self._norm, hidden)
+
+    def probe(self, embeds: Tensor, view: Probe) -> None:
+        """
+        Send tokens through the layers up to the last one that a view wants to look at.
+
+        Of that one only queries, keys and values are computed, and what attention gives is unused.
+
+        :param embeds: token embeddings, at least one, [tokens, hidden]
+        """
+        hidden = embeds
+        for index, layer in enumerate(self._layers[: view.last_layer + 1]):
+            attended = view.attend(index, *layer.heads(hidden))
+            if index < view.last_layer:
+                hidden = layer.feed_forward(torch.addmm(hidden, attended, layer.output))
 
 
 class _Layer:
     """One decoder layer's packed weights."""
 
-    def __init__(self, layer: Qwen2DecoderLayer) -> None:
+    def __init__(self, layer: Qwen2DecoderLayer | LlamaDecoderLayer) -> None:
         attention, mlp = layer.self_attn, layer.mlp
+        for part in (attention.o_proj, mlp.gate_proj, mlp.up_proj, mlp.down_proj):
+            if part.bias is not None:
+                raise ValueError(
+                    'layers with a bias on o_proj, gate_proj, up_proj or down_proj are not read'
+                )
         parts = (attention.q_proj, attention.k_proj, attention.v_proj)
         self._head_dim = attention.head_dim
         self._head_counts = [part.out_features // attention.head_dim for part in parts]
         self._qkv = _packed(parts)
-        self._qkv_bias = torch.cat([part.bias for part in parts])
+        biases = [part.bias for part in parts if part.bias is not None]  # of all three, or none
+        self._qkv_bias = torch.cat(biases) if biases else None
         self._gate_up = _packed((mlp.gate_proj, mlp.up_proj))
         self._down, self._activation = _packed((mlp.down_proj,)), mlp.act_fn
         self._norm_in, self._norm_mlp = layer.input_layernorm, layer.post_attention_layernorm
@@ -72,7 +106,12 @@ class _Layer:
 
     def heads(self, hidden: Tensor) -> Sequence[Tensor]:
         """Project to queries, keys and values before rotary, each [heads, tokens, head_dim]."""
-        packed = torch.addmm(self._qkv_bias, _norm(self._norm_in, hidden), self._qkv)
+        inputs = _norm(self._norm_in, hidden)
+        packed = (
+            torch.mm(inputs, self._qkv)
+            if self._qkv_bias is None
+            else torch.addmm(self._qkv_bias, inputs, self._qkv)
+        )
         by_head = packed.view(len(hidden), -1, self._head_dim).transpose(0, 1)
         return by_head.split(self._head_counts)
 
@@ -91,7 +130,7 @@ def _packed(parts: Sequence[nn.Linear]) -> Tensor:
     return weight
 
 
-def _norm(norm: Qwen2RMSNorm, hidden: Tensor) -> Tensor:
+def _norm(norm: Qwen2RMSNorm | LlamaRMSNorm, hidden: Tensor) -> Tensor:
     return rms_norm(hidden, norm.weight.shape, norm.weight, norm.variance_epsilon)
 
 

@@ -104,6 +104,15 @@ class VideoLanguageModel:
         return self._layers.read(embeds.flatten(0, -2), view)
 
     @torch.inference_mode()
+    def probe(self, embeds: Tensor, view: language.Probe) -> None:
+        """
+        Send tokens through the layers that a view chooses by, and no further.
+
+        :param embeds: [tokens, hidden]
+        """
+        self._layers.probe(embeds, view)
+
+    @torch.inference_mode()
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores of every next token, [vocabulary], from a hidden state, [hidden]."""
         return torch.mv(self.hf.lm_head.weight, hidden)
