@@ -3,6 +3,8 @@
 """The command that measures against the peers' methods."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,9 +18,9 @@ def bench(
     suite: Annotated[
         str,
         typer.Argument(
-            help='first-token; standing, a question asked every second; reads, which counts what '
-            'questions read, for --reads; or rotary, which ranks pages before and after rotary '
-            'position.'
+            help='first-token; language, what a pretrained language model answers from each '
+            'memory; standing, a question asked every second; reads, which counts what questions '
+            'read, for --reads; or rotary, which ranks pages before and after rotary position.'
         ),
     ] = 'first-token',
     source: Annotated[
@@ -35,6 +37,26 @@ def bench(
         str, typer.Option(help='For rotary: most that a question reads, with commas between.')
     ] = '0.1,0.4',
     model: Annotated[str, typer.Option(help=f'For reads and rotary: {MODEL_HELP}')] = 'embedded',
+    facts: Annotated[
+        Path | None, typer.Option(help='For language: file of facts; by default those built in.')
+    ] = None,
+    text: Annotated[
+        Path | None,
+        typer.Option(help='For language: folder of *.txt and *.md to drop them into.'),
+    ] = None,
+    seed: Annotated[int, typer.Option(help='For language: decides the streams.')] = 0,
+    streams: Annotated[int, typer.Option(min=1, help='For language: streams.')] = 8,
+    tokens: Annotated[int, typer.Option(help='For language: tokens of a stream.')] = 1536,
+    row: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="For language: a row more, such as 'small=balanced retrieval.frames=4'."
+        ),
+    ] = None,
+    short: Annotated[
+        bool,
+        typer.Option('--short', help='For language: one stream of 1536 tokens and five rows.'),
+    ] = False,
     json_file: JsonFile = None,
 ) -> None:
     """Measure memories against the peers' in one run, and print ratios."""
@@ -56,9 +78,16 @@ def bench(
             if source is not None:
                 refuse(f'bench standing takes no recordings, got {source}')
             _standing(quick, json_file)
+        elif suite == 'language':
+            if source is not None:
+                refuse(f'bench language takes no recordings, got {source}')
+            _language(
+                *(facts, text, seed, streams, tokens), rows=row or (), short=short, file=json_file
+            )
         else:
             refuse(
-                f'bench {suite}: no such suite; expected first-token, standing, reads or rotary'
+                f'bench {suite}: no such suite; expected first-token, language, standing, reads '
+                'or rotary'
             )
 
 
@@ -113,6 +142,40 @@ def _rotary(source: Path, ratio: str, model: str, json_file: Path | None) -> Non
     print_rotary(found, report_console())
     if json_file is not None:
         json_file.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
+
+
+def _language(
+    facts: Path | None,
+    text: Path | None,
+    seed: int,
+    streams: int,
+    tokens: int,
+    *,
+    rows: Sequence[str],
+    short: bool,
+    file: Path | None,
+) -> None:
+    from livevlm_bench.language_rows import table_rows
+    from livevlm_bench.language_suite import SHORT, Streams, measure
+    from livevlm_bench.language_table import print_language
+    from livevlm_bench.smollm2 import load_smollm2
+    from livevlm_ros.replay.table import report_console
+
+    read = Streams(seed, streams, tokens, facts, text)
+    if short:
+        read = replace(read, **SHORT)
+    chosen = table_rows(read.tokens, texts=rows, short=short)
+    with progress_bar() as bar:
+        task = bar.add_task('loading the model', total=1.0)
+        found = measure(
+            load_smollm2(),
+            read,
+            chosen,
+            progress=lambda name, share: bar.update(task, completed=share, description=name),
+        )
+    print_language(found, report_console())
+    if file is not None:
+        file.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
 
 
 def _standing(quick: bool, json_file: Path | None) -> None:
