@@ -91,9 +91,14 @@ def _kind(entry: object, *, where: str) -> Kind:
         values=_texts(entry['values']),
         via=_texts(entry.get('via', ())),
     )
-    wanted = [('ask', kind.ask, '{who}'), ('answer', kind.answer, '{who}')]
-    wanted += [('answer', kind.answer, '{value}'), ('say', say[-1], '{value}')]
-    wanted += [('say', say[0], '{who}'), *(('say', text, '{via}') for text in say if two)]
+    wanted = [
+        ('say', say[0], '{who}'),
+        ('say', say[-1], '{value}'),
+        *(('say', text, '{via}') for text in say if two),
+        ('ask', kind.ask, '{who}'),
+        ('answer', kind.answer, '{who}'),
+        ('answer', kind.answer, '{value}'),
+    ]
     for key, text, part in wanted:
         if text.count(part) != 1:
             raise BadInput(f'{where}: {key} must have {part} once, got {text!r}')

@@ -83,9 +83,14 @@ class LanguageModel:
         """Return the chat after the stream: the question, and the mark of who answers."""
         return self.ids(self._after.replace('{ask}', ask))
 
+    def text(self, ids: Sequence[int]) -> str:
+        """Return tokens as text."""
+        said: str = self._tokenizer.decode(list(ids))
+        return said
+
     def is_blank(self, token: int) -> bool:
         """Return whether a token is nothing but space."""
-        return not self._tokenizer.decode([token]).strip()
+        return not self.text([token]).strip()
 
     @torch.inference_mode()
     def embed(self, ids: Sequence[int]) -> Tensor:

