@@ -32,7 +32,9 @@ class Present(Memory):
         return None
 
     def question(self, *, extra_tokens, filter=None, probe=None):
-        view = super().question(extra_tokens=extra_tokens, reach=filter.reach())
+        view = super().question(
+            extra_tokens=extra_tokens, reach=filter.reach() if filter else None
+        )
         return view
 
     @property

