@@ -10,7 +10,8 @@ no frame is encoded when a question comes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import fmean
 from time import perf_counter
@@ -23,7 +24,6 @@ from livevlm_bench.imposing import ImposedView
 from livevlm_bench.language import Language, embedded_language, half_billion
 from livevlm_bench.reads import Reads
 from livevlm_bench.rounds import Contender, in_rounds
-from livevlm_bench.threads import one_thread
 from livevlm_ros.memory import Memory, MemoryConfig, QuestionView, RetrievalSettings
 
 Progress = Callable[[str, float], None]
@@ -128,7 +128,7 @@ def measure(
     :param rounds: that count, after `WARM_UP` others
     :returns: `settings`, one entry each with its `rows` and `bars`
     """
-    with one_thread():
+    with _one_thread():
         found = []
         for number, each in enumerate(settings):
 
@@ -233,3 +233,13 @@ def _pages_to_read(language: Language, row: Row, reads: Reads, *, ring: int) -> 
     if config.retrieval == 'frames':
         page_tokens = shape.tokens_per_frame
     return [max(0, round((each * shape.tokens_per_frame - ring) / page_tokens)) for each in frames]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

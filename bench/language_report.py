@@ -35,6 +35,7 @@ _SETTINGS = (
     'eviction',
     'archive_bits',
     'retrieval',
+    'retrieval_frames',
 )
 
 

@@ -13,10 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from livevlm_bench._present import ReadFilter, configured
 from livevlm_bench.text_memory import everything, nothing, truth
 from livevlm_bench.text_streams import Fact, TextStream
-from livevlm_ros.memory import MemoryConfig
+from livevlm_ros.memory import MemoryConfig, ReadFilter
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.rows import read_rows
 from livevlm_ros.replay.settings import engine_config
@@ -88,7 +87,7 @@ def table_rows(tokens: int, *, texts: Sequence[str] = (), short: bool = False) -
     sizes = sizes_for(tokens)
 
     def preset(name: str, **settings: Any) -> MemoryConfig:
-        return configured(name, **{**sizes.of(name), **settings})
+        return MemoryConfig(name, **{**sizes.of(name), **settings})
 
     window = sizes.short_term + sizes.retrieved
     rows = [
@@ -99,6 +98,7 @@ def table_rows(tokens: int, *, texts: Sequence[str] = (), short: bool = False) -
         TextRow('rekv', preset('rekv')),
         TextRow('recent', preset('recent')),
         TextRow('window', preset('recent', short_term_frames=window)),
+        TextRow('means', preset('balanced', retrieval='means')),
         TextRow('closed', preset('balanced'), nothing),
     ]
     if short:

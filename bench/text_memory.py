@@ -9,12 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from livevlm_bench._present import Present, ReadFilter, ids_of
 from livevlm_bench.language_model import FRAME_TOKENS, LanguageModel
 from livevlm_bench.text_streams import Fact, TextStream
-from livevlm_ros.memory import EvidenceLayers, FrameRef, Memory, MemoryConfig, RetrievalSettings
+from livevlm_ros.memory import (
+    EvidenceHeads,
+    FrameRef,
+    Memory,
+    MemoryConfig,
+    QuestionView,
+    ReadFilter,
+    RetrievalSettings,
+)
 
 STEP_FRAMES = 4
 """Frames that are read at once."""
@@ -85,12 +91,12 @@ def remember(
 
     :param settings: as of a checkpoint's `memory.yaml`
     """
-    memory = Present(
+    memory = Memory(
         config,
         model.shape,
         (SOURCE,),
-        evidence=EvidenceLayers((0,)),
-        retrieval=RetrievalSettings.from_settings(settings or {}),
+        evidence=EvidenceHeads({0: None}),  # of no interest here, so little of it
+        retrieval=RetrievalSettings.from_settings(settings or {}, model.shape),
     )
     with memory.write_prefix() as view:
         model.layers.read(model.embed(model.prefix_ids), view)
@@ -112,13 +118,11 @@ def ask(model: LanguageModel, memory: Memory, fact: Fact, *, reads: ReadFilter) 
     """
     question = model.embed(model.question_ids(fact.ask))
     ids, places = fact.answer
-    probe = memory.probe(tokens=len(question), filter=reads)
-    if probe is not None:
-        model.layers.probe(question, probe)
-    view = memory.question(extra_tokens=len(question) + len(ids), filter=reads, probe=probe)
-    states = model.layers.read(question, view)[
-        None
-    ]  # what says token i of the answer, [i, hidden]
+    for view in memory.readings(
+        tokens=len(question), extra_tokens=len(question) + len(ids), reading=reads
+    ):
+        state = model.layers.read(question, view)
+    states = state[None]  # what says token i of the answer, [i, hidden]
     if ids[:-1]:
         said = model.embed(ids[:-1])
         states = torch.cat((states, model.layers.read_states(said, view, last=len(said))))
@@ -129,22 +133,18 @@ def ask(model: LanguageModel, memory: Memory, fact: Fact, *, reads: ReadFilter) 
         right=bool((shares.argmax(dim=-1) == wanted).all()) if fact.spans else None,
         log_share=float(shares.gather(1, wanted[:, None]).sum()),
         sure=float(shares[begin].max()),
-        recall=_recall(memory, ids_of(view), fact) if fact.spans else None,
+        recall=_recall(memory, view, fact) if fact.spans else None,
         tokens_read=sum(view.tokens_read) / len(view.tokens_read),
     )
 
 
-def _recall(memory: Memory, read: Tensor, fact: Fact) -> float:
-    """
-    Return the share of the needed tokens that were read, mean over layers.
-
-    :param read: ids of the tokens read, int64 [layers, tokens]
-    """
+def _recall(memory: Memory, view: QuestionView, fact: Fact) -> float:
+    """Return the share of the needed tokens that were read, mean over layers."""
     wanted = torch.stack(
         [
             memory.ids.of_frame(frame_ref(place // FRAME_TOKENS))[place % FRAME_TOKENS]
             for place in fact.needed
         ]
     )
-    found = torch.stack([torch.isin(wanted, of_layer) for of_layer in read])
-    return float(found.float().mean())
+    read = [torch.isin(wanted, view.ids(layer)) for layer in range(len(view.tokens_read))]
+    return float(torch.stack(read).float().mean())

@@ -5,7 +5,8 @@ ROS image messages to RGB pixels: the one conversion that live topics and bags s
 
 Works on anything with the fields of `sensor_msgs/Image` or `sensor_msgs/CompressedImage`, whoever
 deserialised it (rclpy or rosbags). OpenCV converts; what OpenCV would accept silently (short
-buffers, padded rows, odd chroma, cut jpegs) is checked first.
+buffers, padded rows, odd chroma, cut jpegs) is checked first, and so is the size that a jpeg or
+png declares: a few hundred bytes may stand for gigabytes of pixels.
 """
 
 from __future__ import annotations
@@ -118,6 +119,15 @@ _LAYOUTS = {
 ENCODINGS = tuple(_LAYOUTS)
 """Encodings of `sensor_msgs/Image` that `to_rgb` converts."""
 
+MOST_PIXELS = 64_000_000
+"""Pixels that a jpeg or png may declare."""
+
+_JPEG, _PNG = b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n'
+_JPEG_MARKER = re.compile(rb'\xff([^\x00\xff])')
+_JPEG_ALONE = frozenset((0x01, *range(0xD0, 0xD8)))  # markers without a segment: TEM, RSTn
+_JPEG_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOFn: ITU-T T.81, table B.1
+_JPEG_SEGMENTS = 2000  # to look through for the frame's header; metadata takes a few hundred
+
 
 def to_rgb(message: RawImage | CompressedImage) -> Pixels:
     """
@@ -172,17 +182,17 @@ def _raw_to_rgb(message: RawImage) -> Pixels:
 def _compressed_to_rgb(message: CompressedImage) -> Pixels:
     data = bytes(message.data)
     layout = _layout_in_file(message.format)
+    _check_size(data, message.format)
     _check_whole(data)
     color = cv2.IMREAD_COLOR if layout.channels > 1 else cv2.IMREAD_GRAYSCALE
     flags = color | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
         image = None
     if image is None:
         raise BadFrame(
-            f'compressed image of {len(data)} bytes, format {message.format!r}, '
-            'does not decode; expected jpeg, png or tiff'
+            f'compressed image of {len(data)} bytes, format {message.format!r}, does not decode'
         )
     return np.ascontiguousarray(layout.to_rgb(image))
 
@@ -192,20 +202,59 @@ def _layout_in_file(form: str) -> _Layout:
     Return how the values that OpenCV decodes lie, by a format `ENCODING; CODEC compressed ORDER`.
 
     As compressed_image_transport has it: files hold what they should, but those whose order is rgb
-    (its first years) have red and blue exchanged, a tiff keeps the values of the encoding as they
-    were, and a mosaic without order was never made a picture.
+    (its first years) have red and blue exchanged, and a mosaic without order was never made a
+    picture.
 
     :raises BadFrame: for depth
     """
     encoding, packed, packing = (part.strip() for part in form.partition(';'))
-    codec, _, order = (part.strip() for part in packing.partition('compressed'))
+    order = packing.partition('compressed')[2].strip()
     if 'compressedDepth' in form or re.fullmatch(r'(16|32|64)[USF]C\d', encoding):
         raise BadFrame(f'compressed image of format {form!r}; expected a colour or grey picture')
-    if packed and not order and (codec == 'tiff' or encoding.startswith('bayer_')):
+    if packed and not order and encoding.startswith('bayer_'):
         order = encoding
     if order.startswith('bayer_'):
         return _LAYOUTS.get(order, _BGR)
     return _RGB if order.startswith('rgb') else _BGR
+
+
+def _check_size(data: bytes, form: str) -> None:
+    """Refuse what is neither jpeg nor png, and declared sizes that nobody's camera has."""
+    if data.startswith(_JPEG):
+        height, width = _size_of_jpeg(data)
+    elif data.startswith(_PNG) and data[12:16] == b'IHDR':
+        width, height = (int.from_bytes(data[at : at + 4], 'big') for at in (16, 20))
+    else:
+        raise BadFrame(
+            f'compressed image of {len(data)} bytes, format {form!r}, is neither jpeg nor png'
+        )
+    if width * height > MOST_PIXELS:
+        raise BadFrame(
+            f'compressed image of {len(data)} bytes declares {width}x{height} pixels; '
+            f'expected at most {MOST_PIXELS // 1_000_000} megapixels'
+        )
+
+
+def _size_of_jpeg(data: bytes) -> tuple[int, int]:
+    """
+    Return the height and width in a jpeg's first frame header.
+
+    :raises BadFrame: if there is none before the first scan
+    """
+    at = 2
+    for _ in range(_JPEG_SEGMENTS):
+        found = _JPEG_MARKER.search(data, at)
+        if found is None:
+            break
+        marker, at = found[1][0], found.end()
+        if marker in _JPEG_ALONE:
+            continue
+        if marker in _JPEG_FRAME and len(data) >= at + 7:
+            return int.from_bytes(data[at + 3 : at + 5]), int.from_bytes(data[at + 5 : at + 7])
+        if marker in (0xD9, 0xDA):  # end of image, start of scan
+            break
+        at += max(2, int.from_bytes(data[at : at + 2]))
+    raise BadFrame(f'jpeg of {len(data)} bytes has no frame header')
 
 
 def _check_whole(data: bytes) -> None:

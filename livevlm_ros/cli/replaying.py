@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -115,7 +116,11 @@ def evaluate(
         Path | None, typer.Option(help='Draw what is held, and what one question reads of it.')
     ] = None,
 ) -> None:
-    """Replay recordings through the engine, ask their questions and report."""
+    """
+    Replay recordings through the engine, ask their questions and report.
+
+    Exits with 1 if nothing was measured: no frame was used, or no question could be asked.
+    """
     with plain_errors():
         from livevlm_ros.replay.compare import compare, run_rows
         from livevlm_ros.replay.rows import check_baselines, read_rows
@@ -166,6 +171,10 @@ def evaluate(
             from livevlm_ros.replay.html import html_report
 
             html_file.write_text(html_report(runs, compared), encoding='utf-8')
+        for run in runs:
+            if why := run.report['nothing_measured']:
+                print(f'livevlm: {run.name}: nothing was measured: {why}', file=sys.stderr)
+                raise typer.Exit(1)
         if picture is not None:
             from livevlm_ros.replay.picture import draw_picture
 

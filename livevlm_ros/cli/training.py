@@ -3,12 +3,14 @@
 """Commands that make a checkpoint, or measure one and note what was found beside it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from livevlm_ros.cli.options import MODEL_HELP
 from livevlm_ros.terminal import check_writable, plain_errors, progress_bar, refuse
+
+Device = Literal['cpu', 'cuda']
 
 
 def train(
@@ -20,12 +22,16 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help='Training seed.')] = 0,
     threads: Annotated[int, typer.Option(min=1, help='CPU threads.')] = 1,
+    device: Annotated[Device, typer.Option(help='Where to train.')] = 'cpu',
     evidence_loss: Annotated[
         bool, typer.Option(help='Teach attention heads where the evidence lies.')
     ] = True,
 ) -> None:
     """Train the embedded model from scratch, with its held-out curve in the log."""
     import logging
+    import os
+
+    import torch
 
     from livevlm_ros.model import CheckpointError
     from livevlm_ros.training.train import TrainingConfig, read_runs
@@ -36,6 +42,8 @@ def train(
             if not (resume / 'model.safetensors').is_file():
                 refuse(f'{resume}: no model.safetensors; expected a folder that train wrote')
             read_runs(resume)
+        if device == 'cuda' and not torch.cuda.is_available():
+            refuse('--device cuda: PyTorch finds no GPU here')
         logging.basicConfig(level=logging.INFO, format='%(asctime)s %(message)s')
         train_model(
             TrainingConfig(
@@ -45,6 +53,9 @@ def train(
                 resume=resume,
                 seed=seed,
                 threads=threads,
+                device=device,
+                # The GPU would wait for batches composed between its steps.
+                workers=len(os.sched_getaffinity(0)) // 2 if device == 'cuda' else 0,
                 evidence_loss=evidence_loss,
             )
         )

@@ -7,17 +7,18 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
 
 from livevlm_ros.engine.budget import Rung
 from livevlm_ros.engine.messages import Answer, Evidence, Finish, Latency, Source, Status
 from livevlm_ros.engine.questions import PendingQuestion, refusal
-from livevlm_ros.engine.reach import reach_of, scope_of
+from livevlm_ros.engine.reading import filter_of, scope_of
 from livevlm_ros.engine.rooms import Rooms
-from livevlm_ros.memory import QuestionView, Reach, TooManyTokens
+from livevlm_ros.memory import QuestionView, ReadFilter, TooManyTokens
 from livevlm_ros.model import BadQuestion, QuestionPrompt
 
 PATIENCE = 0.5
@@ -32,7 +33,7 @@ class Answering:
 
     :param pause: called between tokens; may take a step so that no camera stays blind; returns the
         seconds it took
-    :param reach: what of the memory is read; None: what the question's fields say
+    :param reading: what of the memory is read; None: what the question's fields say
     :param ingest_wait_s: seconds the question waited for a step before it was taken up
     :param seed: of the sampling generator
     """
@@ -43,7 +44,7 @@ class Answering:
         pending: PendingQuestion,
         *,
         pause: Callable[[], float],
-        reach: Reach | None = None,
+        reading: ReadFilter | None = None,
         ingest_wait_s: float = 0.0,
         seed: int = 0,
     ) -> None:
@@ -53,7 +54,7 @@ class Answering:
         self._latency = Latency(
             queue_ms=(waited_s - ingest_wait_s) * 1e3, ingest_wait_ms=ingest_wait_s * 1e3
         )
-        self._reach = reach
+        self._reading = reading
         self._rung = Rung.ALL
         self._ids: list[int] = []
         self._evidence: tuple[Evidence, ...] = ()
@@ -80,86 +81,94 @@ class Answering:
         now = memory.newest()
         if now is None:
             return self._refusal(Status.NO_EVIDENCE, 'the memory is empty: no frame has been seen')
-        reach = self._reach or reach_of(self._question, newest_ns=now.stamp_ns)
-        newest = memory.newest(reach)
+        reading = self._reading or filter_of(self._question, newest_ns=now.stamp_ns)
+        newest = memory.newest(reading)
         if newest is None:
             return self._refusal(
                 Status.NO_EVIDENCE, 'no frame in the memory is of these cameras and this time'
             )
-        left_s = self._deadline.left_s()
+        left_s, pages = self._deadline.left_s(), memory.pages_to_rank
         if costs.tokens_that_fit(left_s, prompt.tokens) < 1:
             return self._refusal(
                 Status.DEADLINE, 'the time left is too short to read the question'
             )
-        reach, self._rung = costs.affordable(reach, left_s, prompt.tokens)
-        if costs.tokens_that_fit(left_s, prompt.tokens, reach) < self._max_tokens:
+        reading, self._rung = costs.affordable(reading, left_s, prompt.tokens, pages=pages)
+        fitting = costs.tokens_that_fit(left_s, prompt.tokens, reading, pages=pages)
+        if fitting < self._max_tokens:
             self._rung = Rung.FEWER_TOKENS
-        spare_s = self._deadline.left_s() - costs.cheapest_answer_s(prompt.tokens)
-        view = memory.question(
-            extra_tokens=prompt.tokens + self._max_tokens,
-            reach=reach,
-            asked=self._question.text,
-            patience_s=None if math.isinf(spare_s) else max(0.0, PATIENCE * spare_s),
-        )
-        if not view.reach.archive:
-            self._rung = max(self._rung, Rung.FEWER_PAGES)
         self._so_far = Answer(
             status=Status.PARTIAL,
             request_id=self._question.request_id,
             truncated=True,
             finish=Finish.BUDGET,
-            scope_used=scope_of(reach, retrieves=view.retrieves),
+            scope_used=scope_of(reading, retrieves=memory.retrieves),
             newest_stamp_ns=newest.stamp_ns,
             prompt_tokens=prompt.tokens,
             degradation=Rung.PARTIAL,
         )
-        return self._closed(self._decode(prompt, view))
+        return self._closed(self._decode(*self._read(prompt, reading)))
 
-    def _decode(self, prompt: QuestionPrompt, view: QuestionView) -> Finish:
-        """Collect tokens until the answer ends, is long enough, or its time is over."""
-        costs = self._rooms.costs
-        tokens = self._rooms.model.answer_tokens(
-            prompt,
+    def _read(
+        self, prompt: QuestionPrompt, reading: ReadFilter
+    ) -> tuple[Iterator[int], int | None]:
+        """Read the question, draw the first token, and read off what it looked at."""
+        model, memory, costs = self._rooms.model, self._rooms.memory, self._rooms.costs
+        spare_s = self._deadline.left_s() - costs.cheapest_answer_s(prompt.tokens)
+        began = time.monotonic()
+        speculated = False
+        for view in memory.readings(
+            tokens=prompt.tokens,
+            extra_tokens=prompt.tokens + self._max_tokens,
+            reading=reading,
+            key=self._question.text,
+            patience_s=None if math.isinf(spare_s) else max(0.0, PATIENCE * spare_s),
+        ):
+            found = time.monotonic()
+            hidden = model.read(prompt.embeds, view)
+            speculated |= view.speculated
+        tokens = model.answer_tokens(
+            hidden,
             view,
             temperature=self._question.temperature or 0.0,
             generator=self._generator(),
         )
-        token = self._first(tokens, prompt, view)
+        token = next(tokens, None)
+        read = time.monotonic()
+        if not view.complete:
+            self._rung = max(self._rung, Rung.FEWER_PAGES)
+        self._evidence = self._seen(view)
+        self._so_far = replace(self._so_far, frames_considered=len(view.frames()))
+        finished = time.monotonic()
+        self._latency.retrieval_ms = (found - began) * 1e3
+        self._latency.prefill_ms = (read - found) * 1e3
+        self._latency.first_token_ms = (read - self._deadline.received_s) * 1e3
+        self._latency.postprocess_ms = (finished - read) * 1e3
+        if not speculated:  # what was found ahead says nothing of what finding costs
+            costs.add_reading(
+                tokens=prompt.tokens,
+                read_s=read - found - view.find_s,
+                retrieval_s=found - began - view.rank_s + view.find_s,
+                rank_s=view.rank_s,
+                pages=view.ranked,
+                share=view.reading.share,
+            )
+        costs.finish.add(finished - read)
+        return tokens, token
+
+    def _decode(self, tokens: Iterator[int], token: int | None) -> Finish:
+        """Collect tokens until the answer ends, is long enough, or its time is over."""
         while token is not None:
             if len(self._ids) == self._max_tokens:
                 return Finish.LENGTH
             self._ids.append(token)
-            self._pending.progress(self._reply_so_far())
+            self._pending.progress(partial(self._reply_of, tuple(self._ids)))
             if self._pending.ended:
                 return Finish.CANCELED
             self._latency.ingest_wait_ms += self._pause() * 1e3
-            if self._deadline.left_s() < costs.token.value:
+            if self._deadline.left_s() < self._rooms.costs.token.value:
                 return Finish.BUDGET
             token = self._next(tokens)
         return Finish.STOP
-
-    def _first(
-        self, tokens: Iterator[int], prompt: QuestionPrompt, view: QuestionView
-    ) -> int | None:
-        """Read the question, draw the first token, and read off what it looked at."""
-        costs, started = self._rooms.costs, time.monotonic()
-        token = next(tokens, None)
-        read = time.monotonic()
-        self._latency.retrieval_ms = (view.waited_s + view.retrieval_s) * 1e3
-        self._latency.prefill_ms = (read - started - view.retrieval_s) * 1e3
-        self._latency.first_token_ms = (read - self._deadline.received_s) * 1e3
-        self._evidence = self._seen(view)
-        self._so_far = replace(self._so_far, frames_considered=len(view.frames()))
-        finished = time.monotonic()
-        self._latency.postprocess_ms = (finished - read) * 1e3
-        costs.add_reading(
-            tokens=prompt.tokens,
-            read_s=read - started,
-            retrieval_s=view.retrieval_s,
-            share=view.reach.share,
-        )
-        costs.finish.add(finished - read)
-        return token
 
     def _next(self, tokens: Iterator[int]) -> int | None:
         started = time.monotonic()
@@ -177,7 +186,7 @@ class Answering:
             return self._refusal(
                 Status.DEADLINE, f'cut by the budget after {len(self._ids)} tokens'
             )
-        answer = replace(self._reply_so_far(), finish=finish)
+        answer = replace(self._reply_of(self._ids), finish=finish)
         if finish is Finish.STOP:
             return replace(answer, status=Status.OK, truncated=False, degradation=self._rung)
         if finish is Finish.LENGTH:
@@ -185,13 +194,13 @@ class Answering:
             return replace(answer, message=message, degradation=self._rung)
         return replace(answer, message=f'cut by the budget after {len(self._ids)} tokens')
 
-    def _reply_so_far(self) -> Answer:
-        """Make the partial reply of what is decoded, without a last half character."""
+    def _reply_of(self, ids: Sequence[int]) -> Answer:
+        """Make the partial reply of tokens, without a last half character; any thread."""
         return replace(
             self._so_far,
-            text=self._rooms.model.text(self._ids).rstrip('\ufffd'),
+            text=self._rooms.model.text(ids).rstrip('\ufffd'),
             evidence=self._evidence,
-            completion_tokens=len(self._ids),
+            completion_tokens=len(ids),
             latency=replace(self._latency),
         )
 
@@ -206,7 +215,7 @@ class Answering:
                 frame_id=ref.frame_id,
                 frame_key=ref.key,
                 score=score,
-                source=Source.SHORT_TERM if memory.is_new(ref) else Source.LONG_TERM,
+                source=Source.SHORT_TERM if memory.in_short_term(ref) else Source.LONG_TERM,
                 thumbnail_jpeg=album.get(ref.key) if self._question.attach_images else b'',
             )
             for ref, score in wanted

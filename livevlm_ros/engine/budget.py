@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from livevlm_ros.memory import Reach
+from livevlm_ros.memory import ReadFilter
 
 RESERVE_S = 0.03
 """
@@ -85,8 +85,9 @@ class Costs:
 
     `step`: a batch of frames, seconds; `prompt`: question tokens; `prefill`: seconds per question
     token up to the first answer token; `token`: seconds per further answer token; `finish`:
-    seconds for evidence and thumbnails; `retrieval`: seconds to find and fetch all that retrieval
-    reads; `answer`: seconds for a whole answer as questions go.
+    seconds for evidence and thumbnails; `retrieval`: seconds to probe for and fetch all that
+    retrieval reads; `rank`: seconds per page that is ranked; `answer`: seconds for a whole answer
+    as questions go.
     """
 
     def __init__(self) -> None:
@@ -96,6 +97,7 @@ class Costs:
         self.token = Average()
         self.finish = Average()
         self.retrieval = Average()
+        self.rank = Average()
         self.answer = Average()
 
     def cheapest_answer_s(self, prompt_tokens: float | None = None) -> float:
@@ -103,38 +105,75 @@ class Costs:
         tokens = self.prompt.value if prompt_tokens is None else prompt_tokens
         return tokens * self.prefill.value + self.finish.value
 
+    def retrieval_s(self, reading: ReadFilter, pages: int) -> float:
+        """
+        Return the seconds for finding and fetching what a question reads beside short-term.
+
+        :param pages: that will be ranked
+        """
+        if not reading.long_term or not pages:
+            return 0.0
+        return self.retrieval.value * reading.share + self.rank.value * pages
+
     def tokens_that_fit(
-        self, left_s: float, prompt_tokens: int, reach: Reach | None = None
+        self,
+        left_s: float,
+        prompt_tokens: int,
+        reading: ReadFilter | None = None,
+        *,
+        pages: int = 0,
     ) -> float:
         """
         Return how many answer tokens fit the time left; the first comes with the prefill.
 
-        :param reach: what is read; None: short-term alone
+        :param reading: what is read; None: short-term alone
+        :param pages: that will be ranked for it
         """
         spare_s = left_s - self.cheapest_answer_s(prompt_tokens)
-        if reach is not None and reach.long_term:
-            spare_s -= self.retrieval.value * reach.share
+        if reading is not None:
+            spare_s -= self.retrieval_s(reading, pages)
         if spare_s < 0:
             return 0
         return 1 + spare_s / max(self.token.value, 1e-6)
 
-    def affordable(self, reach: Reach, left_s: float, prompt_tokens: int) -> tuple[Reach, Rung]:
-        """Return what of a reach can be read in the time left, and how far down that is."""
+    def affordable(
+        self, reading: ReadFilter, left_s: float, prompt_tokens: int, *, pages: int
+    ) -> tuple[ReadFilter, Rung]:
+        """
+        Return what of all that is asked for can be read in the time left, and how far down it is.
+
+        :param pages: that will be ranked
+        """
         spare_s = left_s - self.cheapest_answer_s(prompt_tokens)
-        if not reach.long_term or spare_s >= self.retrieval.value:
-            return reach, Rung.ALL
-        if spare_s >= FEWER_PAGES * self.retrieval.value or not reach.short_term:
-            return replace(reach, share=FEWER_PAGES), Rung.FEWER_PAGES
-        return replace(reach, long_term=False), Rung.SHORT_TERM
+        if spare_s >= self.retrieval_s(reading, pages):
+            return reading, Rung.ALL
+        fewer = replace(reading, share=FEWER_PAGES)
+        if spare_s >= self.retrieval_s(fewer, pages) or not reading.short_term:
+            return fewer, Rung.FEWER_PAGES
+        return replace(reading, long_term=False), Rung.SHORT_TERM
 
     def add_reading(
-        self, *, tokens: int, read_s: float, retrieval_s: float, share: float = 1.0
+        self,
+        *,
+        tokens: int,
+        read_s: float,
+        retrieval_s: float = 0.0,
+        rank_s: float = 0.0,
+        pages: int = 0,
+        share: float = 1.0,
     ) -> None:
-        """Take in what a question of so many tokens took to read, and to retrieve for."""
+        """
+        Take in what a question of so many tokens took.
+
+        :param read_s: for its last read, up to the first token of the answer
+        :param retrieval_s: for probing and fetching before that, of a `share` of the pages
+        :param rank_s: for ranking so many `pages`
+        """
         self.prompt.add(tokens)
-        self.prefill.add((read_s - retrieval_s) / tokens)
-        if retrieval_s:
+        self.prefill.add(read_s / tokens)
+        if pages:
             self.retrieval.add(retrieval_s / share)
+            self.rank.add(rank_s / pages)
 
     def in_ms(self) -> dict[str, float]:
         """Return the costs in milliseconds, for reports."""
@@ -143,5 +182,6 @@ class Costs:
             'prefill_ms_per_token': self.prefill.value * 1e3,
             'decode_ms_per_token': self.token.value * 1e3,
             'retrieval_ms': self.retrieval.value * 1e3,
+            'rank_us_per_page': self.rank.value * 1e6,
             'answer_ms': self.answer.value * 1e3,
         }

@@ -37,7 +37,8 @@ class EngineConfig:
     :param on_jump: stamps that run back more than one second clear the memory and go on (`reset`,
         for a bag that loops) or are dropped (`drop`). A leap in time, that far back or more than
         an hour ahead, counts when the next frame confirms it: the first frame after it is a bad
-        one, and so is a lone stray stamp, which changes nothing
+        one, and so is a lone stray stamp, which changes nothing. The frames of a camera that leaps
+        while another goes on are bad: it is that camera's clock
     :param snapshot: restore what was saved in the memory's `path` at load, and save it at stop
     :param autosave_s: seconds between two times it is saved in between; 0: it is not
     :param threads: threads of torch on the CPU; 0: see `torch_threads`

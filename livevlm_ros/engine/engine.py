@@ -34,7 +34,7 @@ from livevlm_ros.engine.questions import (
 )
 from livevlm_ros.engine.rooms import LoadModel, Progress, furnish
 from livevlm_ros.engine.stats import AskRecord, EngineStats, ModelStats
-from livevlm_ros.memory import Reach
+from livevlm_ros.memory import ReadFilter
 from livevlm_ros.model import load_model
 
 STOP_S = 3.0
@@ -284,12 +284,12 @@ class Engine:
         loop.settle()
         return worked
 
-    def ask_now(self, question: Question, *, reach: Reach | None = None) -> Answer:
+    def ask_now(self, question: Question, *, reading: ReadFilter | None = None) -> Answer:
         """
         Answer in this thread over the memory as it is.
 
         :param question: has no deadline unless `budget_s` is set
-        :param reach: what of the memory is read, in place of what the question's fields say
+        :param reading: what of the memory is read, in place of what the question's fields say
         :raises RuntimeError: before `load`, or while the engine thread runs
         """
         loop = self._alone('ask_now')
@@ -304,7 +304,7 @@ class Engine:
         except InvalidQuestion as error:
             return self._reply(refusal(question, Status.INVALID, str(error)), received_s)
         pending = PendingQuestion(question, Deadline(received_s, question.budget_s or 0.0))
-        loop.answer(pending, pause=lambda: 0.0, reach=reach)
+        loop.answer(pending, pause=lambda: 0.0, reading=reading)
         return self._reply(pending.wait(), received_s, budget_s=pending.deadline.budget_s)
 
     @property

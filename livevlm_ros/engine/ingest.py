@@ -94,7 +94,8 @@ class Ingest:
         """
         with self._lock:
             used = {name for name, slot in self._slots.items() if slot.stats().frames_used}
-            followed = (not used or camera in used) and (ahead or self._follow_back)
+            alone = not self._slots[camera].settled and self._unmoved(camera) is not None
+            followed = (not used or camera in used) and (ahead or self._follow_back) and not alone
             if followed:
                 self._jump(to=camera)
         if followed:
@@ -104,6 +105,12 @@ class Ingest:
                 stamp_ns / 1e9,
             )
         return followed
+
+    def differs(self, camera: str, stamp_ns: int) -> str:
+        """Say how far a camera's stamp is from the time of another one; empty if none goes on."""
+        with self._lock:
+            unmoved = self._unmoved(camera)
+            return '' if unmoved is None else unmoved.differs(stamp_ns)
 
     def resume(self, newest_ns: Mapping[str, int]) -> None:
         """
@@ -151,18 +158,29 @@ class Ingest:
             )
             self._unknown.turn_away(str(error))
             raise error
-        if not slot.put(frame):
-            return False
-        self._jumped = True
-        self._jump(to=frame.camera)
-        return True
+        others = self._others(frame.camera)
+        leap = slot.put(frame, others)
+        if leap == 'back':
+            self._jumped = True
+            self._jump(to=frame.camera)
+        elif leap == 'ahead':
+            for other in others:
+                if other.astray == 'ahead':
+                    other.restart()
+        return leap == 'back'
 
     def _jump(self, *, to: str) -> None:
         """Let time begin anew with a camera's frame."""
         self._jumps += 1
-        for camera, slot in self._slots.items():
-            if camera != to:
-                slot.restart()
+        for slot in self._others(to):
+            slot.restart()
+
+    def _others(self, camera: str) -> list[CameraSlot]:
+        return [slot for name, slot in self._slots.items() if name != camera]
+
+    def _unmoved(self, camera: str) -> CameraSlot | None:
+        """Return another camera that goes on in the memory's time."""
+        return next((slot for slot in self._others(camera) if slot.goes_on), None)
 
     def _warn(self, camera: str, why: Exception, text: str) -> None:
         kind = camera if camera in self._slots else '', type(why)

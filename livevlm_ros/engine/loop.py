@@ -23,7 +23,7 @@ from livevlm_ros.engine.questions import STOPPED, PendingQuestion, QuestionQueue
 from livevlm_ros.engine.rooms import Rooms
 from livevlm_ros.engine.step import take_step
 from livevlm_ros.engine.warmup import measure_answer
-from livevlm_ros.memory import Reach
+from livevlm_ros.memory import ReadFilter
 
 IDLE_S = 0.5  # longest nap without work, so that the heartbeat goes on
 MEASURE_EVERY_S = 1.0  # between measurements asked for by refused questions
@@ -51,7 +51,7 @@ class Loop:
         self.busy_with = 'idle'
         self._busy_until_s = 0.0
         self._ingest, self._questions, self._config = ingest, questions, config
-        ingest.resume({ref.camera: ref.stamp_ns for ref in rooms.memory.frames()})
+        ingest.resume({ref.camera: ref.stamp_ns for ref in rooms.memory.refs()})
         self._gate = FrameGate(
             on=config.gate,
             similarity=config.gate_similarity,
@@ -147,13 +147,17 @@ class Loop:
 
     @torch.inference_mode()
     def answer(
-        self, pending: PendingQuestion, *, pause: Callable[[], float], reach: Reach | None = None
+        self,
+        pending: PendingQuestion,
+        *,
+        pause: Callable[[], float],
+        reading: ReadFilter | None = None,
     ) -> None:
         """
         Answer a question.
 
         :param pause: called between tokens, returns the seconds it took
-        :param reach: what of the memory is read; None: what the question's fields say
+        :param reading: what of the memory is read; None: what the question's fields say
         """
         self.answering = pending
         with self._busy('answer', self.rooms.costs.answer.value):
@@ -161,7 +165,7 @@ class Loop:
                 self.rooms,
                 pending,
                 pause=pause,
-                reach=reach,
+                reading=reading,
                 ingest_wait_s=self._ingest_wait_s(pending),
                 seed=self._config.seed,
             ).run()

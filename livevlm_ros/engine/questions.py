@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 
 from livevlm_ros.engine.budget import Deadline, Rung
@@ -40,7 +41,7 @@ class PendingQuestion:
         self.deadline = deadline
         self._lock = threading.Lock()
         self._done = threading.Event()
-        self._so_far: Answer | None = None
+        self._so_far: Callable[[], Answer] | None = None
         self._answer: Answer | None = None
 
     @property
@@ -48,9 +49,9 @@ class PendingQuestion:
         """Whether the reply is settled."""
         return self._done.is_set()
 
-    def progress(self, answer: Answer) -> None:
-        """Keep the answer as far as it is decoded."""
-        self._so_far = answer
+    def progress(self, so_far: Callable[[], Answer]) -> None:
+        """Keep what makes the answer as far as it is decoded, should somebody want it; any thread."""
+        self._so_far = so_far
 
     def finish(self, answer: Answer) -> None:
         """Settle the reply, unless it is."""
@@ -63,7 +64,7 @@ class PendingQuestion:
         """Settle the reply now: with what is decoded if the caller takes parts, else without."""
         so_far = self._so_far
         if so_far is not None and self.question.allow_partial:
-            self.finish(replace(so_far, message=message, finish=finish))
+            self.finish(replace(so_far(), message=message, finish=finish))
         else:
             self.finish(refusal(self.question, status, message))
 

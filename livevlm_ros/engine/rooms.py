@@ -17,7 +17,7 @@ from livevlm_ros.engine.budget import Costs
 from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.engine.snapshots import Snapshots, check_folder, check_ram
 from livevlm_ros.engine.warmup import warm_up
-from livevlm_ros.memory import EvidenceLayers, Memory, RetrievalSettings
+from livevlm_ros.memory import EvidenceHeads, Memory, RetrievalSettings
 from livevlm_ros.model import ModelConfig, VideoLanguageModel
 
 LoadModel = Callable[[ModelConfig], VideoLanguageModel]
@@ -81,14 +81,15 @@ def _restored(config: EngineConfig, model: VideoLanguageModel) -> tuple[Memory, 
 
 def new_memory(config: EngineConfig, model: VideoLanguageModel) -> Memory:
     """Build a memory that holds the model's prefix and no frame."""
+    retrieval = RetrievalSettings.from_settings(model.memory_settings, model.shape)
     memory = Memory(
         config.memory,
         model.shape,
         config.cameras,
         model.device,
         model.dtype,
-        EvidenceLayers.from_settings(model.memory_settings, model.shape),
-        RetrievalSettings.from_settings(model.memory_settings),
+        EvidenceHeads.from_settings(model.memory_settings, model.shape, retrieval.heads),
+        retrieval,
     )
     with memory.write_prefix() as view:
         model.read(model.prefix(), view)

@@ -6,13 +6,18 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from livevlm_ros.engine.messages import BadFrame, Frame
 from livevlm_ros.engine.rate import RateGate
 
 BACK_NS = 1_000_000_000  # a stamp that runs back further is a leap in time, not a late frame
 FORTH_NS = 3600 * 1_000_000_000  # one that runs ahead further is a leap, not a camera's pause
+QUIET_S = 10.0  # without a frame on the steady clock, or thrice its last pause: a camera is off
+
+Leap = Literal['', 'back', 'ahead']
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,8 @@ class CameraSlot:
     The newest frame of one camera; counts what became of the others.
 
     A leap in time counts when the next frame confirms it: one stray stamp, from the past or the
-    future, is a bad frame and changes nothing.
+    future, is a bad frame and changes nothing. Nor does it count while another camera goes on:
+    then it is this camera's clock that leapt, and its frames are bad until both agree.
     """
 
     def __init__(self, name: str, *, target_fps: float, on_jump: str) -> None:
@@ -72,37 +78,43 @@ class CameraSlot:
         self._dropped = {'rate': 0, 'newer': 0, 'gate': 0, 'bad': 0}
         self._newest_stamp_ns = 0
         self._resumed_ns = 0  # stamp that the first frame follows, of an earlier life
-        self._leapt_to_ns: int | None = None  # where the last stamp leapt to, not confirmed yet
+        self._leapt_to_ns: int | None = None  # where the last stamp leapt to, if it did
+        self.astray: Leap = ''  # where the clock leapt to, while other cameras go on
+        self.settled = False  # whether a frame was used since time began anew
+        self._gone_ns = 0  # how far the stream has gone, as far as this camera tells
+        self._in_time_s: float | None = None  # when a frame last came whose stamp goes on
+        self._pause_s = 0.0  # between the last two of them
         self._used_stamp_ns = 0
         self._arrived_s: float | None = None
         self._last_error = ''
 
-    def put(self, frame: Frame) -> bool:
+    def put(self, frame: Frame, others: Sequence[CameraSlot] = ()) -> Leap:
         """
         Store a frame if it is due.
 
-        :returns: whether time jumped back with this frame, and is followed
-        :raises BadFrame: for a stamp that is not positive, not newer than the last, or the first
-            after a leap; already counted
+        :param others: the slots of the other cameras
+        :returns: where time leapt with this frame, if it did and is followed
+        :raises BadFrame: for a stamp that is not positive, not newer than the last, the first
+            after a leap, or one of a clock that leapt alone; already counted
         """
         self._in += 1
         self._arrived_s = time.monotonic()
         try:
-            ran_back = self._ran_back(frame.stamp_ns)
+            leap = self._leap(frame.stamp_ns, others)
         except BadFrame as error:
             self._refuse(str(error))
             raise
-        if ran_back:
+        if leap:
             self.restart()
-        self._newest_stamp_ns = frame.stamp_ns
+        self._go_on(frame.stamp_ns, self._arrived_s, others)
         if not self._rate.due(frame.stamp_ns):
             self._dropped['rate'] += 1
-            return ran_back
+            return leap
         self._drop_waiting()
         if self.waits_since_s is None:
             self.waits_since_s = self._arrived_s
         self.frame = frame
-        return ran_back
+        return leap
 
     def turn_away(self, why: str) -> None:
         """Count a frame that came in as bad, without a look at it."""
@@ -122,12 +134,14 @@ class CameraSlot:
         """Count a taken frame as written to the memory."""
         self._in_step -= 1
         self._used += 1
+        self.settled = True
         self._used_stamp_ns = frame.stamp_ns
 
     def skipped(self, frame: Frame) -> None:
         """Count a taken frame as one that the memory need not hold to be up to date."""
         self._in_step -= 1
         self._dropped['gate'] += 1
+        self.settled = True
         self._used_stamp_ns = frame.stamp_ns
 
     def bad(self, why: str) -> None:
@@ -146,7 +160,20 @@ class CameraSlot:
         self._drop_waiting()
         self.waits_since_s = None
         self._newest_stamp_ns, self._resumed_ns, self._leapt_to_ns = 0, 0, None
+        self.astray, self.settled, self._in_time_s = '', False, None
         self._rate.restart()
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the memory follows this camera's time, and it has not fallen silent."""
+        if not self.settled or self.astray or self._in_time_s is None:
+            return False
+        return time.monotonic() - self._in_time_s < max(QUIET_S, 3 * self._pause_s)
+
+    def differs(self, stamp_ns: int) -> str:
+        """Say how far another camera's stamp is from this camera's time."""
+        off_s = abs(stamp_ns - self._newest_stamp_ns) / 1e9
+        return f'its clock differs by {off_s:.3f} s from that of camera {self.name}, which goes on'
 
     def stats(self) -> CameraStats:
         """Return the account so far."""
@@ -161,21 +188,29 @@ class CameraSlot:
             last_error=self._last_error,
         )
 
-    def _ran_back(self, stamp_ns: int) -> bool:
-        """Return whether a stamp confirms that time ran back; raise for one of no use."""
+    def _leap(self, stamp_ns: int, others: Sequence[CameraSlot]) -> Leap:
+        """Return where time leapt, if a stamp confirms that it did; raise for one of no use."""
         if stamp_ns <= 0:
             raise BadFrame(f'camera {self.name}: got stamp {stamp_ns} ns, expected a positive one')
         newest_ns, leapt_to_ns = self._newest_stamp_ns, self._leapt_to_ns
         self._leapt_to_ns = None
         if not newest_ns and stamp_ns > self._resumed_ns:
-            return False
+            return ''
         newest_ns = newest_ns or self._resumed_ns
-        if _follows(newest_ns, stamp_ns):
-            return False
+        if _follows(newest_ns, stamp_ns, pause_ns=_gone_ns(self, *others) - self._gone_ns):
+            return ''
         ahead_ns = stamp_ns - newest_ns
         may_leap = ahead_ns > 0 or self._follow_jumps
         if may_leap and leapt_to_ns is not None and _follows(leapt_to_ns, stamp_ns):
-            return ahead_ns <= 0
+            leap: Leap = 'ahead' if ahead_ns > 0 else 'back'
+            unmoved = next((other for other in others if other.goes_on), None)
+            if unmoved is None:
+                return leap
+            self._leapt_to_ns, self.astray = stamp_ns, leap
+            raise BadFrame(
+                f'camera {self.name}: got stamp {stamp_ns} ns, {unmoved.differs(stamp_ns)}: '
+                'a leap in time counts when every camera makes it'
+            )
         seen = (
             f'camera {self.name}: got stamp {stamp_ns} ns, {abs(ahead_ns) / 1e9:.3f} s '
             f'{"after" if ahead_ns > 0 else "before"} the newest one seen'
@@ -184,6 +219,15 @@ class CameraSlot:
             self._leapt_to_ns = stamp_ns
             raise BadFrame(f'{seen}: a leap in time counts when the next frame confirms it')
         raise BadFrame(f'{seen}, expected a later one')
+
+    def _go_on(self, stamp_ns: int, now_s: float, others: Sequence[CameraSlot]) -> None:
+        """Take a stamp as the newest."""
+        if self._newest_stamp_ns:
+            self._gone_ns += stamp_ns - self._newest_stamp_ns
+        else:
+            self._gone_ns = _gone_ns(self, *others)
+        self._pause_s = 0.0 if self._in_time_s is None else now_s - self._in_time_s
+        self._newest_stamp_ns, self._in_time_s, self.astray = stamp_ns, now_s, ''
 
     def _refuse(self, why: str) -> None:
         self._dropped['bad'] += 1
@@ -195,6 +239,14 @@ class CameraSlot:
             self._dropped['newer'] += 1
 
 
-def _follows(earlier_ns: int, later_ns: int) -> bool:
-    """Return whether a stamp is newer than another, by no more than a camera may pause."""
-    return 0 < later_ns - earlier_ns <= FORTH_NS
+def _follows(earlier_ns: int, later_ns: int, *, pause_ns: int = 0) -> bool:
+    """
+    Return whether a stamp is newer than another, by no more than a camera may pause.
+
+    :param pause_ns: how far the other cameras have gone in between
+    """
+    return 0 < later_ns - earlier_ns <= FORTH_NS + pause_ns
+
+
+def _gone_ns(*slots: CameraSlot) -> int:
+    return max(slot._gone_ns for slot in slots)

@@ -20,13 +20,13 @@ from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.memory import FrameRef, Memory, SnapshotError, State
 from livevlm_ros.memory.snapshot import (
     MANIFEST,
-    alike,
-    copied,
+    UnreadableSnapshot,
     has_snapshot,
     read_snapshot,
     set_aside,
     write_snapshot,
 )
+from livevlm_ros.memory.state import alike, copied
 from livevlm_ros.model import VideoLanguageModel
 
 _log = logging.getLogger(__name__)
@@ -63,12 +63,13 @@ class Snapshots:
 
         :returns: False if it was of no use: memory and thumbnails may be half restored
         :raises SnapshotError: if it can neither be used nor renamed
-        :raises UnreadableSnapshot: if it cannot be read now
+        :raises UnreadableSnapshot: if it cannot be read now, or the disk has no room for what the
+            archive keeps there
         """
         if self._folder is None or not has_snapshot(self._folder):
             return True
         try:
-            self._take(read_snapshot(self._folder), name=str(self._folder / MANIFEST))
+            self._take(read_snapshot(self._folder), self._folder / MANIFEST)
         except SnapshotError as error:
             aside = set_aside(self._folder)
             _log.warning('the memory begins empty, its snapshot is kept as %s: %s', aside, error)
@@ -122,12 +123,16 @@ class Snapshots:
             }
         )
 
-    def _take(self, state: State, *, name: str) -> None:
+    def _take(self, state: State, manifest: Path) -> None:
         try:
             self._put_back(state)
+        except OSError as error:
+            hint = "for the archive's part: make room there, or raise archive_host_bytes"
+            cause = OSError(error.errno, f'{error.strerror} {hint}')
+            raise UnreadableSnapshot.because(manifest, cause) from error
         except (ValueError, LookupError, RuntimeError) as error:
             told = error if isinstance(error, SnapshotError) else repr(error)
-            raise SnapshotError(f'{name}: {told}') from error
+            raise SnapshotError(f'{manifest}: {told}') from error
 
     def _put_back(self, state: State) -> None:
         model = state.part('model')

@@ -12,7 +12,7 @@ from livevlm_ros.engine.gate import FrameGate
 from livevlm_ros.engine.ingest import Ingest
 from livevlm_ros.engine.messages import BadFrame, Frame, Pixels
 from livevlm_ros.engine.rooms import Rooms
-from livevlm_ros.memory.naming import OutOfSpan
+from livevlm_ros.memory import OutOfSpan
 
 
 def take_step(rooms: Rooms, ingest: Ingest, gate: FrameGate) -> None:
@@ -42,7 +42,7 @@ def take_step(rooms: Rooms, ingest: Ingest, gate: FrameGate) -> None:
         gate.keep(frame, pixels)
         ingest.used(frame)
     if len(rooms.album) > rooms.memory.frame_count:
-        rooms.album.keep_only(ref.key for ref in rooms.memory.frames())
+        rooms.album.keep_only(ref.key for ref in rooms.memory.refs())
     rooms.costs.step.add(time.monotonic() - started)
 
 
@@ -65,7 +65,8 @@ def _written(
                 gate.clear()
             else:
                 astray = next(frame for frame, _ in frames if frame.camera == ref.camera)
-                ingest.bad(astray, BadFrame(str(error)))
+                why = filter(None, (ingest.differs(ref.camera, ref.stamp_ns), str(error)))
+                ingest.bad(astray, BadFrame('; '.join(why)))
                 frames = [seen for seen in frames if seen[0] is not astray]
         except Exception as error:  # model or device failed: frames are lost, the engine is not
             for frame, _ in frames:

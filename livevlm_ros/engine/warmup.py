@@ -12,38 +12,64 @@ import numpy as np
 from livevlm_ros.engine.budget import Costs
 from livevlm_ros.engine.frames import see_frames
 from livevlm_ros.engine.messages import Frame
-from livevlm_ros.memory import Memory
+from livevlm_ros.memory import FrameRef, Memory
 from livevlm_ros.model import UnknownWords, VideoLanguageModel
 
 STEPS = 3  # the first is not counted: it pays for allocations
 TOKENS = 3
+SPACING_NS = 10**9  # between frames of noise
 _PROBE = 'what do you see now ?'
 
 
 def warm_up(
     model: VideoLanguageModel, scratch: Memory, costs: Costs, *, cameras: Sequence[str]
 ) -> None:
-    """Run dummy frames and a question through a scratch memory, and start the cost averages."""
+    """
+    Run dummy frames and a question through a scratch memory, and start the cost averages.
+
+    The memory is filled with noise first, so that what is measured is a question that retrieves.
+    """
+    last_ns = _fill(scratch, cameras)
     grey = np.full((480, 640, 3), 128, np.uint8)
     for number in range(STEPS):
         started = time.monotonic()
-        see_frames(model, scratch, [(Frame(camera, number + 1, grey), grey) for camera in cameras])
+        stamp_ns = last_ns + (number + 1) * SPACING_NS
+        see_frames(model, scratch, [(Frame(camera, stamp_ns, grey), grey) for camera in cameras])
         if number:
             costs.step.add(time.monotonic() - started)
+    scratch.settle()
     measure_answer(model, scratch, Costs())  # pays for allocations
     measure_answer(model, scratch, costs)
+
+
+def _fill(scratch: Memory, cameras: Sequence[str]) -> int:
+    """Put noise into a memory, as many frames as a question reads; return the last stamp."""
+    frames = scratch.frames_to_read // len(cameras) + 1
+    for number in range(frames):
+        stamp_ns = (number + 1) * SPACING_NS
+        scratch.put_noise([FrameRef(camera, stamp_ns) for camera in cameras])
+        scratch.settle()
+    return frames * SPACING_NS
 
 
 def measure_answer(model: VideoLanguageModel, memory: Memory, costs: Costs) -> None:
     """Read a question and decode a few tokens; the memory is left as it was."""
     prompt = model.question(_probe_text(model))
-    view = memory.question(extra_tokens=prompt.tokens + TOKENS)
     started = time.monotonic()
-    int(model.logits(model.read(prompt.embeds, view)).argmax())
+    for view in memory.readings(tokens=prompt.tokens, extra_tokens=prompt.tokens + TOKENS):
+        found = time.monotonic()
+        hidden = model.read(prompt.embeds, view)
+    int(model.logits(hidden).argmax())
     read = time.monotonic()
     view.evidence()
     seen = time.monotonic()
-    costs.add_reading(tokens=prompt.tokens, read_s=read - started, retrieval_s=view.retrieval_s)
+    costs.add_reading(
+        tokens=prompt.tokens,
+        read_s=read - found - view.find_s,
+        retrieval_s=found - started - view.rank_s + view.find_s,
+        rank_s=view.rank_s,
+        pages=view.ranked,
+    )
     costs.finish.add(seen - read)
     for _ in range(TOKENS):
         begun = time.monotonic()

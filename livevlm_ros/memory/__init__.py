@@ -14,30 +14,34 @@ from livevlm_ros.memory.config import (
     RESERVED_POSITIONS,
     MemoryConfig,
 )
-from livevlm_ros.memory.evidence import EvidenceLayers
+from livevlm_ros.memory.filter import ReadFilter
 from livevlm_ros.memory.memory import Memory
-from livevlm_ros.memory.question_view import QuestionView
-from livevlm_ros.memory.reach import Reach
 from livevlm_ros.memory.recall import RecallCounts
-from livevlm_ros.memory.retrieval import RetrievalSettings
+from livevlm_ros.memory.settings import RetrievalSettings
 from livevlm_ros.memory.shape import CacheShape, FrameRef
 from livevlm_ros.memory.sizes import MemorySizes
-from livevlm_ros.memory.snapshot import SnapshotError, State
-from livevlm_ros.memory.step_view import StepView
-from livevlm_ros.memory.view import TooManyTokens, View
+from livevlm_ros.memory.snapshot import SnapshotError
+from livevlm_ros.memory.state import State
+from livevlm_ros.memory.tokens import OutOfSpan
+from livevlm_ros.memory.views.evidence import EvidenceHeads
+from livevlm_ros.memory.views.question import ProbeView, QuestionView
+from livevlm_ros.memory.views.step import StepView
+from livevlm_ros.memory.views.view import TooManyTokens, View
 
 __all__ = [
     'PREFIX_POSITIONS',
     'PRESETS',
     'RESERVED_POSITIONS',
     'CacheShape',
-    'EvidenceLayers',
+    'EvidenceHeads',
     'FrameRef',
     'Memory',
     'MemoryConfig',
     'MemorySizes',
+    'OutOfSpan',
+    'ProbeView',
     'QuestionView',
-    'Reach',
+    'ReadFilter',
     'RecallCounts',
     'RetrievalSettings',
     'SnapshotError',

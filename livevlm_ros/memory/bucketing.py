@@ -1,13 +1,15 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Vision Sink Bucketing: which vision tokens stay when long-term memory overflows.
+Vision Sink Bucketing: what stays in long-term memory when it overflows.
 
 Tokens that the newest vision tokens attend to, the sinks, stay wherever they lie in time. All
 others compete with their neighbours only: time is cut into as many slots as tokens may stay, and a
 slot without a sink keeps its best one. So a busy minute cannot push out a quiet hour. LiveVLM,
 arXiv 2505.15269v2: buckets of capacity one, here over the time of tokens, because their rank among
-the survivors forgets how long ago they were.
+the survivors forgets how long ago they were. Scores are averaged over layers, so that the same
+tokens stay in all of them: a page holds its tokens of every layer. Where an archive keeps
+everything, whole pages compete in place of tokens.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from torch import Tensor
 WINDOW = 32
 """Newest vision tokens that vote (r): few, so that voting costs little beside attention itself."""
 
-SINK_SHARE = 0.25
-"""Share of the budget that score alone decides (R / M): the larger part is left to coverage."""
+SINK_SHARE = 0.5
+"""Share of the budget that score alone decides (R / M), as LiveVLM's authors ship it."""
 
 
 def window_scores(q: Tensor, keys: Tensor, *, first: int, last: int) -> Tensor:
@@ -36,45 +38,75 @@ def window_scores(q: Tensor, keys: Tensor, *, first: int, last: int) -> Tensor:
     """
     q_heads, window, width = q.shape
     kv_heads = keys.shape[0]
-    grouped = q.reshape(kv_heads, -1, width) * width**-0.5  # rows: queries of a kv head's group
-    logits = torch.matmul(grouped, keys.transpose(1, 2)).view(q_heads, window, -1)
+    grouped = (
+        q.reshape(kv_heads, -1, width).float() * width**-0.5
+    )  # rows: queries of a kv head's group
+    logits = torch.matmul(grouped, keys.float().transpose(1, 2)).view(q_heads, window, -1)
     unseen = torch.ones(window, window, dtype=torch.bool, device=q.device).triu_(1)
     logits[..., -window:].masked_fill_(unseen, -torch.inf)
-    return logits.softmax(dim=-1, dtype=torch.float32)[..., first:last].mean(dim=(0, 1))
+    return logits.softmax(dim=-1)[..., first:last].mean(dim=(0, 1))
+
+
+def survivors(eviction: str, scores: Tensor, times: Tensor, *, budget: int) -> Tensor:
+    """
+    Choose what stays when long-term memory overflows: tokens, or pages of them.
+
+    :param eviction: `vsb`, Vision Sink Bucketing; or a baseline: `fifo`, the newest; `uniform`,
+        evenly over time
+    :param scores: attention received, which the baselines do not look at, [candidates]
+    :param times: seconds, float64, not falling, [candidates]
+    :param budget: how many stay
+    :returns: indices of those that stay, ascending, [min(budget, candidates)]
+    """
+    if eviction == 'fifo':
+        return torch.arange(max(len(times) - budget, 0), len(times))
+    if eviction == 'uniform':
+        return tokens_to_keep(_gaps(times), times, budget=budget, sinks=0)
+    return tokens_to_keep(scores, times, budget=budget, sinks=int(SINK_SHARE * budget))
 
 
 def tokens_to_keep(scores: Tensor, times: Tensor, *, budget: int, sinks: int) -> Tensor:
     """
-    Choose the tokens of each layer that stay.
+    Choose what Vision Sink Bucketing keeps.
 
-    Phase one takes the sinks, phase two the best token of each slot that has no sink, best first,
-    phase three, if gaps in time left slots empty, the best of the rest. Of two tokens with equal
-    scores the earlier is the better.
+    Phase one takes the sinks, phase two the best of each slot that has no sink, best first, phase
+    three, if gaps in time left slots empty, the best of the rest. Of two with equal scores the
+    earlier is the better.
 
-    :param scores: attention received, [layers, tokens]
-    :param times: seconds, float64, not falling within a layer, [layers, tokens]
-    :param budget: tokens that stay in a layer (M), and slots its time is cut into
+    :param scores: attention received, [tokens]
+    :param times: seconds, float64, not falling, [tokens]
+    :param budget: tokens that stay (M), and slots that time is cut into
     :param sinks: tokens that stay by score alone (R)
-    :returns: indices of the tokens that stay, ascending, [layers, min(budget, tokens)]
+    :returns: indices of the tokens that stay, ascending, [min(budget, tokens)]
     :raises ValueError: if there are to be more sinks than the budget has room for, or fewer than 0
     """
     if not 0 <= sinks <= budget:
         raise ValueError(f'sinks must be from 0 to the budget of {budget} tokens, got {sinks}')
-    layers, tokens = scores.shape
+    tokens = len(scores)
     if not 0 < budget < tokens:
-        return torch.arange(min(budget, tokens), device=scores.device).expand(layers, -1)
+        return torch.arange(min(budget, tokens))
 
-    place = scores.argsort(dim=1, descending=True, stable=True).argsort(dim=1)  # 0: the best
+    place = scores.argsort(descending=True, stable=True).argsort()  # 0: the best
     slot = _time_slots(times, budget)
-    best = place.new_full((layers, budget), tokens).scatter_reduce_(1, slot, place, 'amin')
+    best = place.new_full((budget,), tokens).scatter_reduce_(0, slot, place, 'amin')
     # Where a slot has sinks its best token is one of them, so phase two takes no other from it.
-    waits = (place >= sinks) & (place != best.gather(1, slot))
+    waits = (place >= sinks) & (place != best[slot])
     turn = place + tokens * waits
-    return turn.topk(budget, dim=1, largest=False, sorted=False).indices.sort(dim=1).values
+    return turn.topk(budget, largest=False, sorted=False).indices.sort().values
 
 
 def _time_slots(times: Tensor, slots: int) -> Tensor:
-    """Return the slot each token falls in when its layer's time is cut evenly, like `times`."""
-    begin, end = times[:, :1], times[:, -1:]
-    span = (end - begin).clamp_min(torch.finfo(times.dtype).tiny)
-    return ((times - begin) * slots / span).long().clamp_max(slots - 1)
+    """Return the slot of each time when all of it is cut evenly, like `times`."""
+    span = (times[-1] - times[0]).clamp_min(torch.finfo(times.dtype).tiny)
+    return ((times - times[0]) * slots / span).long().clamp_max(slots - 1)
+
+
+def _gaps(times: Tensor) -> Tensor:
+    """
+    Seconds between each candidate and the one before it, infinite for the first.
+
+    As scores they make bucketing blind to attention: it has the slots of `vsb` and fills empty
+    ones with the loneliest candidates. So a cache that is thinned again and again stays even; by
+    order of time instead, one end of the stream would grow dense.
+    """
+    return times.diff(prepend=times.new_full((1,), -torch.inf))

@@ -15,10 +15,7 @@ import yaml
 PRESETS = ('recent', 'full', 'rekv', 'livevlm', 'balanced')
 EVICTIONS = ('vsb', 'fifo', 'uniform')
 ARCHIVE_BITS = (0, 4, 8, 16)
-RETRIEVALS = ('fixed', 'adaptive', 'frames')
-
-MOST_RATIO = 16
-"""Times long-term's room that a question may read at most, where there is an archive."""
+RETRIEVALS = ('tokens', 'means', 'frames')
 
 RESERVED_POSITIONS = 1024
 """Positions of the language model kept free beside the frames: prefix, question and answer."""
@@ -38,17 +35,17 @@ class MemoryConfig:
         shared equally between the cameras; 0: none
     :param eviction: who stays when long-term is full: `vsb` (Vision Sink Bucketing), or the
         baselines `fifo` (the newest) and `uniform` (evenly over time)
-    :param archive_bits: of a number in the archive of what long-term drops, 4, 8 or 16; 0: dropped
-        tokens are gone
+    :param archive_bits: of a number in the archive of what leaves short-term, 4, 8 or 16; 0: there
+        is none, what long-term drops is gone
     :param archive_host_bytes: RAM the archive may take
     :param archive_disk_bytes: disk it may take when RAM is full; 0: none
     :param path: folder of the archive's file
-    :param retrieval: how much a question reads of what left short-term: a `fixed` share, an
-        `adaptive` one, or a number of `frames`
-    :param ratio: that share, or the most of an adaptive one, of the tokens that bucketing keeps;
-        with an archive it may be above 1
-    :param tau: least cosine between the queries that pages were fetched ahead for and those that
-        read them; above 1 nothing fetched ahead is trusted
+    :param retrieval: how a question finds what left short-term: by `tokens`, one choice of pages
+        for all layers; by page `means`, each layer for itself, as LiveVLM has it; by `frames`,
+        their mean keys, each layer for itself, as ReKV has it
+    :param retrieval_frames: frames' worth of tokens that it reads of them
+    :param tau: least cosine between a question's queries and those that chose its pages the last
+        time, for pages to be read without a new choice; above 1 none is read so
     :param full_max_tokens: most frame tokens `full` holds; the model's positions may allow fewer
     :raises ValueError: naming a setting that is out of range, what was given and what is allowed
     """
@@ -62,20 +59,14 @@ class MemoryConfig:
     archive_disk_bytes: int = 0
     path: str = ''
     retrieval: str = ''
-    ratio: float = -1.0
+    retrieval_frames: int = -1
     tau: float = 0.8
     full_max_tokens: int = 65536
 
     def __post_init__(self) -> None:
         """Take the preset's values where none are given; refuse what no memory can be."""
         _one_of('memory preset', self.preset, PRESETS)
-        preset = {
-            'eviction': 'vsb',
-            'archive_bits': 0,
-            'retrieval': 'fixed',
-            'ratio': 0.4,
-            **_read(self.preset),
-        }
+        preset = {**_DEFAULTS, **_read(self.preset)}
         for field in fields(self):
             if field.name in preset and getattr(self, field.name) in (-1, ''):
                 object.__setattr__(self, field.name, preset[field.name])
@@ -83,17 +74,17 @@ class MemoryConfig:
         _one_of('archive_bits', self.archive_bits, ARCHIVE_BITS)
         _one_of('retrieval', self.retrieval, RETRIEVALS)
         least = {'short_term_frames': self.preset != 'full', 'full_max_tokens': 1}
-        counts = ('long_term_frames', 'archive_host_bytes', 'archive_disk_bytes')
+        counts = (
+            'long_term_frames',
+            'retrieval_frames',
+            'archive_host_bytes',
+            'archive_disk_bytes',
+        )
         for name in (*least, *counts):
             if getattr(self, name) < least.get(name, 0):
                 raise ValueError(
                     f'{name} must be at least {least.get(name, 0):d}, got {getattr(self, name)}'
                 )
-        if not 0 < self.ratio <= (MOST_RATIO if self.archive_bits else 1):
-            raise ValueError(
-                f'ratio must be above 0 and at most 1, or {MOST_RATIO} with an archive, '
-                f'got {self.ratio}'
-            )
         if math.isnan(self.tau):
             raise ValueError('tau must be a number, got nan')
         if self.archive_disk_bytes and not self.path:
@@ -103,21 +94,15 @@ class MemoryConfig:
                 'full keeps every frame in short-term: long_term_frames and archive_bits must be '
                 f'0, got {self.long_term_frames} and {self.archive_bits}'
             )
-        if self.archive_bits and not self.long_term_frames and self.retrieval != 'frames':
+        if self.retrieves and not self.retrieval_frames:
             raise ValueError(
-                f'retrieval {self.retrieval} reads a share of long_term_frames, which is 0: '
-                'set it, or retrieval to frames'
+                'retrieval_frames is 0, but frames that left short-term are kept: set it'
             )
 
     @property
     def gives_up(self) -> str:
         """Which of context, accuracy and performance the preset pays with."""
         return str(_read(self.preset)['gives_up'])
-
-    @property
-    def fetches_ahead(self) -> bool:
-        """Whether archived pages are fetched before they are asked for; `frames` does not."""
-        return bool(self.archive_bits) and self.retrieval != 'frames'
 
     @property
     def retrieves(self) -> bool:
@@ -142,6 +127,9 @@ def read_preset(text: str, *, name: str) -> dict[str, Any]:
             f'expected some of {", ".join(sorted(known))}'
         )
     return settings
+
+
+_DEFAULTS = {'eviction': 'vsb', 'archive_bits': 0, 'retrieval': 'tokens', 'retrieval_frames': 0}
 
 
 @cache

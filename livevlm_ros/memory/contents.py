@@ -4,18 +4,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import astuple
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, astuple
 from typing import Any
 
 import torch
 
-from livevlm_ros.memory.shape import FrameRef
-from livevlm_ros.memory.snapshot import SnapshotError, State, alike, copied
-from livevlm_ros.memory.view import Parts
+from livevlm_ros.memory.config import MemoryConfig
+from livevlm_ros.memory.shape import CacheShape, FrameRef
+from livevlm_ros.memory.snapshot import SnapshotError
+from livevlm_ros.memory.state import State, alike, copied
+from livevlm_ros.memory.tiers import Tiers, lane_frames
 
 
-def contents(parts: Parts, *, identity: Mapping[str, Any]) -> State:
+def identity(
+    config: MemoryConfig,
+    shape: CacheShape,
+    cameras: Sequence[str],
+    *,
+    dtype: torch.dtype,
+    page_tokens: int,
+) -> dict[str, Any]:
+    """Return what two memories have in common of which one can hold what the other held."""
+    archived = {'page_tokens': page_tokens} if config.archive_bits else {}
+    return {
+        **asdict(shape),
+        'cameras': list(cameras),
+        'dtype': str(dtype).removeprefix('torch.'),
+        'short_term_frames': lane_frames(config, shape, len(cameras)) * len(cameras),
+        'long_term_frames': config.long_term_frames,
+        'archive_bits': config.archive_bits,
+        **archived,
+    }
+
+
+def contents(tiers: Tiers, *, identity: Mapping[str, Any]) -> State:
     """
     Return copies of all that a memory holds, to `put_back`.
 
@@ -24,52 +47,46 @@ def contents(parts: Parts, *, identity: Mapping[str, Any]) -> State:
 
     :param identity: what a memory must have in common with this one to take it back
     """
-    tiers = State.joined(
+    parts = State.joined(
         {
-            'short_term': parts.short_term.state(),
-            **{f'long_term.{i}': lane.state() for i, lane in enumerate(parts.long_term)},
-            'archive': State(parts.archive.state() if parts.archive is not None else {}),
+            'short_term': tiers.short_term.state(),
+            **{f'long_term.{n}': lane.state() for n, lane in enumerate(tiers.long_term)},
+            'archive': tiers.archive.state() if tiers.archive is not None else State(),
         }
     )
     facts = {
         'identity': dict(identity),
-        'origin_ns': parts.names.origin_ns,
-        'frames': [astuple(ref) for ref in parts.refs.values()],
+        'origin_ns': tiers.ids.origin_ns,
+        'frames': [astuple(ref) for ref in tiers.refs.values()],
     }
-    return State(
-        {'prefix_values': copied(parts.prefix_values), **tiers.tensors}, {**facts, **tiers.facts}
-    )
+    prefix = {'prefix_values': copied(tiers.prefix_values)}
+    return State({**prefix, **parts.tensors}, {**facts, **parts.facts})
 
 
 @torch.inference_mode()
-def put_back(parts: Parts, state: State, *, identity: Mapping[str, Any]) -> None:
+def put_back(tiers: Tiers, state: State, *, identity: Mapping[str, Any]) -> None:
     """
     Make a memory without frames hold what `contents` gave.
 
     :raises SnapshotError: if the memory is no equal of the one it was taken from, or has less
         room; it holds no frame, but the archive's file may have grown
+    :raises OSError: if the disk has no room for the archive's part now; it holds no frame
     """
-    _check(parts, state, identity)
-    if parts.archive is not None:
+    _check(tiers, state, identity)
+    if tiers.archive is not None:
         try:
-            parts.archive.restore(state.part('archive').tensors)
+            tiers.archive.restore(state.part('archive'))
         except ValueError as error:
             raise SnapshotError(str(error)) from error
-        except OSError as error:
-            raise SnapshotError(
-                f"the disk has no room for the archive's part ({error}): make some, or raise "
-                'archive_host_bytes'
-            ) from error
-    parts.names.origin_ns = state.facts['origin_ns']
-    parts.short_term.restore(state.part('short_term'))
-    for index, lane in enumerate(parts.long_term):
-        lane.restore(state.part(f'long_term.{index}'))
-    parts.refs.clear()
-    for ref in (FrameRef(*fields) for fields in state.facts['frames']):
-        parts.refs[parts.names.frame(ref)] = ref
+    tiers.ids.origin_ns = state.facts['origin_ns']
+    tiers.short_term.restore(state.part('short_term'))
+    for number, lane in enumerate(tiers.long_term):
+        lane.restore(state.part(f'long_term.{number}'))
+    refs = (FrameRef(*fields) for fields in state.facts['frames'])
+    tiers.refs = {tiers.ids.frame(ref): ref for ref in refs}
 
 
-def _check(parts: Parts, state: State, identity: Mapping[str, Any]) -> None:
+def _check(tiers: Tiers, state: State, identity: Mapping[str, Any]) -> None:
     saved = state.facts['identity']
     unlike = [
         f'{name} {saved.get(name)!r}, here {identity.get(name)!r}'
@@ -80,15 +97,15 @@ def _check(parts: Parts, state: State, identity: Mapping[str, Any]) -> None:
         raise SnapshotError(
             f'of another memory, with {"; ".join(unlike)}: configure this one like it'
         )
-    if not alike(parts.prefix_values, state.tensors['prefix_values']):
+    if not alike(tiers.prefix_values, state.tensors['prefix_values']):
         raise SnapshotError(
             'of another model: it reads the text before the video otherwise than this one: '
             'use the weights it was made with'
         )
-    for index, lane in enumerate(parts.long_term):
-        tokens = state.tensors[f'long_term.{index}.names'].shape[1]
+    for number, lane in enumerate(tiers.long_term):
+        tokens = len(state.tensors[f'long_term.{number}.ids'])
         if tokens > lane.capacity:
             raise SnapshotError(
-                f'long-term has room for {lane.capacity} tokens of a layer, got {tokens}: raise '
+                f'long-term has room for {lane.capacity} tokens, got {tokens}: raise '
                 'long_term_frames'
             )

@@ -3,50 +3,43 @@
 """
 The memory of one stream: a prefix that never leaves, and what its preset keeps of the frames.
 
-Frames enter short-term; what leaves it goes to its camera's long-term, what bucketing drops there
-to the archive, as far as the preset has them.
+Steps write into it (`flow.py` says where a token goes), questions read it (`retrieval.py` says
+which pages) and leave it as it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 
 import torch
 from torch import Tensor
 
-from livevlm_ros.memory.budgets import (
-    identity,
-    lane_frames,
-    new_archive,
-    new_recall,
-    reserved_positions,
-)
+from livevlm_ros.memory.archive.writer import ArchiveWriter
 from livevlm_ros.memory.config import PREFIX_POSITIONS, RESERVED_POSITIONS, MemoryConfig
-from livevlm_ros.memory.contents import contents, put_back
-from livevlm_ros.memory.evidence import EvidenceLayers
-from livevlm_ros.memory.long_term import LongTerm, Tokens, tokens_of
-from livevlm_ros.memory.naming import TokenNames
-from livevlm_ros.memory.pages import Pages
-from livevlm_ros.memory.question_view import QuestionView
-from livevlm_ros.memory.reach import Reach
-from livevlm_ros.memory.reading import ReadBuffer
-from livevlm_ros.memory.recall import RecallCounts
-from livevlm_ros.memory.retrieval import RetrievalSettings
+from livevlm_ros.memory.contents import contents, identity, put_back
+from livevlm_ros.memory.filter import ReadFilter
+from livevlm_ros.memory.flow import buckets_with, forget, keep
+from livevlm_ros.memory.recall import Recall, RecallCounts
+from livevlm_ros.memory.retrieval import Choice, Retrieval
+from livevlm_ros.memory.settings import RetrievalSettings, largest_page
 from livevlm_ros.memory.shape import CacheShape, FrameRef
-from livevlm_ros.memory.short_term import Leaving, ShortTerm
 from livevlm_ros.memory.sizes import MemorySizes
-from livevlm_ros.memory.snapshot import SnapshotError, State
-from livevlm_ros.memory.step_view import StepView
-from livevlm_ros.memory.view import Parts, TooManyTokens
-
-FULL_FIRST_SLOTS = 64
-"""Frames `full` has room for before it first grows."""
+from livevlm_ros.memory.state import State
+from livevlm_ros.memory.tiers import FULL_FIRST_SLOTS, lane_frames, new_tiers, reserved_positions
+from livevlm_ros.memory.tokens import TokenIds
+from livevlm_ros.memory.views.evidence import EvidenceHeads
+from livevlm_ros.memory.views.layerwise import LayerwiseView
+from livevlm_ros.memory.views.question import ProbeView, QuestionView
+from livevlm_ros.memory.views.step import StepView
+from livevlm_ros.memory.views.view import ReadBuffer, TooManyTokens
 
 FORGET_EVERY = 256
-"""Frames between two looks for frames of which nothing is left, whose names are then forgotten."""
+"""Frames between two looks for frames of which nothing is left, whose references then go."""
+
+OUT_OF_ORDER_NS = 60 * 10**9
+"""By how much frames may come later than newer ones of other cameras."""
 
 
 class Memory:
@@ -58,8 +51,8 @@ class Memory:
     :param cameras: camera names, one lane each
     :param device: where keys and values live
     :param dtype: type of keys and values, that of the model
-    :param evidence: layers and heads evidence is read from; None: all
-    :param retrieval: how pages are found; None: as in the paper
+    :param evidence: heads that evidence is read from; None: those that choose pages
+    :param retrieval: how pages are found; None: all heads choose
     :raises ValueError: if a lane would hold no frame, or the budget is more than the model has
         positions for
     """
@@ -71,110 +64,61 @@ class Memory:
         cameras: Sequence[str],
         device: torch.device | str = 'cpu',
         dtype: torch.dtype = torch.float32,
-        evidence: EvidenceLayers | None = None,
+        evidence: EvidenceHeads | None = None,
         retrieval: RetrievalSettings | None = None,
     ) -> None:
-        device = torch.device(device)
-        of_lane = lane_frames(config, shape, len(cameras))
-        slots = of_lane * len(cameras)
         self._config, self._shape, self._cameras = config, shape, tuple(cameras)
-        self._evidence = evidence or EvidenceLayers(tuple(range(shape.layers)))
-        self._forget_at = FORGET_EVERY
-        self._names = TokenNames(self._cameras, shape.tokens_per_frame)
-        self._short_term = ShortTerm(
-            shape,
-            cameras,
-            self._names,
-            lane_frames=of_lane,
-            slots=min(slots, FULL_FIRST_SLOTS) if config.preset == 'full' else slots,
-            device=device,
-            dtype=dtype,
-            hand_over=self._take_over if config.retrieves else None,
-        )
-        settings = retrieval or RetrievalSettings()
-        page_tokens = settings.page_tokens
-        if config.retrieval == 'frames':  # whole frames, by the mean question, as ReKV has it
-            page_tokens, settings = shape.tokens_per_frame, replace(settings, pooling='mean')
-        self._archive = new_archive(config, shape, cameras=len(cameras), page_tokens=page_tokens)
-        self._recall = new_recall(
-            config,
+        like = torch.empty(0, dtype=dtype, device=device)
+        settings = retrieval or RetrievalSettings(largest_page(shape.tokens_per_frame))
+        if config.retrieval == 'frames':
+            settings = RetrievalSettings(shape.tokens_per_frame)
+        self._settings, self._forget_at = settings, FORGET_EVERY
+        self._evidence = evidence or EvidenceHeads.from_settings({}, shape, settings.heads)
+        self._tiers = new_tiers(config, shape, self._cameras, settings, like)
+        self._retrieval = Retrieval(
             shape,
             settings,
-            self._archive,
-            self._names,
-            page_tokens=page_tokens,
-            device=device,
-            dtype=dtype,
+            self._tiers.ids,
+            self._tiers.long_term,
+            self._tiers.archive,
+            frames=config.retrieval_frames,
+            like=like,
         )
-        self._identity = identity(config, shape, cameras, dtype=dtype, page_tokens=page_tokens)
-        budget = config.long_term_frames * shape.tokens_per_frame // len(cameras)
-        self._long_term = [
-            LongTerm(
-                shape,
-                budget=budget,
-                eviction=config.eviction,
-                device=device,
-                dtype=dtype,
-                drop=self._dropping(lane),
+        self._identity = identity(
+            config, shape, self._cameras, dtype=dtype, page_tokens=settings.page_tokens
+        )
+        self._recall: Recall | None = None
+        self._writer: ArchiveWriter | None = None
+        if self._tiers.archive is not None:
+            self._writer = ArchiveWriter(self._tiers.archive, written=self._archived)
+        if self._tiers.archive is not None and self._chooses_once:
+            self._recall = Recall(
+                self._retrieval, tau=config.tau, kv_heads=shape.kv_heads, like=like
             )
-            for lane in range(len(cameras) if budget else 0)
-        ]
-        self._pages = (
-            Pages(
-                config,
-                settings,
-                self._long_term,
-                self._recall,
-                self._names,
-                page_tokens=page_tokens,
-                frame_tokens=shape.tokens_per_frame,
-            )
-            if config.retrieves
-            else None
-        )
-        self._parts = Parts(
-            shape,
-            self._short_term,
-            self._long_term,
-            self._archive,
-            self._names,
-            device=device,
-            dtype=dtype,
-        )
-        self._step_buffer = ReadBuffer(shape, layers=1, device=device, dtype=dtype)
-        self._question_buffer = ReadBuffer(shape, layers=shape.layers, device=device, dtype=dtype)
+        self._step_buffer = ReadBuffer(shape, layers=1, like=like)
+        self._question_buffer = ReadBuffer(shape, layers=shape.layers, like=like)
         if config.preset != 'full':
-            self._reserve_views(slots * shape.tokens_per_frame)
+            self._reserve_views()
 
-    def _reserve_views(self, ring_tokens: int) -> None:
+    def _reserve_views(self) -> None:
         """Make room for the longest views now, so that no read grows it."""
+        tokens, tiers = self._shape.tokens_per_frame, self._tiers
+        ring = lane_frames(self._config, self._shape, len(self._cameras)) * len(self._cameras)
         beside = reserved_positions(self._shape, len(self._cameras))
-        step = ring_tokens + sum(lane.capacity for lane in self._long_term)
-        question = ring_tokens + (
-            self._pages.most_tokens(Reach(), layers=self._shape.layers) if self._pages else 0
-        )
+        step = ring * tokens + sum(lane.capacity for lane in tiers.long_term)
+        question = (ring + self._config.retrieval_frames) * tokens
         longest = max(step + beside, question + RESERVED_POSITIONS)
         if longest > self._shape.max_positions:
             raise ValueError(
-                f'short_term_frames and long_term_frames need {step} tokens for a step and '
-                f'{question} for a question, the model has {self._shape.max_positions} positions, '
-                f'{beside} of them kept free'
+                f'short_term_frames, long_term_frames and retrieval_frames need {step} tokens for '
+                f'a step and {question} for a question, the model has '
+                f'{self._shape.max_positions} positions, {beside} of them kept free'
             )
         self._step_buffer.reserve(step + beside)
         self._question_buffer.reserve(question + RESERVED_POSITIONS)
-        self._parts.rotary.reserve(longest)
+        tiers.rotary.reserve(longest)
 
-    def _take_over(self, leaving: Leaving) -> None:
-        """Put a frame that leaves short-term where the preset keeps it."""
-        lane, tokens = self._cameras.index(leaving.ref.camera), tokens_of(leaving, self._names)
-        if self._long_term:
-            self._long_term[lane].add(tokens)
-        elif self._recall is not None:  # the frame's slot is written over before it is archived
-            self._recall.add(lane, tokens.copied())
-
-    def _dropping(self, lane: int) -> Callable[[Tokens], None] | None:
-        """Return what takes the tokens that a camera's long-term drops."""
-        return partial(self._recall.add, lane) if self._recall is not None else None
+    # Writing: what comes in, and where it goes.
 
     @contextmanager
     def write_prefix(self) -> Iterator[StepView]:
@@ -185,24 +129,25 @@ class Memory:
 
         :raises RuntimeError: if a prefix or frames are in the memory already
         """
-        if self._short_term.kept or self._parts.prefix_tokens:
+        if self._tiers.short_term.kept or self._tiers.prefix_tokens:
             raise RuntimeError('the prefix is written once, before the first frame')
         view = StepView(
-            self._parts, self._step_buffer, room=PREFIX_POSITIONS, keep=self._keep_prefix
+            self._tiers, self._step_buffer, tokens=PREFIX_POSITIONS, keep=self._keep_prefix
         )
         yield view
         view.commit()
 
-    def _keep_prefix(self, keys: Tensor, values: Tensor) -> None:
-        self._parts.prefix_keys, self._parts.prefix_values = keys, values
+    def _keep_prefix(self, keys: Tensor, values: Tensor, scores: Tensor | None) -> None:
+        self._tiers.prefix_keys, self._tiers.prefix_values = keys.clone(), values.clone()
 
     def step(self, frames: Sequence[FrameRef]) -> StepView:
         """
         Give a view for a step's frames; `commit` on it keeps them.
 
-        Frames of one step are causal in stamp order. A step reads all the memory holds when it is
+        Frames of one step are causal in stamp order. A step reads all the device holds when it is
         taken, what the robot has seen by then: a frame that comes late also reads newer frames of
-        other cameras. Later reads put it where its stamp belongs.
+        other cameras. Later reads put it where its stamp belongs. Whatever raises before `commit`
+        returns leaves the memory as it was.
 
         :param frames: source frames in stamp order, each newer than its camera's last; room is
             made for one a camera, more of them in one step take what they need
@@ -211,110 +156,286 @@ class Memory:
         """
         if not frames:
             raise ValueError('a step needs at least one frame')
-        self._short_term.check(frames)
-        self._names.check(frames)
+        self._tiers.short_term.check(frames)
+        self._tiers.ids.check(frames)
         return StepView(
-            self._parts,
+            self._tiers,
             self._step_buffer,
-            room=len(frames) * self._shape.tokens_per_frame,
-            keep=lambda keys, values: self._keep(frames, keys, values),
-            scored=self._buckets_with(frames),
+            tokens=len(frames) * self._shape.tokens_per_frame,
+            keep=lambda keys, values, scores: self._keep(frames, keys, values, scores),
+            scored=self._config.eviction == 'vsb' and buckets_with(self._tiers, frames),
         )
 
-    def _keep(self, frames: Sequence[FrameRef], keys: Tensor, values: Tensor) -> None:
-        self._names.begin(frames[0].stamp_ns)
-        self._short_term.keep(frames, keys, values)
-        for ref in frames:
-            self._parts.refs[self._names.frame(ref)] = ref
-        if len(self._parts.refs) >= self._forget_at:
-            self._forget_names()
+    @torch.inference_mode()
+    def _keep(
+        self, frames: Sequence[FrameRef], keys: Tensor, values: Tensor, scores: Tensor | None
+    ) -> None:
+        keep(self._tiers, self._writer, frames, keys, values, scores)
+        if len(self._tiers.refs) >= self._forget_at:
+            self.settle()
+            forget(self._tiers)
             self._forget_later()
 
-    def _buckets_with(self, frames: Sequence[FrameRef]) -> bool:
-        """Return whether keeping frames makes a bucketing that looks at scores due."""
-        if self._config.eviction != 'vsb':
-            return False
-        tokens = self._shape.tokens_per_frame
-        return any(
-            lane.full_with(tokens * sum(ref.camera == camera for ref in frames))
-            for lane, camera in zip(self._long_term, self._cameras, strict=False)
+    @torch.inference_mode()
+    def put_noise(self, frames: Sequence[FrameRef]) -> None:
+        """Keep frames of random keys and values, to measure what a memory of that size costs."""
+        shape, like = self._shape, self._question_buffer.keys
+        block = (
+            shape.layers,
+            shape.kv_heads,
+            len(frames) * shape.tokens_per_frame,
+            shape.head_dim,
         )
+        keys, values = (torch.randn(block, dtype=like.dtype, device=like.device) for _ in 'kv')
+        self._tiers.short_term.check(frames)
+        self._keep(frames, keys, values, None)
+
+    def _archived(self) -> None:
+        """Let the next choice see a frame that the writer's thread has just archived."""
+        if self._recall is not None:
+            self._recall.archived()
 
     def _forget_later(self) -> None:
         """Say at how many frames to look again for some to forget."""
-        held = len(self._parts.refs)
+        held = len(self._tiers.refs)
         self._forget_at = held + max(FORGET_EVERY, held // 4)
 
-    def _forget_names(self) -> None:
-        """Forget the frames of which no token is left anywhere."""
-        refs, names = self._parts.refs, self._names
-        held = [lane.tokens.names.flatten() for lane in self._long_term]
-        if self._archive is not None:
-            self.settle()
-            held.append(self._archive.names())
-        alive = {names.frame(ref) for ref in self._short_term.refs()}
-        if held:
-            alive.update(names.frames(torch.cat([h.cpu() for h in held])).unique().tolist())
-        for gone in refs.keys() - alive:
-            del refs[gone]
+    # Reading: what a question sees.
 
     @property
     def question_room(self) -> int:
         """Most tokens a question and its answer may have together."""
-        return RESERVED_POSITIONS - self._parts.prefix_tokens
+        return RESERVED_POSITIONS - self._tiers.prefix_tokens
+
+    @property
+    def retrieves(self) -> bool:
+        """Whether questions may read more than short-term."""
+        return self._config.retrieves
+
+    @property
+    def frames_to_read(self) -> int:
+        """How many frames a question reads, at most, in a memory that does not grow."""
+        config = self._config
+        if config.preset == 'full':
+            return FULL_FIRST_SLOTS
+        return config.short_term_frames + config.retrieval_frames
+
+    @property
+    def pages_to_rank(self) -> int:
+        """How many pages a question would rank now."""
+        return self._retrieval.pages_to_rank if self._config.retrieves else 0
+
+    @property
+    def _chooses_once(self) -> bool:
+        """Whether pages are chosen once for all layers."""
+        return self._config.retrieves and self._config.retrieval == 'tokens'
+
+    def readings(
+        self,
+        *,
+        tokens: int,
+        extra_tokens: int,
+        reading: ReadFilter | None = None,
+        key: str | None = None,
+        patience_s: float | None = None,
+    ) -> Iterator[QuestionView]:
+        """
+        Give the views that a question is read over, one after another: the last is its answer's.
+
+        The question's tokens go through the model over each of them before the next is asked for.
+        A probe comes first where pages are to be chosen; a question that comes back begins with
+        the pages chosen for it ahead, and goes on only if its queries have moved.
+
+        :param tokens: of the question
+        :param extra_tokens: of the question and its answer together
+        :param reading: what may be read; None: all
+        :param key: what the question is known by when it comes back; None: it does not
+        :param patience_s: longest wait for frames that are being archived; None: any. The view's
+            `complete` says whether they could be read
+        :raises TooManyTokens: if they are more than `question_room`
+        """
+        reading = reading or ReadFilter()
+        complete = self._writer is None or self._writer.settle(patience_s)
+        again = key is not None and reading.only_ns is None and self._recall is not None
+        if again and self._recall is not None:
+            ahead = self._recall.ahead(key, reading)
+            if ahead is not None:
+                view = self.question(extra_tokens=extra_tokens, reading=reading, choice=ahead)
+                view.speculated = True
+                yield view
+                if not self._recall.moved(view.queries):
+                    self._recall.again()
+                    return
+        probe = self.probe(tokens=tokens, reading=reading)
+        if probe is not None:
+            yield probe
+        view = self.question(extra_tokens=extra_tokens, reading=reading, probe=probe)
+        view.complete = complete
+        yield view
+        if again and probe is not None and self._recall is not None and key is not None:
+            self._recall.remember(key, reading, choosers=probe.queries, readers=view.queries)
+
+    def probe(self, *, tokens: int, reading: ReadFilter | None = None) -> ProbeView | None:
+        """
+        Give a view that yields the queries which choose pages; None if there are none to choose.
+
+        :param tokens: of the question
+        :param reading: what may be read; None: all
+        """
+        reading = reading or ReadFilter()
+        if not self._chooses_once or not reading.long_term or not self._retrieval.held():
+            return None
+        if reading.only_ns is not None:
+            return None
+        return ProbeView(
+            self._tiers,
+            self._question_buffer,
+            room=tokens,
+            reading=reading,
+            evidence=self._evidence,
+            choosing=self._retrieval.layers,
+        )
 
     def question(
         self,
         *,
         extra_tokens: int,
-        reach: Reach | None = None,
-        asked: str | None = None,
-        patience_s: float | None = None,
+        reading: ReadFilter | None = None,
+        probe: ProbeView | None = None,
+        choice: Choice | None = None,
     ) -> QuestionView:
         """
         Give a view for one question; the view before it must not be read any more.
 
         :param extra_tokens: tokens of the question and its answer together
-        :param reach: what may be read; None: all
-        :param asked: the question's words; when it comes again, or with more words, its pages are
-            fetched ahead. None: that is not looked for
-        :param patience_s: longest wait for the archive; None: any. The view's `reach` says whether
-            it is read
+        :param reading: what may be read; None: all
+        :param probe: what the question's tokens have been read over, to choose pages by
+        :param choice: pages to read in place of a choice by the probe
         :raises TooManyTokens: if they are more than `question_room`
         """
+        reading = reading or ReadFilter()
         if extra_tokens > self.question_room:
             raise TooManyTokens(
                 f'question and answer need {extra_tokens} tokens, at most {self.question_room} '
                 'fit: shorten the question or ask for fewer tokens'
             )
-        return QuestionView(
-            self._parts,
+        if reading.long_term and self._config.retrieves and not self._chooses_once:
+            return LayerwiseView(
+                self._tiers,
+                self._question_buffer,
+                room=extra_tokens,
+                reading=reading,
+                evidence=self._evidence,
+                page_tokens=self._settings.page_tokens,
+                most_pages=self._retrieval.most_pages,
+            )
+        if choice is None and (probe is not None or reading.only_ns is not None):
+            choice = self._retrieval.choose(probe.queries if probe is not None else {}, reading)
+        view = QuestionView(
+            self._tiers,
             self._question_buffer,
             room=extra_tokens,
+            reading=reading,
             evidence=self._evidence,
-            pages=self._pages,
-            reach=reach or Reach(),
-            asked=asked,
-            patience_s=patience_s,
+            choosing=self._retrieval.layers if choice is not None else (),
+            chosen=choice.tokens if choice is not None else None,
         )
+        if choice is not None:
+            view.ranked, view.rank_s = choice.ranked, choice.rank_s
+        return view
+
+    # The whole of it.
 
     def clear(self) -> int:
         """Forget every frame, keep the prefix; returns the frames forgotten."""
-        forgotten = len(self.frames())
-        self._short_term.clear()
-        for lane in self._long_term:
-            lane.clear()
+        forgotten, tiers = self.frame_count, self._tiers
+        self.settle()
         if self._recall is not None:
             self._recall.clear()
-        self._parts.refs.clear()
-        self._names.clear()
+        tiers.short_term.clear()
+        for lane in tiers.long_term:
+            lane.clear()
+        if tiers.archive is not None:
+            tiers.archive.clear()
+        tiers.refs.clear()
+        tiers.ids.clear()
         self._forget_later()
         return forgotten
+
+    def settle(self) -> None:
+        """Wait until what steps handed to the archive is in it, and what is chosen ahead there."""
+        if self._writer is not None:
+            self._writer.settle()
+        if self._recall is not None:
+            self._recall.settle()
+
+    def close(self) -> None:
+        """End the threads and give the archive's file back; nothing may follow."""
+        for part in (self._writer, self._recall, self._tiers.archive):
+            if part is not None:
+                part.close()
+
+    def refs(self) -> list[FrameRef]:
+        """Frames of which the memory holds a token, or did lately, by stamp, oldest first."""
+        if not self._config.retrieves:
+            return self._tiers.short_term.refs()
+        return sorted(self._tiers.refs.values(), key=lambda ref: (ref.stamp_ns, ref.camera))
+
+    @property
+    def frame_count(self) -> int:
+        """How many frames `refs` gives."""
+        return len(self._tiers.refs if self._config.retrieves else self._tiers.short_term)
+
+    @property
+    def ids(self) -> TokenIds:
+        """What gives tokens their ids."""
+        return self._tiers.ids
+
+    def in_short_term(self, ref: FrameRef) -> bool:
+        """Return whether a frame is in short-term."""
+        return ref in self._tiers.short_term.refs()
+
+    def newest(self, reading: ReadFilter | None = None) -> FrameRef | None:
+        """Return the newest frame that may be read, None when there is none."""
+        new = self._tiers.short_term.refs()
+        if reading is None:
+            return new[-1] if new else None
+        inside = reading.short_term_indices(new)
+        if inside:
+            return new[inside[-1]]
+        if not reading.long_term or not self._config.retrieves:
+            return None
+        short_term, latest = set(new), None
+        for ref in reversed(self._tiers.refs.values()):  # about from the newest on
+            behind = latest is not None and ref.stamp_ns + OUT_OF_ORDER_NS < latest.stamp_ns
+            if behind:
+                break
+            if reading.contains(ref) and ref not in short_term:
+                latest = max(latest or ref, ref, key=lambda each: each.stamp_ns)
+        return latest
+
+    def sizes(self) -> MemorySizes:
+        """Count tokens and bytes; see `MemorySizes`."""
+        buffers = self._step_buffer.nbytes + self._question_buffer.nbytes
+        ahead = self._recall.nbytes if self._recall is not None else 0
+        return MemorySizes.of(
+            self._tiers,
+            read_bytes=buffers + self._tiers.rotary.nbytes + ahead,
+            frames=self.frame_count,
+            context_truncated=self._config.preset == 'full'
+            and self._tiers.short_term.evictions > 0,
+            recall=replace(self._recall.counts) if self._recall is not None else RecallCounts(),
+            archive_lost=self._writer.counts.failed + self._writer.counts.overrun
+            if self._writer
+            else 0,
+        )
+
+    # Snapshots.
 
     def state(self) -> State:
         """Return copies of all that is remembered, to `restore`."""
         self.settle()
-        state = contents(self._parts, identity=self._identity)
+        state = contents(self._tiers, identity=self._identity)
         state.facts['forget_at'] = self._forget_at
         return state
 
@@ -324,63 +445,15 @@ class Memory:
 
         :raises SnapshotError: if it is of another model, of other cameras or budgets, or more than
             there is room for; then the memory is as empty as before
+        :raises OSError: if the disk has no room for the archive's part now
         :raises RuntimeError: if the memory holds a frame
         """
-        if self._short_term.kept:
+        if self._tiers.short_term.kept:
             raise RuntimeError('a memory that holds frames is not written over: clear it first')
-        self.clear()  # what questions have fetched ahead, too
+        self.clear()
         try:
-            put_back(self._parts, state, identity=self._identity)
-        except SnapshotError:
+            put_back(self._tiers, state, identity=self._identity)
+        except BaseException:
             self.clear()
             raise
         self._forget_at = state.facts['forget_at']
-
-    def close(self) -> None:
-        """Give back the archive's file; nothing may follow."""
-        if self._recall is not None:
-            self._recall.close()
-
-    def settle(self) -> None:
-        """Wait until what steps handed to the archive is in it."""
-        if self._recall is not None:
-            self._recall.settle()
-
-    def frames(self) -> list[FrameRef]:
-        """Frames of which the memory holds a token, or did lately, by stamp, oldest first."""
-        if self._pages is None:
-            return self._short_term.refs()
-        return sorted(self._parts.refs.values(), key=lambda ref: (ref.stamp_ns, ref.camera))
-
-    @property
-    def frame_count(self) -> int:
-        """How many frames `frames` gives."""
-        return len(self._parts.refs if self._pages else self._short_term.refs())
-
-    def is_new(self, ref: FrameRef) -> bool:
-        """Return whether a frame is in short-term."""
-        return ref in self._short_term.refs()
-
-    def newest(self, reach: Reach | None = None) -> FrameRef | None:
-        """Return the newest frame within reach, None when there is none."""
-        new = self._short_term.refs()
-        if reach is None:
-            return new[-1] if new else None
-        tiers = {True: reach.short_term, False: reach.long_term}
-        short_term = set(new)
-        within = (ref for ref in self.frames() if tiers[ref in short_term] and reach.holds(ref))
-        return max(within, default=None, key=lambda ref: ref.stamp_ns)
-
-    def sizes(self) -> MemorySizes:
-        """Count tokens and bytes; see `MemorySizes`."""
-        buffers = self._step_buffer.nbytes + self._question_buffer.nbytes
-        staged = self._recall.nbytes if self._recall else 0
-        new = self._short_term.refs()
-        return MemorySizes.of(
-            self._parts,
-            read_bytes=buffers + self._parts.rotary.nbytes + staged,
-            frames=self.frame_count,
-            oldest=next(iter(self._parts.refs.values() if self._pages else new), None),
-            context_truncated=self._config.preset == 'full' and self._short_term.evictions > 0,
-            recall=replace(self._recall.counts) if self._recall else RecallCounts(),
-        )

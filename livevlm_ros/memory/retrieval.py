@@ -1,138 +1,241 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Position-agnostic KV Retrieval: which pages of what left short-term a question reads.
+Retrieval: which pages of what left short-term a question reads, chosen once for all layers.
 
-LiveVLM, arXiv 2505.15269 v2. Long-term and archive are cut into pages; a page stands for its
-tokens by the mean of their keys before rotary, which rotary phases would turn into noise. The
-question's queries of a layer rank the pages of that layer. The paper's lineage sends the question
-through the model twice, once to find pages and once to read them; here a layer finds its pages
-when the question comes to it, in states that have already read the pages of the layers below.
+A probe sends the question through the model over prefix and short-term, and yields the queries of
+the heads that choose for each of its tokens. A page is worth what its best token gets of their
+attention, before rotary: the best head and the best token of the question count, and layers are
+averaged. Means of a page's keys, pooled queries and a choice by each layer for itself, as LiveVLM
+and ReKV have them (`layerwise.py`), find little on a model that was not taught to look things up.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from livevlm_kernels.page_scores import page_scores
+from livevlm_ros.memory.archive.archive import Archive
+from livevlm_ros.memory.filter import ReadFilter
+from livevlm_ros.memory.long_term import LongTerm
+from livevlm_ros.memory.settings import RetrievalSettings
+from livevlm_ros.memory.shape import CacheShape
+from livevlm_ros.memory.tokens import TokenIds, Tokens, in_time_order
 
-POOLINGS = ('mean', 'last')
-SCORES = ('mass', 'cosine')
-
-ENOUGH_MASS = 0.9
-"""Share of the attention on pages that an adaptive choice holds."""
-
-LEAST_SHARE = 0.1
-"""Least share of long-term's room that an adaptive choice reads; the most is `ratio`."""
-
-
-@dataclass(frozen=True, slots=True)
-class RetrievalSettings:
-    """
-    How a checkpoint finds pages; the defaults are the paper's.
-
-    :param page_tokens: tokens of a page (C)
-    :param pooling: queries that rank: the `mean` over the question, or those of its `last` token
-    :param score: a page's attention `mass` under the queries, or the `cosine` of its mean key with
-        the mean query
-    """
-
-    page_tokens: int = 16
-    pooling: str = 'mean'
-    score: str = 'mass'
-
-    def __post_init__(self) -> None:
-        """Refuse what no page can be."""
-        if type(self.page_tokens) is not int or self.page_tokens not in (1, 2, 4, 8, 16, 32, 64):
-            raise ValueError(
-                'memory.yaml: retrieval.page_tokens must be a power of two up to 64, '
-                f'got {self.page_tokens!r}'
-            )
-        for name, allowed in (('pooling', POOLINGS), ('score', SCORES)):
-            if getattr(self, name) not in allowed:
-                raise ValueError(
-                    f'memory.yaml: retrieval.{name} must be one of {", ".join(allowed)}, '
-                    f'got {getattr(self, name)!r}'
-                )
-
-    @classmethod
-    def from_settings(cls, settings: Mapping) -> RetrievalSettings:
-        """
-        Read the entry `retrieval` of a checkpoint's `memory.yaml`.
-
-        :raises ValueError: naming a key that is unknown or a value that is not allowed
-        """
-        entry = settings.get('retrieval') or {}
-        known = set(cls.__dataclass_fields__)
-        if not isinstance(entry, Mapping) or not set(entry) <= known:
-            raise ValueError(
-                f'memory.yaml: retrieval takes the keys {", ".join(sorted(known))}, got {entry!r}'
-            )
-        return cls(**entry)
+RANKED_FRAMES = 256
+"""Frames of the archive that are ranked by their keys; of more, the sketch names so many."""
 
 
-def page_means(keys: Tensor, *, page_tokens: int) -> Tensor:
-    """
-    Return the mean key of each whole page.
-
-    :param keys: before rotary, [kv_heads, tokens, head_dim], a multiple of `page_tokens`
-    :returns: [pages, kv_heads, head_dim]
-    """
-    return keys.unflatten(1, (-1, page_tokens)).mean(dim=2).transpose(0, 1)
-
-
-def pooled(q: Tensor, settings: RetrievalSettings) -> Tensor:
-    """
-    Return the queries that rank pages, one of each head.
-
-    :param q: a question's, [q_heads, tokens, head_dim]
-    :returns: [q_heads, 1, head_dim]
-    """
-    return q[:, -1:] if settings.pooling == 'last' else q.mean(dim=1, keepdim=True)
-
-
-def relevance(
-    q: Tensor, *means: Tensor, settings: RetrievalSettings, allowed: Tensor | None = None
+def page_scores(
+    queries: Mapping[int, Tensor],
+    keys: Callable[[int], Tensor],
+    *,
+    page_tokens: int,
+    allowed: Tensor | None = None,
 ) -> Tensor:
     """
     Say how much a question wants each page.
 
-    :param q: the question's queries before rotary, [q_heads, tokens, head_dim]
-    :param means: mean keys, [pages, kv_heads, head_dim] each
-    :param allowed: pages that may be read, bool [pages of all]; None: all
-    :returns: float32 [pages of all]; a share of 1 by `mass`, above -1 by `cosine`, -inf where not
-        allowed
+    :param queries: of the heads that choose, by layer, scaled, [kv_heads, rows, head_dim]: a row
+        for each head of the kv head's group and token of the question
+    :param keys: gives a layer's keys before rotary, float32 [kv_heads, tokens, head_dim]
+    :param allowed: tokens that may be read, bool [tokens]; None: all
+    :returns: float32 [pages], above 0, at most 1; 0 for pages without such a token
     """
-    q = pooled(q, settings)
-    if settings.score == 'mass':
-        scores = page_scores(q, *means, mask=allowed).mean(dim=0)
-    else:
-        group = q.shape[0] // means[0].shape[1]
-        wanted = q.float().flatten()  # [q_heads * head_dim]
-        joined = torch.cat([part.float() for part in means])
-        offered = joined.repeat_interleave(group, dim=1).flatten(1)
-        scores = torch.cosine_similarity(offered, wanted[None])
-    return scores if allowed is None else scores.masked_fill(~allowed, -math.inf)
+    total: Tensor | float = 0.0
+    for layer, rows in queries.items():
+        logits = rows @ keys(layer).transpose(1, 2)  # [kv_heads, rows, tokens]
+        if allowed is not None:
+            logits.masked_fill_(~allowed.to(logits.device), -math.inf)
+        total = total + best_shares(logits).unflatten(0, (-1, page_tokens)).amax(1)
+    assert isinstance(total, Tensor)
+    return total / len(queries)
 
 
-def choose(scores: Tensor, *, most: int, least: int = 0, mass: float | None = None) -> Tensor:
+def best_shares(logits: Tensor) -> Tensor:
     """
-    Choose pages by relevance.
+    Return the largest attention that any row of any head pays each token, [tokens].
 
-    :param scores: as `relevance` gives them, [pages]
-    :param most: pages at most
-    :param least: pages at least, where so many are allowed
-    :param mass: no more than hold this share of the scores; None: as many as may be
-    :returns: indices in ascending order, int64 [chosen]
+    :param logits: [kv_heads, rows, tokens]
     """
-    ranked = scores.topk(min(most, len(scores)))
-    pages = ranked.indices[: int((ranked.values > -math.inf).sum())]
-    if mass is not None:
-        before = ranked.values[: len(pages)].clamp_min(0).cumsum(0) - ranked.values[: len(pages)]
-        pages = pages[: max(least, int((before < mass).sum()))]
-    return pages.sort().values
+    return (logits - logits.logsumexp(2, keepdim=True)).amax((0, 1)).exp().nan_to_num(0.0)
+
+
+def scaled_rows(q: Tensor, heads: Sequence[int] | None, *, kv_heads: int) -> Tensor:
+    """
+    Lay out a layer's queries for ranking: a row for each choosing head and question token.
+
+    :param q: before rotary, [q_heads, tokens, head_dim]
+    :param heads: query heads that choose; None: all
+    :returns: float32 [kv_heads, rows, head_dim]; heads that do not choose repeat one that does, or
+        are 0 where none of the kv head's group chooses
+    """
+    grouped = q.float().unflatten(0, (kv_heads, -1)) * q.shape[-1] ** -0.5
+    if heads is None:
+        return grouped.flatten(1, 2)
+    group = grouped.shape[1]
+    rows = torch.zeros_like(grouped)
+    for kv_head in range(kv_heads):
+        own = [head % group for head in heads if head // group == kv_head]
+        if own:
+            rows[kv_head] = grouped[kv_head, (own * group)[:group]]
+    return rows.flatten(1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """
+    What a question reads of the frames that left short-term, the same in every layer.
+
+    :param tokens: in order of time
+    :param ranked: pages they were chosen from
+    :param rank_s: seconds that ranking those took
+    """
+
+    tokens: Tokens
+    ranked: int = 0
+    rank_s: float = 0.0
+
+
+class Retrieval:
+    """
+    Chooses pages and reads them.
+
+    :param settings: of the checkpoint
+    :param frames: frames' worth of tokens that a question reads
+    :param like: of the device and type of what is read
+    """
+
+    def __init__(
+        self,
+        shape: CacheShape,
+        settings: RetrievalSettings,
+        ids: TokenIds,
+        long_term: Sequence[LongTerm],
+        archive: Archive | None,
+        *,
+        frames: int,
+        like: Tensor,
+    ) -> None:
+        self._shape, self._settings, self._ids = shape, settings, ids
+        self._long_term, self._archive, self._like = long_term, archive, like
+        self.layers = settings.layers(shape)
+        self.most_pages = frames * shape.tokens_per_frame // settings.page_tokens
+
+    def most_tokens(self, reading: ReadFilter) -> int:
+        """Return the most tokens that a question reads of what left short-term."""
+        if reading.only_ns is not None:
+            return self.held()
+        return min(self.most_pages * self._settings.page_tokens, self.held())
+
+    def held(self) -> int:
+        """Return how many tokens there are to read."""
+        if self._archive is not None:
+            return len(self._archive) * self._shape.tokens_per_frame
+        return sum(lane.count for lane in self._long_term)
+
+    @property
+    def pages_to_rank(self) -> int:
+        """How many pages a question would rank by their keys now."""
+        most = self.held()
+        if self._archive is not None:
+            most = min(most, RANKED_FRAMES * self._shape.tokens_per_frame)
+        return most // self._settings.page_tokens
+
+    def rows(self, queries: Mapping[int, Tensor]) -> dict[int, Tensor]:
+        """Lay out a probe's queries, [q_heads, tokens, head_dim] by layer, for ranking."""
+        heads = self._settings.heads
+        return {
+            layer: scaled_rows(q, heads.get(layer), kv_heads=self._shape.kv_heads)
+            for layer, q in queries.items()
+        }
+
+    @torch.inference_mode()
+    def choose(self, queries: Mapping[int, Tensor], reading: ReadFilter) -> Choice:
+        """
+        Choose pages for all layers and read them.
+
+        :param queries: of the choosing layers before rotary, [q_heads, tokens, head_dim] by layer
+        """
+        rows = self.rows(queries)
+        if self._archive is None:
+            return self._of_long_term(rows, reading)
+        with self._archive.lock:
+            return self._of_archive(self._archive, rows, reading)
+
+    def _of_archive(
+        self, archive: Archive, rows: Mapping[int, Tensor], reading: ReadFilter
+    ) -> Choice:
+        began = time.monotonic()
+        frames, shape, page_tokens = archive.frames, self._shape, self._settings.page_tokens
+        pages_a_frame = shape.tokens_per_frame // page_tokens
+        mask = reading.long_term_mask(frames, self._ids)
+        held = torch.arange(len(frames)) if mask is None else mask.nonzero()[:, 0]
+        if reading.only_ns is None and len(held) > RANKED_FRAMES:
+            held = held[self._likely(archive, rows, held)]
+        if reading.only_ns is not None or not len(held):
+            chosen = torch.arange(len(held) * pages_a_frame)
+        else:
+            on_device = self._like.device
+            scores = page_scores(
+                rows,
+                lambda layer: archive.keys(layer, held).to(on_device),
+                page_tokens=page_tokens,
+            )
+            chosen = self._best(scores, reading)
+        ids = frames[held[chosen // pages_a_frame]]
+        places = chosen % pages_a_frame
+        order = (ids * pages_a_frame + places).argsort()
+        rank_s = time.monotonic() - began
+        tokens = archive.read(ids[order], places[order], like=self._like)
+        return Choice(tokens, len(held) * pages_a_frame, rank_s)
+
+    def _likely(self, archive: Archive, rows: Mapping[int, Tensor], held: Tensor) -> Tensor:
+        """Return which of `held` the sketch would rank by their keys."""
+        assert archive.sketch is not None
+        on_host = {layer: each.cpu() for layer, each in rows.items()}
+        scores = archive.sketch.frame_scores(on_host, len(archive))[held]
+        return scores.topk(RANKED_FRAMES).indices.sort().values
+
+    def _of_long_term(self, rows: Mapping[int, Tensor], reading: ReadFilter) -> Choice:
+        began = time.monotonic()
+        lanes, size = [lane.tokens for lane in self._long_term], self._settings.page_tokens
+        held_ids = torch.cat([lane.ids for lane in lanes])
+        mask = reading.long_term_mask(self._ids.frames(held_ids), self._ids)
+        if reading.only_ns is not None or not len(held_ids):
+            chosen, ranked = torch.arange(len(held_ids) // size), 0
+        else:
+            scores = page_scores(
+                rows,
+                lambda layer: torch.cat([lane.keys[layer] for lane in lanes], dim=1).float(),
+                page_tokens=size,
+                allowed=mask,
+            )
+            chosen, ranked = self._best(scores, reading), len(scores)
+        rank_s = time.monotonic() - began
+        index = _spread(chosen, size)
+        if mask is not None:
+            index = index[mask[index]]
+        ends = torch.tensor([len(lane) for lane in lanes]).cumsum(0)
+        lane_of = torch.searchsorted(ends, index, right=True)
+        parts = [
+            lane.index_select(index[lane_of == number] - (ends[number] - len(lane)))
+            for number, lane in enumerate(lanes)
+        ]
+        return Choice(in_time_order(parts), ranked, rank_s)
+
+    def _best(self, scores: Tensor, reading: ReadFilter) -> Tensor:
+        """Return the pages that are read, ascending, int64 [pages] on the host."""
+        most = max(1, int(self.most_pages * reading.share))
+        best = scores.topk(min(most, len(scores)))
+        return best.indices[best.values > 0].sort().values.cpu()
+
+
+def _spread(pages: Tensor, page_tokens: int) -> Tensor:
+    """Return where the tokens of pages lie, page after page, int64 [pages * page_tokens]."""
+    return (pages[:, None] * page_tokens + torch.arange(page_tokens)).flatten()

@@ -4,28 +4,28 @@
 Short-term memory: the newest frames of each camera, whole.
 
 One lane a camera. A lane is a ring: when it is full, its oldest frame leaves and the slot is used
-again; what leaves is handed over to whoever wants it. The slots of all lanes lie in one block of
-storage; lanes meet only in the order they are read, by stamp.
+again. The slots of all lanes lie in one block of storage; lanes meet only in the order they are
+read, by stamp.
 """
 
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from livevlm_ros.memory.naming import TokenNames
 from livevlm_ros.memory.shape import CacheShape, FrameRef
-from livevlm_ros.memory.snapshot import State, copied
+from livevlm_ros.memory.state import State, copied
+from livevlm_ros.memory.tokens import TokenIds, Tokens
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class _Held:
-    """A frame and the slot its tokens lie in; ordered by stamp, then lane."""
+class Held:
+    """A frame in short-term and the slot its tokens lie in; ordered by stamp, then lane."""
 
     stamp_ns: int
     lane: int
@@ -34,83 +34,91 @@ class _Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Leaving:
+class ShortTermChange:
     """
-    A frame that leaves its lane.
+    What a step does to short-term, made in full before anything is written.
 
-    :param next_ns: stamp of the lane's next frame
-    :param keys: before rotary, [layers, kv_heads, tokens_per_frame, head_dim]
-    :param values: shaped like `keys`
-    :param scores: attention from later frames, float32 [layers, tokens_per_frame]
+    :param held: the frames held after the step, by time
+    :param new: the step's frames among them, in its order
+    :param left: the frames that leave, oldest first, each with the stamp of its lane's next one
+    :param free: slots that are free after the step
+    :param storage: keys and values of a larger storage to move into, where the old one is full
     """
 
-    ref: FrameRef
-    next_ns: int
-    keys: Tensor
-    values: Tensor
-    scores: Tensor
+    held: list[Held]
+    new: list[Held]
+    left: list[tuple[Held, int]]
+    free: list[int]
+    storage: tuple[Tensor, Tensor] | None = None
 
 
 class ShortTerm:
     """
     Rings of frames over one block of storage, keys before rotary.
 
-    `scores` holds the attention each token got from later frames, float32
-    [layers, slots, tokens_per_frame], when frames that leave are handed over; the views write it.
-
-    :param names: names the tokens
+    :param ids: gives the tokens their ids
     :param lane_frames: most frames a camera's lane holds
     :param slots: frames the storage has room for from the start; it grows to `lane_frames` a
         camera when they do not suffice
-    :param hand_over: takes each frame that leaves; None: it is gone
     """
 
     def __init__(
         self,
         shape: CacheShape,
         cameras: Sequence[str],
-        names: TokenNames,
+        ids: TokenIds,
         *,
         lane_frames: int,
         slots: int,
         device: torch.device,
         dtype: torch.dtype,
-        hand_over: Callable[[Leaving], None] | None = None,
     ) -> None:
-        self._hand_over, self._namer = hand_over, names
-        self._lane_frames = lane_frames
+        self._ids, self._lane_frames = ids, lane_frames
         self._most_slots = lane_frames * len(cameras)
-        self._lanes = {camera: lane for lane, camera in enumerate(cameras)}
+        self._cameras = tuple(cameras)
         block = (shape.layers, shape.kv_heads, slots, shape.tokens_per_frame, shape.head_dim)
-        self.keys = torch.zeros(block, dtype=dtype, device=device)
-        self.values = torch.zeros(block, dtype=dtype, device=device)
-        self.names = torch.zeros(slots, shape.tokens_per_frame, dtype=torch.int64, device=device)
-        scored = slots if hand_over is not None else 0
-        self.scores = torch.zeros(shape.layers, scored, shape.tokens_per_frame, device=device)
+        self._keys = torch.zeros(block, dtype=dtype, device=device)
+        self._values = torch.zeros(block, dtype=dtype, device=device)
         self.clear()
 
     def clear(self) -> None:
         """Forget every frame; the storage stays."""
-        self._held: list[_Held] = []
-        self._free = list(range(self.keys.shape[2]))
-        self._counts = [0] * len(self._lanes)
-        self._newest: list[int | None] = [None] * len(self._lanes)
+        self._held: list[Held] = []
+        self._free = list(range(self._keys.shape[2]))
+        self._newest: list[int | None] = [None] * len(self._cameras)
         self.kept = self.evictions = 0
 
     @property
     def nbytes(self) -> int:
         """Bytes of the storage."""
-        storage = (self.keys, self.values, self.names, self.scores)
-        return sum(part.nbytes for part in storage)
+        return self._keys.nbytes + self._values.nbytes
+
+    def __len__(self) -> int:
+        return len(self._held)
 
     def refs(self) -> list[FrameRef]:
         """Frames held, lanes merged by stamp, oldest first."""
         return [held.ref for held in self._held]
 
-    def slots(self) -> Tensor:
-        """Slots in the order of `refs`, int64 [frames]."""
-        return torch.tensor(
-            [held.slot for held in self._held], dtype=torch.long, device=self.keys.device
+    def tokens(self, indices: Sequence[int] | None = None) -> Tokens:
+        """Return copies of frames, given as indices into `refs`, in that order; None: all."""
+        held = self._held if indices is None else [self._held[index] for index in indices]
+        slots = torch.tensor([each.slot for each in held], dtype=torch.long)
+        there = slots.to(self._keys.device)
+        ids = [self._ids.of_frame(each.ref) for each in held]
+        return Tokens(
+            self._keys.index_select(2, there).flatten(2, 3),
+            self._values.index_select(2, there).flatten(2, 3),
+            torch.cat(ids) if ids else torch.empty(0, dtype=torch.int64),
+        )
+
+    def layer(self, layer: int) -> tuple[Tensor, Tensor]:
+        """Return copies of one layer's keys and values, in the order of `refs`."""
+        slots = torch.tensor([held.slot for held in self._held], dtype=torch.long)
+        there = slots.to(self._keys.device)
+        keys, values = self._keys[layer], self._values[layer]
+        return keys.index_select(1, there).flatten(1, 2), values.index_select(1, there).flatten(
+            1, 2
         )
 
     def check(self, refs: Sequence[FrameRef]) -> None:
@@ -120,13 +128,13 @@ class ShortTerm:
         :raises ValueError: for a camera without a lane, stamps that do not rise within a camera or
             fall within the step, or more frames of a camera than its lane holds
         """
-        newest, counts = list(self._newest), [0] * len(self._lanes)
+        newest, counts = list(self._newest), [0] * len(self._cameras)
         for ref in refs:
-            if ref.camera not in self._lanes:
+            if ref.camera not in self._cameras:
                 raise ValueError(
-                    f'camera {ref.camera!r} has no lane, expected one of {list(self._lanes)}'
+                    f'camera {ref.camera!r} has no lane, expected one of {list(self._cameras)}'
                 )
-            lane = self._lanes[ref.camera]
+            lane = self._cameras.index(ref.camera)
             last = newest[lane]
             if last is not None and ref.stamp_ns <= last:
                 raise ValueError(
@@ -142,74 +150,67 @@ class ShortTerm:
                 f'its lane holds {self._lane_frames}'
             )
 
-    @torch.inference_mode()
-    def keep(self, refs: Sequence[FrameRef], keys: Tensor, values: Tensor) -> None:
-        """
-        Put a step's frames into their lanes; the oldest leave lanes that are full.
+    def leaving(self, refs: Sequence[FrameRef]) -> list[Held]:
+        """Return which frames, as `check` accepts them, push out, oldest first."""
+        left = []
+        for lane, camera in enumerate(self._cameras):
+            held = [each for each in self._held if each.lane == lane]
+            coming = sum(ref.camera == camera for ref in refs)
+            left += held[: max(0, len(held) + coming - self._lane_frames)]
+        return sorted(left)
 
-        :param refs: the frames, as `check` accepts them
-        :param keys: keys before rotary, [layers, kv_heads, frames * tokens_per_frame, head_dim]
-        :param values: values, shaped like `keys`
-        :raises ValueError: if there are not as many tokens as the frames have
-        """
-        layers, heads, _, tokens, width = self.keys.shape
-        if keys.shape[2] != len(refs) * tokens:
-            raise ValueError(
-                f'{len(refs)} frames have {len(refs) * tokens} tokens, got {keys.shape[2]}'
-            )
-        if len(self._free) < len(refs):
-            self._grow(len(refs))
-        slots = torch.tensor(
-            [self._take_slot(ref) for ref in refs], dtype=torch.long, device=self.keys.device
+    def stage(self, refs: Sequence[FrameRef]) -> ShortTermChange:
+        """Work out what taking in frames, as `check` accepts them, changes; nothing is written."""
+        left = self.leaving(refs)
+        storage, free = None, [*self._free, *(held.slot for held in left)]
+        if len(free) < len(refs):
+            storage = self._grown(len(refs) - len(free))
+            free += range(self._keys.shape[2], storage[0].shape[2])
+        new = [
+            Held(ref.stamp_ns, self._cameras.index(ref.camera), slot, ref)
+            for ref, slot in zip(refs, free, strict=False)
+        ]
+        held = [each for each in self._held if each not in left]
+        for each in new:
+            insort(held, each)
+        nexts = [next(h.stamp_ns for h in held if h.lane == gone.lane) for gone in left]
+        for index, gone in enumerate(left):  # what leaves together: the next one leaves, too
+            later = [each.stamp_ns for each in left[index + 1 :] if each.lane == gone.lane]
+            nexts[index] = later[0] if later else nexts[index]
+        return ShortTermChange(
+            held, new, list(zip(left, nexts, strict=True)), free[len(refs) :], storage
         )
-        frames = (layers, heads, len(refs), tokens, width)
-        self.keys.index_copy_(2, slots, keys.view(frames))
-        self.values.index_copy_(2, slots, values.view(frames))
-        names = torch.stack([self._namer.of_frame(ref) for ref in refs])
-        self.names.index_copy_(0, slots, names.to(slots.device))
-        if self._hand_over is not None:
-            self.scores.index_fill_(1, slots, 0.0)
 
-    def _take_slot(self, ref: FrameRef) -> int:
-        lane = self._lanes[ref.camera]
-        if self._counts[lane] == self._lane_frames:
-            slot = self._leave(lane, ref)
-        else:
-            slot = self._free.pop()
-            self._counts[lane] += 1
-        insort(self._held, _Held(ref.stamp_ns, lane, slot, ref))
-        self._newest[lane] = ref.stamp_ns
-        self.kept += 1
-        return slot
+    def tokens_of(self, held: Held) -> Tokens:
+        """Return a frame's tokens, views of the storage until the step is committed."""
+        slot = held.slot
+        return Tokens(
+            self._keys[:, :, slot], self._values[:, :, slot], self._ids.of_frame(held.ref)
+        )
 
-    def _leave(self, lane: int, incoming: FrameRef) -> int:
-        """Let the oldest frame of a full lane go, and return its slot."""
-        oldest = next(index for index, held in enumerate(self._held) if held.lane == lane)
-        gone = self._held.pop(oldest)
-        self.evictions += 1
-        if self._hand_over is not None:
-            later = (held.stamp_ns for held in self._held if held.lane == lane)
-            self._hand_over(
-                Leaving(
-                    gone.ref,
-                    next(later, incoming.stamp_ns),
-                    self.keys[:, :, gone.slot],
-                    self.values[:, :, gone.slot],
-                    self.scores[:, gone.slot],
-                )
-            )
-        return gone.slot
+    def commit(self, change: ShortTermChange, keys: Tensor, values: Tensor) -> None:
+        """
+        Write what `stage` worked out.
+
+        :param keys: the step's keys before rotary, [layers, kv_heads, frames, tokens_per_frame,
+            head_dim]
+        :param values: shaped like `keys`
+        """
+        if change.storage is not None:
+            self._keys, self._values = change.storage
+        for index, held in enumerate(change.new):
+            self._keys[:, :, held.slot].copy_(keys[:, :, index])
+            self._values[:, :, held.slot].copy_(values[:, :, index])
+            self._newest[held.lane] = held.stamp_ns
+        self._held, self._free = change.held, change.free
+        self.kept += len(change.new)
+        self.evictions += len(change.left)
 
     def state(self) -> State:
         """Return copies of the frames held, in the order of `refs`, to `restore`."""
-        slots = self.slots()
-        scored = slots if self._hand_over is not None else slots[:0]
+        tokens = self.tokens()
         return State(
-            {
-                'keys': copied(self.keys.index_select(2, slots)),
-                'values': copied(self.values.index_select(2, slots)),
-                'scores': copied(self.scores.index_select(1, scored)),
-            },
+            {'keys': copied(tokens.keys), 'values': copied(tokens.values)},
             {
                 'frames': [astuple(held.ref) for held in self._held],
                 'kept': self.kept,
@@ -218,32 +219,19 @@ class ShortTerm:
         )
 
     def restore(self, state: State) -> None:
-        """Hold the frames that `state` gave and no others; the namer has begun their stream."""
+        """Hold the frames that `state` gave and no others; the ids have started their stream."""
         self.clear()
         refs = [FrameRef(*fields) for fields in state.facts['frames']]
-        if len(refs) > len(self._free):
-            self._grow(len(refs) - len(self._free))
-        self._free = self._free[len(refs) :]
-        for slot, ref in enumerate(refs):
-            lane = self._lanes[ref.camera]
-            self._held.append(_Held(ref.stamp_ns, lane, slot, ref))
-            self._counts[lane] += 1
-            self._newest[lane] = ref.stamp_ns
-            self.names[slot] = self._namer.of_frame(ref)
-        self.keys[:, :, : len(refs)] = state.tensors['keys']
-        self.values[:, :, : len(refs)] = state.tensors['values']
-        if self._hand_over is not None:
-            self.scores[:, : len(refs)] = state.tensors['scores']
+        frames = (len(refs), self._keys.shape[3])
+        keys, values = (state.tensors[name].unflatten(2, frames) for name in ('keys', 'values'))
+        self.commit(self.stage(refs), keys, values)
         self.kept, self.evictions = state.facts['kept'], state.facts['evictions']
 
-    def _grow(self, needed: int) -> None:
-        """Add slots up to the cap, at least half as many as there are: few copies."""
-        before = self.keys.shape[2]
+    def _grown(self, needed: int) -> tuple[Tensor, Tensor]:
+        """Copy the storage into a larger one, by at least half: few copies."""
+        before = self._keys.shape[2]
         after = min(self._most_slots, before + max(needed, before // 2))
-        if after > before:
-            self.keys, self.values = (_with_slots(b, after) for b in (self.keys, self.values))
-            self.names = _with_slots(self.names[None, None, ..., None], after)[0, 0, ..., 0]
-            self._free += range(before, after)
+        return _with_slots(self._keys, after), _with_slots(self._values, after)
 
 
 def _with_slots(block: Tensor, slots: int) -> Tensor:

@@ -6,10 +6,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from livevlm_ros.memory.archive import ArchiveSizes
+from livevlm_ros.memory.archive.archive import ArchiveSizes
 from livevlm_ros.memory.recall import RecallCounts
-from livevlm_ros.memory.shape import FrameRef
-from livevlm_ros.memory.view import Parts
+from livevlm_ros.memory.tiers import Tiers
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +17,13 @@ class MemorySizes:
     What the memory holds and what it costs, in tokens and bytes.
 
     `device_bytes` stays on the device between questions: prefix, short-term and long-term.
-    `read_bytes` is the room of read views: made for the longest at construction, under `full` that
-    of the longest so far. `frames` are those that `Memory.frames` gives.
+    `read_bytes` is the room of read views, made for the longest at construction, under `full` that
+    of the longest so far, and of pages chosen ahead. `frames` are those that `Memory.refs` gives.
     `full_cache_bytes` is what keys and values of every frame since `clear` would take.
     `oldest_stamp_ns` is that of the oldest frame, `short_term_oldest_ns` of the oldest in
     short-term, 0 without one. `long_term_capacity` are the tokens long-term has room for.
-    `recall` says what fetching ahead did so far.
+    `recall` says what choosing ahead did so far. `archive_lost` are frames that left short-term
+    and could not be archived, `disk_lost` says that the archive's file cannot grow.
     """
 
     short_term_tokens: int
@@ -41,30 +41,33 @@ class MemorySizes:
     oldest_stamp_ns: int = 0
     short_term_oldest_ns: int = 0
     long_term_capacity: int = 0
+    archive_lost: int = 0
+    disk_lost: bool = False
     recall: RecallCounts = field(default_factory=RecallCounts, compare=False)
 
     @classmethod
     def of(
         cls,
-        parts: Parts,
+        tiers: Tiers,
         *,
         read_bytes: int,
         frames: int,
-        oldest: FrameRef | None,
         context_truncated: bool,
         recall: RecallCounts,
+        archive_lost: int,
     ) -> MemorySizes:
-        """Count what the parts of a memory hold."""
-        shape, ring, lanes = parts.shape, parts.short_term, parts.long_term
-        archive = parts.archive.sizes if parts.archive else ArchiveSizes(0, 0, 0)
-        new, token_bytes = ring.refs(), shape.token_bytes(parts.prefix_keys.itemsize)
+        """Count what the tiers of a memory hold."""
+        shape, ring, lanes = tiers.shape, tiers.short_term, tiers.long_term
+        archive = tiers.archive.sizes if tiers.archive else ArchiveSizes()
+        new, token_bytes = ring.refs(), shape.token_bytes(tiers.prefix_keys.itemsize)
+        held = new[:1] + list(tiers.refs.values())[:1]
         return cls(
             short_term_tokens=len(new) * shape.tokens_per_frame,
             long_term_tokens=sum(lane.count for lane in lanes),
-            archive_tokens=archive.tokens,
+            archive_tokens=archive.frames * shape.tokens_per_frame,
             device_bytes=ring.nbytes
             + sum(lane.nbytes for lane in lanes)
-            + parts.prefix_tokens * token_bytes,
+            + tiers.prefix_tokens * token_bytes,
             read_bytes=read_bytes,
             host_bytes=archive.host_bytes,
             disk_bytes=archive.disk_bytes,
@@ -73,8 +76,10 @@ class MemorySizes:
             frames=frames,
             evictions=ring.evictions,
             context_truncated=context_truncated,
-            oldest_stamp_ns=oldest.stamp_ns if oldest else 0,
+            oldest_stamp_ns=min((ref.stamp_ns for ref in held), default=0),
             short_term_oldest_ns=new[0].stamp_ns if new else 0,
             long_term_capacity=sum(lane.capacity for lane in lanes),
+            archive_lost=archive_lost,
+            disk_lost=archive.disk_lost,
             recall=recall,
         )

@@ -13,21 +13,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+
+from livevlm_ros.memory.state import State
 
 MANIFEST = 'memory.json'
 TENSORS = 'memory-*.safetensors'
 REFUSED = '.refused'  # added to the names of a snapshot that is of no use
-FORMAT, VERSION = 'livevlm_ros memory', 1
+FORMAT, VERSION = 'livevlm_ros memory', 2
 
 
 class SnapshotError(ValueError):
@@ -35,62 +33,16 @@ class SnapshotError(ValueError):
 
 
 class UnreadableSnapshot(ValueError):
-    """A snapshot that the system does not let be read now; it may well be good."""
-
-    def __init__(self, file: Path, error: OSError) -> None:
-        super().__init__(
-            f'{file}: cannot be read now ({error}), expected a disk that is ready and a file that '
-            'may be read; nothing was touched: try again, or move the snapshot out of the way'
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """
-    What something holds.
-
-    :param tensors: by name, on the CPU
-    :param facts: the rest, as JSON has it
-    """
-
-    tensors: dict[str, Tensor] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
+    """A snapshot that cannot be read now, or by this release, and may well be good: it stays."""
 
     @classmethod
-    def joined(cls, parts: Mapping[str, State]) -> State:
-        """Put states into one, each under a name; `part` gives it back."""
+    def because(cls, file: Path, error: OSError) -> UnreadableSnapshot:
+        """Return the error for a file that the system does not let be read."""
         return cls(
-            {
-                f'{part}.{name}': tensor
-                for part, state in parts.items()
-                for name, tensor in state.tensors.items()
-            },
-            {part: state.facts for part, state in parts.items()},
+            f'{file}: cannot be read now ({error}), expected a disk that is ready and has room, '
+            'and a file that may be read; nothing was touched: try again, or move the snapshot out of '
+            'the way'
         )
-
-    def part(self, name: str) -> State:
-        """Return the state that was joined under a name."""
-        start = f'{name}.'
-        tensors = {
-            key.removeprefix(start): tensor
-            for key, tensor in self.tensors.items()
-            if key.startswith(start)
-        }
-        return State(tensors, self.facts[name])
-
-
-def copied(tensor: Tensor) -> Tensor:
-    """Return a copy on the CPU, whole in itself."""
-    return tensor.to('cpu', copy=True, memory_format=torch.contiguous_format)
-
-
-def alike(one: Tensor, other: Tensor) -> bool:
-    """Return whether tensors are equal to half their digits, as on two devices that round."""
-    if one.shape != other.shape or one.dtype != other.dtype:
-        return False
-    near = torch.finfo(one.dtype).eps ** 0.5
-    one, other = one.cpu().double(), other.cpu().double()
-    return bool((one - other).norm() <= near * one.norm())
 
 
 def has_snapshot(folder: Path) -> bool:
@@ -105,7 +57,7 @@ def has_snapshot(folder: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise UnreadableSnapshot(manifest, error) from error
+        raise UnreadableSnapshot.because(manifest, error) from error
     return True
 
 
@@ -177,7 +129,7 @@ def read_snapshot(folder: Path) -> State:
             f'bring back both files from a copy, or remove {MANIFEST}'
         ) from error
     except OSError as error:
-        raise UnreadableSnapshot(file, error) from error
+        raise UnreadableSnapshot.because(file, error) from error
 
 
 def set_aside(folder: Path) -> Path:
@@ -212,17 +164,22 @@ def _content(manifest: Path) -> dict[str, Any]:
             f'{manifest}: cannot be read ({error.strerror}), expected a snapshot: save one there'
         ) from error
     except OSError as error:
-        raise UnreadableSnapshot(manifest, error) from error
+        raise UnreadableSnapshot.because(manifest, error) from error
     except ValueError as error:
         raise SnapshotError(
             f'{manifest}: not JSON ({error}), expected a whole snapshot: bring it back from a '
             'copy, or remove it'
         ) from error
     marks = (found.get('format'), found.get('version')) if isinstance(found, dict) else (None,) * 2
+    if marks[0] == FORMAT and marks != (FORMAT, VERSION):
+        raise UnreadableSnapshot(
+            f'{manifest}: version {marks[1]}, this release reads version {VERSION}; nothing was '
+            'touched: read it with the release that wrote it, or move it out of the way'
+        )
     if marks != (FORMAT, VERSION):
         raise SnapshotError(
             f'{manifest}: expected format {FORMAT!r}, version {VERSION}, got {marks[0]!r}, '
-            f'version {marks[1]}: read it with the release that wrote it, or remove it'
+            f'version {marks[1]}: remove it'
         )
     content = found.get('content')
     if found.get('sha256') != _digest_of_text(content):

@@ -11,7 +11,6 @@ what is kept, is the view's business.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -20,12 +19,6 @@ from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaMod
 from transformers.models.qwen2.modeling_qwen2 import Qwen2DecoderLayer, Qwen2Model, Qwen2RMSNorm
 
 from livevlm_ros.memory import View
-
-
-class Probe(View, Protocol):
-    """A view that looks at queries, keys and values and needs no more than some layers of them."""
-
-    last_layer: int
 
 
 class LanguageLayers:
@@ -48,7 +41,8 @@ class LanguageLayers:
 
         :param embeds: token embeddings, at least one, [tokens, hidden]
         :param view: what they attend to besides each other
-        :returns: hidden state of the last token after the final norm, [hidden]
+        :returns: hidden state of the last token after the final norm, [hidden]; of a view that
+            ends the read, without a meaning
         """
         return self.read_states(embeds, view, last=1)[0]
 
@@ -63,24 +57,12 @@ class LanguageLayers:
         top = len(self._layers) - 1
         for index, layer in enumerate(self._layers):
             attended = view.attend(index, *layer.heads(hidden))
+            if attended is None:
+                break
             if index == top:  # the view has every token's keys; few tokens' outputs are used
                 hidden, attended = hidden[-last:], attended[-last:]
             hidden = layer.feed_forward(torch.addmm(hidden, attended, layer.output))
-        return _norm(self._norm, hidden)
-
-    def probe(self, embeds: Tensor, view: Probe) -> None:
-        """
-        Send tokens through the layers up to the last one that a view wants to look at.
-
-        Of that one only queries, keys and values are computed, and what attention gives is unused.
-
-        :param embeds: token embeddings, at least one, [tokens, hidden]
-        """
-        hidden = embeds
-        for index, layer in enumerate(self._layers[: view.last_layer + 1]):
-            attended = view.attend(index, *layer.heads(hidden))
-            if index < view.last_layer:
-                hidden = layer.feed_forward(torch.addmm(hidden, attended, layer.output))
+        return _norm(self._norm, hidden[-last:])
 
 
 class _Layer:

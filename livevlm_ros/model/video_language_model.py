@@ -104,15 +104,6 @@ class VideoLanguageModel:
         return self._layers.read(embeds.flatten(0, -2), view)
 
     @torch.inference_mode()
-    def probe(self, embeds: Tensor, view: language.Probe) -> None:
-        """
-        Send tokens through the layers that a view chooses by, and no further.
-
-        :param embeds: [tokens, hidden]
-        """
-        self._layers.probe(embeds, view)
-
-    @torch.inference_mode()
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores of every next token, [vocabulary], from a hidden state, [hidden]."""
         return torch.mv(self.hf.lm_head.weight, hidden)
@@ -120,28 +111,28 @@ class VideoLanguageModel:
     @torch.inference_mode()
     def answer_tokens(
         self,
-        prompt: QuestionPrompt,
+        hidden: Tensor,
         view: View,
         *,
         temperature: float,
         generator: torch.Generator | None = None,
     ) -> Iterator[int]:
         """
-        Speak: yield answer tokens one by one until the model ends; the caller may stop any time.
+        Yield answer tokens one by one until the model ends; the caller may stop any time.
 
-        :param view: a question view with room for the prompt and the tokens that will be drawn
+        :param hidden: what `read` returned for the question over `view`
+        :param view: has room for the tokens that will be drawn
         :param temperature: 0 is greedy
         :param generator: source of chance for a temperature above 0, on the model's device
         """
-        embeds = prompt.embeds
         while True:
-            scores = self.logits(self.read(embeds, view))
+            scores = self.logits(hidden)
             chosen = language.next_token(scores, temperature=temperature, generator=generator)
             token = int(chosen)
             if token in self._eos:
                 return
             yield token
-            embeds = self.hf.model.language_model.embed_tokens(chosen[None])
+            hidden = self.read(self.hf.model.language_model.embed_tokens(chosen[None]), view)
 
     def text(self, ids: Sequence[int]) -> str:
         """Answer tokens as text."""

@@ -69,12 +69,19 @@ class Camera:
         Prepare a camera without subscribing.
 
         :param see: takes each frame; must not block
+        :raises ValueError: for a topic that is no name
         """
         self.name = settings.name
         self._node = node
         self._wanted = settings.transport
         self._see = see
-        base = node.resolve_topic_name(settings.topic)
+        try:
+            base = node.resolve_topic_name(settings.topic)
+        except Exception as error:  # of a class that rclpy keeps to itself
+            raise ValueError(
+                f'cameras.{self.name}.topic is {settings.topic!r}, expected the name of a topic: '
+                f'{error}'
+            ) from error
         self._topics = {'raw': base, 'compressed': f'{base}/compressed'}
         self._group = MutuallyExclusiveCallbackGroup()
         self._traffic = Traffic()

@@ -10,12 +10,13 @@ condition is shared with the subscription's events and still set, and the task i
 from taking the message: at 30 images a second, bursts of 60 to 350 ms in which no other thread of
 the node runs. Here messages and events are taken in the spinning thread, and only what may take
 long goes to the pool, once.
+
+Nothing private of rclpy is touched: releases differ in how they list the tasks that wait.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from rclpy.context import Context
 from rclpy.exceptions import InvalidHandle
@@ -54,7 +55,6 @@ class NodeExecutor(Executor):
         :param threads: services and timers that may run at the same time
         """
         super().__init__(context=context)
-        self._tasks: list[Any]
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix='callback')
 
     def spin_once(self, timeout_sec: float | None = None) -> None:
@@ -63,9 +63,8 @@ class NodeExecutor(Executor):
             task, entity, _ = self.wait_for_ready_callbacks(timeout_sec)
         except NOTHING_TO_DO:
             return
-        with self._tasks_lock:  # else it would be offered until a thread has begun it
-            self._tasks = [offered for offered in self._tasks if offered[0] is not task]
         if isinstance(entity, Service | Timer):
+            task.executing = lambda: True  # else rclpy offers it until it is begun
             self._pool.submit(_run, task)
         else:
             _run(task)

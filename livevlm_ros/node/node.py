@@ -14,6 +14,7 @@ The lifecycle node `livevlm`: cameras in, `ask` out.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
@@ -24,7 +25,7 @@ from rclpy.lifecycle import LifecycleNodeMixin, LifecycleState, TransitionCallba
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
-from livevlm_ros.engine.messages import Status
+from livevlm_ros.engine.messages import Frame, Status
 from livevlm_ros.node import declaration, heap
 from livevlm_ros.node.ask_service import AskService, Door
 from livevlm_ros.node.cameras import Camera, CameraSettings
@@ -51,6 +52,25 @@ def load_engine(parameters: Values, stage: Callable[[str], None]) -> Any:
     engine = Engine(engine_config(parameters))
     engine.load(progress=lambda name, share: stage(f'{name} {share:.0%}'))
     return engine
+
+
+OnTransition = Callable[['LiveVlmNode', LifecycleState], TransitionCallbackReturn]
+
+
+def told(on_transition: OnTransition) -> OnTransition:
+    """Let what a transition raises be told and the transition fail; rclpy would swallow it."""
+
+    @wraps(on_transition)
+    def run(node: LiveVlmNode, state: LifecycleState) -> TransitionCallbackReturn:
+        name = on_transition.__name__.removeprefix('on_')
+        if name != 'error':  # which comes of a problem
+            node._problem = ''
+        try:
+            return on_transition(node, state)
+        except Exception as error:
+            return node._fail(name, error)
+
+    return run
 
 
 class LiveVlmNode(LifecycleNodeMixin, Node):
@@ -131,74 +151,75 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
 
     # Transitions.
 
+    @told
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model and make its memory."""
-        self._problem = ''
         values = self.values()
+        cameras = [Camera(self, settings, self._see) for settings in camera_settings(values)]
         self._door.closed_because = 'the model is loading'
         self._loading = Loading(lambda stage: self._make_engine(values, stage))
         try:
             self._engine = self._loading.wait()
         except Abandoned:
             return TransitionCallbackReturn.FAILURE
-        except Exception as error:
-            return self._failed('configure', error)
         finally:
             if not self._loading.alive:
                 self._loading = None
-        self._cameras = [
-            Camera(self, settings, self._engine.see) for settings in camera_settings(values)
-        ]
+        self._cameras = cameras
         heap.spare_collections()
         self._door.closed_because = 'the node is inactive: activate it'
         self.get_logger().info('configured: the model is ready')
         return super().on_configure(state)
 
+    @told
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start the engine and subscribe."""
-        self._problem = ''
         try:
             self._engine.start()
             for camera in self._cameras:
                 camera.start()
-        except Exception as error:
+        except Exception:
             self._stop('activation failed')
-            return self._failed('activate', error)
+            raise
         self._door.engine = self._engine
         self.get_logger().info('active: ask away')
         return super().on_activate(state)
 
+    @told
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe and stop the engine; its memory stays."""
         self._stop('the node is inactive: activate it')
         return super().on_deactivate(state)
 
+    @told
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Forget model and memory."""
-        try:
-            self._forget()
-        except RuntimeError as error:
-            return self._failed('cleanup', error)
+        self._forget()
         self._door.closed_because = 'the node is unconfigured'
         return super().on_cleanup(state)
 
+    @told
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop and forget."""
         self._stop('the node is shut down')
         self._forget()
         return super().on_shutdown(state)
 
+    @told
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Return to unconfigured."""
         self._stop('the node is unconfigured after an error')
         self._forget()
         return TransitionCallbackReturn.SUCCESS
 
-    def _failed(self, transition: str, error: Exception) -> TransitionCallbackReturn:
-        self._problem = f'{transition} failed: {error}'
+    def _fail(self, transition: str, error: Exception) -> TransitionCallbackReturn:
+        self._problem = f'{transition} failed: {str(error) or repr(error)}'
         self._door.closed_because = self._problem
         self.get_logger().error(self._problem)
         return TransitionCallbackReturn.FAILURE
+
+    def _see(self, frame: Frame) -> None:
+        self._engine.see(frame)
 
     def _stop(self, because: str, *, timeout_s: float = STOP_S) -> bool:
         """Return False if the engine is still in a step after that time; it ends after it."""

@@ -159,25 +159,25 @@ PARAMETERS: tuple[Parameter, ...] = (
         high=16777216,
     ),
     Parameter(
-        'retrieval.mode',
+        'retrieval.by',
         '',
-        'How much a question reads of older frames: a fixed share of long-term, an adaptive one, '
-        "or a number of frames; empty is the preset's choice.",
-        choices=('', 'fixed', 'adaptive', 'frames'),
+        'How a question finds older frames: by tokens, one choice of pages for all layers; by page '
+        'means as in LiveVLM or by mean keys of frames as in ReKV, each layer for itself; empty is '
+        "the preset's choice.",
+        choices=('', 'tokens', 'means', 'frames'),
     ),
     Parameter(
-        'retrieval.ratio',
-        -1.0,
-        'Share of memory.long_term_frames that fixed reads and adaptive reads at most, above 0; '
-        "with an archive up to 16; -1: the preset's.",
-        low=-1.0,
-        high=16.0,
+        'retrieval.frames',
+        -1,
+        "Frames' worth of tokens that a question reads of older frames; -1: the preset's.",
+        low=-1,
+        high=100000,
     ),
     Parameter(
         'retrieval.tau',
         0.8,
-        'Least cosine between the queries that archived pages were fetched ahead for and those '
-        'that read them; above 1 no page fetched ahead is trusted.',
+        "Least cosine between a standing question's queries and those that chose its pages, for "
+        'pages chosen ahead to be read; above 1 none is.',
         low=-1.1,
         high=1.1,
     ),
@@ -238,8 +238,8 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         'time.on_jump',
         'reset',
-        'When stamps run back more than a second (a bag that loops): reset clears the memory, '
-        'drop drops the frames.',
+        'When the stamps of all cameras run back more than a second (a bag that loops): reset '
+        'clears the memory, drop drops the frames.',
         choices=('reset', 'drop'),
     ),
     Parameter(
@@ -360,8 +360,8 @@ def engine_config(values: Values) -> EngineConfig:
             path=values['model.path'], dtype=values['model.dtype'], device=values['model.device']
         ),
         memory=MemoryConfig(
-            retrieval=values['retrieval.mode'],
-            ratio=values['retrieval.ratio'],
+            retrieval=values['retrieval.by'],
+            retrieval_frames=values['retrieval.frames'],
             tau=values['retrieval.tau'],
             **{name: values[f'memory.{name}'] for name in MEMORY_FIELDS},
         ),

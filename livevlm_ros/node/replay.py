@@ -183,14 +183,20 @@ def ask(
 
 
 def publish(run: Run, replay: Replay) -> int:
-    """Print and write the report; return the exit code, 1 when a reply was lost or late."""
+    """
+    Print and write the report.
+
+    :returns: the exit code, 1 when a reply was lost or late, or when nothing was measured
+    """
     print_report(run.report, report_console())
     if replay.json_file is not None:
         text = json.dumps(run.report, indent=1) + '\n'
         replay.json_file.write_text(text, encoding='utf-8')
     if replay.html_file is not None:
         replay.html_file.write_text(html_report([run], compare([run])), encoding='utf-8')
-    return 1 if run.report['online']['lost'] or run.report['online']['late'] else 0
+    if why := run.report['nothing_measured']:
+        print(f'replay: nothing was measured: {why}', file=sys.stderr)
+    return 1 if why or run.report['online']['lost'] or run.report['online']['late'] else 0
 
 
 def plainly(work: Callable[[], Run]) -> Run | None:

@@ -46,8 +46,8 @@ def main(args: Sequence[str] | None = None) -> int:
     """
     Ask a node that runs, in the namespace of this one, what a player plays to it.
 
-    :returns: 0; 1 when a reply was lost or late, or when it could not be carried through; 2 for
-        what was given and cannot be used
+    :returns: 0; 1 when a reply was lost or late, when nothing was measured, or when it could not
+        be carried through; 2 for what was given and cannot be used
     """
     use_dds_profile()
     try:

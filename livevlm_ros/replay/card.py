@@ -18,7 +18,7 @@ from livevlm_ros.replay.accuracy import Report
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.table import percent
 from livevlm_ros.replay.write_world import Filming, write_world
-from livevlm_ros.world import KINDS
+from livevlm_ros.world import CLASSES, KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,14 @@ class Course:
         return [film, *(f'livevlm evaluate {self.name} --preset {p}' for p in self.presets)]
 
 
-_FEW = tuple(kind for kind in KINDS if kind != 'where_two')
+RARE = ('where_two', 'after_light')  # what they need is rare in a short stream
+_REST = tuple(kind for kind in KINDS if kind not in RARE)
 COURSES = (
-    Course('short', '4 to 16', Filming(11, 720, (4, 16), questions=11, kinds=_FEW), ('full',)),
-    # Two of a class are rare in a short stream: the kind that needs them has its own streams.
+    Course('short', '4 to 16', Filming(11, 720, (4, 16), questions=11, kinds=_REST), ('full',)),
     Course(
-        'short_two',
+        'short_rare',
         '4 to 16',
-        Filming(12, 1000, (4, 16), questions=3, kinds=KINDS[3:4]),
+        Filming(12, 1000, (4, 16), questions=4, kinds=RARE),
         ('full',),
     ),
     Course('middle', '64', Filming(13, 96, (64, 64), questions=40)),
@@ -85,9 +85,9 @@ pipeline_tag: video-text-to-text
 A LLaVA-OneVision of {parameters:.2f} million parameters in the classes of transformers: a SigLIP
 tower for frames of 96 x 96 pixels, the projector and pooling to 9 tokens a frame, and 6 layers of
 Qwen2. It was trained from scratch on the procedural camera of this package and knows nothing
-else: twelve kinds of question about nine kinds of thing, in a vocabulary of its own. It is the
-demo's brain and the test bed of the memory: its answers are right or wrong, so that memories can
-be compared. It is of no use on a real camera; load real weights for that.
+else: {kinds} kinds of question about {classes} kinds of thing, in a vocabulary of its own. It is
+the demo's brain and the test bed of the memory: its answers are right or wrong, so that memories
+can be compared. It is of no use on a real camera; load real weights for that.
 
 **Attention to the evidence was supervised.** While it trained, two heads of layer 2, and for
 questions of two steps of layer 4, were told which tokens show the answer. That evidence frames are
@@ -168,7 +168,7 @@ def card_text(measured: Measured, runs: Sequence[Report]) -> str:
     """
     reports = measured.reports
     parts = [
-        _HEAD.format(parameters=measured.parameters / 1e6),
+        _HEAD.format(parameters=measured.parameters / 1e6, kinds=len(KINDS), classes=len(CLASSES)),
         _accuracy_table(reports),
         _evidence_table(reports),
         '## Reproduce\n\n```\n' + '\n'.join(c for course in COURSES for c in course.commands),
@@ -187,8 +187,8 @@ def _columns(reports: Reports) -> list[tuple[str, dict[str, Report]]]:
             rows = {**_variants(accuracy['by_variant']), **accuracy['by_type']}
             if 'exists' in rows:
                 rows['exists, balanced'] = accuracy['exists_balanced']
-            if course.name == 'short_two':
-                columns[0][1]['where_two'] = rows['where_two']
+            if course.filming.kinds == RARE:
+                columns[0][1].update({kind: rows[kind] for kind in RARE})
             else:
                 columns.append((f'{course.title}, `{preset}`', rows))
     return columns
@@ -241,7 +241,7 @@ def _evidence_table(reports: Reports) -> str:
         for preset in course.presets:
             report = reports[course.name, preset]
             past = report['evidence']['past']
-            kinds = '' if len(course.filming.kinds) > 1 else f', {course.filming.kinds[0]}'
+            kinds = f', {" and ".join(RARE)}' if course.filming.kinds == RARE else ''
             lines.append(
                 f'| {course.title}, `{preset}`{kinds} | {_cell(past)} | '
                 f'{percent(past["chance"])} | {_cell(report["false_memory"])} |'
@@ -253,11 +253,13 @@ def _training_text(runs: Sequence[Report]) -> str:
     """Tell how the checkpoint was made, with its held-out curve."""
     lines = ['## Training', '']
     for number, run in enumerate(runs, 1):
-        tower = run['tower_minutes']
-        before = f', after {tower:.0f} minutes for the tower and projector' if tower else ''
+        tower, last = run['tower_minutes'], run['curve'][-1]
+        before = f', after {tower:g} minutes for the tower and projector' if tower else ''
+        device = run.get('device', 'cpu')
+        where = f'CPU threads: {run["threads"]}' if device == 'cpu' else device
         lines.append(
-            f'Run {number}: seed {run["seed"]}, {run["curve"][-1]["step"]} steps in '
-            f'{run["minutes"]:.0f} minutes (CPU threads: {run["threads"]}){before}.'
+            f'Run {number}: seed {run["seed"]}, {last["step"]} steps in '
+            f'{_minutes(last)} minutes ({where}){before}.'
         )
     lines += [
         '',
@@ -278,4 +280,8 @@ def _curve_row(point: Report) -> str:
         for kinds in point['held_out'].values()
     ]
     shares = ' | '.join(f'{100 * mean:.1f}' for mean in means)
-    return f'{point["seconds"] / 60:.0f} | {point["step"]} | {shares}'
+    return f'{_minutes(point)} | {point["step"]} | {shares}'
+
+
+def _minutes(point: Report) -> str:
+    return f'{round(point["seconds"] / 60, 1):g}'

@@ -17,7 +17,7 @@ from livevlm_ros.replay.questions import QuestionEntry
 
 if TYPE_CHECKING:  # they bring torch
     from livevlm_ros.engine import Engine
-    from livevlm_ros.engine.reach import Reach
+    from livevlm_ros.memory import ReadFilter
 
 _TOLERANCE_NS = 1000  # seconds of a file, as floats, are no nearer to the stamps they mean
 
@@ -30,12 +30,12 @@ def oracle_of(engine: Engine) -> Ask:
     """
 
     def ask(question: Question, entry: QuestionEntry, first_ns: int) -> Answer:
-        return engine.ask_now(question, reach=truth_reach(entry, first_ns))
+        return engine.ask_now(question, reading=truth_filter(entry, first_ns))
 
     return ask
 
 
-def truth_reach(entry: QuestionEntry, first_ns: int) -> Reach:
+def truth_filter(entry: QuestionEntry, first_ns: int) -> ReadFilter:
     """
     Say what of the memory shows the answer.
 
@@ -43,9 +43,9 @@ def truth_reach(entry: QuestionEntry, first_ns: int) -> Reach:
     :returns: short-term, and of the rest the frames of the truth's interval; without one, nothing
         of the rest
     """
-    from livevlm_ros.engine.reach import Reach
+    from livevlm_ros.memory import ReadFilter
 
     if entry.evidence is None:
-        return Reach(long_term=False)
+        return ReadFilter(long_term=False)
     first, last = (first_ns + round(second * 1e9) for second in entry.evidence)
-    return Reach(only_ns=(first - _TOLERANCE_NS, last + _TOLERANCE_NS))
+    return ReadFilter(only_ns=(first - _TOLERANCE_NS, last + _TOLERANCE_NS))

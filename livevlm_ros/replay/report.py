@@ -73,6 +73,7 @@ def build_report(
     scored = [outcome for outcome in outcomes if outcome.correct is not None]
     latency = _latency(outcomes)
     accuracy = accuracy_of(scored)
+    nothing = _nothing_measured(evaluation, stats)
     return {
         'source': {
             'path': path,
@@ -109,7 +110,12 @@ def build_report(
             'statuses': dict(Counter(Status(o.answer.status).name for o in outcomes)),
         },
         'skipped_messages': dict(evaluation.skipped),
-        'warnings': [*evaluation.warnings, *_miscounts(evaluation, stats)],
+        'warnings': [
+            *evaluation.warnings,
+            *_miscounts(evaluation, stats),
+            *([nothing] if nothing else []),
+        ],
+        'nothing_measured': nothing,
         'seconds_taken': round(seconds, 3),
         'answers': [_answer(outcome) for outcome in outcomes],
     }
@@ -176,6 +182,25 @@ def _miscounts(evaluation: Evaluation, stats: EngineStats) -> list[str]:
     if evaluation.frames == stats.frames_in:
         return []
     return [f'{evaluation.frames} frames were read, but the engine counted {stats.frames_in}']
+
+
+def _nothing_measured(evaluation: Evaluation, stats: EngineStats) -> str:
+    """Say why no number of the report means anything; empty if frames and questions were used."""
+    asked = evaluation.outcomes
+    if not stats.frames_used:
+        counts = {f.name: getattr(stats.dropped, f.name) for f in fields(stats.dropped)}
+        reasons = ', '.join(f'{name} {count}' for name, count in counts.items() if count)
+        accounts = (*stats.cameras.values(), stats.unknown_cameras)
+        cause = next((a.last_error for a in accounts if a.last_error), '')
+        return (
+            f'no frame was used of {stats.frames_in}, dropped: {reasons or "none"}'
+            f'{f"; such as {cause}" if cause else ""}'
+        )
+    if not asked and evaluation.outside:
+        return f'no question was asked: {evaluation.outside} outside the recording'
+    if asked and all(outcome.answer.status == Status.INVALID for outcome in asked):
+        return f'no question was answered of {len(asked)}; such as {asked[0].answer.message}'
+    return ''
 
 
 def _memory(evaluation: Evaluation) -> Report:

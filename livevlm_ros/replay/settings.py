@@ -31,8 +31,8 @@ _ENGINE_FIELDS = {
     'seed': 'seed',
 }
 _RETRIEVAL_FIELDS = {
-    'retrieval.mode': 'retrieval',
-    'retrieval.ratio': 'ratio',
+    'retrieval.by': 'retrieval',
+    'retrieval.frames': 'retrieval_frames',
     'retrieval.tau': 'tau',
 }
 _ROOM_CONFIGS = {'memory': MemoryConfig, 'model': ModelConfig}

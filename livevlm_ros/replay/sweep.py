@@ -77,7 +77,7 @@ def sweep_grid(
         )
 
     def row(frames: int, ratio: float) -> Row:
-        swept = (f'memory.long_term_frames={frames}', f'retrieval.ratio={ratio}')
+        swept = (f'memory.long_term_frames={frames}', f'retrieval.frames={ratio}')
         config = engine_config(model=model, preset=preset, fps=fps, given=(*given, *swept))
         return Row(f'{frames} frames, ratio {ratio:g}', config)
 

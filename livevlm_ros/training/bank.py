@@ -4,7 +4,12 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -22,7 +27,10 @@ FRAMES_A_CLIP = 4
 THINGS_WEIGHT = (0.12, 0.55, 0.22, 0.11)  # clips with no thing, one, two and three
 SIZES = ((96, 96), (128, 96), (160, 120), (192, 108), (240, 180), (320, 240))
 JPEG_SHARE = 0.5  # of the frames
+CLIPS_A_JOB = 500  # filmed by one process at a time
 NONE = -1
+
+Labels = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -54,32 +62,54 @@ def film_bank(folder: Path, *, clips: int, seed: int, side: int) -> Bank:
     """
     Film the clip bank, or open the one already in `folder` when it was made with the same numbers.
 
+    The clips are the same however many processes film them.
+
     :param folder: where the clips are kept between runs
     :param clips: number of clips
     :param seed: training seed; its frames are in no evaluation stream
     :param side: width and height of the tower's input
     """
     path = folder / f'bank-{seed}-{clips}-{side}.npz'
+    film = path.with_suffix('.u8')
     shape = (clips, FRAMES_A_CLIP, side, side, 3)
-    if path.exists():
-        images = np.memmap(path.with_suffix('.u8'), np.uint8, 'r', shape=shape)
-        with np.load(path) as labels:
-            return Bank(images, labels['kinds'], labels['colors'])
-    folder.mkdir(parents=True, exist_ok=True)
-    images = np.memmap(path.with_suffix('.u8'), np.uint8, 'w+', shape=shape)
-    kinds = np.full((clips, len(PLACES)), NONE, np.int8)
-    colors = np.full((clips, len(PLACES)), NONE, np.int8)
-    for clip in track(range(clips), 'filming clips'):
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        np.memmap(film, np.uint8, 'w+', shape=shape).flush()
+        jobs = [range(at, min(at + CLIPS_A_JOB, clips)) for at in range(0, clips, CLIPS_A_JOB)]
+        labels = [*_film_all(partial(_film_job, film, shape, seed), jobs)]
+        kinds, colors = (np.concatenate(column) for column in zip(*labels, strict=True))
+        np.savez(path, kinds=kinds, colors=colors)
+    images = np.memmap(film, np.uint8, 'c', shape=shape)
+    with np.load(path) as saved:
+        return Bank(images, saved['kinds'], saved['colors'])
+
+
+def _film_all(film_job: Callable[[range], Labels], jobs: Sequence[range]) -> Iterator[Labels]:
+    """Do the jobs in as many processes as there are cores; a lone job or core needs none."""
+    processes = min(len(os.sched_getaffinity(0)), len(jobs))
+    if processes == 1:
+        yield from track(map(film_job, jobs), 'filming clips', total=len(jobs))
+        return
+    with ProcessPoolExecutor(processes, get_context('spawn')) as pool:
+        yield from track(pool.map(film_job, jobs), 'filming clips', total=len(jobs))
+
+
+def _film_job(film: Path, shape: tuple[int, ...], seed: int, clips: range) -> Labels:
+    """Film some of the clips into a file; returns their kinds and colors."""
+    torch.set_num_threads(1)
+    images = np.memmap(film, np.uint8, 'r+', shape=shape)
+    kinds = np.full((len(clips), len(PLACES)), NONE, np.int8)
+    colors = np.full((len(clips), len(PLACES)), NONE, np.int8)
+    for row, clip in enumerate(clips):
         rng = default_rng(SeedSequence(seed, spawn_key=(TRAINING, 7, clip)))
         things = _choose_things(rng)
         for thing in things:
             place = PLACES.index(thing.place)
-            kinds[clip, place] = CLASSES.index(thing.kind)
-            colors[clip, place] = COLORS.index(thing.color) if thing.color else NONE
-        images[clip] = _film(rng, things, side)
+            kinds[row, place] = CLASSES.index(thing.kind)
+            colors[row, place] = COLORS.index(thing.color) if thing.color else NONE
+        images[clip] = _film(rng, things, shape[-2])
     images.flush()
-    np.savez(path, kinds=kinds, colors=colors)
-    return Bank(images, kinds, colors)
+    return kinds, colors
 
 
 def _choose_things(rng: Generator) -> tuple[Thing, ...]:

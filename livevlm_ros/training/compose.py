@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -16,11 +16,11 @@ from livevlm_ros.training.bank import FRAMES_A_CLIP, NONE, Bank
 from livevlm_ros.training.checkpoint import BOS, PAD, TOKENS_PER_FRAME
 from livevlm_ros.world.plan import EMPTY_SHARE, SECONDS, SECONDS_WEIGHT
 from livevlm_ros.world.questions import History, Subject, Truth, choose_subject, truth_of
-from livevlm_ros.world.scene import CLASSES, COLORS, PLACES, Event, Thing
+from livevlm_ros.world.scene import CLASSES, COLORED, COLORS, LIGHT, PLACES, Event, Thing
 from livevlm_ros.world.wording import KINDS, word
 
 QUESTIONS = 16  # a stream
-QUESTION_TOKENS = 15  # newline, words, prompt, answer; padded
+QUESTION_TOKENS = 16  # newline, words, prompt, answer; padded
 PREFIX = ('user', ':')  # after <bos>
 TOKENS_A_BATCH = 5000
 KIND_WEIGHT = {
@@ -36,15 +36,21 @@ KIND_WEIGHT = {
     'before': 1.3,
     'after': 1.3,
     'count_class': 1.3,
+    'after_light': 7.0,
 }
-TWO_HOPS = ('before', 'after', 'count_class')
+TWO_HOPS = ('before', 'after', 'count_class', 'after_light')
 ASKED_AT_END = 0.4
 GAP_SHARE = 0.75  # of the streams have gaps in their positions, as a long stream would
 LONGEST_GAP = 4096
 NARROW_SHARE = 0.6  # of the streams keep to a few classes, so that the same class comes again
 VISITOR_SHARE = 0.2  # of the events of a narrow stream are of any class
+LIGHTS_SHARE = 0.5  # of the narrow streams have traffic lights among their classes
+FOLLOWER_SHARE = 0.6  # of the events after a traffic light have one colored thing
 NO_MARK_SHARE = 0.15  # of the questions end without their question mark
 IGNORED = -100
+LIGHT_BIT = 1 << CLASSES.index(LIGHT)
+
+Columns = tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ class StreamBatch:
     :param times_seen: events so far with the class now at each place, less one, or `IGNORED`
     """
 
-    frames: np.ndarray
+    frames: Tensor
     positions: Tensor
     words: Tensor
     word_positions: Tensor
@@ -88,6 +94,18 @@ class StreamBatch:
     before_color: Tensor
     times_seen: Tensor
 
+    @classmethod
+    def of(cls, columns: Columns) -> StreamBatch:
+        """Return the batch that a composer's columns hold."""
+        return cls(*(torch.from_numpy(column) for column in columns))
+
+    def to(self, device: torch.device) -> StreamBatch:
+        """Return the batch on a device; a GPU takes it from pinned memory without waiting."""
+        if device.type == 'cpu':
+            return self
+        tensors = (getattr(self, field.name) for field in fields(self))
+        return StreamBatch(*(t.pin_memory().to(device, non_blocking=True) for t in tensors))
+
 
 class Composer:
     """
@@ -96,23 +114,36 @@ class Composer:
     :param bank: the clip bank
     :param clips: indices of the clips to use
     :param tokenizer: the checkpoint's tokenizer
+    :param tokens: size of a batch, in tokens of video and questions
     """
 
-    def __init__(self, bank: Bank, clips: np.ndarray, tokenizer: PreTrainedTokenizerFast) -> None:
+    def __init__(
+        self,
+        bank: Bank,
+        clips: np.ndarray,
+        tokenizer: PreTrainedTokenizerFast,
+        *,
+        tokens: int = TOKENS_A_BATCH,
+    ) -> None:
+        self._tokens = tokens
         self._things = {int(clip): bank.things(int(clip)) for clip in clips}
         present = bank.kinds[clips] != NONE
         bits = np.where(present, 1 << np.maximum(bank.kinds[clips], 0).astype(np.int64), 0)
         self._mask = bits.sum(1)  # classes of a clip as bits
         self._empty = clips[self._mask == 0]
         self._full, self._mask = clips[self._mask != 0], self._mask[self._mask != 0]
+        self._lone = np.isin(self._mask, [1 << CLASSES.index(kind) for kind in COLORED])
         self._id = tokenizer.get_vocab()
 
     def batch(self, rng: Generator, frames: int) -> StreamBatch:
-        """Compose as many streams of `frames` frames as fit `TOKENS_A_BATCH`."""
+        """Compose as many streams of `frames` frames as a batch holds."""
+        return StreamBatch.of(self.columns(rng, frames))
+
+    def columns(self, rng: Generator, frames: int) -> Columns:
+        """Compose a batch as arrays, in the order of the fields of `StreamBatch`."""
         cost = 1 + len(PREFIX) + frames * TOKENS_PER_FRAME + QUESTIONS * QUESTION_TOKENS
-        rows = [self._stream(rng, frames) for _ in range(max(1, TOKENS_A_BATCH // cost))]
-        columns = [np.stack(column) for column in zip(*rows, strict=True)]
-        return StreamBatch(columns[0], *(torch.from_numpy(column) for column in columns[1:]))
+        rows = [self._stream(rng, frames) for _ in range(max(1, self._tokens // cost))]
+        return tuple(np.stack(column) for column in zip(*rows, strict=True))
 
     def _stream(self, rng: Generator, frames: int) -> tuple[np.ndarray, ...]:
         picked, events = self._events(rng, frames)
@@ -126,6 +157,7 @@ class Composer:
         palette = -1
         if rng.random() < NARROW_SHARE:
             palette = int((1 << rng.permutation(len(CLASSES))[: rng.integers(2, 5)]).sum())
+            palette |= LIGHT_BIT * (rng.random() < LIGHTS_SHARE)
         pool = np.flatnonzero((self._mask & ~palette) == 0)
         picked = np.empty((frames, 2), np.int64)
         events: list[Event] = []
@@ -133,6 +165,9 @@ class Composer:
         while start < frames:
             end = min(frames, start + int(rng.choice(SECONDS, p=SECONDS_WEIGHT)))
             source = pool if rng.random() >= VISITOR_SHARE else np.arange(len(self._full))
+            if touching & LIGHT_BIT and rng.random() < FOLLOWER_SHARE:
+                lone = source[self._lone[source]]
+                source = lone if len(lone) else source
             choice = int(rng.choice(source))
             if rng.random() < EMPTY_SHARE or self._mask[choice] & touching:
                 clip, touching = int(rng.choice(self._empty)), 0
@@ -203,7 +238,12 @@ def _where_to_look(
     """Return the evidence of a question and of its second hop as masks over the video tokens."""
     sightings = list(truth.sightings)
     reference = [truth.reference] if truth.reference is not None else sightings
-    second = {'after': sightings, 'before': reference, 'count_class': sightings[-1:]}
+    second = {
+        'before': reference,
+        'after': sightings,
+        'count_class': sightings[-1:],
+        'after_light': sightings,
+    }
     masks = []
     for wanted, needed in ((reference, True), (second.get(kind, []), kind in TWO_HOPS)):
         mask = np.zeros(1 + len(PREFIX) + frames * TOKENS_PER_FRAME, bool)

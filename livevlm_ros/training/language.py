@@ -57,10 +57,10 @@ class RecallHeads(nn.Module):
             (self.times, batch.times_seen[..., None, :].expand(by_row)),
         ):
             wanted = labels.flatten()
-            if (wanted != IGNORED).any():
-                loss = loss + functional.cross_entropy(
-                    head(grid).flatten(0, 3), wanted, ignore_index=IGNORED
-                )
+            summed = functional.cross_entropy(
+                head(grid).flatten(0, 3), wanted, ignore_index=IGNORED, reduction='sum'
+            )
+            loss = loss + summed / (wanted != IGNORED).sum().clamp(min=1)
         return loss
 
 
@@ -129,7 +129,7 @@ def read_batch(
     ends = hidden.gather(2, picks.expand(-1, -1, -1, hidden.shape[-1]))
     logits = model.lm_head(language.norm(ends)).float()  # [streams, questions, 2, vocabulary]
     answer_loss = functional.cross_entropy(logits[:, :, 0].flatten(0, 1), batch.answers.flatten())
-    stops = torch.full((streams * questions,), EOS)
+    stops = batch.answers.new_full((streams * questions,), EOS)
     loss = loss + answer_loss
     loss = loss + END_WEIGHT * functional.cross_entropy(logits[:, :, 1].flatten(0, 1), stops)
     right = logits[:, :, 0].argmax(-1) == batch.answers
@@ -141,10 +141,8 @@ def _evidence_loss(layer: int, mass: Tensor, batch: StreamBatch) -> Tensor:
     first = layer == FIRST_HOP_LAYER
     wanted = batch.evidence if first else batch.second
     served = wanted.any(-1)
-    if not served.any():
-        return mass.new_zeros(())
-    on_evidence = (mass * wanted).sum(-1)[served]
-    return -(on_evidence + 1e-6).log().mean()
+    missed = -((mass * wanted).sum(-1) + 1e-6).log()
+    return (missed * served).sum() / served.sum().clamp(min=1)
 
 
 class _SharedVideoAttention:
@@ -160,12 +158,11 @@ class _SharedVideoAttention:
         )  # [streams, all, head_dim / 2]
         angles = torch.cat([angles, angles], -1)[:, None]
         self._cos, self._sin = angles.cos(), angles.sin()
-        hidden = torch.arange(video) >= batch.visible[..., None]  # [streams, questions, video]
-        self._unseen = torch.zeros(hidden.shape).masked_fill_(hidden, -torch.inf)[
-            :, None, None, :, None
-        ]
-        own = torch.full((self._tokens, self._tokens), -torch.inf).triu(1)
-        self._own = own
+        device = positions.device
+        later = torch.arange(video, device=device) >= batch.visible[..., None]
+        unseen = torch.zeros(later.shape, device=device).masked_fill_(later, -torch.inf)
+        self._unseen = unseen[:, None, None, :, None]  # [streams, 1, 1, questions, 1, video]
+        self._own = torch.full((self._tokens,) * 2, -torch.inf, device=device).triu(1)
 
     def __call__(self, layer: Qwen2DecoderLayer, x: Tensor) -> tuple[Tensor, Tensor]:
         """
@@ -215,8 +212,8 @@ class _SharedVideoAttention:
 
 def share_right(readings: list[tuple[Tensor, Tensor]]) -> dict[str, tuple[int, float]]:
     """Return the number and the share right of each kind, from (kinds, right) pairs."""
-    kinds = torch.cat([kind.flatten() for kind, _ in readings])
-    right = torch.cat([each.flatten() for _, each in readings]).float()
+    kinds = torch.cat([kind.flatten() for kind, _ in readings]).cpu()
+    right = torch.cat([each.flatten() for _, each in readings]).float().cpu()
     return {
         name: (int((kinds == index).sum()), float(right[kinds == index].mean()))
         for index, name in enumerate(KINDS)

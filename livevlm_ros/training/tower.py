@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import time
 
-import numpy as np
 import torch
 from rich.progress import track
 from torch import Tensor, nn
@@ -25,12 +24,11 @@ from livevlm_ros.world.scene import CLASSES, COLORS, PLACES
 
 log = logging.getLogger(__name__)
 
-BATCH = 128
+BATCH, GPU_BATCH = 128, 256
 PEAK_RATE = 1e-3
 HELD_OUT = 400  # clips at the end of the bank that the tower never trains on
 FEATURE_STD = 0.5
 CLIPS_AT_ONCE = 64
-COLUMN = torch.arange(TOKENS_PER_FRAME) % len(PLACES)
 
 
 class TokenHeads(nn.Module):
@@ -41,6 +39,8 @@ class TokenHeads(nn.Module):
         self.kind = nn.Linear(hidden, len(CLASSES) + 1)
         self.color = nn.Linear(hidden, len(COLORS) + 1)
         self.column = nn.Linear(hidden, len(PLACES))
+        self.column_of: Tensor
+        self.register_buffer('column_of', torch.arange(TOKENS_PER_FRAME) % len(PLACES))
 
     def loss(self, tokens: Tensor, kinds: Tensor, colors: Tensor) -> tuple[Tensor, Tensor]:
         """
@@ -52,8 +52,8 @@ class TokenHeads(nn.Module):
         :returns: the loss, and the share of frames whose every place was read right
         """
         kind, color, column = self.kind(tokens), self.color(tokens), self.column(tokens)
-        kinds, colors = kinds[:, COLUMN] + 1, colors[:, COLUMN] + 1  # [frames, tokens]
-        columns = COLUMN.expand(len(tokens), -1)
+        kinds, colors = (each[:, self.column_of] + 1 for each in (kinds, colors))
+        columns = self.column_of.expand(len(tokens), -1)
         loss = (
             functional.cross_entropy(kind.flatten(0, 1), kinds.flatten())
             + functional.cross_entropy(color.flatten(0, 1), colors.flatten())
@@ -74,34 +74,43 @@ def train_tower(
     :param seconds: training time
     :returns: share of held-out frames read right in every token
     """
-    generator = torch.Generator().manual_seed(seed)
-    heads = TokenHeads(model.config.text_config.hidden_size)
+    device = model.device
+    generator = torch.Generator(device).manual_seed(seed)
+    heads = TokenHeads(model.config.text_config.hidden_size).to(device)
     parts = (model.model.vision_tower, model.model.multi_modal_projector, heads)
     parameters = [weight for part in parts for weight in part.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=PEAK_RATE, betas=(0.9, 0.98), weight_decay=0.05)
-    began, step, right = time.monotonic(), 0, 0.0
+    images = torch.from_numpy(bank.images).to(device)
+    kinds, colors = (
+        torch.from_numpy(labels).to(device).long() for labels in (bank.kinds, bank.colors)
+    )
+    batch = BATCH if device.type == 'cpu' else GPU_BATCH
+    clips, moments = images.shape[:2]
+    right = torch.zeros((), device=device)
+    began, step = time.monotonic(), 0
     while (passed := time.monotonic() - began) < seconds:
         for group in optimizer.param_groups:
             group['lr'] = rate(PEAK_RATE, step=step, progress=passed / seconds)
-        picked = torch.randint(len(bank.images) - HELD_OUT, (BATCH,), generator=generator).numpy()
-        moment = torch.randint(bank.images.shape[1], (BATCH,), generator=generator).numpy()
-        with torch.autocast('cpu', torch.bfloat16):
-            tokens = encode(model, bank.images[picked, moment])
-        loss, share = heads.loss(tokens.float(), *_labels(bank, picked))
+        picked, moment = (
+            torch.randint(end, (batch,), generator=generator, device=device)
+            for end in (clips - HELD_OUT, moments)
+        )
+        with torch.autocast(device.type, torch.bfloat16):
+            tokens = encode(model, images[picked, moment])
+        loss, share = heads.loss(tokens.float(), kinds[picked], colors[picked])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
-        right += 0.02 * (share.item() - right)
+        right.lerp_(share, 0.02)
         step += 1
         if step % 100 == 0:
             log.info(
                 'tower step %d, %.0f s: loss %.3f, frames right %.3f', step, passed, loss, right
             )
-    held_out = np.arange(len(bank.images) - HELD_OUT, len(bank.images))
     with torch.no_grad():
-        tokens = encode(model, bank.images[held_out, 0])
-        read_right = heads.loss(tokens, *_labels(bank, held_out))[1].item()
+        tokens = encode(model, images[-HELD_OUT:, 0])
+        read_right = heads.loss(tokens, kinds[-HELD_OUT:], colors[-HELD_OUT:])[1].item()
         last = model.model.multi_modal_projector.linear_2
         scale = FEATURE_STD / tokens.std()
         last.weight.mul_(scale)
@@ -110,14 +119,14 @@ def train_tower(
     return read_right
 
 
-def encode(model: LlavaOnevisionForConditionalGeneration, frames: np.ndarray) -> Tensor:
+def encode(model: LlavaOnevisionForConditionalGeneration, frames: Tensor) -> Tensor:
     """
     Encode frames through tower, projector and pooling.
 
     :param frames: uint8 RGB at the input size, [frames, side, side, 3]
     :returns: [frames, tokens, hidden]
     """
-    pixels = torch.from_numpy(frames.copy()).movedim(-1, 1).float() / 127.5 - 1
+    pixels = frames.movedim(-1, 1).float() / 127.5 - 1
     hidden = model.model.vision_tower(pixels, output_hidden_states=True).hidden_states[-1]
     return model.model.apply_pooling(model.model.multi_modal_projector(hidden))
 
@@ -125,13 +134,10 @@ def encode(model: LlavaOnevisionForConditionalGeneration, frames: np.ndarray) ->
 @torch.no_grad()
 def encode_bank(model: LlavaOnevisionForConditionalGeneration, bank: Bank) -> Tensor:
     """Return the tokens of the bank's frames in bfloat16, [clips, frames, tokens, hidden]."""
+    device = model.device
     chunks = []
     for start in track(range(0, len(bank.images), CLIPS_AT_ONCE), 'encoding clips'):
-        frames = bank.images[start : start + CLIPS_AT_ONCE]
-        with torch.autocast('cpu', torch.bfloat16):
-            chunks.append(encode(model, frames.reshape(-1, *frames.shape[2:])).bfloat16())
+        frames = torch.from_numpy(bank.images[start : start + CLIPS_AT_ONCE]).to(device)
+        with torch.autocast(device.type, torch.bfloat16):
+            chunks.append(encode(model, frames.flatten(0, 1)).bfloat16())
     return torch.cat(chunks).unflatten(0, bank.images.shape[:2])
-
-
-def _labels(bank: Bank, clips: np.ndarray) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(bank.kinds[clips]).long(), torch.from_numpy(bank.colors[clips]).long()

@@ -8,13 +8,15 @@ import json
 import logging
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.random import Generator
 from rich.progress import Progress, TextColumn, TimeRemainingColumn
-from torch import Tensor, nn
+from torch import nn
 from transformers import LlavaOnevisionForConditionalGeneration
 
 from livevlm_ros.model.checkpoint import CheckpointError, read_json
@@ -26,7 +28,8 @@ from livevlm_ros.training.checkpoint import (
     load_weights,
     save_checkpoint,
 )
-from livevlm_ros.training.compose import Composer, StreamBatch, start_tokens
+from livevlm_ros.training.compose import TOKENS_A_BATCH, Composer, StreamBatch, start_tokens
+from livevlm_ros.training.feed import Feed
 from livevlm_ros.training.language import Reading, RecallHeads, read_batch, share_right
 from livevlm_ros.training.schedule import rate
 from livevlm_ros.training.tower import HELD_OUT, encode_bank, train_tower
@@ -39,6 +42,8 @@ SHORT, MIDDLE, LONG = (2, 9), (4, 25), (25, 65)  # frames of a stream, up to but
 SHORT_UNTIL, LONG_FROM, LONG_SHARE = 0.03, 0.25, 0.15
 HELD_OUT_FRAMES = (8, 16, 64)
 HELD_OUT_BATCHES = 4
+GPU_TOKENS_A_BATCH = 10_000
+SAVES = 6  # checkpoints of a run, or more
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,9 @@ class TrainingConfig:
     :param seed: training seed
     :param threads: CPU threads
     :param evidence_loss: tell heads where the evidence lies; off for a control checkpoint
-    :param save_seconds: time between checkpoints
+    :param save_seconds: time between checkpoints, at most
+    :param device: cpu or cuda
+    :param workers: processes that compose batches; with 0 the training process does
     """
 
     out: Path
@@ -68,6 +75,8 @@ class TrainingConfig:
     threads: int = 1
     evidence_loss: bool = True
     save_seconds: float = 300.0
+    device: str = 'cpu'
+    workers: int = 0
 
 
 def train(config: TrainingConfig) -> dict[str, dict[str, tuple[int, float]]]:
@@ -78,7 +87,7 @@ def train(config: TrainingConfig) -> dict[str, dict[str, tuple[int, float]]]:
     """
     torch.set_num_threads(config.threads)
     bank = film_bank(config.cache, clips=config.clips, seed=config.seed, side=SIDE)
-    model = build_model(config.seed)
+    model = build_model(config.seed).to(config.device)
     if config.resume is not None:
         load_weights(model, config.resume)
     else:
@@ -86,7 +95,11 @@ def train(config: TrainingConfig) -> dict[str, dict[str, tuple[int, float]]]:
         save_checkpoint(model, config.out)
     model.model.vision_tower.requires_grad_(False)
     model.model.multi_modal_projector.requires_grad_(False)
-    return _LanguageStage(config, model, bank).run()
+    stage = _LanguageStage(config, model, bank)
+    try:
+        return stage.run()
+    finally:
+        stage.close()
 
 
 def read_runs(checkpoint: Path) -> list[dict[str, Any]]:
@@ -109,65 +122,86 @@ class _LanguageStage:
     ) -> None:
         self._config = config
         self._model = model
-        self._features = encode_bank(model, bank)
+        self._device = model.device
         tokenizer = build_tokenizer()
         clips = np.arange(len(bank.images))
-        self._composer = Composer(bank, clips[:-HELD_OUT], tokenizer)
-        self._held_out = Composer(bank, clips[-HELD_OUT:], tokenizer)
-        self._heads = RecallHeads(model.config.text_config.hidden_size)
+        tokens = TOKENS_A_BATCH if self._device.type == 'cpu' else GPU_TOKENS_A_BATCH
+        composer = Composer(bank, clips[:-HELD_OUT], tokenizer, tokens=tokens)
+        seed = [config.seed, 1, config.resume is not None]
+        self._feed = Feed(composer, seed, workers=config.workers)
+        self._feed.fill(partial(self._choose_frames, 0.0))
+        self._features = encode_bank(model, bank)
+        self._held_out = self._compose_held_out(Composer(bank, clips[-HELD_OUT:], tokenizer))
+        self._heads = RecallHeads(model.config.text_config.hidden_size).to(self._device)
         self._optimizers = self._make_optimizers()
-        self._start = start_tokens(tokenizer)
-        self._rng = np.random.default_rng([config.seed, 1, config.resume is not None])
+        self._start = start_tokens(tokenizer).to(self._device)
         self._earlier_runs = read_runs(config.resume) if config.resume else []
         self._curve: list[dict[str, object]] = []
+
+    def close(self) -> None:
+        """End the workers."""
+        self._feed.close()
 
     def run(self) -> dict[str, dict[str, tuple[int, float]]]:
         """Train until the time is up; return the held-out accuracy."""
         seconds = 60 * self._config.minutes
+        save_seconds = min(self._config.save_seconds, seconds / SAVES)
         began = saved = time.monotonic()
-        step, loss, right = 0, 0.0, 0.0
+        step = 0
+        loss, right = torch.zeros(2, device=self._device)  # running means
         with Progress(
             *Progress.get_default_columns()[:2],
-            TextColumn('step {task.fields[step]}, right {task.fields[right]:.3f}'),
+            TextColumn('step {task.fields[step]}'),
             TimeRemainingColumn(),
         ) as progress:
-            task = progress.add_task('language layers', total=seconds, step=0, right=0.0)
+            task = progress.add_task('language layers', total=seconds, step=0)
             while (passed := time.monotonic() - began) < seconds:
-                batch_loss, batch_right = self._step(step, passed / seconds)
+                reading = self._step(step, passed / seconds)
                 step += 1
-                loss += 0.02 * (batch_loss - loss)
-                right += 0.02 * (batch_right - right)
-                progress.update(task, completed=passed, step=step, right=right)
+                loss.lerp_(reading.answer_loss, 0.02)
+                right.lerp_(reading.right.float().mean(), 0.02)
+                progress.update(task, completed=passed, step=step)
                 if step % 50 == 0:
                     log.info(
                         'step %d, %.0f s: answer loss %.3f, right %.3f', step, passed, loss, right
                     )
-                if time.monotonic() - saved > self._config.save_seconds:
+                if time.monotonic() - saved > save_seconds:
                     saved = time.monotonic()
                     self._note(step, passed)
         return self._note(step, seconds)
 
-    def _step(self, step: int, progress: float) -> tuple[float, float]:
+    def _step(self, step: int, progress: float) -> Reading:
         for optimizer, peak in self._optimizers:
             for group in optimizer.param_groups:
                 group['lr'] = rate(peak, step=step, progress=progress)
             optimizer.zero_grad(set_to_none=True)
-        frames = int(self._rng.integers(*self._lengths(progress)))
-        reading = self._read(self._composer.batch(self._rng, frames))
+        batch = self._feed.next(partial(self._choose_frames, progress)).to(self._device)
+        reading = self._read(batch)
         reading.loss.backward()
         nn.utils.clip_grad_norm_(self._trained(), 1.0)
         for optimizer, _ in self._optimizers:
             optimizer.step()
-        return reading.answer_loss.item(), reading.right.float().mean().item()
+        return reading
 
-    def _lengths(self, progress: float) -> tuple[int, int]:
-        """Return the range of stream lengths at a point of the run."""
+    def _choose_frames(self, progress: float, rng: Generator) -> int:
+        """Choose the frames a stream of a batch at a point of the run."""
         if progress < SHORT_UNTIL and self._config.resume is None:
-            return SHORT
-        return LONG if progress > LONG_FROM and self._rng.random() < LONG_SHARE else MIDDLE
+            lengths = SHORT
+        else:
+            lengths = LONG if progress > LONG_FROM and rng.random() < LONG_SHARE else MIDDLE
+        return int(rng.integers(*lengths))
+
+    def _compose_held_out(self, composer: Composer) -> dict[int, list[StreamBatch]]:
+        """Compose the streams that the held-out accuracy is measured on, by their length."""
+        batches = {}
+        for frames in HELD_OUT_FRAMES:
+            rng = np.random.default_rng([self._config.seed, 2, frames])
+            composed = [composer.batch(rng, frames) for _ in range(HELD_OUT_BATCHES)]
+            batches[frames] = [batch.to(self._device) for batch in composed]
+        return batches
 
     def _read(self, batch: StreamBatch) -> Reading:
-        with torch.autocast('cpu', torch.bfloat16):
+        with torch.autocast(self._device.type, torch.bfloat16):
             return read_batch(
                 self._model,
                 self._heads,
@@ -196,12 +230,8 @@ class _LanguageStage:
     def _note(self, step: int, passed: float) -> dict[str, dict[str, tuple[int, float]]]:
         """Measure the held-out accuracy, log it and write the checkpoint."""
         measured: dict[str, dict[str, tuple[int, float]]] = {}
-        for frames in HELD_OUT_FRAMES:
-            rng = np.random.default_rng([self._config.seed, 2, frames])
-            readings: list[tuple[Tensor, Tensor]] = []
-            for _ in range(HELD_OUT_BATCHES):
-                batch = self._held_out.batch(rng, frames)
-                readings.append((batch.kinds, self._read(batch).right))
+        for frames, batches in self._held_out.items():
+            readings = [(batch.kinds, self._read(batch).right) for batch in batches]
             measured[str(frames)] = share_right(readings)
             shares = ', '.join(
                 f'{kind} {share:.2f}' for kind, (_, share) in measured[str(frames)].items()
@@ -221,8 +251,13 @@ class _LanguageStage:
             'tower_minutes': 0.0 if config.resume else config.tower_minutes,
             'clips': config.clips,
             'threads': config.threads,
+            'device': _name(self._device),
             'evidence_loss': config.evidence_loss,
             'curve': self._curve,
         }
         record = {'runs': [*self._earlier_runs, run]}
         (config.out / RECORD).write_text(json.dumps(record, indent=1) + '\n')
+
+
+def _name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == 'cuda' else 'cpu'

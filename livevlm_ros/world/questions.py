@@ -20,6 +20,7 @@ from livevlm_ros.world.scene import (
     COLORED,
     COLORS,
     LIGHT,
+    LIGHT_STATES,
     PLACES,
     Event,
     Thing,
@@ -27,6 +28,7 @@ from livevlm_ros.world.scene import (
 from livevlm_ros.world.wording import CHOICES, KINDS, NEVER, NUMBERS, word
 
 NEVER_SHARE = 0.1  # of the questions for a color or a place
+LONE_NEVER_SHARE = 0.02  # of an `after_light` where no light that was seen can be asked about
 HARD_SHARE = 0.5  # of the questions whether something was seen, where it was not
 LAST_MOMENT = 0.001  # seconds: an event is in view until just before its end
 ARTICLES = frozenset({'a', 'an', 'the'})
@@ -74,7 +76,7 @@ class Truth:
     :param answer: accepted answers
     :param sightings: event index and thing of every sighting that shows it; none where the answer
         is an absence
-    :param reference: event that the question starts from, for what came before and after it
+    :param reference: sighting that the question starts from, for what came before and after it
     """
 
     answer: tuple[str, ...]
@@ -140,6 +142,8 @@ def truth_of(kind: str, subject: Subject, history: History) -> Truth | None:
         return Truth((NUMBERS[len(seen)],), tuple(seen)) if len(seen) < len(NUMBERS) else None
     if kind in ('before', 'after'):
         return _neighbour(kind, seen, history)
+    if kind == 'after_light':
+        return _after_last(seen, history)
     return _present(kind, subject, history)
 
 
@@ -159,6 +163,19 @@ def _neighbour(kind: str, seen: list[tuple[int, Thing]], history: History) -> Tr
         return None
     thing = history.events[index].things[0]
     return Truth((thing.kind,), ((index, thing),), seen[0])
+
+
+def _after_last(seen: list[tuple[int, Thing]], history: History) -> Truth | None:
+    """Answer with the color of the only thing of the event after the subject's last one."""
+    if not seen:
+        return Truth((NEVER,))
+    index = seen[-1][0] + 1
+    if index >= len(history.events) or len(history.events[index].things) != 1:
+        return None
+    thing = history.events[index].things[0]
+    if thing.kind not in COLORED:
+        return None
+    return Truth((thing.color,), ((index, thing),), seen[-1])
 
 
 def _present(kind: str, subject: Subject, history: History) -> Truth | None:
@@ -256,10 +273,11 @@ def choose_subject(rng: Generator, kind: str, history: History) -> tuple[Subject
     present = [s for s in subjects if history.sightings(s)]
     if kind in ('now', 'count_now', 'last_object'):
         return _choose_present(rng, kind, subjects, history)
-    if absent and (rng.random() < NEVER_SHARE):
+    never_share = NEVER_SHARE if present or kind != 'after_light' else LONE_NEVER_SHARE
+    if absent and rng.random() < never_share:
         return _pick(rng, absent), NEVER
     once = [s for s in present if len(history.sightings(s)) == 1]
-    if kind == 'count_class' or rng.random() < 0.2:
+    if kind in ('count_class', 'after_light') or rng.random() < 0.2:
         once = present
     pool = once or present
     return (_pick(rng, pool), 'seen') if pool else None
@@ -269,6 +287,8 @@ def _subjects(kind: str, history: History) -> list[Subject]:
     """List what a kind of question may be about."""
     if kind == 'light':
         return [Subject(LIGHT)]
+    if kind == 'after_light':
+        return [Subject(LIGHT, color) for color in LIGHT_STATES]
     if kind == 'now':
         return [Subject(place=place) for place in PLACES]
     if kind in ('count_now', 'last_object'):

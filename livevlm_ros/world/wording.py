@@ -24,6 +24,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     'before': CLASSES,
     'after': CLASSES,
     'count_class': NUMBERS,
+    'after_light': (*COLORS, NEVER),
 }
 KINDS = tuple(CHOICES)
 
@@ -75,6 +76,11 @@ WORDINGS: dict[str, tuple[str, ...]] = {
         'how often did {a} appear ?',
         'count how many times you saw {a} .',
     ),
+    'after_light': (
+        'what color was the thing seen after the last {color} light ?',
+        'which color did the thing after the last {color} light have ?',
+        'name the color of the thing after the last {color} light .',
+    ),
 }
 _SIDE = {'left': 'on the left', 'middle': 'in the middle', 'right': 'on the right', '': ''}
 
@@ -101,6 +107,7 @@ def examples() -> dict[str, str]:
         'where_two': ('car', 'red', ''),
         'exists': ('bus', 'blue', ''),
         'now': ('', '', 'left'),
+        'after_light': ('light', 'red', ''),
     }
     return {
         kind: _fill(wordings[0], *subject.get(kind, ('truck', '', '')))
@@ -112,7 +119,9 @@ def _fill(wording: str, name: str, color: str, place: str) -> str:
     noun = 'traffic light' if name == 'light' else name
     described = f'{color} {noun}'.strip()
     article = 'an' if described[:1] in 'aeiou' else 'a'
-    filled = wording.format(the=f'the {described}', a=f'{article} {described}', where=_SIDE[place])
+    filled = wording.format(
+        the=f'the {described}', a=f'{article} {described}', color=color, where=_SIDE[place]
+    )
     return ' '.join(filled.split())
 
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Small random languages, and what questions are said to have read."""
+"""Small random languages, and a pretrained one."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,6 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast,
 from livevlm_bench.facts import built_in_facts
 from livevlm_bench.language import Language, random_language
 from livevlm_bench.language_model import LanguageModel
-from livevlm_bench.reads import Reads
 from livevlm_bench.smollm2 import load_smollm2
 from livevlm_ros.replay.errors import BadInput
 
@@ -36,15 +35,6 @@ def language() -> Callable[..., Language]:
         return random_language('small', SMALL, tokens_per_frame=18, dtype=dtype)
 
     return build
-
-
-@pytest.fixture(scope='session')
-def reads() -> Reads:
-    return Reads(
-        'counted by hand',
-        24,
-        {'livevlm': [40.0, 36.0], 'balanced': [20.0, 24.0], 'rekv': [80.0, 80.0]},
-    )
 
 
 CHAT = (

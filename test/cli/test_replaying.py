@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from livevlm_ros.engine.messages import BadFrame
+
 ANSWERED = {'OK', 'PARTIAL'}  # a random model does not end with its one token
 
 
@@ -140,6 +142,61 @@ def test_sweep_refuses_what_it_cannot_use_in_one_line(
     refused, film: Path, arguments: tuple[str, ...], says: str
 ) -> None:
     assert says in refused('sweep', *(argument.format(film=film) for argument in arguments))
+
+
+KNOWN = "- {at: %g, question: 'what color was the car ?'}\n"
+UNKNOWN = "- {at: 2, question: 'is the zebra asleep ?', answer: 'no'}\n"
+
+
+@pytest.mark.parametrize(
+    ('questions', 'says'),
+    [
+        (KNOWN % 900, 'no question was asked: 1 outside the recording'),
+        (
+            UNKNOWN * 2,
+            "no question was answered of 2; such as question: the model does not know '",
+        ),
+        (KNOWN % 2, ''),
+        (UNKNOWN + KNOWN % 2, ''),
+    ],
+    ids=['outside', 'unknown words', 'without an answer', 'one of two'],
+)
+def test_evaluate_fails_when_no_question_could_be_asked_and_not_for_want_of_truth(
+    livevlm, film: Path, checkpoint: Path, tmp_path: Path, questions: str, says: str
+) -> None:
+    (tmp_path / 'q.yaml').write_text(questions)
+    code, _, error = livevlm(
+        'evaluate',
+        film / 'stream-0000',
+        *('--model', checkpoint, '--questions', tmp_path / 'q.yaml'),
+        *('--set', 'ask.default_max_tokens=1', '--json', tmp_path / 'r.json'),
+    )
+    assert code == bool(says), error
+    assert f'livevlm: balanced: nothing was measured: {says}' in error or not says
+    report = json.loads((tmp_path / 'r.json').read_text())
+    assert bool(report['nothing_measured']) == bool(says)
+    assert says in ' '.join(report['warnings'])
+
+
+def test_evaluate_fails_when_no_frame_was_used(
+    livevlm, film: Path, checkpoint: Path, tmp_path: Path, monkeypatch
+) -> None:
+    def unusable(message) -> None:
+        raise BadFrame('h264 is no picture')
+
+    monkeypatch.setattr('livevlm_ros.replay.bag.to_rgb', unusable)
+    code, out, error = livevlm(
+        'evaluate',
+        film,
+        *('--model', checkpoint, '--presets', 'recent,full'),
+        *('--json', tmp_path / 'r.json', '--html', tmp_path / 'r.html'),
+    )
+    assert code == 1
+    assert 'livevlm: recent: nothing was measured: no frame was used of ' in error
+    assert 'dropped: bad ' in error and 'h264 is no picture' in error
+    assert 'warning: no frame was used' in out
+    assert 'no frame was used' in (tmp_path / 'r.html').read_text()
+    assert json.loads((tmp_path / 'r.json').read_text())['presets'].keys() == {'recent', 'full'}
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,27 @@ def test_train_passes_on_its_options(
     ]
 
 
+def test_train_lets_half_the_cores_compose_for_a_gpu(
+    livevlm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from livevlm_ros.training import train
+
+    given: list[train.TrainingConfig] = []
+    monkeypatch.setattr(train, 'train', given.append)
+    monkeypatch.setattr('torch.cuda.is_available', lambda: True)
+    monkeypatch.setattr('os.sched_getaffinity', lambda pid: set(range(16)))
+    code, _, _ = livevlm('train', '--out', tmp_path, '--device', 'cuda')
+    assert code == 0
+    assert given == [train.TrainingConfig(out=tmp_path, device='cuda', workers=8)]
+
+
+def test_train_refuses_a_gpu_that_is_not_there(
+    refused, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr('torch.cuda.is_available', lambda: False)
+    assert 'no GPU' in refused('train', '--out', tmp_path, '--device', 'cuda')
+
+
 def test_train_refuses_to_resume_from_nothing(refused, tmp_path: Path) -> None:
     error = refused('train', '--out', tmp_path / 'out', '--resume', tmp_path)
     assert f'{tmp_path}: no model.safetensors' in error

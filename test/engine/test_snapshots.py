@@ -12,7 +12,12 @@ import pytest
 import torch
 
 from livevlm_ros.engine import Answer, Engine, Latency, Question, Status
-from livevlm_ros.memory.snapshot import MANIFEST, has_snapshot, read_snapshot
+from livevlm_ros.memory.snapshot import (
+    MANIFEST,
+    UnreadableSnapshot,
+    has_snapshot,
+    read_snapshot,
+)
 from livevlm_ros.memory.snapshot import write_snapshot as write
 
 ASKED = Question('now ?', attach_images=True)
@@ -141,6 +146,26 @@ def test_another_model_is_known_by_its_name_and_by_what_it_sees(
     caplog.clear()
     make_saving().load()
     assert 'of model fake, here is other' in caplog.text
+
+
+def test_a_disk_without_room_for_the_archive_at_load_leaves_the_snapshot_alone(
+    make_saving, watch, tmp_path, monkeypatch
+):
+    small = {'archive_host_bytes': 2**14, 'archive_disk_bytes': 2**22, 'short_term_frames': 1}
+    settings = {'memory': {**small, 'long_term_frames': 1}}
+    watch(first := make_saving(**settings), range(1, 600))
+    said = _said(first)
+    assert first.stats().memory.disk_bytes > 0
+    first.cleanup()
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    with monkeypatch.context() as patch:
+        patch.setattr('os.posix_fallocate', _full)
+        for _ in range(2):
+            with pytest.raises(UnreadableSnapshot, match="No space left.* for the archive's part"):
+                make_saving(**settings).load()
+            assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+    (again := make_saving(**settings)).load()
+    assert _said(again) == said
 
 
 def test_a_disk_that_is_full_at_stop_is_told_and_the_memory_goes_on(

@@ -1,5 +1,7 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
+from types import SimpleNamespace
+
 import pytest
 
 from livevlm_ros.engine import Question
@@ -106,6 +108,49 @@ def test_a_camera_whose_clock_is_far_off_takes_no_other_along(make_engine, frame
     assert (accounts[other].frames_used, accounts[other].dropped.bad) == (0, 7)
     assert 'can tell apart at most' in accounts[other].last_error
     assert (engine.stats().memory.frames, engine.stats().time_jumps) == (8, 0)
+
+
+@pytest.mark.parametrize('off', [-1.7e9, -30 * 86400, -3600, 400 * 86400, 2e9], ids=str)
+def test_a_camera_that_loses_its_clock_clears_nothing(make_engine, frame, off):
+    engine = make_engine(cameras=('left', 'right'), target_fps=1000.0)
+    engine.load()
+    now, held = 1.7e9, []
+    for second in range(1, 9):
+        engine.see(frame(now + second, camera='left'))
+        engine.see(frame(now + second + (off if second > 4 else 0.0), camera='right'))
+        engine.turn()
+        held.append(engine.stats().memory.frames)
+    assert held == [2, 4, 6, 8, 9, 10, 11, 12]
+    assert engine.stats().time_jumps == 0
+    assert engine.stats().cameras['left'].dropped.total == 0
+    assert 'from that of camera left' in engine.stats().cameras['right'].last_error
+
+
+def test_a_camera_that_comes_back_to_a_memory_of_another_time_is_told_whose(
+    make_engine, frame, monkeypatch
+):
+    clock = SimpleNamespace(s=1000.0)
+    steady = SimpleNamespace(monotonic=lambda: clock.s)
+    monkeypatch.setattr('livevlm_ros.engine.slot.time', steady)
+    engine = make_engine(cameras=('left', 'right'), target_fps=1000.0)
+    engine.load()
+
+    def show(camera, seconds) -> int:
+        for second in seconds:
+            engine.see(frame(second, camera=camera))
+            engine.turn()
+        return engine.stats().memory.frames
+
+    now = 2 * 10**9
+    show('left', [now + 1, now + 2])
+    show('right', [now + 1, now + 2])
+    clock.s += 60  # left has fallen silent
+    assert show('right', [1, 2, 3, 4]) == 3
+    assert show('left', [now + 9, now + 10, now + 11]) == 3
+    assert show('right', [5, 6]) == 5
+    assert engine.stats().time_jumps == 1
+    error = engine.stats().cameras['left'].last_error
+    assert 'differs by 2000000007.000 s from that of camera right, which goes on; ' in error
 
 
 @pytest.mark.parametrize('on_jump', ['reset', 'drop'])

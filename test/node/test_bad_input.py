@@ -99,7 +99,7 @@ def jpeg(data: bytes) -> CompressedImage:
         (raw(encoding='32FC1'), "'32FC1'"),
         (raw(data=array.array('B', bytes(100))), 'data of 100 bytes'),
         (jpeg(JPEG[:-10]), 'cut off'),
-        (jpeg(b'\xff\xd8\xff\xe0 no picture at all \xff\xda \xff\xd9'), 'does not decode'),
+        (jpeg(b'\xff\xd8\xff\xe0 no picture at all \xff\xda \xff\xd9'), 'no frame header'),
         (jpeg(b''), '0 bytes'),
     ],
     ids=['empty', 'size', 'step', 'encoding', 'depth', 'truncated', 'cut jpeg', 'corrupt jpeg',

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from lifecycle_msgs.msg import Transition
-from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
 
@@ -121,6 +121,76 @@ def test_a_model_that_cannot_be_loaded_leaves_a_node_that_says_why(
     assert 'model.safetensors is missing' in response.status_message
     assert client.wait_for_status('model', ERROR, 60)
     assert 'model.safetensors is missing' in client.status('model').message
+
+
+def test_a_topic_that_is_no_name_fails_configure_before_the_model_is_loaded(
+    live_node: Any, client: Client, capfd: pytest.CaptureFixture[str]
+) -> None:
+    loads: list[Any] = []
+    topic = {'cameras.camera.topic': 'front camera/image'}
+    node = live_node(topic, make_engine=lambda values, stage: loads.append(values))
+    assert node.trigger_configure() == FAILURE
+    assert node.state().label == 'unconfigured'
+    assert not loads
+    problem = "configure failed: cameras.camera.topic is 'front camera/image', expected the name"
+    assert problem in capfd.readouterr().err
+    assert client.wait_for_status('model', ERROR, 60)
+    assert 'front camera/image' in client.status('model').message
+    assert 'front camera' in client.send('what was there ?').wait(60).status_message
+
+
+@pytest.mark.parametrize(
+    ('transitions', 'call', 'label'),
+    [
+        (['configure', 'activate'], 'start', 'inactive'),
+        (['configure', 'activate', 'deactivate'], 'stop', 'active'),
+        (['configure', 'cleanup'], 'cleanup', 'inactive'),
+        (['configure', 'shutdown'], 'cleanup', 'finalized'),
+        (['configure', 'activate', 'shutdown'], 'stop', 'finalized'),
+    ],
+)
+def test_what_a_transition_raises_is_told_in_log_diagnostics_and_replies(
+    live_node: Any,
+    fake_engine: Any,
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    transitions: list[str],
+    call: str,
+    label: str,
+) -> None:
+    def broken(*given: Any) -> None:
+        raise OSError('the device is lost')
+
+    node = live_node()
+    *before, last = (getattr(node, f'trigger_{transition}') for transition in transitions)
+    assert [trigger() for trigger in before] == [SUCCESS] * len(before)
+    with monkeypatch.context() as patch:
+        patch.setattr(fake_engine, call, broken)
+        assert last() == FAILURE
+    assert node.state().label == label
+    problem = f'{transitions[-1]} failed: the device is lost'
+    assert problem in capfd.readouterr().err
+    assert client.wait_for_status('model', ERROR, 60)
+    assert client.status('model').message == problem
+    assert client.send('what was there ?').wait(60).status_message == problem
+    if label != 'finalized':
+        assert last() == SUCCESS
+        assert node.state().problem == ''
+
+
+def test_an_error_on_the_way_back_from_an_error_is_told(
+    live_node: Any, fake_engine: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*given: Any) -> None:
+        raise RuntimeError
+
+    node = live_node()
+    node.trigger_configure()
+    fake_engine.cleanup = broken
+    assert node.on_error(LifecycleState('errorprocessing', 15)) == FAILURE
+    assert 'error failed: RuntimeError()' in capfd.readouterr().err
+    assert node.state().problem == 'error failed: RuntimeError()'
 
 
 def test_the_node_lives_while_the_model_loads(

@@ -120,22 +120,29 @@ def test_a_replay_answers_as_evaluate_does_and_counts_the_same_frames(
 
 
 @pytest.mark.parametrize(
-    ('online', 'code'),
+    ('online', 'nothing', 'code'),
     [
-        ({'lost': 0, 'late': 0, 'shifted': 3}, 0),
-        ({'lost': 1, 'late': 0, 'shifted': 0}, 1),
-        ({'lost': 0, 'late': 1, 'shifted': 0}, 1),
+        ({'lost': 0, 'late': 0, 'shifted': 3}, '', 0),
+        ({'lost': 1, 'late': 0, 'shifted': 0}, '', 1),
+        ({'lost': 0, 'late': 1, 'shifted': 0}, '', 1),
+        ({'lost': 0, 'late': 0, 'shifted': 0}, 'no frame was used', 1),
     ],
-    ids=['shifted', 'lost', 'late'],
+    ids=['shifted', 'lost', 'late', 'nothing'],
 )
-def test_a_lost_or_late_reply_fails_the_replay_after_its_report_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, online: dict[str, int], code: int
+def test_a_replay_that_went_wrong_fails_after_its_report_is_written(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    online: dict[str, int],
+    nothing: str,
+    code: int,
 ) -> None:
     monkeypatch.setattr('livevlm_ros.node.replay.print_report', lambda report, console: None)
     file = tmp_path / 'r.json'
-    run = Run({'online': online}, Evaluation())
-    assert publish(run, Replay(tmp_path, json_file=file)) == code
-    assert json.loads(file.read_text(encoding='utf-8')) == {'online': online}
+    report = {'online': online, 'nothing_measured': nothing}
+    assert publish(Run(report, Evaluation()), Replay(tmp_path, json_file=file)) == code
+    assert json.loads(file.read_text(encoding='utf-8')) == report
+    assert nothing in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from livevlm_ros.cli import app
 from livevlm_ros.replay import card
-from livevlm_ros.replay.card import COURSES, Measured, card_text
+from livevlm_ros.replay.card import COURSES, RARE, Measured, Reports, card_text
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.source import find_recordings, open_source
 from livevlm_ros.world import KINDS
@@ -30,13 +30,27 @@ def report(rate: float) -> dict:
     }
 
 
+RUN = {
+    'seed': 3,
+    'minutes': 0.75,
+    'tower_minutes': 2.0,
+    'threads': 1,
+    'device': 'cpu',
+    'curve': [
+        {'step': 40, 'seconds': 45, 'held_out': {'8': {'now': [10, 0.5], 'light': [5, 1.0]}}}
+    ],
+}
+
+
 @pytest.fixture
-def text() -> str:
+def reports() -> Reports:
     rates = iter(0.9 + 0.01 * number for number in range(10))
-    reports = {(c.name, p): report(next(rates)) for c in COURSES for p in c.presets}
-    curve = [{'step': 40, 'seconds': 60, 'held_out': {'8': {'now': [10, 0.5], 'light': [5, 1.0]}}}]
-    runs = [{'seed': 3, 'minutes': 1.0, 'tower_minutes': 2.0, 'threads': 1, 'curve': curve}]
-    return card_text(Measured(4_375_296, reports), runs)
+    return {(c.name, p): report(next(rates)) for c in COURSES for p in c.presets}
+
+
+@pytest.fixture
+def text(reports) -> str:
+    return card_text(Measured(4_375_296, reports), [RUN])
 
 
 def test_each_kind_has_its_rate_in_each_column(text):
@@ -55,15 +69,27 @@ def test_the_rows_for_what_was_never_seen_add_up(text):
     assert '(200)' in row.split('|')[2]
 
 
-def test_where_two_of_short_streams_comes_from_streams_of_its_own(text):
-    row = next(line for line in text.splitlines() if line.startswith('| where_two |'))
+@pytest.mark.parametrize('kind', RARE)
+def test_kinds_that_are_rare_in_short_streams_have_streams_of_their_own(text, kind):
+    row = next(line for line in text.splitlines() if line.startswith(f'| {kind} |'))
     assert row.split('|')[2].strip().startswith('91.0')
+    assert f'| 4 to 16, `full`, {RARE[0]} and {RARE[1]} |' in text
 
 
 def test_the_training_run_is_told(text):
-    assert 'seed 3, 40 steps in 1 minutes' in text
-    assert '| 1 | 1 | 40 | 75.0 |' in text
+    assert 'seed 3, 40 steps in 0.8 minutes (CPU threads: 1), after 2 minutes for' in text
+    assert '| 1 | 0.8 | 40 | 75.0 |' in text
     assert 'evidence was supervised' in text
+
+
+def test_the_card_tells_the_gpu_of_a_run(reports):
+    assert '40 steps in 0.8 minutes (NVIDIA H100), ' in card_text(
+        Measured(1, reports), [{**RUN, 'device': 'NVIDIA H100'}]
+    )
+
+
+def test_the_card_counts_the_kinds_of_question(text):
+    assert f'{len(KINDS)} kinds of question' in text
 
 
 @pytest.mark.parametrize('course', COURSES, ids=lambda course: course.name)

@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The clip bank: labels that fit the clips, kept on disk between runs."""
 
+import os
+
 import numpy as np
 
+from livevlm_ros.training import bank as bank_module
 from livevlm_ros.training.bank import FRAMES_A_CLIP, film_bank
 
 
@@ -30,3 +33,13 @@ def test_another_seed_films_other_clips(tmp_path):
     two = film_bank(tmp_path, clips=4, seed=2, side=96)
     assert one.images.shape == (4, FRAMES_A_CLIP, 96, 96, 3)
     assert not np.array_equal(one.images, two.images)
+
+
+def test_processes_film_the_same_clips(tmp_path, monkeypatch):
+    alone = film_bank(tmp_path / 'alone', clips=5, seed=1, side=96)
+    monkeypatch.setattr(bank_module, 'CLIPS_A_JOB', 3)
+    monkeypatch.setattr(os, 'sched_getaffinity', lambda pid: {0, 1})
+    shared = film_bank(tmp_path / 'shared', clips=5, seed=1, side=96)
+    assert np.array_equal(alone.images, shared.images)
+    assert np.array_equal(alone.kinds, shared.kinds)
+    assert np.array_equal(alone.colors, shared.colors)

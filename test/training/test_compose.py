@@ -5,9 +5,10 @@
 import numpy as np
 import pytest
 
+from livevlm_ros.training.bank import NONE
 from livevlm_ros.training.checkpoint import TOKENS_PER_FRAME, build_tokenizer
 from livevlm_ros.training.compose import IGNORED, QUESTION_TOKENS, Composer
-from livevlm_ros.world import COLORS, KINDS
+from livevlm_ros.world import CLASSES, COLORS, KINDS
 
 TOKENIZER = build_tokenizer()
 WORDS = {index: word for word, index in TOKENIZER.get_vocab().items()}
@@ -54,6 +55,29 @@ def test_the_evidence_of_a_color_lies_on_a_thing_of_that_color(composer, bank):
             assert 3 + int(tokens.max()) < batch.visible[stream, question]
             checked += 1
     assert checked > 30
+
+
+def test_what_came_after_a_light_is_asked_often_and_looked_for_in_two_hops(composer, bank):
+    asked, seen = 0, 0
+    for seed in range(8):
+        batch = composer.batch(np.random.default_rng(seed), 16)
+        asked += batch.kinds.numel()
+        for stream, question in (batch.kinds == KINDS.index('after_light')).nonzero().tolist():
+            answer = WORDS[int(batch.answers[stream, question])]
+            if answer == 'never':
+                continue
+            *_, color, _ = (word for word in said(batch, stream, question) if word in COLORS)
+            clips, colors = [], (color, answer)
+            for mask, shown in zip((batch.evidence, batch.second), colors, strict=True):
+                tokens = mask[stream, question].nonzero().flatten() - 3
+                places = {token % 3 for token in tokens.tolist()}
+                (clip,) = set(batch.frames[stream, tokens // TOKENS_PER_FRAME, 0].tolist())
+                assert [COLORS[bank.colors[clip, place]] for place in places] == [shown]
+                clips.append(clip)
+            assert CLASSES.index('light') in bank.kinds[clips[0]]
+            assert (bank.kinds[clips[1]] != NONE).sum() == 1
+            seen += 1
+    assert seen > 0.03 * asked
 
 
 def test_an_absence_is_looked_for_at_the_first_token(composer):

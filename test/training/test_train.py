@@ -32,6 +32,7 @@ def test_a_run_leaves_a_checkpoint_that_the_model_room_loads(first):
     assert set(measured) == {'8', '16', '64'}
     record = json.loads((config.out / 'training.json').read_text())
     assert record['runs'][-1]['curve'][-1]['held_out']['16'].keys() == measured['16'].keys()
+    assert record['runs'][-1]['device'] == 'cpu'
     weights = load_file(config.out / 'model.safetensors')
     assert {weight.dtype for weight in weights.values()} == {torch.float16}
 
@@ -39,7 +40,9 @@ def test_a_run_leaves_a_checkpoint_that_the_model_room_loads(first):
 @pytest.mark.slow
 def test_a_run_goes_on_from_a_checkpoint_and_keeps_its_tower(first):
     config, _ = first
-    second = replace(config, out=config.out.with_name('second'), resume=config.out, minutes=0.05)
+    second = replace(
+        config, out=config.out.with_name('second'), resume=config.out, minutes=0.05, workers=1
+    )
     train(second)
     before = load_file(config.out / 'model.safetensors')
     after = load_file(second.out / 'model.safetensors')

@@ -55,11 +55,53 @@ def asked():
         ('after', Subject('cone'), 'light'),
         ('count_class', Subject('car'), 'two'),
         ('count_class', Subject('bus'), 'zero'),
+        ('after_light', Subject('light', color='red'), NEVER),
+        ('after_light', Subject('light', color='green'), None),
     ],
 )
 def test_the_truth_of_a_question(kind, subject, answer):
     truth = truth_of(kind, subject, HISTORY)
     assert (truth.answer[0] if truth else None) == answer
+
+
+RED, YELLOW = (Event(0, 1, (Thing('light', color, 'left'),)) for color in ('red', 'yellow'))
+BLUE_BUS = Event(1, 2, (Thing('bus', 'blue', 'right'),))
+DOG_ALONE = Event(1, 2, (DOG,))
+TWO = Event(1, 2, (Thing('bus', 'blue', 'right'), RED_CAR))
+
+
+@pytest.mark.parametrize(
+    ('events', 'answer'),
+    [
+        ((RED, BLUE_BUS), 'blue'),
+        ((RED, DOG_ALONE, RED, BLUE_BUS), 'blue'),
+        ((RED, BLUE_BUS, YELLOW), 'blue'),
+        ((YELLOW, BLUE_BUS), NEVER),
+        ((RED, BLUE_BUS, RED), None),
+        ((RED, DOG_ALONE), None),
+        ((RED, TWO), None),
+        ((RED, YELLOW), None),
+    ],
+)
+def test_what_came_after_a_light_is_the_one_thing_of_the_event_after_the_last_such(events, answer):
+    truth = truth_of('after_light', Subject('light', color='red'), History(events, None))
+    assert (truth.answer[0] if truth else None) == answer
+    if answer == 'blue':
+        ((index, thing),) = truth.sightings
+        assert events[index].things == (thing,)
+        assert truth.reference == (index - 1, RED.things[0])
+
+
+def test_the_evidence_of_what_came_after_a_light_shows_both(asked):
+    checked = 0
+    for world, question in asked:
+        if question.type == 'after_light' and question.evidence is not None:
+            start, end = question.evidence
+            first, second = (e for e in world.events if start <= e.start <= end)
+            assert any(question.subject.fits(thing) for thing in first.things)
+            assert [thing.color for thing in second.things] == list(question.answer)
+            checked += 1
+    assert checked > 30
 
 
 def test_every_kind_is_asked_in_three_wordings_or_more(asked):

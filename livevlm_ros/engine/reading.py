@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 from livevlm_ros.engine.messages import Question, Scope
-from livevlm_ros.memory import Reach
+from livevlm_ros.memory import ReadFilter
 
 
-def reach_of(question: Question, *, newest_ns: int) -> Reach:
+def filter_of(question: Question, *, newest_ns: int) -> ReadFilter:
     """
     Return what a question may read.
 
@@ -18,7 +18,7 @@ def reach_of(question: Question, *, newest_ns: int) -> Reach:
     first_ns = question.time_start_ns or None
     if question.lookback_s:
         first_ns = (question.as_of_ns or newest_ns) - round(question.lookback_s * 1e9)
-    return Reach(
+    return ReadFilter(
         cameras=frozenset(question.cameras) or None,
         first_ns=first_ns,
         last_ns=last_ns,
@@ -28,14 +28,14 @@ def reach_of(question: Question, *, newest_ns: int) -> Reach:
     )
 
 
-def scope_of(reach: Reach, *, retrieves: bool) -> Scope:
+def scope_of(reading: ReadFilter, *, retrieves: bool) -> Scope:
     """
     Return the scope that an answer has read.
 
     :param retrieves: whether the memory has more than short-term
     """
-    if reach.newest_only:
+    if reading.newest_only:
         return Scope.NOW
-    if not reach.short_term:
+    if not reading.short_term:
         return Scope.LONG_TERM
-    return Scope.ALL if reach.long_term and retrieves else Scope.SHORT_TERM
+    return Scope.ALL if reading.long_term and retrieves else Scope.SHORT_TERM

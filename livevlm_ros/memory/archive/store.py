@@ -5,21 +5,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from livevlm_ros.memory.archive_file import ArchiveFile
-from livevlm_ros.memory.archive_groups import GroupLayout
+from livevlm_ros.memory.archive.file import ArchiveFile
+from livevlm_ros.memory.archive.record import RecordLayout
+
+Pick = Callable[..., Tensor]
 
 _log = logging.getLogger(__name__)
 
 
-class GroupStore:
+class RecordStore:
     """
-    Room for records of groups.
+    Room for the records of frames.
 
     :param host: most records in RAM
     :param disk: most records on disk
@@ -28,7 +30,7 @@ class GroupStore:
     """
 
     def __init__(
-        self, layout: GroupLayout, *, host: int, disk: int, folder: Path | None = None
+        self, layout: RecordLayout, *, host: int, disk: int, folder: Path | None = None
     ) -> None:
         self._layout = layout
         self.host, self.all = host, host + disk
@@ -75,31 +77,28 @@ class GroupStore:
                 self._free_disk.append(address)
                 self._on_disk -= 1
 
-    def write(self, address: int, keys: Tensor, values: Tensor) -> None:
-        """Write the record of a group, [layers, kv_heads, tokens, head_dim] each."""
-        self._at(address).copy_(self._layout.encode(keys, values))
+    def write(self, address: int, record: Tensor) -> None:
+        """Write a record, uint8 [*record]."""
+        self._at(address).copy_(record)
 
-    def read(
-        self, layer: int, addresses: Tensor, places: Tensor, *, heads: Tensor, out: Tensor
-    ) -> None:
+    def gather(self, addresses: Tensor, pick: Pick, *along: Tensor) -> Tensor:
         """
-        Read pages of one layer; pages at addresses that are no record's are left as they are.
+        Return copies of parts of records, whichever tier they lie in.
 
-        :param addresses: of their groups, int64 [pages]
-        :param places: their places in those groups, int64 [pages]
-        :param heads: kv heads that are read, int64 [heads]
-        :param out: of any type, [pages, heads, 2, page_tokens, head_dim]
+        :param addresses: int64 [records]
+        :param pick: called with a tier's records, the rows wanted of them, and those of `along`
+        :param along: what goes with each address, [records] each
+        :returns: [records, ...]
         """
-        for first, records in self._tiers():
-            here = ((addresses >= first) & (addresses < first + len(records))).nonzero()[:, 0]
-            found = self._layout.decode(
-                records,
-                layer=layer,
-                groups=addresses[here] - first,
-                pages=places[here],
-                heads=heads,
-            )
-            out[here] = found.to(out.dtype)
+        if self._file is None or not bool((addresses >= self.host).any()):
+            return pick(self._slab, addresses, *along)
+        low = addresses < self.host
+        in_ram = pick(self._slab, addresses[low], *(each[low] for each in along))
+        rows = addresses[~low] - self.host
+        on_disk = pick(self._file.records, rows, *(each[~low] for each in along))
+        found = in_ram.new_empty(len(addresses), *in_ram.shape[1:])
+        found[low], found[~low] = in_ram, on_disk
+        return found
 
     def spill(self, address: int) -> int | None:
         """Move a record from RAM to disk; returns its new address, None if there is no room."""
@@ -117,14 +116,6 @@ class GroupStore:
         self._on_disk += 1
         self._free_host.append(address)
         return target
-
-    def gather(self, addresses: Tensor) -> Tensor:
-        """Return copies of records, uint8 [addresses, *record]."""
-        found = torch.empty(len(addresses), *self._layout.record, dtype=torch.uint8)
-        for first, records in self._tiers():
-            here = ((addresses >= first) & (addresses < first + len(records))).nonzero()[:, 0]
-            found[here] = records[addresses[here] - first]
-        return found
 
     def fill(self, records: Tensor) -> Tensor:
         """
@@ -157,12 +148,6 @@ class GroupStore:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-    def _tiers(self) -> Iterator[tuple[int, Tensor]]:
-        """Each tier's first address, and its records."""
-        yield 0, self._slab
-        if self._file is not None:
-            yield self.host, self._file.records
 
     def _at(self, address: int) -> Tensor:
         if address < self.host:

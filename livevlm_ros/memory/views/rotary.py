@@ -45,12 +45,12 @@ class RotaryTable:
         """
         Turn `x` to contiguous positions.
 
-        :param x: keys or queries before rotary, [heads, tokens, head_dim]
+        :param x: keys or queries before rotary, [..., tokens, head_dim]
         :param first: position of the first token; `reserve` covered all of them
         :param out: where the result goes, shaped like `x`, not overlapping it
         :returns: `out`
         """
-        half, last = self._half, first + x.shape[1]
+        half, last = self._half, first + x.shape[-2]
         cos, sin = self.cos[first:last], self.sin[first:last]  # [tokens, head_dim / 2]
         low, high = x[..., :half], x[..., half:]
         torch.mul(low, cos, out=out[..., :half]).addcmul_(high, sin, value=-1)

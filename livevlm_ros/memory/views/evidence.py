@@ -19,23 +19,25 @@ from livevlm_ros.memory.shape import CacheShape
 
 
 @dataclass(frozen=True, slots=True)
-class EvidenceLayers:
+class EvidenceHeads:
     """
     Where a checkpoint's attention says what it looked at.
 
-    :param layers: language layers, counted from 0
-    :param heads: query heads of those layers; None: all
+    :param heads: query heads by layer; None: all of the layer
     """
 
-    layers: tuple[int, ...]
-    heads: tuple[int, ...] | None = None
+    heads: Mapping[int, tuple[int, ...] | None]
 
     @classmethod
-    def from_settings(cls, settings: Mapping, shape: CacheShape) -> EvidenceLayers:
+    def from_settings(
+        cls, settings: Mapping, shape: CacheShape, choosing: Mapping[int, tuple[int, ...]]
+    ) -> EvidenceHeads:
         """
         Read `evidence: {layers: [2], heads: [0, 1]}` of a checkpoint's `memory.yaml`.
 
-        :param settings: the whole file; without an `evidence` entry all layers and heads count
+        :param settings: the whole file
+        :param choosing: heads that choose pages, by layer, which are taken without an entry; where
+            there are none either all heads count
         :raises ValueError: naming a key that is unknown, or a layer or head the model does not
             have
         """
@@ -44,10 +46,18 @@ class EvidenceLayers:
             raise ValueError(
                 f'memory.yaml: evidence takes the keys layers and heads, got {entry!r}'
             )
-        layers = _numbers('layers', entry.get('layers'), below=shape.layers) or tuple(
-            range(shape.layers)
-        )
-        return cls(layers, _numbers('heads', entry.get('heads'), below=shape.q_heads))
+        if not entry and choosing:
+            return cls(dict(choosing))
+        layers = _numbers('layers', entry.get('layers'), below=shape.layers)
+        heads = _numbers('heads', entry.get('heads'), below=shape.q_heads)
+        return cls(dict.fromkeys(layers or range(shape.layers), heads))
+
+    def __contains__(self, layer: int) -> bool:
+        return layer in self.heads
+
+    def of(self, layer: int) -> tuple[int, ...] | None:
+        """Return the query heads of a layer that count; None: all."""
+        return self.heads[layer]
 
 
 def _numbers(name: str, given: object, *, below: int) -> tuple[int, ...] | None:
@@ -66,20 +76,17 @@ def _numbers(name: str, given: object, *, below: int) -> tuple[int, ...] | None:
 
 def attention_row(query: Tensor, keys: Tensor, heads: Sequence[int] | None) -> Tensor:
     """
-    Attention of one token on everything it sees, by kv head: the mean over all heads is their sum.
+    Attention of one token on everything it sees, the mean over heads.
 
     :param query: the token's queries, rotated, [q_heads, head_dim]
     :param keys: rotated keys, [kv_heads, tokens, head_dim]
     :param heads: query heads that count; None: all
-    :returns: shares that together sum to 1, float32 [kv_heads, tokens]
+    :returns: shares that together sum to 1, float32 [tokens]
     """
     kv_heads, _, width = keys.shape
-    grouped = query.view(kv_heads, -1, width) * width**-0.5
-    rows = torch.matmul(grouped, keys.transpose(1, 2)).float().softmax(dim=-1)
-    counted = torch.full(rows.shape[:2], heads is None, device=rows.device)  # [kv_heads, group]
-    if heads is not None:
-        counted.view(-1)[list(heads)] = True
-    return (rows * counted[..., None]).sum(dim=1) / counted.sum()
+    grouped = query.float().view(kv_heads, -1, width) * width**-0.5
+    rows = torch.matmul(grouped, keys.float().transpose(1, 2)).softmax(dim=-1).flatten(0, 1)
+    return rows.mean(0) if heads is None else rows[list(heads)].mean(0)
 
 
 def frame_shares(rows: Sequence[tuple[Tensor, Tensor]]) -> list[tuple[int, float]]:

@@ -1,0 +1,307 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Recoverable eviction: every frame that left short-term, compressed, until the archive thins.
+
+A frame is a record with all of its layers, cut into pages that never cross its border. When RAM is
+full the oldest record moves to disk; when that is full too, or there is none, frames are dropped
+where they lie densest in time, whole, in the older half.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from livevlm_ros.memory.archive.means import PageMeans
+from livevlm_ros.memory.archive.record import RecordLayout
+from livevlm_ros.memory.archive.sketch import KeySketch
+from livevlm_ros.memory.archive.store import RecordStore
+from livevlm_ros.memory.state import State
+from livevlm_ros.memory.tokens import TokenIds, Tokens
+
+LEAST_FRAMES = 4
+"""Frames of a lane that there is room for in RAM, so that there is always something to thin."""
+
+THINNED_SHARE = 64
+"""Of the frames held, one in so many is dropped at a time: few, because a write waits for it."""
+
+ROW_BYTES = 24
+"""Bytes of the table for a frame: id, lane, address."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveSizes:
+    """What an archive holds; `disk_bytes` are those of the file that the disk has given."""
+
+    frames: int = 0
+    host_bytes: int = 0
+    disk_bytes: int = 0
+    disk_lost: bool = False
+
+
+class Archive:
+    """
+    Archived frames of every lane; any thread, each call by itself. `lock` holds several together.
+
+    Frames are named by id and lie in rows without an order; a row holds until the next `put`.
+
+    :param ids: tells lanes and stamps from ids
+    :param layout: of the records
+    :param sketched: layers whose keys a question is ranked by, for the sketch; None: page means
+        are kept in its place
+    :param host_bytes: most RAM: records and what goes with them
+    :param disk_bytes: most disk
+    :param folder: where the file lies, if `disk_bytes` is not 0
+    :raises ValueError: if there is too little RAM for the least, or no file can be made
+    """
+
+    def __init__(
+        self,
+        ids: TokenIds,
+        layout: RecordLayout,
+        *,
+        lanes: int,
+        sketched: tuple[int, ...] | None,
+        host_bytes: int,
+        disk_bytes: int = 0,
+        folder: Path | None = None,
+    ) -> None:
+        self._ids, self._layout, self._sketched = ids, layout, sketched
+        shape = layout.shape
+        index_bytes = ROW_BYTES + (
+            PageMeans.row_bytes(shape, page_tokens=layout.page_tokens)
+            if sketched is None
+            else KeySketch.row_bytes(shape, len(sketched))
+        )
+        least = lanes * LEAST_FRAMES * (layout.record_bytes + index_bytes)
+        if host_bytes < least:
+            raise ValueError(f'archive_host_bytes must be at least {least}, got {host_bytes}')
+        disk = min(disk_bytes // layout.record_bytes, (host_bytes - least) // index_bytes)
+        host = (host_bytes - disk * index_bytes) // (layout.record_bytes + index_bytes)
+        self._index_bytes = index_bytes
+        self._store = RecordStore(layout, host=host, disk=disk, folder=folder)
+        self.lock = threading.RLock()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget every frame and give the bytes back."""
+        with self.lock:
+            self._store.clear()
+            rows, shape = self._store.all, self._layout.shape
+            self._frames = torch.empty(rows, dtype=torch.int64)
+            self._addresses = torch.empty(rows, dtype=torch.int64)
+            self._rows: dict[int, int] = {}  # by the id of the frame
+            self.sketch: KeySketch | None = None
+            self.means: PageMeans | None = None
+            if self._sketched is None:
+                page_tokens = self._layout.page_tokens
+                self.means = PageMeans(shape, rows=rows, page_tokens=page_tokens)
+            else:
+                self.sketch = KeySketch(shape, self._sketched, rows=rows)
+            self.sizes = self._count()
+
+    def close(self) -> None:
+        """Remove the file; nothing may follow."""
+        self._store.close()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def frames(self) -> Tensor:
+        """Ids of the frames held, by row, int64 [frames]."""
+        return self._frames[: len(self._rows)]
+
+    def put(self, frame: Tokens) -> None:
+        """
+        Take a frame that left short-term, of any device and type.
+
+        :param frame: all its tokens, [layers, kv_heads, tokens_per_frame, head_dim]
+        """
+        record = self._layout.encode(frame.keys, frame.values).cpu()
+        keys = frame.keys.float().cpu()
+        sketched = self.sketch.encode(keys) if self.sketch is not None else None
+        frame_id = int(self._ids.frames(frame.ids[:1]))
+        with self.lock:
+            address = self._room()
+            try:
+                self._store.write(address, record)
+                row = len(self._rows)
+                if self.means is not None:
+                    self.means.put(row, keys)
+                if self.sketch is not None and sketched is not None:
+                    self.sketch.put(row, sketched)
+            except BaseException:
+                self._store.free([address])
+                raise
+            self._frames[row], self._addresses[row] = frame_id, address
+            self._rows[frame_id] = row
+            self.sizes = self._count()
+        if self.sketch is not None and self.sketch.outgrown(len(self._rows)):
+            self.sketch.refit(self.keys, len(self._rows), self.lock)
+
+    def keys(self, layer: int, rows: Tensor) -> Tensor:
+        """
+        Return the keys of whole frames in one layer, before rotary.
+
+        :param rows: int64 [frames]
+        :returns: float32 [kv_heads, frames * tokens_per_frame, head_dim]
+        """
+        layout, addresses = self._layout, self._addresses[rows]
+
+        def codes(records: Tensor, at: Tensor) -> Tensor:
+            return layout.codes(records)[at, layer, :, 0].flatten(2)
+
+        def scales(records: Tensor, at: Tensor) -> Tensor:
+            return layout.scales(records)[at, layer, :, 0]
+
+        keys = layout.decode(
+            self._store.gather(addresses, codes),
+            self._store.gather(addresses, scales),
+            torch.float32,
+        )  # [frames, kv_heads, tokens_per_frame, head_dim]
+        return keys.transpose(0, 1).flatten(1, 2)
+
+    def read(
+        self, frames: Tensor, places: Tensor, *, like: Tensor, layer: int | None = None
+    ) -> Tokens:
+        """
+        Read pages, whichever tier they lie in; pages of frames that are gone are left out.
+
+        :param frames: ids of the frames they are of, int64 [pages]
+        :param places: which page of its frame each is, int64 [pages]
+        :param like: of the device and type that the tokens shall have
+        :param layer: the only one that is read; None: all
+        :returns: the tokens of all pages in their order
+        """
+        layers = slice(None) if layer is None else slice(layer, layer + 1)
+        layout = self._layout
+
+        def codes(records: Tensor, at: Tensor, place: Tensor) -> Tensor:
+            return layout.codes(records[:, layers])[at, :, :, :, place]
+
+        def scales(records: Tensor, at: Tensor) -> Tensor:
+            return layout.scales(records[:, layers])[at]
+
+        with self.lock:
+            rows = torch.tensor([self._rows.get(frame, -1) for frame in frames.tolist()])
+            held = rows >= 0
+            frames, places = frames[held], places[held]
+            addresses = self._addresses[rows[held]]
+            packed = [
+                self._store.gather(addresses, codes, places),
+                self._store.gather(addresses, scales),
+            ]
+        if like.is_cuda:
+            packed = [part.pin_memory().to(like.device, non_blocking=True) for part in packed]
+        pages = layout.decode(*packed, like.dtype)  # [pages, layers, kv, 2, page_tokens, dim]
+        keys, values = pages.permute(3, 1, 2, 0, 4, 5).flatten(3, 4)
+        ids = self._ids.of_frames(frames).unflatten(1, (layout.pages, -1))
+        return Tokens(keys, values, ids[torch.arange(len(frames)), places].flatten())
+
+    def _room(self) -> int:
+        """Return an address in RAM that is free now."""
+        while (address := self._store.take()) is None:
+            if not self._spill():
+                self._thin()
+        return address
+
+    def _spill(self) -> bool:
+        """Move the oldest record in RAM to disk; returns whether there was room."""
+        in_ram = (self._addresses[: len(self._rows)] < self._store.host).nonzero()[:, 0]
+        oldest = in_ram[self._frames[in_ram].argmin()]
+        target = self._store.spill(int(self._addresses[oldest]))
+        if target is not None:
+            self._addresses[oldest] = target
+        return target is not None
+
+    def _thin(self) -> None:
+        """
+        Drop every other frame of where they lie densest, in the older half of the fullest lane.
+
+        What is new stays dense, and what is older gets equally sparse everywhere. Without room on
+        disk those in RAM alone must give.
+        """
+        held = torch.arange(len(self._rows))
+        if self._store.disk_lost:
+            held = held[self._addresses[held] < self._store.host]
+        lanes = self._ids.lanes(self._frames[held])
+        held = held[lanes == lanes.bincount().argmax()]
+        held = held[self._frames[held].argsort()]
+        older = held[: max(3, len(held) // 2)]
+        stamps = self._ids.since_ns(self._frames[older])
+        gaps = (stamps[2:] - stamps[:-2])[::2]  # that the loss of every other frame would open
+        most = max(1, len(self._rows) // THINNED_SHARE)
+        densest = gaps.topk(min(most, len(gaps)), largest=False).indices
+        gone = self._frames[older[1:-1:2][densest]]
+        self._store.free(self._addresses[older[1:-1:2][densest]].tolist())
+        for frame in gone.tolist():
+            self._remove(self._rows[frame])
+
+    def _remove(self, row: int) -> None:
+        """Forget a row; the last one takes its place."""
+        last = len(self._rows) - 1
+        del self._rows[int(self._frames[row])]
+        if row == last:
+            return
+        self._frames[row], self._addresses[row] = self._frames[last], self._addresses[last]
+        self._rows[int(self._frames[row])] = row
+        for index in (self.sketch, self.means):
+            if index is not None:
+                index.move(last, row)
+
+    def _count(self) -> ArchiveSizes:
+        return ArchiveSizes(
+            frames=len(self._rows),
+            host_bytes=self._store.host_bytes + len(self._rows) * self._index_bytes,
+            disk_bytes=self._store.disk_bytes,
+            disk_lost=self._store.disk_lost,
+        )
+
+    def state(self) -> State:
+        """Return copies of all that is held, to `restore`."""
+        with self.lock:
+            count = len(self._rows)
+            records = self._store.gather(self._addresses[:count], lambda held, at: held[at])
+            held = State({'records': records, 'frames': self.frames.clone()})
+            sketch = self.sketch.state(count) if self.sketch is not None else State()
+            return State.joined({'frames': held, 'sketch': sketch})
+
+    def restore(self, state: State) -> None:
+        """
+        Hold what `state` gave and nothing else; reads give the same bits.
+
+        :raises ValueError: if it is another archive's, or more than there is room for; what the
+            archive holds is untouched
+        :raises OSError: if the disk has no room for its part; the archive is empty
+        """
+        held = state.part('frames').tensors
+        records, frames, count = held['records'], held['frames'], len(held['frames'])
+        if tuple(records.shape[1:]) != self._layout.record:
+            raise ValueError(
+                f'archive: expected records like {self._layout.record}, got '
+                f'{tuple(records.shape[1:])}'
+            )
+        if count > self._store.all:
+            raise ValueError(
+                f'the archive has room for {self._store.all} frames, its state has {count}: raise '
+                'archive_host_bytes or archive_disk_bytes'
+            )
+        self.clear()
+        with self.lock:
+            self._addresses[:count] = self._store.fill(records)
+            self._frames[:count] = frames
+            self._rows = {frame: row for row, frame in enumerate(frames.tolist())}
+            if self.sketch is not None:
+                self.sketch.restore(state.part('sketch'))
+            if self.means is not None:
+                layers = range(self._layout.shape.layers)
+                for row in torch.arange(count):
+                    keys = [self.keys(layer, row[None]) for layer in layers]
+                    self.means.put(int(row), torch.stack(keys))
+            self.sizes = self._count()

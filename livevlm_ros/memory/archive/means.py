@@ -1,0 +1,52 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Mean keys of archived pages, by which the papers' retrieval ranks them layer by layer."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from livevlm_ros.memory.shape import CacheShape
+
+
+class PageMeans:
+    """
+    One mean key a page, layer and kv head, float32.
+
+    :param rows: most frames
+    :param page_tokens: tokens of a page
+    """
+
+    def __init__(self, shape: CacheShape, *, rows: int, page_tokens: int) -> None:
+        self._page_tokens = page_tokens
+        pages = shape.tokens_per_frame // page_tokens
+        self._means = torch.empty(rows, shape.layers, shape.kv_heads, pages, shape.head_dim)
+
+    @staticmethod
+    def row_bytes(shape: CacheShape, *, page_tokens: int) -> int:
+        """Bytes of a frame's means."""
+        pages = shape.tokens_per_frame // page_tokens
+        return 4 * shape.layers * shape.kv_heads * pages * shape.head_dim
+
+    def put(self, row: int, keys: Tensor) -> None:
+        """Take a frame's keys before rotary, [layers, kv_heads, tokens_per_frame, head_dim]."""
+        self._means[row] = page_means(keys.float(), page_tokens=self._page_tokens)
+
+    def move(self, source: int, target: int) -> None:
+        """Let a frame have another row."""
+        self._means[target] = self._means[source]
+
+    def of_layer(self, layer: int, rows: Tensor) -> Tensor:
+        """Return the means of frames in one layer, [kv_heads, frames * pages, head_dim]."""
+        return self._means[rows, layer].transpose(0, 1).flatten(1, 2)
+
+
+def page_means(keys: Tensor, *, page_tokens: int) -> Tensor:
+    """
+    Return the mean key of each page.
+
+    :param keys: before rotary, [..., tokens, head_dim], a multiple of `page_tokens`
+    :returns: [..., pages, head_dim]
+    """
+    return keys.unflatten(-2, (-1, page_tokens)).mean(dim=-2)

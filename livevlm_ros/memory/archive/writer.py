@@ -1,0 +1,94 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The thread that writes the archive, so that no step waits for compression or for the disk."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+import torch
+
+from livevlm_ros.memory.archive.archive import Archive
+from livevlm_ros.memory.tokens import Tokens
+
+MOST_WAITING = 32
+"""Frames that may wait to be written; of more, those that come are not archived."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class WriteCounts:
+    """
+    What became of frames that left short-term.
+
+    :param failed: frames whose writing ended in an error
+    :param overrun: frames that came while too many waited
+    """
+
+    failed: int = 0
+    overrun: int = 0
+
+    @property
+    def lost(self) -> int:
+        """Frames that the archive does not have."""
+        return self.failed + self.overrun
+
+
+class ArchiveWriter:
+    """
+    Writes frames one after another.
+
+    :param written: called in the thread whenever frames have been written
+    """
+
+    def __init__(self, archive: Archive, *, written: Callable[[], None]) -> None:
+        self._archive, self._written = archive, written
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix='livevlm-archive')
+        self._jobs: list[Future[None]] = []
+        self.counts = WriteCounts()
+
+    def stage(self, frames: Sequence[Tokens]) -> list[Tokens]:
+        """Copy frames that are about to be written over, as far as there is room for them."""
+        self._jobs = [job for job in self._jobs if not job.done()]
+        room = max(0, MOST_WAITING - len(self._jobs))
+        return [Tokens(f.keys.clone(), f.values.clone(), f.ids) for f in frames[:room]]
+
+    def commit(self, staged: Sequence[Tokens], *, left: int) -> None:
+        """
+        Have staged frames written.
+
+        :param left: how many frames left short-term
+        """
+        self.counts.overrun += left - len(staged)
+        ready = None
+        if staged and staged[0].keys.is_cuda:
+            ready = torch.cuda.current_stream(staged[0].keys.device).record_event()
+        for frame in staged:
+            self._jobs.append(self._thread.submit(self._write, frame, ready))
+
+    def settle(self, timeout_s: float | None = None) -> bool:
+        """Wait until what was committed is written; returns False if the time was too short."""
+        done = not wait(self._jobs, timeout_s).not_done
+        if done:
+            self._jobs.clear()
+        return done
+
+    def close(self) -> None:
+        """End the thread; nothing may follow."""
+        self._thread.shutdown()
+
+    @torch.inference_mode()
+    def _write(self, frame: Tokens, ready: torch.cuda.Event | None) -> None:
+        try:
+            if ready is not None:
+                ready.synchronize()
+            self._archive.put(frame)
+        except Exception:  # the frame is lost to the archive; the thread goes on
+            self.counts.failed += 1
+            _log.exception('a frame could not be archived')
+            return
+        self._written()

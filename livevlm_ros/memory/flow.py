@@ -1,0 +1,118 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Where a token goes.
+
+A step's frames enter short-term. What leaves it goes to the archive, whole, and to its camera's
+long-term; what bucketing drops there is gone from the device. All that may fail is done first,
+then all is written: whatever raises costs the step's frames and leaves the memory as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from livevlm_ros.memory.archive.writer import ArchiveWriter
+from livevlm_ros.memory.long_term import LongTerm, LongTermChange
+from livevlm_ros.memory.shape import FrameRef
+from livevlm_ros.memory.short_term import Held
+from livevlm_ros.memory.tiers import Tiers
+from livevlm_ros.memory.tokens import in_time_order
+
+
+def keep(
+    tiers: Tiers,
+    writer: ArchiveWriter | None,
+    frames: Sequence[FrameRef],
+    keys: Tensor,
+    values: Tensor,
+    scores: Tensor | None,
+) -> None:
+    """
+    Keep a step's tokens.
+
+    :param writer: takes frames that leave short-term to the archive; None: there is none
+    :param keys: before rotary, [layers, kv_heads, frames * tokens_per_frame, head_dim]
+    :param values: shaped like `keys`
+    :param scores: attention that the step paid to what it read, lane after lane of long-term and
+        then short-term, float32 [tokens read]; None: bucketing is not due, or does not look at it
+    """
+    origin_ns = tiers.ids.origin_ns
+    tiers.ids.start(frames[0].stamp_ns)
+    try:
+        entering = tiers.short_term.stage(frames)
+        left = [tiers.short_term.tokens_of(held) for held, _ in entering.left]
+        archived = writer.stage(left) if writer is not None else []
+        bucketed = _staged(tiers, entering.left, scores)
+    except BaseException:
+        tiers.ids.origin_ns = origin_ns
+        raise
+    for lane, change in bucketed:
+        lane.commit(change)
+    by_frame = (len(frames), tiers.shape.tokens_per_frame)
+    tiers.short_term.commit(entering, keys.unflatten(2, by_frame), values.unflatten(2, by_frame))
+    tiers.refs.update((tiers.ids.frame(ref), ref) for ref in frames)
+    if writer is not None:
+        writer.commit(archived, left=len(left))
+
+
+def buckets_with(tiers: Tiers, frames: Sequence[FrameRef]) -> bool:
+    """Return whether keeping frames makes bucketing due."""
+    left = tiers.short_term.leaving(frames)
+    tokens = tiers.shape.tokens_per_frame
+    return any(
+        lane.full_with(tokens * sum(held.lane == number for held in left))
+        for number, lane in enumerate(tiers.long_term)
+    )
+
+
+def forget(tiers: Tiers) -> None:
+    """Forget the references of frames of which no token is left in any tier."""
+    held = [torch.tensor([tiers.ids.frame(ref) for ref in tiers.short_term.refs()])]
+    held += [tiers.ids.frames(lane.tokens.ids) for lane in tiers.long_term]
+    if tiers.archive is not None:
+        held.append(tiers.archive.frames)
+    alive = set(torch.cat(held).unique().tolist())
+    tiers.refs = {frame: ref for frame, ref in tiers.refs.items() if frame in alive}
+
+
+def _staged(
+    tiers: Tiers, left: Sequence[tuple[Held, int]], scores: Tensor | None
+) -> list[tuple[LongTerm, LongTermChange]]:
+    """
+    Work out what frames that leave short-term change in their lanes of long-term.
+
+    :param left: the frames, each with the stamp of its camera's next one
+    :param scores: as `keep` has them
+    """
+    refs, first = tiers.short_term.refs(), 0
+    ring = sum(lane.count for lane in tiers.long_term)  # where short-term's scores start
+    changes = []
+    for number, lane in enumerate(tiers.long_term):
+        mine = [(held, next_ns) for held, next_ns in left if held.lane == number]
+        if mine:
+            new = in_time_order([tiers.short_term.tokens_of(held) for held, _ in mine])
+            times = torch.cat([_times(tiers, held.ref, next_ns) for held, next_ns in mine])
+            of_lane = None
+            if scores is not None:
+                by_frame = scores[ring:].unflatten(0, (-1, tiers.shape.tokens_per_frame))
+                of_new = [by_frame[refs.index(held.ref)] for held, _ in mine]
+                of_lane = torch.cat((scores[first : first + lane.count], *of_new))
+            changes.append((lane, lane.stage(new, times, of_lane)))
+        first += lane.count
+    return changes
+
+
+def _times(tiers: Tiers, ref: FrameRef, next_ns: int) -> Tensor:
+    """
+    Return the times of a frame's tokens, float64 seconds [tokens_per_frame].
+
+    They are spread over the gap to the camera's next frame: with one time for all of them coverage
+    would see no more than frames.
+    """
+    tokens = tiers.shape.tokens_per_frame
+    since_ns, gap_ns = ref.stamp_ns - (tiers.ids.origin_ns or 0), next_ns - ref.stamp_ns
+    return (since_ns + torch.arange(tokens, dtype=torch.float64) / tokens * gap_ns) / 1e9

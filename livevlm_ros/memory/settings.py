@@ -1,0 +1,77 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""How a checkpoint finds pages: the entry `retrieval` of the `memory.yaml` beside its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from livevlm_ros.memory.shape import CacheShape
+
+PAGE_TOKENS = 16
+"""Most tokens of a page (C), as LiveVLM has it; a page is a whole part of a frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalSettings:
+    """
+    How a checkpoint finds pages.
+
+    :param page_tokens: tokens of a page (C), a divisor of those of a frame
+    :param heads: query heads that choose, by layer; empty: all heads of all layers
+    """
+
+    page_tokens: int
+    heads: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def from_settings(cls, settings: Mapping, shape: CacheShape) -> RetrievalSettings:
+        """
+        Read `retrieval: {page_tokens: 14, heads: {18: [6, 7]}}` of a checkpoint's `memory.yaml`.
+
+        :param settings: the whole file; without the entry all heads choose
+        :raises ValueError: naming a key that is unknown, a page that is no part of a frame, or a
+            layer or head that the model does not have
+        """
+        entry = settings.get('retrieval') or {}
+        if not isinstance(entry, Mapping) or not set(entry) <= {'page_tokens', 'heads'}:
+            raise ValueError(
+                f'memory.yaml: retrieval takes the keys page_tokens and heads, got {entry!r}'
+            )
+        frame = shape.tokens_per_frame
+        page_tokens = entry.get('page_tokens', largest_page(frame))
+        if type(page_tokens) is not int or page_tokens < 1 or frame % page_tokens:
+            raise ValueError(
+                f'memory.yaml: retrieval.page_tokens must divide the {frame} tokens of a frame, '
+                f'got {page_tokens!r}'
+            )
+        return cls(page_tokens, _heads(entry.get('heads'), shape))
+
+    def layers(self, shape: CacheShape) -> tuple[int, ...]:
+        """Return the layers that choose, ascending."""
+        return tuple(sorted(self.heads)) or tuple(range(shape.layers))
+
+
+def largest_page(frame_tokens: int) -> int:
+    """Return the largest part of a frame that has at most `PAGE_TOKENS` tokens."""
+    return next(n for n in range(min(PAGE_TOKENS, frame_tokens), 0, -1) if not frame_tokens % n)
+
+
+def _heads(given: object, shape: CacheShape) -> dict[int, tuple[int, ...]]:
+    if given is None:
+        return {}
+    rows = given.items() if isinstance(given, Mapping) else [(None, given)]
+    for layer, heads in rows:
+        in_model = type(layer) is int and 0 <= layer < shape.layers
+        listed = isinstance(heads, Sequence) and not isinstance(heads, str) and len(heads) > 0
+        if not (
+            in_model
+            and listed
+            and all(type(head) is int and 0 <= head < shape.q_heads for head in heads)
+        ):
+            raise ValueError(
+                f'memory.yaml: retrieval.heads must list, by layer from 0 to {shape.layers - 1}, '
+                f'query heads from 0 to {shape.q_heads - 1}, got {given!r}'
+            )
+    return {int(layer): tuple(heads) for layer, heads in rows}

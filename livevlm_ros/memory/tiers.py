@@ -1,0 +1,141 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a memory holds, tier by tier, and what its budgets come to for a model and its cameras."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from livevlm_ros.memory.archive.archive import Archive
+from livevlm_ros.memory.archive.record import RecordLayout
+from livevlm_ros.memory.config import PREFIX_POSITIONS, RESERVED_POSITIONS, MemoryConfig
+from livevlm_ros.memory.long_term import LongTerm
+from livevlm_ros.memory.settings import RetrievalSettings
+from livevlm_ros.memory.shape import CacheShape, FrameRef
+from livevlm_ros.memory.short_term import ShortTerm
+from livevlm_ros.memory.tokens import TokenIds
+from livevlm_ros.memory.views.rotary import RotaryTable
+
+FULL_FIRST_SLOTS = 64
+"""Frames `full` has room for before it first grows."""
+
+
+@dataclass(slots=True)
+class Tiers:
+    """
+    What one memory holds.
+
+    :param prefix_keys: before rotary, [layers, kv_heads, prefix tokens, head_dim]
+    :param prefix_values: shaped like `prefix_keys`
+    :param refs: every frame of which the memory holds a token, by id, in the order they came
+    """
+
+    shape: CacheShape
+    ids: TokenIds
+    short_term: ShortTerm
+    long_term: Sequence[LongTerm]
+    archive: Archive | None
+    rotary: RotaryTable
+    prefix_keys: Tensor
+    prefix_values: Tensor
+    refs: dict[int, FrameRef] = field(default_factory=dict)
+
+    @property
+    def prefix_tokens(self) -> int:
+        """Tokens of the prefix."""
+        return self.prefix_keys.shape[2]
+
+
+def new_tiers(
+    config: MemoryConfig,
+    shape: CacheShape,
+    cameras: Sequence[str],
+    settings: RetrievalSettings,
+    like: Tensor,
+) -> Tiers:
+    """
+    Build what a configuration asks for, empty.
+
+    :param settings: how pages are found
+    :param like: of the device and type of keys and values
+    :raises ValueError: if a lane would hold no frame, or a budget is too small or too large
+    """
+    ids = TokenIds(cameras, shape.tokens_per_frame)
+    frames = lane_frames(config, shape, len(cameras))
+    slots = frames * len(cameras)
+    budget = config.long_term_frames * shape.tokens_per_frame // len(cameras)
+    where: dict[str, Any] = {'device': like.device, 'dtype': like.dtype}
+    archive = None
+    if config.archive_bits:
+        archive = Archive(
+            ids,
+            RecordLayout(shape, settings.page_tokens, config.archive_bits),
+            lanes=len(cameras),
+            sketched=settings.layers(shape) if config.retrieval == 'tokens' else None,
+            host_bytes=config.archive_host_bytes,
+            disk_bytes=config.archive_disk_bytes,
+            folder=Path(config.path) if config.path else None,
+        )
+    nothing = like.new_empty(shape.layers, shape.kv_heads, 0, shape.head_dim)
+    return Tiers(
+        shape=shape,
+        ids=ids,
+        short_term=ShortTerm(
+            shape,
+            cameras,
+            ids,
+            lane_frames=frames,
+            slots=min(slots, FULL_FIRST_SLOTS) if config.preset == 'full' else slots,
+            **where,
+        ),
+        long_term=[
+            LongTerm(
+                shape,
+                budget=budget,
+                page_tokens=settings.page_tokens,
+                whole_pages=archive is not None,
+                eviction=config.eviction,
+                **where,
+            )
+            for _ in (cameras if budget else ())
+        ],
+        archive=archive,
+        rotary=RotaryTable(shape, **where),
+        prefix_keys=nothing,
+        prefix_values=nothing,
+    )
+
+
+def lane_frames(config: MemoryConfig, shape: CacheShape, cameras: int) -> int:
+    """
+    Return the most frames that a camera's lane of short-term holds: an equal share of the budget.
+
+    :raises ValueError: if that is less than one, or the model has no positions for all of them
+    """
+    if not cameras:
+        raise ValueError('the memory needs at least one camera')
+    positions = shape.max_positions - reserved_positions(shape, cameras)
+    if config.preset == 'full':
+        total = min(positions, config.full_max_tokens) // shape.tokens_per_frame
+        budget = f'{min(positions, config.full_max_tokens)} tokens of full'
+    else:
+        total = config.short_term_frames
+        budget = f'short_term_frames = {total}'
+        if total * shape.tokens_per_frame > positions:
+            raise ValueError(
+                f'{budget} needs {total * shape.tokens_per_frame} tokens, '
+                f'the model has {positions} positions for frames'
+            )
+    if total // cameras < 1:
+        raise ValueError(f'{budget}: less than one frame for each of {cameras} cameras')
+    return total // cameras
+
+
+def reserved_positions(shape: CacheShape, cameras: int) -> int:
+    """Return those beside the frames: prefix, then question and answer, or a frame a camera."""
+    return max(RESERVED_POSITIONS, PREFIX_POSITIONS + cameras * shape.tokens_per_frame)
