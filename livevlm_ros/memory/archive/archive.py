@@ -189,7 +189,8 @@ class Archive:
             return layout.scales(records[:, layers])[at]
 
         with self.lock:
-            rows = torch.tensor([self._rows.get(frame, -1) for frame in frames.tolist()])
+            found = [self._rows.get(frame, -1) for frame in frames.tolist()]
+            rows = torch.tensor(found, dtype=torch.int64)
             held = rows >= 0
             frames, places = frames[held], places[held]
             addresses = self._addresses[rows[held]]
