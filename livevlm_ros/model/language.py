@@ -59,7 +59,7 @@ class LanguageLayers:
             attended = view.attend(index, *layer.heads(hidden))
             if attended is None:
                 break
-            if index == top:  # the view has every token's keys; few tokens' outputs are used
+            if index == top:  # the view has every token's keys, few tokens' outputs are used
                 hidden, attended = hidden[-last:], attended[-last:]
             hidden = layer.feed_forward(torch.addmm(hidden, attended, layer.output))
         return _norm(self._norm, hidden[-last:])

@@ -56,7 +56,11 @@ def test_an_answer_ends_before_its_end_marker(
     def answer(limit: int) -> list[int]:
         prompt = model.question(QUESTION)
         view = memory.question(extra_tokens=prompt.tokens + limit)
-        return list(islice(model.answer_tokens(prompt, view, temperature=0.0), limit))
+        return list(
+            islice(
+                model.answer_tokens(model.read(prompt.embeds, view), view, temperature=0.0), limit
+            )
+        )
 
     said = answer(5)
     end = 2 if said[2] not in said[:2] else said.index(said[2])
@@ -74,7 +78,9 @@ def test_drawn_answers_repeat_with_their_seed(
         prompt = model.question(QUESTION)
         view = memory.question(extra_tokens=prompt.tokens + 8)
         source = torch.Generator().manual_seed(seed)
-        tokens = model.answer_tokens(prompt, view, temperature=2.0, generator=source)
+        tokens = model.answer_tokens(
+            model.read(prompt.embeds, view), view, temperature=2.0, generator=source
+        )
         return list(islice(tokens, 8))
 
     assert answer(1) == answer(1)
