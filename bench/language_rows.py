@@ -14,8 +14,8 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from livevlm_bench.text_memory import everything, nothing, truth
-from livevlm_bench.text_streams import Fact, TextStream
-from livevlm_ros.memory import MemoryConfig, ReadFilter
+from livevlm_bench.text_streams import Fact
+from livevlm_ros.memory import Memory, MemoryConfig, ReadFilter
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.rows import read_rows
 from livevlm_ros.replay.settings import engine_config
@@ -72,7 +72,7 @@ class TextRow(NamedTuple):
 
     name: str
     config: MemoryConfig
-    reads: Callable[[TextStream, Fact], ReadFilter] = everything
+    reads: Callable[[Memory, Fact], ReadFilter] = everything
 
 
 def table_rows(tokens: int, *, texts: Sequence[str] = (), short: bool = False) -> list[TextRow]:

@@ -122,7 +122,7 @@ def measure(
                 memory = remember(model, stream, config, settings)
                 for row in same:
                     for fact in stream.facts:
-                        told = ask(model, memory, fact, reads=row.reads(stream, fact))
+                        told = ask(model, memory, fact, reads=row.reads(memory, fact))
                         asked.append(Asked(row.name, number, fact, stream.age(fact), told))
                 memory.close()
                 done += len(same)

@@ -57,24 +57,24 @@ def frame_ref(frame: int) -> FrameRef:
     return FrameRef(SOURCE, frame * FRAME_NS)
 
 
-def everything(stream: TextStream, fact: Fact) -> ReadFilter:
+def everything(memory: Memory, fact: Fact) -> ReadFilter:
     """Let a question read what the memory finds."""
     return ReadFilter()
 
 
-def truth(stream: TextStream, fact: Fact) -> ReadFilter:
+def truth(memory: Memory, fact: Fact) -> ReadFilter:
     """Let a question read short-term, and of the rest the frames that say the fact."""
     if not fact.frames:
         return ReadFilter(long_term=False)
     first, last = min(fact.frames), max(fact.frames)
-    between = set(range(first, last + 1)) - fact.frames
+    between = {frame_ref(frame) for frame in {*range(first, last + 1)} - fact.frames}
     return ReadFilter(
         only_ns=(first * FRAME_NS, last * FRAME_NS),
-        without=frozenset(frame_ref(frame) for frame in between),
+        without=frozenset(ref for ref in between if not memory.in_short_term(ref)),
     )
 
 
-def nothing(stream: TextStream, fact: Fact) -> ReadFilter:
+def nothing(memory: Memory, fact: Fact) -> ReadFilter:
     """Let a question read the prefix alone."""
     return ReadFilter(short_term=False, long_term=False)
 

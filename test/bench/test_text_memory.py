@@ -28,7 +28,7 @@ def told(text_model: LanguageModel, stream: TextStream) -> Callable[..., list[tu
     def told(preset: str, reads: Callable = everything, **sizes: int) -> list[tuple[Fact, Told]]:
         memory = remember(text_model, stream, MemoryConfig(preset, **sizes))
         asked = [
-            (fact, ask(text_model, memory, fact, reads=reads(stream, fact)))
+            (fact, ask(text_model, memory, fact, reads=reads(memory, fact)))
             for fact in stream.facts
         ]
         memory.close()
@@ -54,11 +54,12 @@ def test_reading_all_says_what_transformers_says(
         assert answer.tokens_read == len(stream.ids)
 
 
+@pytest.mark.parametrize('short_term', [SHORT_TERM, 40])
 def test_an_oracle_reads_the_facts_frames_and_short_term(
-    stream: TextStream, told: Callable
+    stream: TextStream, told: Callable, short_term: int
 ) -> None:
-    for fact, answer in told('rekv', truth, short_term_frames=SHORT_TERM):
-        newest = set(range(stream.frames - SHORT_TERM, stream.frames))
+    for fact, answer in told('rekv', truth, short_term_frames=short_term):
+        newest = set(range(stream.frames - short_term, stream.frames))
         assert answer.tokens_read == FRAME_TOKENS * len(newest | fact.frames)
         assert answer.recall == (1.0 if fact.spans else None)
 
@@ -92,5 +93,5 @@ def test_a_value_that_begins_the_answer_is_scored_too(
     fact = next(fact for fact in stream.facts if fact.spans)
     tokens = text_model.tokens(fact.value, begin=0, end=len(fact.value))
     begins = Fact('single', fact.ask, tokens, fact.value, 2, fact.spans, fact.needed)
-    told = ask(text_model, memory, begins, reads=everything(stream, begins))
+    told = ask(text_model, memory, begins, reads=everything(memory, begins))
     assert len(tokens.places) == len(tokens.ids) and told.log_share < 0
