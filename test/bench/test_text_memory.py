@@ -18,7 +18,7 @@ SHORT_TERM = 4
 @pytest.fixture(scope='module')
 def stream(text_model: LanguageModel) -> TextStream:
     kinds, filler = built_in_facts('table'), built_in_filler('table')
-    return text_stream(text_model, kinds, filler, seed=3, number=0, tokens=1536)
+    return text_stream(text_model, kinds, filler, seed=3, number=0, tokens=768)
 
 
 @pytest.fixture(scope='module')
