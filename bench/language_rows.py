@@ -23,7 +23,7 @@ from livevlm_ros.replay.settings import engine_config
 LONG = 4096
 """Tokens of a stream from which on budgets are the presets' own."""
 
-SHORT_ROWS = ('full', 'oracle', 'balanced', 'rekv', 'recent')
+SHORT_ROWS = ('full', 'balanced', 'oracle', 'rekv', 'recent')
 """Rows that tell in three minutes whether retrieval finds anything."""
 
 
@@ -92,13 +92,13 @@ def table_rows(tokens: int, *, texts: Sequence[str] = (), short: bool = False) -
     window = sizes.short_term + sizes.retrieved
     rows = [
         TextRow('full', preset('full')),
-        TextRow('oracle', preset('balanced'), truth),
         TextRow('balanced', preset('balanced')),
-        TextRow('livevlm', preset('livevlm')),
+        TextRow('oracle', preset('balanced'), truth),
         TextRow('rekv', preset('rekv')),
-        TextRow('recent', preset('recent')),
-        TextRow('window', preset('recent', short_term_frames=window)),
         TextRow('means', preset('balanced', retrieval='means')),
+        TextRow('recent', preset('recent')),
+        TextRow('livevlm', preset('livevlm')),
+        TextRow('window', preset('recent', short_term_frames=window)),
         TextRow('closed', preset('balanced'), nothing),
     ]
     if short:

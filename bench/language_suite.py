@@ -11,15 +11,15 @@ ask one that has read the stream once.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from livevlm_bench.facts import Kind, built_in_facts, read_facts
-from livevlm_bench.filler import Paragraph, built_in_filler, read_filler
+from livevlm_bench.facts import built_in_facts, read_facts
+from livevlm_bench.filler import built_in_filler, read_filler
 from livevlm_bench.language_model import FRAME_TOKENS, LanguageModel
 from livevlm_bench.language_report import Asked, fingerprint, language_report
 from livevlm_bench.language_rows import TextRow
@@ -56,22 +56,6 @@ class Streams:
     facts: Path | None = None
     text: Path | None = None
 
-    def kinds(self) -> list[Kind]:
-        """
-        Return the kinds of facts.
-
-        :raises BadInput: as `read_facts`
-        """
-        return read_facts(self.facts) if self.facts else built_in_facts('table')
-
-    def filler(self) -> tuple[Paragraph, ...]:
-        """
-        Return the filler.
-
-        :raises BadInput: as `read_filler` and `built_in_filler`
-        """
-        return read_filler(self.text) if self.text else built_in_filler('table')
-
     def check(self, model: LanguageModel) -> None:
         """
         Refuse streams that a model cannot read whole.
@@ -86,6 +70,19 @@ class Streams:
                 f'{most}'
             )
 
+    def written(self, model: LanguageModel) -> list[TextStream]:
+        """
+        Write the streams.
+
+        :raises BadInput: as `read_facts`, `read_filler`, `built_in_filler` and `text_stream`
+        """
+        kinds = read_facts(self.facts) if self.facts else built_in_facts('table')
+        filler = read_filler(self.text) if self.text else built_in_filler('table')
+        return [
+            text_stream(model, kinds, filler, seed=self.seed, number=number, tokens=self.tokens)
+            for number in range(self.count)
+        ]
+
 
 def measure(
     model: LanguageModel,
@@ -94,47 +91,64 @@ def measure(
     *,
     settings: Mapping[str, Any] | None = None,
     progress: Progress = lambda name, share: None,
+    so_far: Callable[[Report], None] = lambda report: None,
 ) -> Report:
     """
     Ask every row every question.
 
     :param settings: of the model's memory, as a checkpoint's `memory.yaml` has them
     :param progress: called with stream and row, and the share of everything done, [0, 1]
+    :param so_far: called with the report on the rows that are done, when some more are
     :returns: see `language_report`
     :raises BadInput: for facts, text or sizes that cannot be used
     """
     streams.check(model)
-    kinds, filler = streams.kinds(), streams.filler()
+    read = streams.written(model)
     asked: list[Asked] = []
-    read: list[TextStream] = []
+    done: list[TextRow] = []
+    report: Report = {}
     began = time.monotonic()
     with one_thread():
-        for number in range(streams.count):
-            stream = text_stream(
-                model, kinds, filler, seed=streams.seed, number=number, tokens=streams.tokens
-            )
-            read.append(stream)
-            done = 0
-            for config in dict.fromkeys(row.config for row in rows):
-                same = [row for row in rows if row.config == config]
-                share = (number + done / len(rows)) / streams.count
-                progress(f'stream {number + 1}, {same[0].name}', share)
-                memory = remember(model, stream, config, settings)
-                for row in same:
-                    for fact in stream.facts:
-                        told = ask(model, memory, fact, reads=row.reads(memory, fact))
-                        asked.append(Asked(row.name, number, fact, stream.age(fact), told))
-                memory.close()
-                done += len(same)
-    return {
-        'model': model.name,
-        'parameters': model.parameters,
-        'torch': torch.__version__,
-        'threads': 1,
-        'source': _source(streams, read),
-        **language_report(asked, rows, tokens=streams.tokens),
-        'seconds_taken': time.monotonic() - began,
-    }
+        for config in dict.fromkeys(row.config for row in rows):
+            same = [row for row in rows if row.config == config]
+            for number, stream in enumerate(read):
+                share = (len(done) + len(same) * number / len(read)) / len(rows)
+                progress(f'{same[0].name}, stream {number + 1}', share)
+                asked += _asked(model, stream, number, same, settings)
+            done += same
+            report = {
+                'model': model.name,
+                'parameters': model.parameters,
+                'torch': torch.__version__,
+                'threads': torch.get_num_threads(),
+                'source': _source(streams, read),
+                **language_report(
+                    asked, [row for row in rows if row in done], tokens=streams.tokens
+                ),
+                'seconds_taken': time.monotonic() - began,
+            }
+            so_far(report)
+    return report
+
+
+def _asked(
+    model: LanguageModel,
+    stream: TextStream,
+    number: int,
+    rows: Sequence[TextRow],
+    settings: Mapping[str, Any] | None,
+) -> list[Asked]:
+    """Let a memory read a stream, and ask it all questions in the way of some rows."""
+    memory = remember(model, stream, rows[0].config, settings)
+    try:
+        return [
+            Asked(row.name, number, fact, stream.age(fact), told)
+            for row in rows
+            for fact in stream.facts
+            for told in [ask(model, memory, fact, reads=row.reads(memory, fact))]
+        ]
+    finally:
+        memory.close()
 
 
 def _source(streams: Streams, read: Sequence[TextStream]) -> Report:

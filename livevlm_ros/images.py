@@ -19,7 +19,7 @@ from typing import Any, Protocol, cast
 import cv2
 import numpy as np
 
-from livevlm_ros.engine.messages import BadFrame, Pixels
+from livevlm_ros.engine.messages import NAME_CHARACTERS, BadFrame, Pixels
 
 
 class RawImage(Protocol):
@@ -129,6 +129,20 @@ _JPEG_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOFn: ITU-T T
 _JPEG_SEGMENTS = 2000  # to look through for the frame's header; metadata takes a few hundred
 
 
+def to_stamp_ns(message: Any) -> int:
+    """
+    Return an image message's header stamp in nanoseconds.
+
+    :raises BadFrame: for a stamp that is no time: a second or more in its nanoseconds
+    """
+    stamp = message.header.stamp
+    if not 0 <= stamp.nanosec < 1_000_000_000:
+        raise BadFrame(
+            f'image with nanosec {stamp.nanosec} in its header stamp; expected less than 10^9'
+        )
+    return int(stamp.sec * 1_000_000_000 + stamp.nanosec)
+
+
 def to_rgb(message: RawImage | CompressedImage) -> Pixels:
     """
     Convert an image message to RGB.
@@ -149,8 +163,9 @@ def to_rgb(message: RawImage | CompressedImage) -> Pixels:
 def _raw_to_rgb(message: RawImage) -> Pixels:
     layout = _LAYOUTS.get(message.encoding)
     if layout is None:
+        given = message.encoding[:NAME_CHARACTERS]
         raise BadFrame(
-            f'image encoding {message.encoding!r} is not a colour or grey picture; '
+            f'image encoding {given!r} is not a colour or grey picture; '
             f'expected one of {", ".join(ENCODINGS)}'
         )
     height, width, step = message.height, message.width, message.step
@@ -180,9 +195,9 @@ def _raw_to_rgb(message: RawImage) -> Pixels:
 
 
 def _compressed_to_rgb(message: CompressedImage) -> Pixels:
-    data = bytes(message.data)
-    layout = _layout_in_file(message.format)
-    _check_size(data, message.format)
+    data, form = bytes(message.data), message.format[:NAME_CHARACTERS]
+    layout = _layout_in_file(form)
+    _check_size(data, form)
     _check_whole(data)
     color = cv2.IMREAD_COLOR if layout.channels > 1 else cv2.IMREAD_GRAYSCALE
     flags = color | cv2.IMREAD_IGNORE_ORIENTATION
@@ -191,9 +206,7 @@ def _compressed_to_rgb(message: CompressedImage) -> Pixels:
     except cv2.error:
         image = None
     if image is None:
-        raise BadFrame(
-            f'compressed image of {len(data)} bytes, format {message.format!r}, does not decode'
-        )
+        raise BadFrame(f'compressed image of {len(data)} bytes, format {form!r}, does not decode')
     return np.ascontiguousarray(layout.to_rgb(image))
 
 

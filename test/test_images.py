@@ -137,6 +137,14 @@ def test_a_raw_image_that_does_not_fit_its_header_is_refused(change: dict, says:
         to_rgb(broken)
 
 
+@pytest.mark.parametrize('name', ['encoding', 'format'])
+def test_an_endless_name_is_not_repeated(name: str) -> None:
+    image = SimpleNamespace(**{name: 'x' * 10**6, 'data': b'', 'height': 1, 'width': 1})
+    with pytest.raises(BadFrame) as refused:
+        to_rgb(image)
+    assert len(str(refused.value)) < 1000
+
+
 @pytest.mark.parametrize('encoding', ['nv12', 'nv21', 'uyvy', 'yuyv'])
 def test_odd_sizes_are_refused_where_chroma_is_shared(encoding: str) -> None:
     odd = SimpleNamespace(

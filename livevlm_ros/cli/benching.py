@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -165,6 +165,11 @@ def _language(
     if short:
         read = replace(read, **SHORT)
     chosen = table_rows(read.tokens, texts=rows, short=short)
+
+    def write(found: dict[str, Any]) -> None:
+        if file is not None:
+            file.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
+
     with progress_bar() as bar:
         task = bar.add_task('loading the model', total=1.0)
         found = measure(
@@ -172,10 +177,9 @@ def _language(
             read,
             chosen,
             progress=lambda name, share: bar.update(task, completed=share, description=name),
+            so_far=write,
         )
     print_language(found, report_console())
-    if file is not None:
-        file.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
 
 
 def _standing(quick: bool, json_file: Path | None) -> None:

@@ -9,11 +9,13 @@ import unicodedata
 from dataclasses import replace
 
 from livevlm_ros.engine.config import MAX_ANSWER_TOKENS, EngineConfig
-from livevlm_ros.engine.messages import Question
+from livevlm_ros.engine.messages import NAME_CHARACTERS, Question
 
 MAX_CHARACTERS = 2000
 MAX_TEMPERATURE = 5.0
+GREEDY_BELOW = 1e-6  # a temperature that divides logits into numbers that float32 cannot hold
 MAX_EVIDENCE = 255
+UNKNOWN_TOLD = 3  # names of unknown cameras in a refusal
 
 
 class InvalidQuestion(ValueError):
@@ -28,6 +30,9 @@ def admissible(question: Question, config: EngineConfig) -> Question:
     """
     _check_cameras(question.cameras, config.cameras)
     _check_times(question)
+    temperature = _within(
+        'temperature', question.temperature, config.temperature, 0.0, MAX_TEMPERATURE
+    )
     return replace(
         question,
         text=_checked_text(question.text),
@@ -37,9 +42,7 @@ def admissible(question: Question, config: EngineConfig) -> Question:
                 'max_tokens', question.max_tokens, config.default_max_tokens, 1, MAX_ANSWER_TOKENS
             )
         ),
-        temperature=_within(
-            'temperature', question.temperature, config.temperature, 0.0, MAX_TEMPERATURE
-        ),
+        temperature=0.0 if temperature < GREEDY_BELOW else temperature,
         max_evidence=int(
             _within('max_evidence', question.max_evidence, config.max_evidence, 0, MAX_EVIDENCE)
         ),
@@ -81,9 +84,9 @@ def _checked_budget_s(question: Question, config: EngineConfig) -> float:
 def _check_cameras(given: tuple[str, ...], known: tuple[str, ...]) -> None:
     unknown = [camera for camera in given if camera not in known]
     if unknown:
-        raise InvalidQuestion(
-            f'cameras: got {", ".join(map(repr, unknown))}, expected some of {", ".join(known)}'
-        )
+        told = ', '.join(repr(camera[:NAME_CHARACTERS]) for camera in unknown[:UNKNOWN_TOLD])
+        more = f' and {len(unknown) - UNKNOWN_TOLD} more' if len(unknown) > UNKNOWN_TOLD else ''
+        raise InvalidQuestion(f'cameras: got {told}{more}, expected some of {", ".join(known)}')
 
 
 def _check_times(question: Question) -> None:

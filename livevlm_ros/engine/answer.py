@@ -69,7 +69,7 @@ class Answering:
         except (
             Exception
         ) as error:  # the model or the device failed: the question is lost, the engine is not
-            _log.exception('question %s failed', self._question.request_id)
+            _log.exception('question %.64r failed', self._question.request_id)
             self._pending.finish(self._refusal(Status.ERROR, f'{type(error).__name__}: {error}'))
         else:
             if self._ids:

@@ -23,7 +23,7 @@ from livevlm_ros.engine.budget import RESERVE_S, Deadline
 from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.engine.ingest import Ingest
 from livevlm_ros.engine.loop import Loop
-from livevlm_ros.engine.messages import Answer, Finish, Frame, Question, Status
+from livevlm_ros.engine.messages import Answer, BadFrame, Finish, Frame, Question, Status
 from livevlm_ros.engine.questions import (
     STOPPED,
     PendingQuestion,
@@ -207,6 +207,10 @@ class Engine:
         loop = self._loop
         if self._ingest.put(frame) and loop is not None:
             loop.wake()
+
+    def turn_away(self, camera: str, why: str) -> None:
+        """Count a camera image that makes no frame as a bad one; never blocks, never raises."""
+        self._ingest.turn_away(camera, BadFrame(why))
 
     def ask(self, question: Question, *, received_s: float | None = None) -> Answer:
         """

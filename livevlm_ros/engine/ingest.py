@@ -15,8 +15,9 @@ import math
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
-from livevlm_ros.engine.messages import BadFrame, Frame
+from livevlm_ros.engine.messages import NAME_CHARACTERS, BadFrame, Frame
 from livevlm_ros.engine.slot import CameraSlot, CameraStats
 
 WARN_EVERY_S = 5.0  # between warnings of one kind about one camera; the counters tell of each
@@ -41,6 +42,8 @@ class Ingest:
     def put(self, frame: Frame) -> bool:
         """Store the newest frame of its camera; return whether a frame waits now. Any thread."""
         jumped = False
+        if len(frame.frame_id) > NAME_CHARACTERS:
+            frame = replace(frame, frame_id=frame.frame_id[:NAME_CHARACTERS])
         try:
             with self._lock:
                 jumped = self._put(frame)
@@ -54,6 +57,12 @@ class Ingest:
                 frame.stamp_ns / 1e9,
             )
         return self.waits
+
+    def turn_away(self, camera: str, why: BadFrame) -> None:
+        """Count a frame that came in as bad, without a look at it. Any thread."""
+        with self._lock:
+            self._slots.get(camera, self._unknown).turn_away(str(why))
+        self._warn(camera, why, str(why))
 
     def take(self) -> tuple[list[Frame], bool]:
         """
@@ -153,9 +162,8 @@ class Ingest:
     def _put(self, frame: Frame) -> bool:
         slot = self._slots.get(frame.camera)
         if slot is None:
-            error = BadFrame(
-                f'got a frame of camera {frame.camera!r}, expected one of {", ".join(self._slots)}'
-            )
+            camera, known = frame.camera[:NAME_CHARACTERS], ', '.join(self._slots)
+            error = BadFrame(f'got a frame of camera {camera!r}, expected one of {known}')
             self._unknown.turn_away(str(error))
             raise error
         others = self._others(frame.camera)

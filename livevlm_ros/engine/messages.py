@@ -63,6 +63,10 @@ class Source(IntEnum):
     LONG_TERM = 1
 
 
+NAME_CHARACTERS = 256
+"""Characters that are kept of a name that comes from outside: a camera, a frame, an encoding."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """
@@ -72,7 +76,8 @@ class Frame:
     :param stamp_ns: header stamp in nanoseconds, the time base of the memory
     :param pixels: the image, or a function that decodes it when the engine takes the frame; the
         function raises `BadFrame` for data that cannot be decoded
-    :param frame_id: the header's coordinate frame, handed back with evidence
+    :param frame_id: the header's coordinate frame, handed back with evidence; the engine keeps
+        `NAME_CHARACTERS` of it
     """
 
     camera: str
@@ -91,7 +96,7 @@ class Question:
     :param budget_s: seconds on the steady clock from `received_s` to the reply; None: configured
         default
     :param max_tokens: most answer tokens
-    :param temperature: 0 is greedy
+    :param temperature: 0, or too little to tell from it, is greedy
     :param allow_partial: return what is decoded when the budget ends, else `Status.DEADLINE`
     :param scope: part of the memory to read
     :param cameras: read these cameras only; empty: all

@@ -69,14 +69,13 @@ def buckets_with(tiers: Tiers, frames: Sequence[FrameRef]) -> bool:
     )
 
 
-def forget(tiers: Tiers) -> None:
-    """Forget the references of frames of which no token is left in any tier."""
+def frames_left(tiers: Tiers) -> set[int]:
+    """Return the ids of frames of which a token is left in any tier."""
     held = [torch.tensor([tiers.ids.frame(ref) for ref in tiers.short_term.refs()])]
     held += [tiers.ids.frames(lane.tokens.ids) for lane in tiers.long_term]
     if tiers.archive is not None:
         held.append(tiers.archive.frames)
-    alive = set(torch.cat(held).unique().tolist())
-    tiers.refs = {frame: ref for frame, ref in tiers.refs.items() if frame in alive}
+    return set(torch.cat(held).unique().tolist())
 
 
 def _staged(

@@ -20,7 +20,7 @@ from livevlm_ros.memory.archive.writer import ArchiveWriter
 from livevlm_ros.memory.config import PREFIX_POSITIONS, RESERVED_POSITIONS, MemoryConfig
 from livevlm_ros.memory.contents import contents, identity, put_back
 from livevlm_ros.memory.filter import ReadFilter
-from livevlm_ros.memory.flow import buckets_with, forget, keep
+from livevlm_ros.memory.flow import buckets_with, frames_left, keep
 from livevlm_ros.memory.recall import Recall, RecallCounts
 from livevlm_ros.memory.retrieval import Choice, Retrieval
 from livevlm_ros.memory.settings import RetrievalSettings, largest_page
@@ -52,7 +52,7 @@ class Memory:
     :param device: where keys and values live
     :param dtype: type of keys and values, that of the model
     :param evidence: heads that evidence is read from; None: those that choose pages
-    :param retrieval: how pages are found; None: all heads choose
+    :param retrieval: how pages are found; None: by all heads of the middle and upper layers
     :raises ValueError: if a lane would hold no frame, or the budget is more than the model has
         positions for
     """
@@ -170,10 +170,13 @@ class Memory:
     def _keep(
         self, frames: Sequence[FrameRef], keys: Tensor, values: Tensor, scores: Tensor | None
     ) -> None:
-        keep(self._tiers, self._writer, frames, keys, values, scores)
-        if len(self._tiers.refs) >= self._forget_at:
-            self.settle()
-            forget(self._tiers)
+        tiers, left = self._tiers, None
+        if len(tiers.refs) >= self._forget_at and (not self._writer or self._writer.settle(0.0)):
+            left = frames_left(tiers)  # may fail, so before anything is written
+        keep(tiers, self._writer, frames, keys, values, scores)
+        if left is not None:
+            left.update(tiers.ids.frame(ref) for ref in frames)
+            tiers.refs = {frame: ref for frame, ref in tiers.refs.items() if frame in left}
             self._forget_later()
 
     @torch.inference_mode()
@@ -261,7 +264,7 @@ class Memory:
             ahead = self._recall.ahead(key, reading)
             if ahead is not None:
                 view = self.question(extra_tokens=extra_tokens, reading=reading, choice=ahead)
-                view.speculated = True
+                view.speculated, view.complete = True, complete
                 yield view
                 if not self._recall.moved(view.queries):
                     self._recall.again()
@@ -319,7 +322,8 @@ class Memory:
                 f'question and answer need {extra_tokens} tokens, at most {self.question_room} '
                 'fit: shorten the question or ask for fewer tokens'
             )
-        if reading.long_term and self._config.retrieves and not self._chooses_once:
+        retrieves = reading.long_term and self._config.retrieves
+        if retrieves and not self._chooses_once:
             return LayerwiseView(
                 self._tiers,
                 self._question_buffer,
@@ -329,7 +333,7 @@ class Memory:
                 page_tokens=self._settings.page_tokens,
                 most_pages=self._retrieval.most_pages,
             )
-        if choice is None and (probe is not None or reading.only_ns is not None):
+        if choice is None and (probe is not None or retrieves and reading.only_ns is not None):
             choice = self._retrieval.choose(probe.queries if probe is not None else {}, reading)
         view = QuestionView(
             self._tiers,

@@ -95,6 +95,7 @@ class Recall:
         self._stream = torch.cuda.Stream(like.device) if like.is_cuda else None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix='livevlm-recall')
         self._lock = threading.Lock()
+        self._before: Mapping[int, Tensor] = {}  # queries that a question is compared with
         self.counts = RecallCounts()
         self.clear()
 
@@ -131,8 +132,9 @@ class Recall:
         :param reading: what it may read
         """
         standing, ahead = self._standing, self._ahead
-        same = standing is not None and (standing.key, standing.reading) == (key, reading)
-        if not same or ahead is None or self._tau > 1:
+        if standing is None or ahead is None or self._tau > 1:
+            return None
+        if (standing.key, standing.reading) != (key, reading):
             return None
         began = time.monotonic()
         found = ahead.result()
@@ -145,6 +147,7 @@ class Recall:
             stream.wait_event(event)
             choice.tokens.keys.record_stream(stream)
             choice.tokens.values.record_stream(stream)
+        self._before = standing.readers
         self.counts.questions += 1
         return choice
 
@@ -154,10 +157,8 @@ class Recall:
 
         :param queries: those it read them with, [q_heads, tokens, head_dim] by layer
         """
-        assert self._standing is not None
-        before = self._standing.readers
         cosines = [
-            torch.cosine_similarity(q.float(), before[layer].float(), dim=-1)
+            torch.cosine_similarity(q.float(), self._before[layer].float(), dim=-1)
             .mean(dim=1)
             .unflatten(0, (self._kv_heads, -1))
             .mean(dim=1)

@@ -127,12 +127,6 @@ class Retrieval:
         self.layers = settings.layers(shape)
         self.most_pages = frames * shape.tokens_per_frame // settings.page_tokens
 
-    def most_tokens(self, reading: ReadFilter) -> int:
-        """Return the most tokens that a question reads of what left short-term."""
-        if reading.only_ns is not None:
-            return self.held()
-        return min(self.most_pages * self._settings.page_tokens, self.held())
-
     def held(self) -> int:
         """Return how many tokens there are to read."""
         if self._archive is not None:

@@ -19,7 +19,7 @@ class RetrievalSettings:
     How a checkpoint finds pages.
 
     :param page_tokens: tokens of a page (C), a divisor of those of a frame
-    :param heads: query heads that choose, by layer; empty: all heads of all layers
+    :param heads: query heads that choose, by layer; empty: all of the middle and upper layers
     """
 
     page_tokens: int
@@ -30,7 +30,8 @@ class RetrievalSettings:
         """
         Read `retrieval: {page_tokens: 14, heads: {18: [6, 7]}}` of a checkpoint's `memory.yaml`.
 
-        :param settings: the whole file; without the entry all heads choose
+        :param settings: the whole file; without the entry all heads of the middle
+            and upper layers choose
         :raises ValueError: naming a key that is unknown, a page that is no part of a frame, or a
             layer or head that the model does not have
         """
@@ -49,8 +50,8 @@ class RetrievalSettings:
         return cls(page_tokens, _heads(entry.get('heads'), shape))
 
     def layers(self, shape: CacheShape) -> tuple[int, ...]:
-        """Return the layers that choose, ascending."""
-        return tuple(sorted(self.heads)) or tuple(range(shape.layers))
+        """Return the layers that choose, ascending; none named: the middle and upper ones."""
+        return tuple(sorted(self.heads)) or tuple(range(shape.layers // 3, shape.layers))
 
 
 def largest_page(frame_tokens: int) -> int:

@@ -60,7 +60,8 @@ class MemorySizes:
         shape, ring, lanes = tiers.shape, tiers.short_term, tiers.long_term
         archive = tiers.archive.sizes if tiers.archive else ArchiveSizes()
         new, token_bytes = ring.refs(), shape.token_bytes(tiers.prefix_keys.itemsize)
-        held = new[:1] + list(tiers.refs.values())[:1]
+        known = list(tiers.refs.values())[:1] if lanes or tiers.archive is not None else []
+        held = new[:1] + known
         return cls(
             short_term_tokens=len(new) * shape.tokens_per_frame,
             long_term_tokens=sum(lane.count for lane in lanes),

@@ -40,8 +40,8 @@ class UnreadableSnapshot(ValueError):
         """Return the error for a file that the system does not let be read."""
         return cls(
             f'{file}: cannot be read now ({error}), expected a disk that is ready and has room, '
-            'and a file that may be read; nothing was touched: try again, or move the snapshot out of '
-            'the way'
+            'and a file that may be read; nothing was touched: try again, or move the snapshot '
+            'out of the way'
         )
 
 
@@ -103,8 +103,8 @@ def read_snapshot(folder: Path) -> State:
     Read a snapshot whose every bit is as it was written.
 
     :returns: the state; its tensors are mapped from the file
-    :raises SnapshotError: if it is missing, truncated, damaged, of another version or no snapshot
-    :raises UnreadableSnapshot: if the system does not let it be read
+    :raises SnapshotError: if it is missing, truncated, damaged or no snapshot
+    :raises UnreadableSnapshot: if the system does not let it be read, or it is of another version
     """
     manifest = folder / MANIFEST
     content = _content(manifest)

@@ -91,13 +91,14 @@ class AskService:
     def _on_ask(self, request: Any, response: Any) -> Any:
         received_s = time.monotonic()
         request.request_id = request.request_id or f'q{next(self._ids)}'
-        asked_at = self._node.get_clock().now()
+        asked_at_ns = self._node.get_clock().now().nanoseconds
         try:
-            answer = self._answer(request, received_s)
+            fill_response(response, self._answer(request, received_s), asked_at_ns=asked_at_ns)
         except Exception as error:
             self._node.get_logger().error(f'ask: {error!r}')
-            answer = self._refusal(request, Status.ERROR, f'{type(error).__name__}: {error}')
-        fill_response(response, answer, asked_at_ns=asked_at.nanoseconds)
+            refusal = self._refusal(request, Status.ERROR, f'{type(error).__name__}: {error}')
+            response = Ask.Response()  # the other one may be half filled
+            fill_response(response, refusal, asked_at_ns=asked_at_ns)
         _take_time(response.latency, received_s)
         return response
 

@@ -23,8 +23,8 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image
 
-from livevlm_ros.engine.messages import Frame
-from livevlm_ros.images import to_rgb
+from livevlm_ros.engine.messages import NAME_CHARACTERS, BadFrame, Frame
+from livevlm_ros.images import to_rgb, to_stamp_ns
 from livevlm_ros.node.traffic import Traffic, TrafficStats
 
 TYPES = {'raw': Image, 'compressed': CompressedImage}
@@ -64,17 +64,24 @@ class CameraReport:
 class Camera:
     """The subscription of one camera; `start` and `stop` may follow each other at will."""
 
-    def __init__(self, node: Node, settings: CameraSettings, see: Callable[[Frame], None]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        settings: CameraSettings,
+        see: Callable[[Frame], None],
+        turn_away: Callable[[str, str], None],
+    ) -> None:
         """
         Prepare a camera without subscribing.
 
         :param see: takes each frame; must not block
+        :param turn_away: is told of each image that makes no frame, by camera, and why
         :raises ValueError: for a topic that is no name
         """
         self.name = settings.name
         self._node = node
         self._wanted = settings.transport
-        self._see = see
+        self._see, self._turn_away = see, turn_away
         try:
             base = node.resolve_topic_name(settings.topic)
         except Exception as error:  # of a class that rclpy keeps to itself
@@ -171,12 +178,14 @@ class Camera:
 
     def _on_image(self, message: Any) -> None:
         began = time.monotonic()
-        header = message.header
         try:
-            stamp_ns = header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
+            stamp_ns = to_stamp_ns(message) or self._arrival_ns()
             decode = partial(to_rgb, message)
-            self._see(Frame(self.name, stamp_ns or self._arrival_ns(), decode, header.frame_id))
-            self._encoding = getattr(message, 'encoding', None) or message.format
+            self._see(Frame(self.name, stamp_ns, decode, message.header.frame_id))
+            form = message.encoding if isinstance(message, Image) else message.format
+            self._encoding = form[:NAME_CHARACTERS]
+        except BadFrame as error:
+            self._turn_away(self.name, f'camera {self.name}: {error}')
         except Exception as error:
             self._node.get_logger().error(
                 f'camera {self.name}: {error!r}', throttle_duration_sec=5

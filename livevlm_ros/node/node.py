@@ -155,7 +155,10 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model and make its memory."""
         values = self.values()
-        cameras = [Camera(self, settings, self._see) for settings in camera_settings(values)]
+        cameras = [
+            Camera(self, settings, self._see, self._turn_away)
+            for settings in camera_settings(values)
+        ]
         self._door.closed_because = 'the model is loading'
         self._loading = Loading(lambda stage: self._make_engine(values, stage))
         try:
@@ -220,6 +223,9 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
 
     def _see(self, frame: Frame) -> None:
         self._engine.see(frame)
+
+    def _turn_away(self, camera: str, why: str) -> None:
+        self._engine.turn_away(camera, why)
 
     def _stop(self, because: str, *, timeout_s: float = STOP_S) -> bool:
         """Return False if the engine is still in a step after that time; it ends after it."""

@@ -19,7 +19,7 @@ from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
 
 from livevlm_ros.engine.messages import BadFrame, Frame, Pixels
-from livevlm_ros.images import to_rgb
+from livevlm_ros.images import to_rgb, to_stamp_ns
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.recording import CAMERA, STORAGE_SUFFIXES
 from livevlm_ros.replay.salvage import Record, salvage
@@ -78,8 +78,10 @@ class BagSource:
         except Exception as error:  # generated code: whatever a short or garbled buffer provokes
             reason = f'record of {len(record.data)} bytes is no {record.type}: {error}'
             return Frame(CAMERA, record.time_ns, partial(_refuse, reason)), b''
-        stamp = message.header.stamp
-        stamp_ns = stamp.sec * 1_000_000_000 + stamp.nanosec
+        try:
+            stamp_ns = to_stamp_ns(message)
+        except BadFrame as error:
+            return Frame(CAMERA, record.time_ns, partial(_refuse, str(error))), b''
         if not stamp_ns:  # as in the node, where a frame without a stamp gets its arrival time
             self._unstamped += 1
             stamp_ns = record.time_ns

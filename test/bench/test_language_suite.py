@@ -49,14 +49,27 @@ def test_two_runs_give_the_same_report(text_model: LanguageModel) -> None:
     assert one == two
 
 
-def test_progress_names_stream_and_row(text_model: LanguageModel) -> None:
-    told: list[tuple[str, float]] = []
+def test_progress_names_row_and_stream_and_rows_are_told_when_done(
+    text_model: LanguageModel,
+) -> None:
+    steps: list[tuple[str, float]] = []
+    reports: list[dict[str, Any]] = []
     rows: list[TextRow] = table_rows(768, short=True)
-    measure(text_model, Streams(count=1, tokens=768), rows, progress=lambda *step: told.append(step))
-    assert told[0] == ('stream 1, full', 0.0)
-    assert [name for name, _ in told] == [f'stream 1, {row}' for row in
-                                          ('full', 'oracle', 'rekv', 'recent')]  # fmt: skip
-    assert told == sorted(told, key=lambda step: step[1])
+    last = measure(
+        text_model,
+        Streams(count=2, tokens=768),
+        rows,
+        progress=lambda *step: steps.append(step),
+        so_far=reports.append,
+    )
+    named = [
+        f'{row}, stream {n}' for row in ('full', 'balanced', 'rekv', 'recent') for n in (1, 2)
+    ]
+    assert [name for name, _ in steps] == named
+    shares = [share for _, share in steps]
+    assert shares[0] == 0.0 and shares == sorted(shares) and shares[-1] < 1.0
+    assert [len(report['rows']) for report in reports] == [1, 3, 4, 5]
+    assert reports[-1] == last and list(last['rows']) == [row.name for row in rows]
 
 
 @pytest.mark.parametrize('tokens', [0, 448, 1537, 8192])

@@ -21,8 +21,16 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Let no model be loaded and nothing measured; returns what was to be."""
     given: dict[str, Any] = {}
 
-    def measure(model: object, streams: Streams, rows: list[TextRow], **_: Any) -> dict[str, Any]:
+    def measure(
+        model: object,
+        streams: Streams,
+        rows: list[TextRow],
+        *,
+        so_far: Callable[[dict[str, Any]], None],
+        **_: Any,
+    ) -> dict[str, Any]:
         given.update(model=model, streams=streams, rows=[row.name for row in rows])
+        so_far({'rows': {}})
         return {'rows': {}}
 
     monkeypatch.setattr(livevlm_bench.smollm2, 'load_smollm2', lambda: 'the model')

@@ -254,6 +254,19 @@ def test_a_device_that_fails_at_every_step_is_told_once_in_a_while(
     assert engine.stats().dropped.bad == 19
 
 
+def test_a_question_that_fails_writes_its_id_on_one_line_however_it_reads(running, model, caplog):
+    def fail(index):
+        raise RuntimeError('device lost')
+
+    model.on_token = fail
+    request_id = 'x\n[ERROR] [livevlm]: forged' + 1000 * '!'
+    answer = running.ask(Question('now ?', request_id=request_id))
+    assert (answer.status, answer.request_id) == (Status.ERROR, request_id)
+    (told,) = [record.getMessage() for record in caplog.records if 'failed' in record.msg]
+    assert told.startswith("question 'x\\n[ERROR] [livevlm]: forged!!!")
+    assert len(told) < 100
+
+
 @pytest.mark.parametrize('error', [BadFrame('corrupt jpeg'), OSError('disk gone')])
 def test_a_frame_that_cannot_be_decoded_is_counted_bad(make_engine, frame, error):
     def decode():

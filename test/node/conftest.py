@@ -256,6 +256,7 @@ class FakeEngine:
 
     def __init__(self) -> None:
         self.frames: list[Any] = []
+        self.turned_away: list[tuple[str, str]] = []
         self.questions: list[Any] = []
         self.calls: list[str] = []
         self.answer: Callable[[Any], Any] | None = None
@@ -265,6 +266,10 @@ class FakeEngine:
         """Keep a frame."""
         self.frames.append(frame)
         self.seen.set()
+
+    def turn_away(self, camera: str, why: str) -> None:
+        """Keep why an image made no frame."""
+        self.turned_away.append((camera, why))
 
     def ask(self, question: Any, *, received_s: float | None = None) -> Any:
         """Keep a question and answer it."""

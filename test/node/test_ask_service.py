@@ -194,6 +194,10 @@ def test_the_service_always_answers(live_node: Any, fake_engine: Any, client: Cl
     failed = ask(request_id='r3')
     assert (failed.status, failed.request_id) == (Ask.Response.STATUS_ERROR, 'r3')
     assert 'the device is gone' in failed.status_message
+    fake_engine.answer = lambda question: Answer(Status.OK, text='red', finish='odd')
+    unsaid = ask(request_id='r4')
+    assert (unsaid.status, unsaid.request_id) == (Ask.Response.STATUS_ERROR, 'r4')
+    assert unsaid.status_message.startswith('ValueError') and unsaid.answer == ''
     assert ask(choices=['yes']).status == Ask.Response.STATUS_INVALID
     fake_engine.answer = None
     assert ask().status == Ask.Response.STATUS_OK

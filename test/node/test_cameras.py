@@ -42,11 +42,14 @@ class Bench:
         self.peer = ros.node('driver')
         self.node = ros.node('listener')
         self.frames: list[Frame] = []
+        self.turned_away: list[tuple[str, str]] = []
         self.camera: Any = None
 
     def listen(self, *, topic: str = 'front/image', transport: str = 'raw') -> Camera:
         settings = CameraSettings('front', topic, transport)
-        self.camera = Camera(self.node, settings, self.frames.append)
+        self.camera = Camera(
+            self.node, settings, self.frames.append, lambda *why: self.turned_away.append(why)
+        )
         self.camera.start()
         return self.camera
 
@@ -122,6 +125,19 @@ def test_auto_prefers_raw_and_follows_a_driver_that_changes(bench: Bench) -> Non
     assert camera.report(10).transport == 'compressed'
 
 
+@pytest.mark.parametrize(('encoding', 'shown'), [('x' * 10**6, 'x' * 256), ('', '')])
+def test_an_encoding_is_reported_as_it_is_but_for_its_length(
+    bench: Bench, capfd: pytest.CaptureFixture[str], encoding: str, shown: str
+) -> None:
+    camera = bench.listen()
+    odd = image()
+    odd.encoding = encoding
+    bench.publish(odd, '/front/image')
+    bench.eventually(lambda: camera.report(10).traffic.received)
+    assert camera.report(10).encoding == shown
+    assert not capfd.readouterr().err
+
+
 def test_a_zero_stamp_becomes_the_time_of_arrival_with_one_warning(
     bench: Bench, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -167,6 +183,24 @@ def test_nothing_is_heard_after_stop_and_again_after_start(bench: Bench) -> None
     bench.publish(image(), '/front/image')
 
 
+@pytest.mark.parametrize('nanosec', [10**9, 2**32 - 5])
+def test_a_stamp_that_is_no_time_makes_no_frame(
+    bench: Bench, capfd: pytest.CaptureFixture[str], nanosec: int
+) -> None:
+    bench.listen()
+    publisher = bench.peer.create_publisher(Image, '/front/image', 1)
+
+    def came() -> bool:
+        publisher.publish(image(sec=2**31 - 1, nanosec=nanosec))
+        return bool(bench.turned_away)
+
+    bench.eventually(came)
+    camera, why = bench.turned_away[0]
+    assert camera == 'front' and f'front: image with nanosec {nanosec} in its header' in why
+    assert not bench.frames and not capfd.readouterr().err
+    bench.publish(image(nanosec=10**9 - 1), '/front/image')
+
+
 def test_an_error_behind_the_callback_does_not_end_the_camera(ros: Any, eventually: Any) -> None:
     calls: list[Frame] = []
 
@@ -174,7 +208,7 @@ def test_an_error_behind_the_callback_does_not_end_the_camera(ros: Any, eventual
         calls.append(frame)
         raise RuntimeError('no room')
 
-    camera = Camera(ros.node(), CameraSettings('front', 'front/image', 'raw'), see)
+    camera = Camera(ros.node(), CameraSettings('front', 'front/image', 'raw'), see, print)
     camera.start()
     publisher = ros.node('driver').create_publisher(Image, '/front/image', 1)
 

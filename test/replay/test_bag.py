@@ -168,7 +168,12 @@ def test_a_bag_of_which_nothing_is_left_is_refused(
 
 
 def mixed_bag(
-    path: Path, *, images: int = 2, camera_topics: tuple[str, ...] = (), stamp_s: int = 1
+    path: Path,
+    *,
+    images: int = 2,
+    camera_topics: tuple[str, ...] = (),
+    stamp_s: int = 1,
+    stamp_ns: int = 0,
 ) -> None:
     """Write images between messages of a type that no ROS install knows."""
     store = get_typestore(Stores.ROS2_KILTED)
@@ -183,10 +188,18 @@ def mixed_bag(
             volts = store.serialize_cdr(battery(12.5, 'acme'), 'acme_msgs/msg/Battery')
             writer.write(other, START_NS + n, volts)
             for camera in cameras:
-                stamp = time(stamp_s, n if stamp_s else 0)
+                stamp = time(stamp_s, stamp_ns + n if stamp_s else 0)
                 data = np.zeros(12, np.uint8)
                 image = store.types[kind](header(stamp, 'eye'), 2, 2, 'rgb8', 0, 6, data)
                 writer.write(camera, START_NS + n, store.serialize_cdr(image, kind))
+
+
+def test_a_stamp_that_is_no_time_makes_a_bad_frame(tmp_path: Path) -> None:
+    mixed_bag(tmp_path / 'bag', camera_topics=('/eye',), stamp_ns=10**9 - 1)
+    good, bad = open_source(tmp_path / 'bag').frames()
+    assert good.stamp_ns == 2 * 10**9 - 1 and pixels(good).shape == (2, 2, 3)
+    with pytest.raises(BadFrame, match='nanosec 1000000000 in its header stamp'):
+        pixels(bad)
 
 
 def test_messages_of_unknown_types_are_skipped_and_counted(tmp_path: Path) -> None:

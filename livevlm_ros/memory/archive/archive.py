@@ -10,6 +10,7 @@ where they lie densest in time, whole, in the older half.
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ THINNED_SHARE = 64
 
 ROW_BYTES = 24
 """Bytes of the table for a frame: id, lane, address."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,26 +127,34 @@ class Archive:
         :param frame: all its tokens, [layers, kv_heads, tokens_per_frame, head_dim]
         """
         record = self._layout.encode(frame.keys, frame.values).cpu()
-        keys = frame.keys.float().cpu()
+        keys = self._layout.keys(record)  # as a restored archive has them
         sketched = self.sketch.encode(keys) if self.sketch is not None else None
+        means = self.means.of_frame(keys) if self.means is not None else None
         frame_id = int(self._ids.frames(frame.ids[:1]))
         with self.lock:
             address = self._room()
             try:
                 self._store.write(address, record)
                 row = len(self._rows)
-                if self.means is not None:
-                    self.means.put(row, keys)
+                if self.means is not None and means is not None:
+                    self.means.put(row, means)
                 if self.sketch is not None and sketched is not None:
                     self.sketch.put(row, sketched)
+                self._frames[row], self._addresses[row] = frame_id, address
+                self._rows[frame_id] = row
             except BaseException:
                 self._store.free([address])
                 raise
-            self._frames[row], self._addresses[row] = frame_id, address
-            self._rows[frame_id] = row
-            self.sizes = self._count()
+            finally:
+                self.sizes = self._count()  # frames may have left to make room
         if self.sketch is not None and self.sketch.outgrown(len(self._rows)):
-            self.sketch.refit(self.keys, len(self._rows), self.lock)
+            self._refit(self.sketch)
+
+    def _refit(self, sketch: KeySketch) -> None:
+        try:
+            sketch.refit(self.keys, len(self._rows), self.lock)
+        except Exception:  # the frame is archived all the same; the next one tries again
+            _log.exception('the archive is still ranked by its old sketch')
 
     def keys(self, layer: int, rows: Tensor) -> Tensor:
         """
@@ -189,8 +200,9 @@ class Archive:
             return layout.scales(records[:, layers])[at]
 
         with self.lock:
-            found = [self._rows.get(frame, -1) for frame in frames.tolist()]
-            rows = torch.tensor(found, dtype=torch.int64)
+            rows = torch.tensor(
+                [self._rows.get(frame, -1) for frame in frames.tolist()], dtype=torch.int64
+            )
             held = rows >= 0
             frames, places = frames[held], places[held]
             addresses = self._addresses[rows[held]]
@@ -288,6 +300,8 @@ class Archive:
                 f'archive: expected records like {self._layout.record}, got '
                 f'{tuple(records.shape[1:])}'
             )
+        if self.sketch is not None:
+            self.sketch.check(state.part('sketch'))
         if count > self._store.all:
             raise ValueError(
                 f'the archive has room for {self._store.all} frames, its state has {count}: raise '
@@ -301,8 +315,6 @@ class Archive:
             if self.sketch is not None:
                 self.sketch.restore(state.part('sketch'))
             if self.means is not None:
-                layers = range(self._layout.shape.layers)
-                for row in torch.arange(count):
-                    keys = [self.keys(layer, row[None]) for layer in layers]
-                    self.means.put(int(row), torch.stack(keys))
+                for row, record in enumerate(records):
+                    self.means.put(row, self.means.of_frame(self._layout.keys(record)))
             self.sizes = self._count()

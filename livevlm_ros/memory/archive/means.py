@@ -29,9 +29,18 @@ class PageMeans:
         pages = shape.tokens_per_frame // page_tokens
         return 4 * shape.layers * shape.kv_heads * pages * shape.head_dim
 
-    def put(self, row: int, keys: Tensor) -> None:
-        """Take a frame's keys before rotary, [layers, kv_heads, tokens_per_frame, head_dim]."""
-        self._means[row] = page_means(keys.float(), page_tokens=self._page_tokens)
+    def of_frame(self, keys: Tensor) -> Tensor:
+        """
+        Return the means of a frame.
+
+        :param keys: before rotary, float32 [layers, kv_heads, tokens_per_frame, head_dim]
+        :returns: [layers, kv_heads, pages, head_dim]
+        """
+        return page_means(keys, page_tokens=self._page_tokens)
+
+    def put(self, row: int, means: Tensor) -> None:
+        """Keep the means of a frame, as `of_frame` gives them."""
+        self._means[row] = means
 
     def move(self, source: int, target: int) -> None:
         """Let a frame have another row."""

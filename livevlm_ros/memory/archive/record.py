@@ -68,6 +68,11 @@ class RecordLayout:
         scales = torch.cat((scale, zero), dim=-1).view(torch.uint8)
         return torch.cat((codes.flatten(3), scales), dim=-1)
 
+    def keys(self, record: Tensor) -> Tensor:
+        """Return a record's keys, float32 [layers, kv_heads, tokens_per_frame, head_dim]."""
+        codes, scales = self.codes(record)[:, :, 0], self.scales(record)[:, :, 0]
+        return self.decode(codes.flatten(2), scales, torch.float32)
+
     def codes(self, records: Tensor) -> Tensor:
         """View the codes of records by page, [records, layers, kv_heads, 2, pages, bytes]."""
         return records[..., : self._code_bytes].unflatten(-1, (self.pages, -1))

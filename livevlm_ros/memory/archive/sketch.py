@@ -135,21 +135,25 @@ class KeySketch:
         tensors = {'centroids': self._centroids, 'codes': self._codes[..., :frames]}
         return State(
             {name: copied(tensor) for name, tensor in tensors.items()},
-            {'next_fit': self._next_fit},
+            {'layers': list(self._layers), 'next_fit': self._next_fit},
         )
 
-    def restore(self, state: State) -> None:
+    def check(self, state: State) -> None:
         """
-        Take back a sketch.
+        Refuse what is no sketch of these layers.
 
-        :raises ValueError: if it is one of other layers
+        :raises ValueError: if it is one of other layers, or none
         """
-        centroids, codes = state.tensors['centroids'], state.tensors['codes']
-        if centroids.shape != self._centroids.shape:
+        layers = state.facts.get('layers')
+        if layers != list(self._layers):
             raise ValueError(
-                f'archive: expected a sketch like {tuple(self._centroids.shape)}, got '
-                f'{tuple(centroids.shape)}: retrieval.heads of memory.yaml has changed'
+                f'archive: expected a sketch of layers {list(self._layers)}, got {layers}: '
+                'retrieval.by, or retrieval.heads of memory.yaml, has changed'
             )
+
+    def restore(self, state: State) -> None:
+        """Take back a sketch that `check` accepts."""
+        centroids, codes = state.tensors['centroids'], state.tensors['codes']
         self._centroids.copy_(centroids)
         self._codes[..., : codes.shape[-1]] = codes
         self._next_fit = state.facts['next_fit']
