@@ -9,7 +9,7 @@ import mmap
 import os
 
 from livevlm_ros.memory import Memory
-from livevlm_ros.memory.archive_file import ArchiveFile
+from livevlm_ros.memory.archive.file import ArchiveFile
 
 _MADV_DONTNEED = 4
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -17,8 +17,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def archive_file(memory: Memory) -> ArchiveFile:
     """Return the file of a memory whose archive has one."""
-    archive = memory._archive
-    file = None if archive is None else archive._store._file
+    file = memory.archive_file
     if file is None:
         raise ValueError('the memory has no archive on disk: set archive_disk_bytes')
     return file
@@ -26,7 +25,7 @@ def archive_file(memory: Memory) -> ArchiveFile:
 
 def drop_cache(file: ArchiveFile) -> None:
     """Write back what is dirty and have the kernel forget the file's pages; Linux alone."""
-    number = file._file.fileno()
+    number = file.descriptor
     os.fdatasync(number)
     _checked(_libc.madvise(*_mapping(file), _MADV_DONTNEED), 'madvise')
     os.fdatasync(number)  # what the mapping alone knew to be dirty

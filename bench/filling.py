@@ -11,65 +11,76 @@ which tokens stay, not how many, and not how they are found.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from livevlm_bench.language import Language
-from livevlm_ros.memory import EvidenceLayers, FrameRef, Memory, MemoryConfig, RetrievalSettings
+from livevlm_ros.memory import EvidenceHeads, FrameRef, Memory, MemoryConfig, RetrievalSettings
+from livevlm_ros.memory.archive.archive import LEAST_FRAMES, index_bytes
+from livevlm_ros.memory.shape import CacheShape
+from livevlm_ros.memory.tiers import archive_layout
 
 CAMERA = 'camera'
 CLIP = 8
 """Frames that are stored together."""
 
-SCALE_BITS = 2
-"""Upper bound of what scales of the archive add to each number below 16 bits."""
 
-ROW_BYTES = 128
-"""Upper bound of what the archive's table takes of a token in a layer."""
-
-
-def archive_bytes(language: Language, *, bits: int, frames: int) -> int:
-    """Return RAM in which an archive holds so many frames whole, with a little to spare."""
-    shape = language.shape
-    numbers = shape.token_bytes(1)
-    token_bytes = numbers * (bits + SCALE_BITS) // 8 + shape.layers * ROW_BYTES
-    return token_bytes * shape.tokens_per_frame * (frames + 2 * CLIP)
+def archive_in_ram(
+    config: MemoryConfig, shape: CacheShape, retrieval: RetrievalSettings, *, frames: int
+) -> MemoryConfig:
+    """Give one camera's archive RAM for so many frames."""
+    record, index = frame_bytes(config, shape, retrieval)
+    return replace(config, archive_host_bytes=max(frames, LEAST_FRAMES) * (record + index))
 
 
-@torch.inference_mode()
+def archive_on_disk(
+    config: MemoryConfig,
+    shape: CacheShape,
+    retrieval: RetrievalSettings,
+    *,
+    frames: int,
+    folder: str,
+) -> MemoryConfig:
+    """Give one camera's archive as little RAM as it can work with, and disk for so many frames."""
+    record, index = frame_bytes(config, shape, retrieval)
+    return replace(
+        config,
+        archive_host_bytes=LEAST_FRAMES * (record + index) + frames * index,
+        archive_disk_bytes=frames * record,
+        path=folder,
+    )
+
+
+def frame_bytes(
+    config: MemoryConfig, shape: CacheShape, retrieval: RetrievalSettings
+) -> tuple[int, int]:
+    """Return the bytes of an archived frame's record, and of what goes with it in RAM."""
+    layout, sketched = archive_layout(config, shape, retrieval)
+    return layout.record_bytes, index_bytes(layout, sketched)
+
+
 def filled(language: Language, *, preset: str, frames: int) -> Memory:
     """
     Build a memory as the preset has it, with the model's prefix and so many frames, 1 s apart.
 
     :returns: the memory, to be closed by the caller
     """
-    config = MemoryConfig(preset)
-    bits = config.archive_bits
+    shape = language.shape
+    retrieval = RetrievalSettings.from_settings(language.settings, shape)
     memory = Memory(
-        MemoryConfig(preset, archive_host_bytes=archive_bytes(language, bits=bits, frames=frames)),
-        language.shape,
+        archive_in_ram(MemoryConfig(preset), shape, retrieval, frames=frames),
+        shape,
         (CAMERA,),
         dtype=language.dtype,
-        evidence=EvidenceLayers.from_settings(language.settings, language.shape),
-        retrieval=RetrievalSettings.from_settings(language.settings),
+        evidence=EvidenceHeads.from_settings(language.settings, shape, retrieval.heads),
+        retrieval=retrieval,
     )
-    with memory.write_prefix() as view:
+    with torch.inference_mode(), memory.write_prefix() as view:
         language.read(language.prefix, view)
-    source = torch.Generator().manual_seed(frames)
+    torch.manual_seed(frames)
     for first in range(0, frames, CLIP):
-        refs = [
-            FrameRef(CAMERA, stamp_ns=second * 10**9)
-            for second in range(first, min(first + CLIP, frames))
-        ]
-        _store(memory, refs, language, source)
-    memory.settle()
+        seconds = range(first, min(first + CLIP, frames))
+        memory.put_noise([FrameRef(CAMERA, second * 10**9) for second in seconds])
+        memory.settle()  # the archive's thread takes only so many at once
     return memory
-
-
-def _store(
-    memory: Memory, refs: list[FrameRef], language: Language, source: torch.Generator
-) -> None:
-    """Store frames as the commit of a step that has attended does."""
-    shape = language.shape
-    block = (shape.layers, shape.kv_heads, len(refs) * shape.tokens_per_frame, shape.head_dim)
-    both = torch.randn(2, *block, generator=source).to(language.dtype)
-    memory._keep(refs, *both)

@@ -3,9 +3,10 @@
 """
 Suite `first-token`: from a question in hand to the first token of its answer, memory by memory.
 
-Timed are retrieval in every layer, the question's way through the layers, and the likeliest next
-token. Every question is a new one: nothing was fetched ahead for it. Vision is not part of it, for
-no frame is encoded when a question comes.
+Timed are all passes through the layers: the probe that chooses pages, ranking and fetching them,
+the question's way through the layers, and the likeliest next token. Every round asks another
+question, nothing was chosen ahead for it. Vision is not part of it, for no frame is encoded when a
+question comes.
 """
 
 from __future__ import annotations
@@ -20,15 +21,16 @@ from typing import Any, NamedTuple
 import torch
 
 from livevlm_bench.filling import filled
-from livevlm_bench.imposing import ImposedView
 from livevlm_bench.language import Language, embedded_language, half_billion
-from livevlm_bench.reads import Reads
 from livevlm_bench.rounds import Contender, in_rounds
-from livevlm_ros.memory import Memory, MemoryConfig, QuestionView, RetrievalSettings
+from livevlm_ros.memory import Memory
 
 Progress = Callable[[str, float], None]
 
 BASELINE = 'rekv'
+
+FEW = 256
+"""Frames of the rows that are compared with the baseline."""
 
 WARM_UP = 3
 
@@ -95,28 +97,26 @@ def suite(*, quick: bool = False) -> tuple[Setting, ...]:
 
     :param quick: with few frames, to see that it runs; then there are no bars
     """
+    rekv, livevlm, balanced = (Row(name, FEW) for name in (BASELINE, 'livevlm', 'balanced'))
+    faster = (Bar(rekv, livevlm, 1.5, least=True), Bar(rekv, balanced, 2.0, least=True))
     return (
-        _setting(half_billion, few=256, many=4096, faster=True, quick=quick),
-        _setting(embedded_language, few=256, many=16_384, faster=False, quick=quick),
+        _setting(half_billion, (4096,), faster, quick=quick),
+        _setting(embedded_language, (1024, 4096, 16_384), (), quick=quick),
     )
 
 
 def _setting(
-    make: Callable[[], Language], *, few: int, many: int, faster: bool, quick: bool
+    make: Callable[[], Language], longer: Sequence[int], faster: Sequence[Bar], *, quick: bool
 ) -> Setting:
-    if quick:
-        few, many = 88, 104  # some more than `rekv` reads
-    rekv, livevlm, balanced = (Row(name, few) for name in (BASELINE, 'livevlm', 'balanced'))
-    longer = Row('balanced', many)
-    bars = [Bar(rekv, livevlm, 1.5, least=True), Bar(rekv, balanced, 2.0, least=True)]
-    bars = [*(bars if faster else ()), Bar(longer, balanced, 1.2, least=False)]
-    rows = (rekv, livevlm, balanced, longer, Row('recent', few))
-    return Setting(make, rows, () if quick else tuple(bars))
+    few, longer = (88, (104,)) if quick else (FEW, longer)  # some more than `rekv` reads
+    presets = (BASELINE, 'livevlm', 'balanced', 'full', 'recent')
+    rows = [Row(preset, few) for preset in presets] + [Row('balanced', long) for long in longer]
+    bars = [*faster, Bar(rows[-1], Row('balanced', few), 1.2, least=False)]
+    return Setting(make, tuple(rows), () if quick else tuple(bars))
 
 
 def measure(
     settings: Sequence[Setting],
-    reads: Reads,
     *,
     rounds: int,
     progress: Progress = lambda name, share: None,
@@ -124,7 +124,6 @@ def measure(
     """
     Time the first token in every setting, on one thread.
 
-    :param reads: how much questions read
     :param rounds: that count, after `WARM_UP` others
     :returns: `settings`, one entry each with its `rows` and `bars`
     """
@@ -135,26 +134,25 @@ def measure(
             def tell(name: str, share: float, number: int = number) -> None:
                 progress(name, (number + share) / len(settings))
 
-            found.append(_measure(each, reads, rounds, tell))
+            found.append(_measure(each, rounds, tell))
     return {
         'suite': 'first-token',
         'torch': torch.__version__,
         'threads': 1,
         'rounds': rounds,
         'warm_up': WARM_UP,
-        'reads': {'command': reads.command, 'questions': reads.questions},
         'settings': found,
     }
 
 
-def _measure(setting: Setting, reads: Reads, rounds: int, progress: Progress) -> dict[str, Any]:
+def _measure(setting: Setting, rounds: int, progress: Progress) -> dict[str, Any]:
     progress('building the model', 0.0)
     language = setting.make()
     asked: dict[str, _Asked] = {}
     try:
         for number, row in enumerate(setting.rows):
             progress(f'{language.name}: {row.name}', FILLING_SHARE * number / len(setting.rows))
-            asked[row.name] = _Asked(language, row, reads)
+            asked[row.name] = _Asked(language, row)
         times = in_rounds(
             {name: Contender(each.ask, each.memory.settle) for name, each in asked.items()},
             rounds=rounds,
@@ -167,12 +165,13 @@ def _measure(setting: Setting, reads: Reads, rounds: int, progress: Progress) ->
     finally:
         for each in asked.values():
             each.memory.close()
-    p50_ms = {name: quartiles.p50 for name, quartiles in times.items()}
+    p50_ms = {name: took.wall.p50 for name, took in times.items()}
     baseline_ms = next(p50_ms[row.name] for row in setting.rows if row.preset == BASELINE)
     for report in reports:
-        quartiles = times[report['name']]
-        report['first_token_ms'] = quartiles._asdict()
-        report['times_as_fast'] = baseline_ms / quartiles.p50
+        took = times[report['name']]
+        report['first_token_ms'] = took.wall._asdict()
+        report['cpu_ms'] = took.cpu._asdict()
+        report['times_as_fast'] = baseline_ms / took.wall.p50
     return {
         'name': language.name,
         'dtype': str(language.dtype).removeprefix('torch.'),
@@ -185,54 +184,38 @@ def _measure(setting: Setting, reads: Reads, rounds: int, progress: Progress) ->
 class _Asked:
     """A full memory and the questions to it."""
 
-    def __init__(self, language: Language, row: Row, reads: Reads) -> None:
+    def __init__(self, language: Language, row: Row) -> None:
         began = perf_counter()
         self._language, self._row = language, row
         self.memory: Memory = filled(language, preset=row.preset, frames=row.frames)
         self._fill_s = perf_counter() - began
-        self._pages = _pages_to_read(language, row, reads, ring=self._short_term_tokens)
-        self._view: QuestionView | None = None
-
-    @property
-    def _short_term_tokens(self) -> int:
-        return self.memory.sizes().short_term_tokens
+        self._read: list[float] = []  # tokens that a layer read, question by question
+        self._ranked: list[int] = []
 
     def ask(self, number: int) -> None:
         """Ask a question that has not been asked before."""
-        view = self._view = self.memory.question(
-            extra_tokens=len(self._language.question), asked=f'<{number}>'
-        )
-        self._language.first_token(ImposedView(view, self._pages) if self._pages else view)
+        question = self._language.another_question(number)
+        _, view = self._language.first_token(question, self.memory)
+        self._read.append(fmean(view.tokens_read))
+        self._ranked.append(view.ranked)
 
     def report(self) -> dict[str, Any]:
-        """Say what the last question read, and what the memory takes."""
-        assert self._view is not None
+        """Say what the questions read, on average, and what the memory takes."""
         sizes = self.memory.sizes()
+        short_term = sizes.short_term_tokens
         return {
             'name': self._row.name,
             'preset': self._row.preset,
             'frames': self._row.frames,
-            'tokens_read': fmean(self._view.tokens_read),
+            'frames_held': sizes.frames,
+            'tokens_read': fmean(self._read),
+            'tokens_brought': fmean(self._read) - short_term,
+            'pages_ranked': fmean(self._ranked),
             'device_bytes': sizes.device_bytes,
             'read_bytes': sizes.read_bytes,
             'host_bytes': sizes.host_bytes,
             'fill_s': self._fill_s,
         }
-
-
-def _pages_to_read(language: Language, row: Row, reads: Reads, *, ring: int) -> list[int] | None:
-    """Return how many pages each layer reads besides short-term; None where that is all."""
-    config = MemoryConfig(row.preset)
-    if not config.retrieves:
-        return None
-    shape = language.shape
-    frames = [
-        reads.of_layer(row.preset, layer, layers=shape.layers) for layer in range(shape.layers)
-    ]
-    page_tokens = RetrievalSettings.from_settings(language.settings).page_tokens
-    if config.retrieval == 'frames':
-        page_tokens = shape.tokens_per_frame
-    return [max(0, round((each * shape.tokens_per_frame - ring) / page_tokens)) for each in frames]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from transformers.models.qwen2.modeling_qwen2 import Qwen2Config, Qwen2Model
 
-from livevlm_ros.memory import CacheShape, View
+from livevlm_ros.memory import CacheShape, Memory, QuestionView, View
 from livevlm_ros.model import ModelConfig, load_model
 from livevlm_ros.model.language import LanguageLayers, next_token
 
@@ -59,11 +59,23 @@ class Language:
     logits: Callable[[Tensor], Tensor]
     settings: Mapping[str, Any] = field(default_factory=dict)
 
+    def another_question(self, number: int) -> Tensor:
+        """Make a question of as many tokens, as large as those of `question`, unlike any other."""
+        source = torch.Generator().manual_seed(number)
+        noise = torch.randn(self.question.shape, generator=source)
+        return (noise * self.question.float().std()).to(self.dtype)
+
     @torch.inference_mode()
-    def first_token(self, view: View) -> int:
-        """Read the question over a view and return the likeliest next token."""
-        scores = self.logits(self.read(self.question, view))
-        return int(next_token(scores, temperature=0.0, generator=None))
+    def first_token(self, question: Tensor, memory: Memory) -> tuple[int, QuestionView]:
+        """
+        Read a question from a memory, which need not know it.
+
+        :param question: embeddings, [tokens, hidden]
+        :returns: the likeliest next token, and the view that it was read off
+        """
+        for view in memory.readings(tokens=len(question), extra_tokens=len(question)):
+            hidden = self.read(question, view)
+        return int(next_token(self.logits(hidden), temperature=0.0, generator=None)), view
 
 
 def half_billion() -> Language:

@@ -12,21 +12,17 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from livevlm_bench.cold_disk import archive_file, cached_bytes, drop_cache
-from livevlm_ros.engine import Answer, EngineConfig, Frame, MemoryConfig, Question, Status
+from livevlm_ros.engine import Answer, EngineConfig, Frame, Question, Status
 from livevlm_ros.engine.admission import admissible
 from livevlm_ros.engine.budget import Deadline
 from livevlm_ros.engine.ingest import Ingest
 from livevlm_ros.engine.loop import Loop
+from livevlm_ros.engine.parts import build_parts
 from livevlm_ros.engine.questions import PendingQuestion, QuestionQueue
-from livevlm_ros.engine.rooms import furnish
-from livevlm_ros.memory import Memory, QuestionView, RetrievalSettings
-from livevlm_ros.memory.archive import LEAST_GROUPS
-from livevlm_ros.memory.archive_groups import GroupLayout
-from livevlm_ros.memory.archive_index import page_bytes
 from livevlm_ros.model import VideoLanguageModel
 from livevlm_ros.replay.errors import BadInput
 
@@ -40,9 +36,9 @@ class Second(NamedTuple):
     What one second with a question took, in milliseconds.
 
     :param step: the frame's way into the memory
-    :param idle: until everything was fetched ahead, after the step and after the last answer
-    :param hidden: spent on fetching ahead
-    :param exposed: the question's wait for its pages
+    :param idle: until pages were chosen ahead, after the step and after the last answer
+    :param hidden: spent on choosing ahead
+    :param exposed: the question's wait until its pages were there to be read
     :param answer: from the question to the whole answer
     """
 
@@ -58,68 +54,34 @@ class Run:
     """
     What a memory answered, and how long it took, question by question.
 
-    :param speculated: as in `RecallCounts`
-    :param corrected: as in `RecallCounts`
+    :param ahead: questions that read pages chosen ahead
+    :param corrected: those of them that chose anew
     :param disk_bytes: of the archive's file at the end
     :param cached_bytes: of them, the most that the kernel held in RAM when a question came
     """
 
     answers: list[str] = field(default_factory=list)
     seconds: list[Second] = field(default_factory=list)
-    speculated: int = 0
+    ahead: int = 0
     corrected: int = 0
     disk_bytes: int = 0
     cached_bytes: int = 0
-
-
-def on_disk(
-    config: MemoryConfig, model: VideoLanguageModel, *, frames: int, folder: str
-) -> MemoryConfig:
-    """Give the archive as little RAM as it can work with, and disk for so many frames."""
-    shape = model.shape
-    page_tokens = RetrievalSettings.from_settings(model.memory_settings).page_tokens
-    layout = GroupLayout(shape, page_tokens, config.archive_bits)
-    groups = math.ceil(frames * shape.tokens_per_frame / layout.tokens)
-    table_bytes = layout.pages * page_bytes(layout)
-    waiting_bytes = layout.tokens * (shape.token_bytes(2) + shape.layers * 20) + table_bytes
-    least_bytes = LEAST_GROUPS * (layout.record_bytes + table_bytes)
-    return replace(
-        config,
-        archive_host_bytes=waiting_bytes + least_bytes + groups * table_bytes,
-        archive_disk_bytes=groups * layout.record_bytes,
-        path=folder,
-    )
-
-
-def never_ahead(memory: Memory) -> None:
-    """Let no question of a memory be known when it comes back: the one seam of `BLOCKING`."""
-    question = memory.question
-
-    def unknown(*, asked: str | None = None, **given: Any) -> QuestionView:
-        return question(**given)
-
-    memory.question = unknown  # type: ignore[method-assign]
 
 
 class Robot:
     """
     A memory, the frames it sees and the question it is asked.
 
-    :param config: with an archive on disk, see `on_disk`
-    :param ahead: whether pages are fetched ahead for the question
+    :param config: with an archive on disk, see `archive_on_disk`
     """
 
-    def __init__(
-        self, config: EngineConfig, model: VideoLanguageModel, question: str, *, ahead: bool
-    ) -> None:
+    def __init__(self, config: EngineConfig, model: VideoLanguageModel, question: str) -> None:
         self.run = Run()
-        rooms = furnish(config, load=lambda given: model, progress=lambda phase, share: None)
-        self._memory = rooms.memory
-        if not ahead:
-            never_ahead(self._memory)
+        parts = build_parts(config, load=lambda given: model, progress=lambda phase, share: None)
+        self._memory = parts.memory
         self._file = archive_file(self._memory)
         self._ingest = Ingest(config.cameras, target_fps=config.target_fps, on_jump=config.on_jump)
-        self._loop = Loop(rooms, self._ingest, QuestionQueue(1), config)
+        self._loop = Loop(parts, self._ingest, QuestionQueue(1), config)
         self._question = admissible(Question(text=question, unlimited=True), config)
 
     def close(self) -> None:
@@ -150,11 +112,11 @@ class Robot:
                 step=(stepped - began) * 1e3,
                 idle=(settled - stepped + time.perf_counter() - answered) * 1e3,
                 hidden=(after.hidden_s - before.hidden_s) * 1e3,
-                exposed=(after.exposed_s - before.exposed_s) * 1e3,
+                exposed=answer.latency.retrieval_ms,
                 answer=(answered - asking) * 1e3,
             )
         )
-        run.speculated, run.corrected = after.speculated, after.corrected
+        run.ahead, run.corrected = after.questions, after.questions_corrected
         run.disk_bytes = sizes.disk_bytes
 
     def _forget_file(self) -> None:

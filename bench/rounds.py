@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from statistics import quantiles
 from typing import NamedTuple
 
@@ -30,6 +30,23 @@ class Quartiles(NamedTuple):
     p50: float
     p75: float
 
+    @classmethod
+    def of(cls, times_ms: Sequence[float]) -> Quartiles:
+        """Return the quartiles of at least two times."""
+        return cls(*quantiles(times_ms, n=4, method='inclusive'))
+
+
+class Took(NamedTuple):
+    """
+    What a contender took.
+
+    :param wall: from the begin of `run` to its end
+    :param cpu: of all threads of this process meanwhile
+    """
+
+    wall: Quartiles
+    cpu: Quartiles
+
 
 def in_rounds(
     contenders: Mapping[str, Contender],
@@ -37,7 +54,7 @@ def in_rounds(
     rounds: int,
     warm_up: int,
     progress: Callable[[float], None] = lambda share: None,
-) -> dict[str, Quartiles]:
+) -> dict[str, Took]:
     """
     Run all contenders in turn, again and again.
 
@@ -45,17 +62,17 @@ def in_rounds(
     :param warm_up: rounds before them that do not
     :param progress: called with the share done, [0, 1]
     """
-    took: dict[str, list[float]] = {name: [] for name in contenders}
+    walls: dict[str, list[float]] = {name: [] for name in contenders}
+    cpus: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(-warm_up, rounds):
         gc.collect()
         for name, contender in contenders.items():
-            began = time.perf_counter()
+            wall, cpu = time.perf_counter(), time.process_time()
             contender.run(number)
-            ended = time.perf_counter()
+            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
             contender.rest()
             if number >= 0:
-                took[name].append((ended - began) * 1e3)
+                walls[name].append(wall * 1e3)
+                cpus[name].append(cpu * 1e3)
         progress((number + warm_up + 1) / (rounds + warm_up))
-    return {
-        name: Quartiles(*quantiles(times, n=4, method='inclusive')) for name, times in took.items()
-    }
+    return {name: Took(Quartiles.of(walls[name]), Quartiles.of(cpus[name])) for name in contenders}

@@ -16,7 +16,7 @@ from livevlm_ros.replay.accuracy import Report
 
 def print_standing(found: dict[str, Any], console: Console) -> None:
     """
-    Print answers and times of the three memories, then the bars.
+    Print answers and times of the memories, then the bars.
 
     :param found: as `standing.measure` gives it
     """
@@ -31,30 +31,22 @@ def print_standing(found: dict[str, Any], console: Console) -> None:
         console.print(line, highlight=False, markup=False)
     console.print(_rows(found['rows']))
     for bar in found['bars']:
-        console.print(_bar_words(bar), highlight=False)
-
-
-def _bar_words(bar: dict[str, Any]) -> str:
-    if 'differing' not in bar:
-        return bar_words(bar)
-    return (
-        f'trusting nothing, answers unlike blocking: {bar["differing"]} of {bar["questions"]}, '
-        f'at most 0: {"met" if bar["met"] else "missed"}'
-    )
+        console.print(bar_words(bar), highlight=False)
 
 
 def _rows(rows: list[dict[str, Any]]) -> Table:
-    table = Table(box=SIMPLE)
+    table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column('memory', no_wrap=True)
     for title in (
-        'agrees %',
-        'right %',
-        'corrected %',
+        'agrees\n%',
+        'right\n%',
+        'ahead',
+        'corrected\n%',
         'wait\np50',
         'wait\np95',
         'answer\np50',
-        'wait\n% of it',
-        'ahead\nms/s',
+        'wait\n%',
+        'hidden\nms/s',
         'idle\np95',
     ):
         table.add_column(title, justify='right', no_wrap=True)
@@ -64,6 +56,7 @@ def _rows(rows: list[dict[str, Any]]) -> Table:
             row['name'],
             _percent(row['agrees']),
             _percent(row['right']),
+            str(row['ahead']['ahead']),
             _percent(row['corrected']),
             f'{wait["p50"]:.1f}',
             f'{wait["p95"]:.1f}',

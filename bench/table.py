@@ -13,7 +13,7 @@ from rich.table import Table
 
 def print_first_token(found: dict[str, Any], console: Console) -> None:
     """
-    Print times, ratios, what was read and what it takes, then the bars.
+    Print times, ratios, tokens read and those brought from the past, what it takes, then the bars.
 
     :param found: as `first_token.measure` gives it
     """
@@ -27,12 +27,6 @@ def print_first_token(found: dict[str, Any], console: Console) -> None:
     for setting in found['settings']:
         for bar in setting['bars']:
             console.print(f'{setting["name"]}: {bar_words(bar)}', highlight=False)
-    reads = found['reads']
-    console.print(
-        f'as much read as {reads["questions"]} questions did: {reads["command"]}',
-        highlight=False,
-        markup=False,
-    )
 
 
 def bar_words(bar: dict[str, Any]) -> str:
@@ -46,11 +40,11 @@ def bar_words(bar: dict[str, Any]) -> str:
 
 
 def _rows(rows: list[dict[str, Any]]) -> Table:
-    table = Table(box=SIMPLE)
+    table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column('memory@frames', no_wrap=True)
-    for title in ('ms', 'quartiles', 'x rekv', 'tokens'):
+    for title in ('ms', 'quartiles', 'cpu\nms', 'x\nrekv', 'read\ntokens', 'of the\npast'):
         table.add_column(title, justify='right', no_wrap=True)
-    for title in ('device', 'read', 'host'):
+    for title in ('device', 'views', 'host'):
         table.add_column(f'{title}\nMB', justify='right', no_wrap=True)
     for row in rows:
         times = row['first_token_ms']
@@ -58,8 +52,10 @@ def _rows(rows: list[dict[str, Any]]) -> Table:
             row['name'],
             f'{times["p50"]:.1f}',
             f'{times["p25"]:.1f}..{times["p75"]:.1f}',
+            f'{row["cpu_ms"]["p50"]:.1f}',
             f'{row["times_as_fast"]:.2f}',
             f'{row["tokens_read"]:.0f}',
+            f'{row["tokens_brought"]:.0f}',
             *(_megabytes(row[name]) for name in ('device_bytes', 'read_bytes', 'host_bytes')),
         )
     return table

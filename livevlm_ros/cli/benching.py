@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from livevlm_ros.cli.options import MODEL_HELP, JsonFile
+from livevlm_ros.cli.options import JsonFile
 from livevlm_ros.terminal import check_writable, plain_errors, progress_bar, refuse
 
 
@@ -18,25 +18,14 @@ def bench(
     suite: Annotated[
         str,
         typer.Argument(
-            help='first-token; language, what a pretrained language model answers from each '
-            'memory; standing, a question asked every second; reads, which counts what questions '
-            'read, for --reads; or rotary, which ranks pages before and after rotary position.'
+            help='first-token; standing, a question asked every second; or language, what a '
+            'pretrained language model answers from each memory.'
         ),
     ] = 'first-token',
-    source: Annotated[
-        Path | None, typer.Argument(help='For reads and rotary: a bag or a folder of bags.')
-    ] = None,
-    reads: Annotated[
-        Path | None, typer.Option(help='How much questions read; by default as counted by us.')
-    ] = None,
     rounds: Annotated[int, typer.Option(min=2, help='Rounds that count.')] = 21,
     quick: Annotated[
         bool, typer.Option('--quick', help='Few frames, to see that it runs: no bar is judged.')
     ] = False,
-    ratio: Annotated[
-        str, typer.Option(help='For rotary: most that a question reads, with commas between.')
-    ] = '0.1,0.4',
-    model: Annotated[str, typer.Option(help=f'For reads and rotary: {MODEL_HELP}')] = 'embedded',
     facts: Annotated[
         Path | None, typer.Option(help='For language: file of facts; by default those built in.')
     ] = None,
@@ -62,53 +51,20 @@ def bench(
     """Measure memories against the peers' in one run, and print ratios."""
     with plain_errors():
         check_writable(json_file)
-        if suite == 'reads':
-            if source is None or json_file is None:
-                refuse('bench reads: expected recordings and --json, the file to write')
-            _count(source, model, json_file)
-        elif suite == 'rotary':
-            if source is None:
-                refuse('bench rotary: expected recordings with questions')
-            _rotary(source, ratio, model, json_file)
-        elif suite == 'first-token':
-            if source is not None:
-                refuse(f'bench first-token takes no recordings, got {source}')
-            _first_token(reads, rounds, quick, json_file)
+        if suite == 'first-token':
+            _first_token(rounds, quick, json_file)
         elif suite == 'standing':
-            if source is not None:
-                refuse(f'bench standing takes no recordings, got {source}')
             _standing(quick, json_file)
         elif suite == 'language':
-            if source is not None:
-                refuse(f'bench language takes no recordings, got {source}')
             _language(
                 *(facts, text, seed, streams, tokens), rows=row or (), short=short, file=json_file
             )
         else:
-            refuse(
-                f'bench {suite}: no such suite; expected first-token, language, standing, reads '
-                'or rotary'
-            )
+            refuse(f'bench {suite}: no such suite; expected first-token, standing or language')
 
 
-def _count(source: Path, model: str, file: Path) -> None:
-    from livevlm_bench.reads import count_reads
-
-    with progress_bar() as bar:
-        task = bar.add_task('loading the model', total=1.0)
-        counted = count_reads(
-            source,
-            model=model,
-            progress=lambda name, share: bar.update(task, completed=share, description=name),
-        )
-    counted.write(file)
-    for preset, frames in counted.frames.items():
-        print(f'{preset}: frames read by layer {", ".join(f"{each:.1f}" for each in frames)}')
-
-
-def _first_token(reads: Path | None, rounds: int, quick: bool, json_file: Path | None) -> None:
+def _first_token(rounds: int, quick: bool, json_file: Path | None) -> None:
     from livevlm_bench.first_token import measure, suite
-    from livevlm_bench.reads import SHIPPED, read_reads
     from livevlm_bench.table import print_first_token
     from livevlm_ros.replay.table import report_console
 
@@ -116,30 +72,10 @@ def _first_token(reads: Path | None, rounds: int, quick: bool, json_file: Path |
         task = bar.add_task('building the model', total=1.0)
         found = measure(
             suite(quick=quick),
-            read_reads(reads or SHIPPED),
             rounds=rounds,
             progress=lambda name, share: bar.update(task, completed=share, description=name),
         )
     print_first_token(found, report_console())
-    if json_file is not None:
-        json_file.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
-
-
-def _rotary(source: Path, ratio: str, model: str, json_file: Path | None) -> None:
-    from livevlm_bench.rotary import measure, print_rotary
-    from livevlm_ros.replay.sweep import numbers
-    from livevlm_ros.replay.table import report_console
-
-    ratios = numbers('--ratio', ratio, float)
-    with progress_bar() as bar:
-        task = bar.add_task('loading the model', total=1.0)
-        found = measure(
-            source,
-            ratios,
-            model=model,
-            progress=lambda name, share: bar.update(task, completed=share, description=name),
-        )
-    print_rotary(found, report_console())
     if json_file is not None:
         json_file.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
 

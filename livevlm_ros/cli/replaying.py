@@ -200,9 +200,9 @@ def sweep(
     long_term: Annotated[
         str, typer.Option(help='Budgets of long-term in frames, with commas between.')
     ] = '8,15,30,61',
-    ratio: Annotated[
-        str, typer.Option(help='Most that a question reads, as shares of that budget.')
-    ] = '0.1,0.2,0.4,0.8',
+    read: Annotated[
+        str, typer.Option(help='Frames that a question reads of older ones, with commas between.')
+    ] = '4,8,15,30',
     settings: Settings = None,
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = 'embedded',
     topic: Topic = None,
@@ -210,7 +210,7 @@ def sweep(
     json_file: JsonFile = None,
     html_file: HtmlFile = None,
 ) -> None:
-    """Trade accuracy for memory and time: every budget of long-term with every ratio read."""
+    """Trade accuracy for memory and time: every budget of long-term, every number read of it."""
     with plain_errors():
         from livevlm_ros.replay.sweep import numbers, run_sweep, sweep_grid, sweep_table
         from livevlm_ros.replay.table import report_console
@@ -218,8 +218,8 @@ def sweep(
         check_writable(json_file, html_file)
         grid = sweep_grid(
             preset,
-            numbers('--long-term', long_term, int),
-            numbers('--ratio', ratio, float),
+            numbers('--long-term', long_term),
+            numbers('--read', read),
             model=model,
             fps=fps,
             given=settings or (),

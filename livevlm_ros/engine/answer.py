@@ -15,9 +15,9 @@ import torch
 
 from livevlm_ros.engine.budget import Rung
 from livevlm_ros.engine.messages import Answer, Evidence, Finish, Latency, Source, Status
+from livevlm_ros.engine.parts import EngineParts
 from livevlm_ros.engine.questions import PendingQuestion, refusal
 from livevlm_ros.engine.reading import filter_of, scope_of
-from livevlm_ros.engine.rooms import Rooms
 from livevlm_ros.memory import QuestionView, ReadFilter, TooManyTokens
 from livevlm_ros.model import BadQuestion, QuestionPrompt
 
@@ -40,7 +40,7 @@ class Answering:
 
     def __init__(
         self,
-        rooms: Rooms,
+        parts: EngineParts,
         pending: PendingQuestion,
         *,
         pause: Callable[[], float],
@@ -48,7 +48,7 @@ class Answering:
         ingest_wait_s: float = 0.0,
         seed: int = 0,
     ) -> None:
-        self._rooms, self._pending, self._pause, self._seed = rooms, pending, pause, seed
+        self._parts, self._pending, self._pause, self._seed = parts, pending, pause, seed
         self._question, self._deadline = pending.question, pending.deadline
         waited_s = time.monotonic() - self._deadline.received_s
         self._latency = Latency(
@@ -73,10 +73,10 @@ class Answering:
             self._pending.finish(self._refusal(Status.ERROR, f'{type(error).__name__}: {error}'))
         else:
             if self._ids:
-                self._rooms.costs.answer.add(time.monotonic() - started)
+                self._parts.costs.answer.add(time.monotonic() - started)
 
     def _answer(self) -> Answer:
-        model, memory, costs = self._rooms.model, self._rooms.memory, self._rooms.costs
+        model, memory, costs = self._parts.model, self._parts.memory, self._parts.costs
         prompt = model.question(self._question.text)
         now = memory.newest()
         if now is None:
@@ -112,7 +112,7 @@ class Answering:
         self, prompt: QuestionPrompt, reading: ReadFilter
     ) -> tuple[Iterator[int], int | None]:
         """Read the question, draw the first token, and read off what it looked at."""
-        model, memory, costs = self._rooms.model, self._rooms.memory, self._rooms.costs
+        model, memory, costs = self._parts.model, self._parts.memory, self._parts.costs
         spare_s = self._deadline.left_s() - costs.cheapest_answer_s(prompt.tokens)
         began = time.monotonic()
         speculated = False
@@ -139,8 +139,8 @@ class Answering:
         self._evidence = self._seen(view)
         self._so_far = replace(self._so_far, frames_considered=len(view.frames()))
         finished = time.monotonic()
-        self._latency.retrieval_ms = (found - began) * 1e3
-        self._latency.prefill_ms = (read - found) * 1e3
+        self._latency.retrieval_ms = (found - began + view.find_s) * 1e3
+        self._latency.prefill_ms = (read - found - view.find_s) * 1e3
         self._latency.first_token_ms = (read - self._deadline.received_s) * 1e3
         self._latency.postprocess_ms = (finished - read) * 1e3
         if not speculated:  # what was found ahead says nothing of what finding costs
@@ -165,7 +165,7 @@ class Answering:
             if self._pending.ended:
                 return Finish.CANCELED
             self._latency.ingest_wait_ms += self._pause() * 1e3
-            if self._deadline.left_s() < self._rooms.costs.token.value:
+            if self._deadline.left_s() < self._parts.costs.token.value:
                 return Finish.BUDGET
             token = self._next(tokens)
         return Finish.STOP
@@ -175,7 +175,7 @@ class Answering:
         token = next(tokens, None)
         took = time.monotonic() - started
         self._latency.decode_ms += took * 1e3
-        self._rooms.costs.token.add(took)
+        self._parts.costs.token.add(took)
         return token
 
     def _closed(self, finish: Finish) -> Answer:
@@ -198,7 +198,7 @@ class Answering:
         """Make the partial reply of tokens, without a last half character; any thread."""
         return replace(
             self._so_far,
-            text=self._rooms.model.text(ids).rstrip('\ufffd'),
+            text=self._parts.model.text(ids).rstrip('\ufffd'),
             evidence=self._evidence,
             completion_tokens=len(ids),
             latency=replace(self._latency),
@@ -206,7 +206,7 @@ class Answering:
 
     def _seen(self, view: QuestionView) -> tuple[Evidence, ...]:
         """Return the frames the first answer token looked at, best first."""
-        album, memory = self._rooms.album, self._rooms.memory
+        album, memory = self._parts.album, self._parts.memory
         wanted = view.evidence()[: self._question.max_evidence]
         return tuple(
             Evidence(
@@ -228,7 +228,7 @@ class Answering:
         """Return the source of chance, None for a greedy answer."""
         if not self._question.temperature:
             return None
-        return torch.Generator(self._rooms.model.device).manual_seed(self._seed)
+        return torch.Generator(self._parts.model.device).manual_seed(self._seed)
 
     @property
     def _max_tokens(self) -> int:

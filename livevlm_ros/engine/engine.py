@@ -24,6 +24,7 @@ from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.engine.ingest import Ingest
 from livevlm_ros.engine.loop import Loop
 from livevlm_ros.engine.messages import Answer, BadFrame, Finish, Frame, Question, Status
+from livevlm_ros.engine.parts import LoadModel, Progress, build_parts
 from livevlm_ros.engine.questions import (
     STOPPED,
     PendingQuestion,
@@ -32,7 +33,6 @@ from livevlm_ros.engine.questions import (
     QueueFull,
     refusal,
 )
-from livevlm_ros.engine.rooms import LoadModel, Progress, furnish
 from livevlm_ros.engine.stats import AskRecord, EngineStats, ModelStats
 from livevlm_ros.memory import ReadFilter
 from livevlm_ros.model import load_model
@@ -99,16 +99,16 @@ class Engine:
                 return
             if threads := self._config.torch_threads:
                 torch.set_num_threads(threads)
-            rooms = furnish(self._config, load=self._load, progress=progress)
-            self._loop = Loop(rooms, self._ingest, self._questions, self._config)
-            model = rooms.model
+            parts = build_parts(self._config, load=self._load, progress=progress)
+            self._loop = Loop(parts, self._ingest, self._questions, self._config)
+            model = parts.model
             self._model_stats = ModelStats(
                 model_id=model.model_id,
                 dtype=str(model.dtype).removeprefix('torch.'),
                 device=str(model.device),
                 parameters=model.parameters,
-                load_s=rooms.load_s,
-                warm_up_ms=rooms.costs.in_ms(),
+                load_s=parts.load_s,
+                warm_up_ms=parts.costs.in_ms(),
                 costs_ms={},
             )
 
@@ -147,7 +147,7 @@ class Engine:
                 return True
             if not self._end(self._loop, timeout_s):
                 return False
-            self._loop.rooms.snapshots.save()
+            self._loop.parts.snapshots.save()
             return True
 
     def _end(self, loop: Loop, timeout_s: float) -> bool:
@@ -181,13 +181,13 @@ class Engine:
             if not self._end(self._loop, STOP_S):
                 raise RuntimeError('the engine thread has not ended its last step yet: try again')
             try:
-                self._loop.rooms.snapshots.save()
+                self._loop.parts.snapshots.save()
             finally:
                 self._give_back(self._loop)
 
     def _give_back(self, loop: Loop) -> None:
-        on_gpu = loop.rooms.model.device.type == 'cuda'
-        loop.rooms.memory.close()
+        on_gpu = loop.parts.model.device.type == 'cuda'
+        loop.parts.memory.close()
         self._loop = self._model_stats = None
         self._ingest = self._new_ingest()
         if on_gpu:
@@ -273,7 +273,7 @@ class Engine:
             busy_with=loop.busy_with,
             heartbeat_age_s=time.monotonic() - loop.beat_s if self.running else math.nan,
             memory=loop.sizes,
-            model=replace(model, costs_ms=loop.rooms.costs.in_ms()),
+            model=replace(model, costs_ms=loop.parts.costs.in_ms()),
         )
 
     def turn(self) -> bool:
@@ -361,7 +361,7 @@ class Engine:
 def _refused_at_the_door(loop: Loop, question: Question, deadline: Deadline) -> Answer | None:
     """Return a refusal if the budget cannot hold the wait and the cheapest answer, else None."""
     left_s, wait_s = deadline.left_s(), loop.wait_s()
-    cheapest_s = loop.rooms.costs.cheapest_answer_s()
+    cheapest_s = loop.parts.costs.cheapest_answer_s()
     if left_s >= wait_s + cheapest_s:
         return None
     if left_s >= cheapest_s:

@@ -19,8 +19,8 @@ from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.engine.gate import FrameGate
 from livevlm_ros.engine.ingest import Ingest
 from livevlm_ros.engine.messages import Finish, Status
+from livevlm_ros.engine.parts import EngineParts
 from livevlm_ros.engine.questions import STOPPED, PendingQuestion, QuestionQueue
-from livevlm_ros.engine.rooms import Rooms
 from livevlm_ros.engine.step import take_step
 from livevlm_ros.engine.warmup import measure_answer
 from livevlm_ros.memory import ReadFilter
@@ -42,16 +42,16 @@ class Loop:
     """
 
     def __init__(
-        self, rooms: Rooms, ingest: Ingest, questions: QuestionQueue, config: EngineConfig
+        self, parts: EngineParts, ingest: Ingest, questions: QuestionQueue, config: EngineConfig
     ) -> None:
-        self.rooms = rooms
+        self.parts = parts
         self.answering: PendingQuestion | None = None
-        self.sizes = rooms.memory.sizes()
+        self.sizes = parts.memory.sizes()
         self.beat_s = time.monotonic()
         self.busy_with = 'idle'
         self._busy_until_s = 0.0
         self._ingest, self._questions, self._config = ingest, questions, config
-        ingest.resume({ref.camera: ref.stamp_ns for ref in rooms.memory.refs()})
+        ingest.resume({ref.camera: ref.stamp_ns for ref in parts.memory.refs()})
         self._gate = FrameGate(
             on=config.gate,
             similarity=config.gate_similarity,
@@ -82,8 +82,8 @@ class Loop:
 
     def settle(self) -> None:
         """Wait for the memory's own thread, so that sizes are those after the last step."""
-        self.rooms.memory.settle()
-        self.sizes = self.rooms.memory.sizes()
+        self.parts.memory.settle()
+        self.sizes = self.parts.memory.sizes()
 
     def run(self) -> None:
         """Turn until `stop`; the engine thread's whole life."""
@@ -143,7 +143,7 @@ class Loop:
     def wait_s(self) -> float:
         """Estimate how long a question asked now would wait before it is taken up; any thread."""
         busy_s = max(0.0, self._busy_until_s - time.monotonic())
-        return busy_s + len(self._questions) * self.rooms.costs.answer.value
+        return busy_s + len(self._questions) * self.parts.costs.answer.value
 
     @torch.inference_mode()
     def answer(
@@ -160,9 +160,9 @@ class Loop:
         :param reading: what of the memory is read; None: what the question's fields say
         """
         self.answering = pending
-        with self._busy('answer', self.rooms.costs.answer.value):
+        with self._busy('answer', self.parts.costs.answer.value):
             Answering(
-                self.rooms,
+                self.parts,
                 pending,
                 pause=pause,
                 reading=reading,
@@ -170,13 +170,13 @@ class Loop:
                 seed=self._config.seed,
             ).run()
         self.answering = None
-        self.sizes = self.rooms.memory.sizes()
+        self.sizes = self.parts.memory.sizes()
 
     def _step(self) -> None:
         began_s = time.monotonic()
-        with self._busy('step', self.rooms.costs.step.value):
-            take_step(self.rooms, self._ingest, self._gate)
-        self.sizes = self.rooms.memory.sizes()
+        with self._busy('step', self.parts.costs.step.value):
+            take_step(self.parts, self._ingest, self._gate)
+        self.sizes = self.parts.memory.sizes()
         self._step_span_s = (began_s, time.monotonic())
 
     def _frames_first(self, pending: PendingQuestion | None) -> bool:
@@ -192,7 +192,7 @@ class Loop:
         if pending is None:
             return time.monotonic() >= self._no_step_until_s
         has_waited = self._step_span_s[1] >= pending.deadline.received_s
-        costs = self.rooms.costs
+        costs = self.parts.costs
         return not has_waited and pending.deadline.left_s() > costs.step.value + costs.answer.value
 
     def _pause(self, pending: PendingQuestion) -> float:
@@ -201,7 +201,7 @@ class Loop:
         self.run_clears()
         if self._stopping.is_set():  # `stop` came before this question was known to be answered
             pending.cut(Status.NOT_ACTIVE, STOPPED, finish=Finish.CANCELED)
-        elif self._blind_too_long() and pending.deadline.left_s() > self.rooms.costs.step.value:
+        elif self._blind_too_long() and pending.deadline.left_s() > self.parts.costs.step.value:
             self._step()
         return time.monotonic() - began_s
 
@@ -209,7 +209,7 @@ class Loop:
         """Return whether frames were passed over too long; steps get at most half of the time."""
         since_step_s = time.monotonic() - self._step_span_s[1]
         blind_s = min(self._ingest.blind_s(), since_step_s)
-        return blind_s > max(self._config.max_blind_ms / 1e3, self.rooms.costs.step.value)
+        return blind_s > max(self._config.max_blind_ms / 1e3, self.parts.costs.step.value)
 
     def _ingest_wait_s(self, pending: PendingQuestion) -> float:
         """Return how much of a question's wait was for the last step."""
@@ -223,12 +223,12 @@ class Loop:
             forgotten = self._clears.popleft()
             self._ingest.restart()
             self._gate.clear()
-            forgotten.set_result(self.rooms.forget())
-            self.sizes = self.rooms.memory.sizes()
+            forgotten.set_result(self.parts.forget())
+            self.sizes = self.parts.memory.sizes()
 
     def _autosave(self) -> None:
         """Save the memory if it is time and no question waits or is expected back."""
-        snapshots = self.rooms.snapshots
+        snapshots = self.parts.snapshots
         expected = time.monotonic() < self._no_step_until_s
         if snapshots.due() and not expected and self._questions.first() is None:
             with self._busy('save', snapshots.copy_s):
@@ -240,8 +240,8 @@ class Loop:
 
     def _measure_again(self) -> None:
         self._costs_doubted = False
-        with self._busy('answer', self.rooms.costs.answer.value):
-            measure_answer(self.rooms.model, self.rooms.memory, self.rooms.costs)
+        with self._busy('answer', self.parts.costs.answer.value):
+            measure_answer(self.parts.model, self.parts.memory, self.parts.costs)
         self._measured_s = time.monotonic()
 
     @contextmanager

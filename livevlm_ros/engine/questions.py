@@ -50,7 +50,7 @@ class PendingQuestion:
         return self._done.is_set()
 
     def progress(self, so_far: Callable[[], Answer]) -> None:
-        """Keep what makes the answer as far as it is decoded, should somebody want it; any thread."""
+        """Keep what makes the answer as far as it is decoded, for `cut` in any thread."""
         self._so_far = so_far
 
     def finish(self, answer: Answer) -> None:

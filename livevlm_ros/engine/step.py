@@ -11,16 +11,16 @@ from livevlm_ros.engine.frames import checked, frame_key, see_frames
 from livevlm_ros.engine.gate import FrameGate
 from livevlm_ros.engine.ingest import Ingest
 from livevlm_ros.engine.messages import BadFrame, Frame, Pixels
-from livevlm_ros.engine.rooms import Rooms
+from livevlm_ros.engine.parts import EngineParts
 from livevlm_ros.memory import OutOfSpan
 
 
-def take_step(rooms: Rooms, ingest: Ingest, gate: FrameGate) -> None:
+def take_step(parts: EngineParts, ingest: Ingest, gate: FrameGate) -> None:
     """Write the frames that wait and repeat no other into the memory; count the bad ones."""
     started = time.monotonic()
     frames, jumped = ingest.take()
     if jumped:
-        rooms.forget()
+        parts.forget()
         gate.clear()
     good: list[tuple[Frame, Pixels]] = []
     jpegs: dict[str, bytes] = {}
@@ -34,20 +34,20 @@ def take_step(rooms: Rooms, ingest: Ingest, gate: FrameGate) -> None:
             good.append((frame, pixels))
         except Exception as error:
             ingest.bad(frame, error)
-    written = _written(rooms, ingest, gate, good)
+    written = _written(parts, ingest, gate, good)
     if not written:
         return
     for frame, pixels in written:
-        rooms.album.add(frame_key(frame), jpegs[frame_key(frame)])
+        parts.album.add(frame_key(frame), jpegs[frame_key(frame)])
         gate.keep(frame, pixels)
         ingest.used(frame)
-    if len(rooms.album) > rooms.memory.frame_count:
-        rooms.album.keep_only(ref.key for ref in rooms.memory.refs())
-    rooms.costs.step.add(time.monotonic() - started)
+    if len(parts.album) > parts.memory.frame_count:
+        parts.album.keep_only(ref.key for ref in parts.memory.refs())
+    parts.costs.step.add(time.monotonic() - started)
 
 
 def _written(
-    rooms: Rooms, ingest: Ingest, gate: FrameGate, frames: list[tuple[Frame, Pixels]]
+    parts: EngineParts, ingest: Ingest, gate: FrameGate, frames: list[tuple[Frame, Pixels]]
 ) -> list[tuple[Frame, Pixels]]:
     """
     Write frames into the memory; return those that are in it, and count the others as bad.
@@ -56,12 +56,12 @@ def _written(
     """
     while frames:
         try:
-            see_frames(rooms.model, rooms.memory, frames)
+            see_frames(parts.model, parts.memory, frames)
             break
         except OutOfSpan as error:
-            ref, began = error.ref, rooms.memory.frame_count > 0
+            ref, began = error.ref, parts.memory.frame_count > 0
             if began and ingest.leapt(ref.camera, ref.stamp_ns, ahead=error.ahead):
-                rooms.forget()
+                parts.forget()
                 gate.clear()
             else:
                 astray = next(frame for frame, _ in frames if frame.camera == ref.camera)

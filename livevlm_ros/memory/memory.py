@@ -16,11 +16,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from livevlm_ros.memory.archive.file import ArchiveFile
 from livevlm_ros.memory.archive.writer import ArchiveWriter
 from livevlm_ros.memory.config import PREFIX_POSITIONS, RESERVED_POSITIONS, MemoryConfig
 from livevlm_ros.memory.contents import contents, identity, put_back
 from livevlm_ros.memory.filter import ReadFilter
 from livevlm_ros.memory.flow import buckets_with, frames_left, keep
+from livevlm_ros.memory.holdings import tokens_held
 from livevlm_ros.memory.recall import Recall, RecallCounts
 from livevlm_ros.memory.retrieval import Choice, Retrieval
 from livevlm_ros.memory.settings import RetrievalSettings, largest_page
@@ -89,12 +91,11 @@ class Memory:
         )
         self._recall: Recall | None = None
         self._writer: ArchiveWriter | None = None
-        if self._tiers.archive is not None:
-            self._writer = ArchiveWriter(self._tiers.archive, written=self._archived)
         if self._tiers.archive is not None and self._chooses_once:
-            self._recall = Recall(
-                self._retrieval, tau=config.tau, kv_heads=shape.kv_heads, like=like
-            )
+            self._recall = Recall(self._retrieval, tau=config.tau, like=like)
+        if self._tiers.archive is not None:
+            written = self._recall.archived if self._recall is not None else None
+            self._writer = ArchiveWriter(self._tiers.archive, written=written)
         self._step_buffer = ReadBuffer(shape, layers=1, like=like)
         self._question_buffer = ReadBuffer(shape, layers=shape.layers, like=like)
         if config.preset != 'full':
@@ -192,11 +193,6 @@ class Memory:
         keys, values = (torch.randn(block, dtype=like.dtype, device=like.device) for _ in 'kv')
         self._tiers.short_term.check(frames)
         self._keep(frames, keys, values, None)
-
-    def _archived(self) -> None:
-        """Let the next choice see a frame that the writer's thread has just archived."""
-        if self._recall is not None:
-            self._recall.archived()
 
     def _forget_later(self) -> None:
         """Say at how many frames to look again for some to forget."""
@@ -394,6 +390,16 @@ class Memory:
     def ids(self) -> TokenIds:
         """What gives tokens their ids."""
         return self._tiers.ids
+
+    def holds(self, frames: Sequence[FrameRef]) -> dict[str, Tensor]:
+        """Say which tokens of frames each tier holds, bool [frames, tokens_per_frame] by tier."""
+        self.settle()
+        return tokens_held(self._tiers, frames)
+
+    @property
+    def archive_file(self) -> ArchiveFile | None:
+        """The archive's file; None if nothing is archived on disk."""
+        return self._tiers.archive.file if self._tiers.archive is not None else None
 
     def in_short_term(self, ref: FrameRef) -> bool:
         """Return whether a frame is in short-term."""

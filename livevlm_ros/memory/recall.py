@@ -42,7 +42,8 @@ class RecallCounts:
     """
     What speculation did so far.
 
-    :param speculated: kv heads, layer by layer, of questions that read pages chosen ahead
+    :param speculated: kv heads that choose, layer by layer, of questions that read pages chosen
+        ahead
     :param corrected: those of them whose queries had moved
     :param questions: questions that read pages chosen ahead
     :param questions_corrected: those of them that were probed anew
@@ -89,8 +90,8 @@ class Recall:
     :param tau: least mean cosine of a kv head's group; above 1 nothing chosen ahead is read
     """
 
-    def __init__(self, retrieval: Retrieval, *, tau: float, kv_heads: int, like: Tensor) -> None:
-        self._retrieval, self._tau, self._kv_heads = retrieval, tau, kv_heads
+    def __init__(self, retrieval: Retrieval, *, tau: float, like: Tensor) -> None:
+        self._retrieval, self._tau = retrieval, tau
         self._device = like.device
         self._stream = torch.cuda.Stream(like.device) if like.is_cuda else None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix='livevlm-recall')
@@ -157,15 +158,12 @@ class Recall:
 
         :param queries: those it read them with, [q_heads, tokens, head_dim] by layer
         """
-        cosines = [
-            torch.cosine_similarity(q.float(), self._before[layer].float(), dim=-1)
-            .mean(dim=1)
-            .unflatten(0, (self._kv_heads, -1))
-            .mean(dim=1)
-            for layer, q in queries.items()
-        ]
-        moved = int((torch.stack(cosines) < self._tau).sum())
-        self.counts.speculated += len(cosines) * self._kv_heads
+        now, before = self._retrieval.rows(queries), self._retrieval.rows(self._before)
+        cosines = torch.stack(  # NaN where no head of the group chooses
+            [torch.cosine_similarity(now[n], before[n], dim=-1).mean(dim=1) for n in now]
+        )
+        moved = int((cosines < self._tau).sum())
+        self.counts.speculated += int(cosines.isfinite().sum())
         self.counts.corrected += moved
         self.counts.questions_corrected += bool(moved)
         return bool(moved)

@@ -61,9 +61,10 @@ def best_shares(logits: Tensor) -> Tensor:
     """
     Return the largest attention that any row of any head pays each token, [tokens].
 
-    :param logits: [kv_heads, rows, tokens]
+    :param logits: [kv_heads, rows, tokens]; a kv head whose logits are NaN does not count
     """
-    return (logits - logits.logsumexp(2, keepdim=True)).amax((0, 1)).exp().nan_to_num(0.0)
+    best = (logits - logits.logsumexp(2, keepdim=True)).amax(1)
+    return best.nan_to_num(-math.inf, neginf=-math.inf).amax(0).exp()
 
 
 def scaled_rows(q: Tensor, heads: Sequence[int] | None, *, kv_heads: int) -> Tensor:
@@ -73,13 +74,13 @@ def scaled_rows(q: Tensor, heads: Sequence[int] | None, *, kv_heads: int) -> Ten
     :param q: before rotary, [q_heads, tokens, head_dim]
     :param heads: query heads that choose; None: all
     :returns: float32 [kv_heads, rows, head_dim]; heads that do not choose repeat one that does, or
-        are 0 where none of the kv head's group chooses
+        are NaN where none of the kv head's group chooses
     """
     grouped = q.float().unflatten(0, (kv_heads, -1)) * q.shape[-1] ** -0.5
     if heads is None:
         return grouped.flatten(1, 2)
     group = grouped.shape[1]
-    rows = torch.zeros_like(grouped)
+    rows = torch.full_like(grouped, math.nan)
     for kv_head in range(kv_heads):
         own = [head % group for head in heads if head // group == kv_head]
         if own:

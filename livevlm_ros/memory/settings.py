@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from livevlm_ros.memory.shape import CacheShape
@@ -62,17 +62,22 @@ def largest_page(frame_tokens: int) -> int:
 def _heads(given: object, shape: CacheShape) -> dict[int, tuple[int, ...]]:
     if given is None:
         return {}
-    rows = given.items() if isinstance(given, Mapping) else [(None, given)]
-    for layer, heads in rows:
-        in_model = type(layer) is int and 0 <= layer < shape.layers
-        listed = isinstance(heads, Sequence) and not isinstance(heads, str) and len(heads) > 0
+    by_layer: Mapping = given if isinstance(given, Mapping) else {None: given}
+    heads: dict[int, tuple[int, ...]] = {}
+    for layer, listed in by_layer.items():
         if not (
-            in_model
+            _below(layer, shape.layers)
+            and isinstance(listed, list | tuple)
             and listed
-            and all(type(head) is int and 0 <= head < shape.q_heads for head in heads)
+            and all(_below(head, shape.q_heads) for head in listed)
         ):
             raise ValueError(
                 f'memory.yaml: retrieval.heads must list, by layer from 0 to {shape.layers - 1}, '
                 f'query heads from 0 to {shape.q_heads - 1}, got {given!r}'
             )
-    return {int(layer): tuple(heads) for layer, heads in rows}
+        heads[layer] = tuple(listed)
+    return heads
+
+
+def _below(number: object, limit: int) -> bool:
+    return type(number) is int and 0 <= number < limit

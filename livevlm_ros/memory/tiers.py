@@ -72,11 +72,12 @@ def new_tiers(
     where: dict[str, Any] = {'device': like.device, 'dtype': like.dtype}
     archive = None
     if config.archive_bits:
+        layout, sketched = archive_layout(config, shape, settings)
         archive = Archive(
             ids,
-            RecordLayout(shape, settings.page_tokens, config.archive_bits),
+            layout,
             lanes=len(cameras),
-            sketched=settings.layers(shape) if config.retrieval == 'tokens' else None,
+            sketched=sketched,
             host_bytes=config.archive_host_bytes,
             disk_bytes=config.archive_disk_bytes,
             folder=Path(config.path) if config.path else None,
@@ -109,6 +110,17 @@ def new_tiers(
         prefix_keys=nothing,
         prefix_values=nothing,
     )
+
+
+def archive_layout(
+    config: MemoryConfig, shape: CacheShape, settings: RetrievalSettings
+) -> tuple[RecordLayout, tuple[int, ...] | None]:
+    """Return how an archive lays out a frame, and the layers that it sketches; None: by means."""
+    page_tokens = settings.page_tokens
+    if config.retrieval == 'frames':
+        page_tokens = shape.tokens_per_frame
+    layout = RecordLayout(shape, page_tokens, config.archive_bits)
+    return layout, settings.layers(shape) if config.retrieval == 'tokens' else None
 
 
 def lane_frames(config: MemoryConfig, shape: CacheShape, cameras: int) -> int:

@@ -161,9 +161,9 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         'retrieval.by',
         '',
-        'How a question finds older frames: by tokens, one choice of pages for all layers; by page '
-        'means as in LiveVLM or by mean keys of frames as in ReKV, each layer for itself; empty is '
-        "the preset's choice.",
+        'How a question finds older frames: by tokens, one choice of pages for all layers; by '
+        'means, those of pages, as in LiveVLM, or by frames, their mean keys, as in ReKV, each '
+        "layer for itself; empty: the preset's way.",
         choices=('', 'tokens', 'means', 'frames'),
     ),
     Parameter(

@@ -34,7 +34,7 @@ from livevlm_ros.replay.write_world import Filming, write_world
 
 if TYPE_CHECKING:  # it brings torch
     from livevlm_ros.engine import Engine, EngineConfig
-    from livevlm_ros.engine.rooms import LoadModel
+    from livevlm_ros.engine.parts import LoadModel
 
 FILMING = Filming(seed=30_000, streams=12, frames=(128, 256), questions=72)
 """Streams of calibration's own: nothing trains in their namespace, and their seed is none of the

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ import torch
 from livevlm_ros.engine import EngineConfig
 from livevlm_ros.engine.gate import FrameGate
 from livevlm_ros.engine.ingest import Ingest
-from livevlm_ros.engine.rooms import LoadModel, furnish
+from livevlm_ros.engine.parts import EngineParts, LoadModel, build_parts
 from livevlm_ros.engine.step import take_step
 from livevlm_ros.replay.questions import QuestionEntry
 from livevlm_ros.replay.source import open_source
@@ -30,8 +31,9 @@ class Look:
     The memory when a question came, and what the question did with it.
 
     :param seconds: stamps of the frames kept so far, from the recording's first, [frames]
-    :param tiers: by tier, which tokens it holds, bool [layers, frames, tokens_per_frame]
-    :param read: which tokens the question read, shaped like those
+    :param tiers: by tier, which tokens it holds in every layer, bool [frames, tokens_per_frame];
+        those of long-term may be in the archive too
+    :param read: which tokens the question read, bool [layers, frames, tokens_per_frame]
     :param attention: share of the first answer token's attention, [frames]
     :param images: RGB thumbnails of the frames the memory knows, by frame
     """
@@ -44,7 +46,7 @@ class Look:
 
     @property
     def held(self) -> np.ndarray:
-        """Which tokens are in any tier, bool [layers, frames, tokens_per_frame]."""
+        """Which tokens are in any tier, bool [frames, tokens_per_frame]."""
         return np.any(list(self.tiers.values()), axis=0)
 
     @property
@@ -73,8 +75,19 @@ def look_at_memory(
     :param load: makes the model
     :param topic: image topic, where a bag has several
     """
-    rooms = furnish(config, load=load, progress=lambda phase, share: None)
-    memory, model = rooms.memory, rooms.model
+    parts = build_parts(config, load=load, progress=lambda phase, share: None)
+    with closing(parts.memory):
+        return _look(parts, recording, entry, config, topic)
+
+
+def _look(
+    parts: EngineParts,
+    recording: Path,
+    entry: QuestionEntry,
+    config: EngineConfig,
+    topic: str | None,
+) -> Look:
+    memory, model = parts.memory, parts.model
     ingest = Ingest(config.cameras, target_fps=config.target_fps, on_jump=config.on_jump)
     gate = FrameGate(
         on=config.gate,
@@ -88,20 +101,21 @@ def look_at_memory(
         if (frame.stamp_ns - first_ns) / 1e9 > entry.at:
             break
         ingest.put(frame)
-        take_step(rooms, ingest, gate)
+        take_step(parts, ingest, gate)
         newest = memory.newest()
         if newest is not None and newest not in refs[-1:]:
             refs.append(newest)
     prompt = model.question(entry.question)
-    view = memory.question(extra_tokens=prompt.tokens)
-    model.read(prompt.embeds, view)
+    for view in memory.readings(tokens=prompt.tokens, extra_tokens=prompt.tokens):
+        model.read(prompt.embeds, view)
     shares = dict(view.evidence())
-    marks = {name: found.numpy() for name, found in view.marks(refs).items()}
-    jpegs = {number: rooms.album.get(ref.key) for number, ref in enumerate(refs)}
+    ids = torch.stack([memory.ids.of_frame(ref) for ref in refs])  # [frames, tokens_per_frame]
+    read = [torch.isin(ids, view.ids(layer)).numpy() for layer in range(model.shape.layers)]
+    jpegs = {number: parts.album.get(ref.key) for number, ref in enumerate(refs)}
     return Look(
         seconds=np.array([(ref.stamp_ns - (first_ns or 0)) / 1e9 for ref in refs]),
-        read=marks.pop('read'),
-        tiers=marks,
+        tiers={name: held.numpy() for name, held in memory.holds(refs).items()},
+        read=np.stack(read),
         attention=np.array([shares.get(ref, 0.0) for ref in refs]),
         images={number: _image(jpeg) for number, jpeg in jpegs.items() if jpeg},
     )

@@ -4,7 +4,8 @@
 One picture of a memory at work: what is left of a stream, and what a question reads of it.
 
 Time runs from left to right. A cell is a cached token: its column is the frame it comes from, its
-row the layer and, within the layer, the place in the frame.
+row the place in the frame. All layers hold the same tokens; where they read different ones, what
+each of them reads is drawn one below the other.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.gridspec import SubplotSpec
 
     from livevlm_ros.engine import EngineConfig
-    from livevlm_ros.engine.rooms import LoadModel
+    from livevlm_ros.engine.parts import LoadModel
 
 # Told apart by colour-blind eyes, and in grey.
 TIERS = {'short-term': '#009e73', 'long-term': '#e69f00', 'archive': '#5b7db1'}
@@ -79,10 +80,11 @@ def _draw(look: Look, outcome: Outcome, preset: str) -> Figure:
     held, read, attention = (figure.add_subplot(grid[row]) for row in range(3))
     figure.suptitle(_question(outcome), weight='bold', fontsize=13)
     colors = _held_colors(look)
-    _tokens(held, look, colors)
+    _tokens(held, look, colors[None])
     held.set_title(_held_title(look, preset), loc='left', pad=24)
     _legend(held, look)
-    _tokens(read, look, np.where(look.read[..., None], colors, _unread_colors(look)))
+    different = look.read if (look.read != look.read[0]).any() else look.read[:1]
+    _tokens(read, look, np.where(different[..., None], colors, _unread_colors(look)))
     read.set_title(_read_title(look), loc='left')
     _attention(attention, look)
     for axes in (held, read, attention):
@@ -98,9 +100,9 @@ def _question(outcome: Outcome) -> str:
 
 
 def _held_title(look: Look, preset: str) -> str:
-    counts = {name: int(held[0].sum()) for name, held in look.tiers.items()}
+    counts = {name: int(held.sum()) for name, held in look.tiers.items()}
     told = ', '.join(f'{count:,} in {name}' for name, count in counts.items())
-    return f'Of {look.read[0].size:,} tokens of a layer so far, {preset} holds {told}'
+    return f'Of {look.held.size:,} tokens of a layer so far, {preset} holds {told}'
 
 
 def _read_title(look: Look) -> str:
@@ -111,11 +113,11 @@ def _read_title(look: Look) -> str:
 
 
 def _held_colors(look: Look) -> np.ndarray:
-    """Return the colour of the tier that holds a token, [layers, frames, tokens_per_frame, 3]."""
+    """Return the colour of the best tier that holds a token, [frames, tokens_per_frame, 3]."""
     from matplotlib.colors import to_rgb
 
-    colors = np.ones((*look.read.shape, 3))
-    for name, held in look.tiers.items():
+    colors = np.ones((*look.held.shape, 3))
+    for name, held in reversed(look.tiers.items()):
         colors[held] = to_rgb(TIERS[name])
     return colors
 
@@ -128,7 +130,7 @@ def _unread_colors(look: Look) -> np.ndarray:
 
 
 def _tokens(axes: Axes, look: Look, colors: np.ndarray) -> None:
-    """Draw tokens over time, one layer below the other."""
+    """Draw tokens over time, one layer below the other where there are several."""
     layers, frames, tokens, _ = colors.shape
     cells = colors.transpose(0, 2, 1, 3).reshape(layers * tokens, frames, 3)
     axes.pcolormesh(look.edges, np.arange(layers * tokens + 1), cells, rasterized=True)
@@ -136,9 +138,9 @@ def _tokens(axes: Axes, look: Look, colors: np.ndarray) -> None:
     axes.hlines(np.arange(1, layers) * tokens, first, last, color='white', linewidth=2.5)
     axes.set_xlim(first, last)
     axes.set_ylim(layers * tokens, 0)
-    named = range(0, layers, -(-layers // NAMED_LAYERS))
+    named = range(0, layers, -(-layers // NAMED_LAYERS)) if layers > 1 else ()
     axes.set_yticks([(layer + 0.5) * tokens for layer in named], [str(layer) for layer in named])
-    axes.set_ylabel('layer')
+    axes.set_ylabel('layer' if named else 'place in the frame')
     axes.tick_params(left=False, labelbottom=False)
 
 

@@ -43,7 +43,15 @@ MEMORY_KEYS = (
     'disk_bytes',
     'full_cache_bytes',
 )
-RECALL_KEYS = ('speculated', 'corrected', 'correction_rate', 'exposed_ms', 'hidden_ms')
+RECALL_KEYS = (
+    'questions',
+    'questions_corrected',
+    'speculated',
+    'corrected',
+    'correction_rate',
+    'exposed_ms',
+    'hidden_ms',
+)
 ABSENT = ('never', 'no')
 
 
@@ -113,6 +121,7 @@ def build_report(
         'warnings': [
             *evaluation.warnings,
             *_miscounts(evaluation, stats),
+            *_losses(stats),
             *([nothing] if nothing else []),
         ],
         'nothing_measured': nothing,
@@ -184,6 +193,16 @@ def _miscounts(evaluation: Evaluation, stats: EngineStats) -> list[str]:
     return [f'{evaluation.frames} frames were read, but the engine counted {stats.frames_in}']
 
 
+def _losses(stats: EngineStats) -> list[str]:
+    """Say it when the archive does not have all it should."""
+    lost = stats.memory.archive_lost if stats.memory else 0
+    disk_lost = stats.memory is not None and stats.memory.disk_lost
+    return [
+        *([f'{lost} frames could not be archived: see the log'] if lost else ()),
+        *(["the archive's file could not grow: older frames were thinned"] if disk_lost else ()),
+    ]
+
+
 def _nothing_measured(evaluation: Evaluation, stats: EngineStats) -> str:
     """Say why no number of the report means anything; empty if frames and questions were used."""
     asked = evaluation.outcomes
@@ -214,14 +233,19 @@ def _memory(evaluation: Evaluation) -> Report:
 
 
 def _recall(stats: EngineStats) -> Report:
-    """Say what fetching ahead did in the whole run, and what of it questions waited for."""
+    """Say what choosing ahead did in the whole run, and what of it questions waited for."""
     if stats.memory is None:
         return dict.fromkeys(RECALL_KEYS)
     counts = stats.memory.recall
-    rate_or_none = counts.correction_rate if counts.speculated else None
-    seconds = (counts.exposed_s * 1e3, counts.hidden_s * 1e3)
-    values = (counts.speculated, counts.corrected, rate_or_none, *seconds)
-    return dict(zip(RECALL_KEYS, values, strict=True))
+    return {
+        'questions': counts.questions,
+        'questions_corrected': counts.questions_corrected,
+        'speculated': counts.speculated,
+        'corrected': counts.corrected,
+        'correction_rate': counts.correction_rate if counts.speculated else None,
+        'exposed_ms': counts.exposed_s * 1e3,
+        'hidden_ms': counts.hidden_s * 1e3,
+    }
 
 
 def _settings(config: EngineConfig) -> Report:

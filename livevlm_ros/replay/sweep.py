@@ -1,19 +1,18 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-What accuracy costs: every budget of long-term memory with every share of it that a question reads.
+What accuracy costs: every budget of long-term memory with every number of frames that are read.
 
 All combinations see the same frames and answer the same questions.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE
 from rich.table import Table
@@ -32,42 +31,41 @@ if TYPE_CHECKING:
     from livevlm_ros.replay.compare import Load
 
 SWEPT = ('livevlm', 'balanced')
-"""Presets with a long-term memory of which a share is read."""
-
-Number = TypeVar('Number', int, float)
+"""Presets with a long-term memory of which a part is read."""
 
 
-def numbers(option: str, text: str, kind: Callable[[str], Number]) -> list[Number]:
+def numbers(option: str, text: str) -> list[int]:
     """
-    Read different numbers above 0 with commas between.
+    Read different whole numbers above 0 with commas between.
 
     :raises BadInput: naming the option, what was given and what was expected
     """
-    found: list[Number] = []
+    found: list[int] = []
     with suppress(ValueError):
-        found = [kind(part) for part in text.split(',')]
+        found = [int(part) for part in text.split(',')]
     different = len(set(found)) == len(found) > 0
-    if not different or not all(0 < number < math.inf for number in found):
-        wanted = 'whole numbers' if kind is int else 'numbers'
-        raise BadInput(f'{option} {text}: expected different {wanted} above 0 with commas between')
+    if not different or min(found) <= 0:
+        raise BadInput(
+            f'{option} {text}: expected different whole numbers above 0 with commas between'
+        )
     return found
 
 
 def sweep_grid(
     preset: str,
     long_term: Sequence[int],
-    ratios: Sequence[float],
+    read: Sequence[int],
     *,
     model: str = 'embedded',
     fps: float = 1.0,
     given: Sequence[str] = (),
 ) -> list[Row]:
     """
-    Make a row of each combination, all ratios of the first budget first.
+    Make a row of each combination, all that are read of the first budget first.
 
     :param preset: one of `SWEPT`
     :param long_term: budgets in frames' worth of tokens
-    :param ratios: most that a question reads, as shares of that budget
+    :param read: frames' worth of tokens that a question reads of older frames
     :param given: `name=value` settings of every row
     :raises BadInput: for a preset without both settings, or as `engine_config` does
     """
@@ -76,12 +74,12 @@ def sweep_grid(
             f'preset {preset} has no long-term memory to be swept: expected {" or ".join(SWEPT)}'
         )
 
-    def row(frames: int, ratio: float) -> Row:
-        swept = (f'memory.long_term_frames={frames}', f'retrieval.frames={ratio}')
+    def row(budget: int, frames: int) -> Row:
+        swept = (f'memory.long_term_frames={budget}', f'retrieval.frames={frames}')
         config = engine_config(model=model, preset=preset, fps=fps, given=(*given, *swept))
-        return Row(f'{frames} frames, ratio {ratio:g}', config)
+        return Row(f'{budget} frames, {frames} read', config)
 
-    return [row(frames, ratio) for frames, ratio in product(long_term, ratios)]
+    return [row(budget, frames) for budget, frames in product(long_term, read)]
 
 
 def run_sweep(
@@ -134,7 +132,7 @@ def _point(report: Report) -> Report:
     return {
         'name': report['name'],
         'long_term_frames': settings['memory.long_term_frames'],
-        'ratio': settings['memory.ratio'],
+        'read_frames': settings['memory.retrieval_frames'],
         'accuracy': report['accuracy']['overall'],
         'oldest_age': asked[-1] if asked else None,
         'oldest': by_age[asked[-1]] if asked else None,
@@ -167,11 +165,11 @@ def sweep_cells(swept: Report) -> list[tuple[str, ...]]:
     """Write the figures of each combination, below a head."""
     oldest = swept['points'][0]['oldest_age'] or 'oldest'
     return [
-        ('frames', 'ratio', 'right', 'n', oldest, 'n', 'device', 'to read', 'p50 / p95'),
+        ('frames', 'read', 'right', 'n', oldest, 'n', 'device', 'to read', 'p50 / p95'),
         *(
             (
                 str(point['long_term_frames']),
-                f'{point["ratio"]:g}',
+                str(point['read_frames']),
                 rate_text(point['accuracy']),
                 str(point['accuracy']['n']),
                 rate_text(point['oldest']) if point['oldest'] else '-',

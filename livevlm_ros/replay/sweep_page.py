@@ -42,13 +42,13 @@ def sweep_page(swept: Report) -> str:
 
 
 def _plots(swept: Report) -> list[str]:
-    by_ratio = _lines(swept, 'ratio', 'ratio {:g}'.format)
+    by_read = _lines(swept, 'read_frames', '{} read'.format)
     by_budget = _lines(swept, 'long_term_frames', '{} frames'.format)
     drawings = [
         figure(
-            'accuracy against bytes on the device, a line a ratio',
+            'accuracy against bytes on the device, a line for the frames read',
             lambda axes: _draw(
-                axes, swept, by_ratio, lambda point: point['device_bytes'] / 1e6, 'MB, largest met'
+                axes, swept, by_read, lambda point: point['device_bytes'] / 1e6, 'MB, largest met'
             ),
             height=3.8,
         )
@@ -70,9 +70,7 @@ def _plots(swept: Report) -> list[str]:
     return [f'<h2>Plots</h2><div class="plots">{"".join(drawings)}</div>']
 
 
-def _lines(
-    swept: Report, key: str, name: Callable[[float], str]
-) -> list[tuple[str, list[Report]]]:
+def _lines(swept: Report, key: str, name: Callable[[int], str]) -> list[tuple[str, list[Report]]]:
     """Return the points that have one value of a setting, for each value."""
     points = swept['points']
     values = dict.fromkeys(point[key] for point in points)

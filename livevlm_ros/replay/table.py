@@ -97,10 +97,16 @@ def measures(report: Report) -> dict[str, str]:
         'on disk': bytes_text(memory['disk_bytes']),
         'all keys and values': bytes_text(memory['full_cache_bytes']),
         'oldest frames lost by the full cache': 'yes' if memory['context_truncated'] else '-',
-        'choices corrected': percent(report['recall']['correction_rate']),
+        'choices ahead corrected': _corrected(report['recall']),
         'frames used': f'{ingest["frames_used"]} of {ingest["frames_in"]}',
     }
     return {name: text for name, text in rows.items() if text not in ('-', '0 B')}
+
+
+def _corrected(recall: Report) -> str:
+    if not recall['questions']:
+        return '-'
+    return f'{recall["questions_corrected"]} of {recall["questions"]}'
 
 
 def difference(row: Report) -> tuple[str, str]:
@@ -230,11 +236,12 @@ def totals(report: Report) -> list[tuple[str, str]]:
         ),
     ]
     recall = report['recall']
-    if recall['speculated']:
+    if recall['questions']:
         text = (
-            f'{percent(recall["correction_rate"])} % of {recall["speculated"]} speculated choices '
-            f'corrected; {recall["exposed_ms"] / 1e3:.1f} s waited for pages, '
-            f'{recall["hidden_ms"] / 1e3:.1f} s of fetching hidden'
+            f'{recall["questions"]} questions read pages chosen ahead, '
+            f'{recall["questions_corrected"]} of them were corrected; '
+            f'{recall["exposed_ms"] / 1e3:.1f} s waited for pages, '
+            f'{recall["hidden_ms"] / 1e3:.1f} s of choosing hidden'
         )
         lines.append(('recall', text))
     others = {name: n for name, n in report['questions']['statuses'].items() if name != 'OK'}

@@ -8,7 +8,7 @@ import torch
 
 from livevlm_bench.cold_disk import archive_file, cached_bytes, drop_cache
 from livevlm_ros.memory import CacheShape, Memory, MemoryConfig
-from livevlm_ros.memory.archive_file import ArchiveFile
+from livevlm_ros.memory.archive.file import ArchiveFile
 
 SLOTS, RECORD = 64, (2, 1, 2, 16384)
 

@@ -2,29 +2,34 @@
 # SPDX-License-Identifier: Apache-2.0
 from collections.abc import Callable
 
+import pytest
 import torch
 
 from livevlm_bench.language import HALF_BILLION, Language, embedded_language
 from livevlm_ros.memory import Memory, MemoryConfig
 
 
-def test_random_layers_speak_after_a_question(language: Callable[..., Language]) -> None:
-    small = language()
-    memory = Memory(MemoryConfig('recent'), small.shape, ('front',))
-    views = [memory.question(extra_tokens=len(small.question)) for _ in range(2)]
-    tokens = [small.first_token(view) for view in views]
-    assert tokens[0] == tokens[1]
-    assert 0 <= tokens[0] < 64
-
-
-def test_the_first_token_is_the_likeliest(language: Callable[..., Language]) -> None:
+def test_the_first_token_is_the_likeliest_after_the_question(
+    language: Callable[..., Language],
+) -> None:
     small = language()
     memory = Memory(MemoryConfig('recent'), small.shape, ('front',))
     with torch.inference_mode():
         view = memory.question(extra_tokens=len(small.question))
         scores = small.logits(small.read(small.question, view))
-    view = memory.question(extra_tokens=len(small.question))
-    assert small.first_token(view) == scores.argmax()
+    token, view = small.first_token(small.question, memory)
+    assert token == scores.argmax() and view.tokens_read == [0] * small.shape.layers
+
+
+def test_another_number_is_another_question_as_large(language: Callable[..., Language]) -> None:
+    small = language(torch.bfloat16)
+    first, second = (small.another_question(number) for number in (-1, 2))
+    assert first.equal(small.another_question(-1)) and not first.equal(second)
+    for question in (first, second):
+        assert question.shape == small.question.shape and question.dtype == small.dtype
+        assert float(question.float().std() / small.question.float().std()) == pytest.approx(
+            1.0, rel=0.1
+        )
 
 
 def test_the_large_shape_is_that_of_llava_onevision() -> None:
@@ -35,5 +40,5 @@ def test_the_large_shape_is_that_of_llava_onevision() -> None:
 
 def test_the_embedded_model_comes_with_its_settings() -> None:
     embedded = embedded_language()
-    assert embedded.settings['retrieval'] and embedded.shape.tokens_per_frame == 9
+    assert embedded.settings and embedded.shape.tokens_per_frame == 9
     assert len(embedded.prefix) and 15 <= len(embedded.question) <= 25

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from livevlm_bench import robots
-from livevlm_bench.robots import Robot, on_disk
+from livevlm_bench.filling import archive_on_disk, frame_bytes
+from livevlm_bench.robots import Robot
 from livevlm_ros.engine import EngineConfig, Frame
-from livevlm_ros.memory.archive import LEAST_GROUPS, Archive
+from livevlm_ros.memory import RetrievalSettings
+from livevlm_ros.memory.archive.archive import LEAST_FRAMES
 from livevlm_ros.model import VideoLanguageModel, load_model
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.settings import engine_config
@@ -34,25 +36,23 @@ def frames() -> list[Frame]:
     ]
 
 
-@pytest.fixture
-def config(model: VideoLanguageModel, tmp_path: Path) -> EngineConfig:
-    config = engine_config(preset='balanced', given=['memory.long_term_frames=16'])
-    memory = on_disk(config.memory, model, frames=FRAMES, folder=str(tmp_path))
+@pytest.fixture(params=[0.8, 1.01], ids=['ahead', 'blocking'])
+def config(
+    model: VideoLanguageModel, tmp_path: Path, request: pytest.FixtureRequest
+) -> EngineConfig:
+    given = ('memory.long_term_frames=16', f'retrieval.tau={request.param}')
+    config = engine_config(preset='balanced', given=given)
+    retrieval = RetrievalSettings.from_settings(model.memory_settings, model.shape)
+    memory = archive_on_disk(
+        config.memory, model.shape, retrieval, frames=FRAMES, folder=str(tmp_path)
+    )
     return replace(config, memory=memory)
 
 
-@pytest.fixture(params=[True, False], ids=['ahead', 'blocking'])
-def robot(
-    config: EngineConfig, model: VideoLanguageModel, request: pytest.FixtureRequest
-) -> Iterator[Robot]:
-    with closing(Robot(config, model, QUESTION, ahead=request.param)) as robot:
+@pytest.fixture
+def robot(config: EngineConfig, model: VideoLanguageModel) -> Iterator[Robot]:
+    with closing(Robot(config, model, QUESTION)) as robot:
         yield robot
-
-
-def archive_of(robot: Robot) -> Archive:
-    archive = robot._memory._archive
-    assert archive is not None
-    return archive
 
 
 def test_a_second_with_a_question_is_told_whole(robot: Robot, frames: list[Frame]) -> None:
@@ -66,22 +66,24 @@ def test_a_second_with_a_question_is_told_whole(robot: Robot, frames: list[Frame
 
 
 def test_all_but_the_least_of_the_archive_lies_on_the_disk(
-    robot: Robot, frames: list[Frame], config: EngineConfig
+    robot: Robot, frames: list[Frame], config: EngineConfig, model: VideoLanguageModel
 ) -> None:
     for frame in frames:
         robot.live(frame, asked=frame is frames[-1])
-    store = archive_of(robot)._store
-    assert store.host == LEAST_GROUPS
-    assert store.count > 2 * LEAST_GROUPS and not store.disk_lost
-    assert robot.run.disk_bytes == store.disk_bytes
-    assert 0 < store.disk_bytes <= config.memory.archive_disk_bytes
+    sizes = robot._memory.sizes()
+    retrieval = RetrievalSettings.from_settings(model.memory_settings, model.shape)
+    record, _ = frame_bytes(config.memory, model.shape, retrieval)
+    archived = sizes.archive_tokens // model.shape.tokens_per_frame
+    assert archived > 2 * LEAST_FRAMES and not sizes.disk_lost
+    assert robot.run.disk_bytes == sizes.disk_bytes == (archived - LEAST_FRAMES) * record
+    assert sizes.disk_bytes <= config.memory.archive_disk_bytes
 
 
 def test_the_archive_holds_a_whole_stream_unthinned(robot: Robot, frames: list[Frame]) -> None:
     for frame in frames:
         robot.live(frame, asked=False)
     sizes = robot._memory.sizes()
-    tokens = sizes.short_term_tokens + sizes.long_term_tokens + sizes.archive_tokens
+    tokens = sizes.short_term_tokens + sizes.archive_tokens
     assert tokens == FRAMES * sizes.short_term_tokens // sizes.short_term_frames
 
 
@@ -94,14 +96,10 @@ def test_a_file_that_stays_in_ram_is_refused(
             robot.live(frame, asked=number == FRAMES - 1)
 
 
-def test_only_where_it_may_a_memory_fetches_ahead(
-    config: EngineConfig, model: VideoLanguageModel, frames: list[Frame]
+def test_only_where_it_may_a_question_reads_what_was_chosen_ahead(
+    robot: Robot, frames: list[Frame], config: EngineConfig
 ) -> None:
-    hidden = {}
-    for ahead in (True, False):
-        with closing(Robot(config, model, QUESTION, ahead=ahead)) as robot:
-            for number, frame in enumerate(frames):
-                robot.live(frame, asked=number >= FRAMES - 10)
-        hidden[ahead] = sum(second.hidden for second in robot.run.seconds)
-        assert (robot.run.speculated > 0) is ahead
-    assert hidden[True] > 0 == hidden[False]
+    for number, frame in enumerate(frames):
+        robot.live(frame, asked=number >= FRAMES - 10)
+    assert robot.run.ahead == (9 if config.memory.tau < 1 else 0)  # the first has nothing to read
+    assert robot.run.corrected <= robot.run.ahead

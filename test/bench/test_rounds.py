@@ -4,14 +4,15 @@ import time
 
 import pytest
 
-from livevlm_bench.rounds import Contender, Quartiles, in_rounds
+from livevlm_bench.rounds import Contender, Quartiles, Took, in_rounds
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Let time stand still but for what is added to it, in seconds."""
+    """Let time stand still but for what is added to it, in seconds; half of it is CPU's."""
     now = [0.0]
     monkeypatch.setattr(time, 'perf_counter', lambda: now[0])
+    monkeypatch.setattr(time, 'process_time', lambda: now[0] / 2)
     return now
 
 
@@ -35,8 +36,9 @@ def test_quartiles_are_of_the_rounds_that_count_without_the_rests(clock: list[fl
     def rest() -> None:
         clock[0] += 60.0
 
-    times = in_rounds({'a': Contender(run, rest)}, rounds=5, warm_up=2)
-    assert times['a'] == pytest.approx(Quartiles(2.0, 3.0, 4.0))
+    took: Took = in_rounds({'a': Contender(run, rest)}, rounds=5, warm_up=2)['a']
+    assert took.wall == pytest.approx(Quartiles(2.0, 3.0, 4.0))
+    assert took.cpu == pytest.approx(Quartiles(1.0, 1.5, 2.0))
 
 
 def test_progress_ends_with_everything_done() -> None:

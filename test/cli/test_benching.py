@@ -8,17 +8,13 @@ from typing import Any
 import pytest
 
 import livevlm_bench.first_token
-from livevlm_bench.reads import Reads
 
 
 @pytest.mark.parametrize(
     ('arguments', 'told'),
     [
-        (('decode',), 'no such suite'),
-        (('reads',), 'expected recordings and --json'),
-        (('first-token', 'street'), 'takes no recordings'),
-        (('--reads', 'nowhere.json'), 'nowhere.json'),
-        (('reads', 'nowhere', '--json', '/nowhere/r.json'), 'existing folder'),
+        (('decode',), 'no such suite; expected first-token or standing'),
+        (('standing', '--json', '/nowhere/r.json'), 'existing folder'),
     ],
 )
 def test_what_cannot_be_used_is_one_line(
@@ -31,19 +27,23 @@ def test_the_suite_is_printed_and_written(
     livevlm: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: dict[str, Any] = {}
+    bar = {'quotient': 'a / b', 'ms': [2.0, 1.0], 'value': 2.0, 'least': 1.5, 'met': True}
+    setting = {
+        'name': 'small',
+        'dtype': 'float32',
+        'question_tokens': 4,
+        'rows': [],
+        'bars': [bar],
+    }
 
-    def measure(settings: object, reads: Reads, **named: Any) -> dict[str, Any]:
-        given.update(named, settings=settings, reads=reads)
-        told = {'command': reads.command, 'questions': reads.questions}
-        return {'settings': [], 'reads': told}
+    def measure(settings: object, **named: Any) -> dict[str, Any]:
+        given.update(named, settings=settings)
+        return {'settings': [setting], 'threads': 1, 'rounds': named['rounds']}
 
     monkeypatch.setattr(livevlm_bench.first_token, 'measure', measure)
-    frames = {'livevlm': [40.0], 'balanced': [20.0], 'rekv': [80.0]}
-    reads = Reads('counted by hand', 24, frames)
-    reads.write(tmp_path / 'reads.json')
-    chosen = ('--reads', tmp_path / 'reads.json', '--rounds', 15, '--json', tmp_path / 'r.json')
+    chosen = ('--rounds', 15, '--json', tmp_path / 'r.json')
     code, out, _ = livevlm('bench', '--quick', *chosen)
-    assert code == 0 and 'counted by hand' in out
-    assert given['reads'] == reads and given['rounds'] == 15
+    assert code == 0 and 'a / b = 2.0 ms / 1.0 ms = 2.00, at least 1.5: met' in out
+    assert given['rounds'] == 15
     assert not any(setting.bars for setting in given['settings'])
-    assert json.loads((tmp_path / 'r.json').read_text())['reads']['questions'] == 24
+    assert json.loads((tmp_path / 'r.json').read_text())['settings'] == [setting]

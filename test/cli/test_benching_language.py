@@ -65,7 +65,6 @@ def test_the_short_form_is_one_stream_and_few_rows(livevlm: Run, measured: dict[
 @pytest.mark.parametrize(
     ('arguments', 'told'),
     [
-        (('street',), 'takes no recordings'),
         (('--row', 'balanced=balanced'), 'given twice'),
         (('--json', '/nowhere/r.json'), 'existing folder'),
     ],

@@ -111,16 +111,16 @@ def test_sweep_prints_a_table_and_writes_a_page(
         'sweep',
         film,
         *('--model', checkpoint, '--preset', 'livevlm'),
-        *('--long-term', '2,4', '--ratio', '0.5', '--set', 'memory.short_term_frames=2'),
+        *('--long-term', '2,4', '--read', '1', '--set', 'memory.short_term_frames=2'),
         *('--set', 'ask.default_max_tokens=1'),
         *('--json', tmp_path / 's.json', '--html', tmp_path / 's.html'),
     )
     assert code == 0, error
     assert 'the first of 2 took' in error and 'preset livevlm' in out
     points = json.loads((tmp_path / 's.json').read_text())['points']
-    assert [(point['long_term_frames'], point['ratio']) for point in points] == [
-        (2, 0.5),
-        (4, 0.5),
+    assert [(point['long_term_frames'], point['read_frames']) for point in points] == [
+        (2, 1),
+        (4, 1),
     ]
     assert points[0]['device_bytes'] < points[1]['device_bytes']
     assert all(point['statuses'].keys() <= ANSWERED for point in points)
@@ -133,7 +133,7 @@ def test_sweep_prints_a_table_and_writes_a_page(
         (('nowhere',), 'nowhere: no such file'),
         (('{film}', '--preset', 'rekv'), 'preset rekv has no long-term memory to be swept'),
         (('{film}', '--long-term', '8,many'), '--long-term 8,many: expected different whole'),
-        (('{film}', '--ratio', '0'), '--ratio 0: expected different numbers above 0'),
+        (('{film}', '--read', '0.5'), '--read 0.5: expected different whole numbers above 0'),
         (('{film}', '--set', 'memory.colour=1'), "no setting 'memory.colour'"),
         (('{film}', '--html', '/no/such/folder/s.html'), 's.html: cannot be written'),
     ],

@@ -79,24 +79,24 @@ class FakeModel:
         time.sleep({1: self.token_s, PROMPT: self.prefill_s}.get(len(embeds), 0.0))
         q = embeds.view(-1, SHAPE.q_heads, SHAPE.head_dim).transpose(0, 1)
         k = embeds[:, None, : SHAPE.head_dim].transpose(0, 1)
-        return view.attend(0, q, k, k)[-1]
+        attended = view.attend(0, q, k, k)
+        return embeds[-1] if attended is None else attended[-1]
 
     def logits(self, hidden: Tensor) -> Tensor:
         return hidden
 
     def answer_tokens(
         self,
-        prompt: FakePrompt,
+        hidden: Tensor,
         view: View,
         *,
         temperature: float,
         generator: torch.Generator | None,
     ) -> Iterator[int]:
-        self.read(prompt.embeds, view)
         for index in range(self.words):
             self.on_token(index)
             yield index % len(WORDS)
-            self.read(prompt.embeds[-1:], view)
+            self.read(hidden[None], view)
 
     def text(self, ids: Sequence[int]) -> str:
         return ' '.join(WORDS[index] for index in ids)

@@ -14,7 +14,9 @@ from livevlm_ros.memory import MemoryConfig
 def remembering(make_engine, model, frame):
     """Give an engine that has four of twelve frames in its ring, the others one a page."""
     model.memory_settings = {'retrieval': {'page_tokens': 2}}
-    memory = MemoryConfig(preset='livevlm', short_term_frames=4, long_term_frames=8)
+    memory = MemoryConfig(
+        preset='livevlm', short_term_frames=4, long_term_frames=8, retrieval_frames=3
+    )
     engine = make_engine(memory=memory, target_fps=1000.0)
     engine.load()
     for second in range(1, 13):
@@ -26,7 +28,7 @@ def remembering(make_engine, model, frame):
 @pytest.mark.parametrize(
     ('budget_s', 'rung', 'scope', 'frames'),
     [
-        (28.0, Rung.ALL, Scope.ALL, 4 + 3),  # 0.4 of eight pages
+        (28.0, Rung.ALL, Scope.ALL, 4 + 3),
         (15.0, Rung.FEWER_PAGES, Scope.ALL, 4 + 1),
         (5.0, Rung.SHORT_TERM, Scope.SHORT_TERM, 4),
     ],
@@ -34,7 +36,7 @@ def remembering(make_engine, model, frame):
 def test_a_budget_too_small_to_retrieve_all_is_answered_from_less_and_says_so(
     remembering, budget_s, rung, scope, frames
 ):
-    remembering._loop.rooms.costs.retrieval.value = 20.0
+    remembering._loop.parts.costs.retrieval.value = 20.0
     answer = remembering.ask_now(Question('what drove by ?', budget_s=budget_s, max_tokens=15))
     assert (answer.status, answer.degradation, answer.scope_used) == (Status.OK, rung, scope)
     assert answer.frames_considered == frames
@@ -100,6 +102,27 @@ def test_only_the_cameras_asked_for_are_read(make_engine, frame):
     assert answer.newest_stamp_ns == 10**9
 
 
+@pytest.mark.parametrize(('again', 'learns'), [('what drove by ?', False), ('now ?', True)])
+def test_a_standing_question_teaches_the_costs_nothing(make_engine, frame, again, learns):
+    """What is chosen ahead of a question says nothing of what choosing costs."""
+    memory = MemoryConfig(preset='balanced', short_term_frames=4, long_term_frames=8)
+    engine = make_engine(memory=memory, target_fps=1000.0)
+    engine.load()
+    for second in range(1, 13):
+        engine.see(frame(second))
+        engine.turn()
+    costs = engine._loop.parts.costs
+
+    def known() -> list[float]:
+        return [each.value for each in (costs.prompt, costs.prefill, costs.retrieval, costs.rank)]
+
+    engine.ask_now(Question('what drove by ?'))
+    before = known()
+    engine.ask_now(Question(again))
+    assert engine.stats().memory.recall.questions == (not learns)
+    assert (known() != before) == learns
+
+
 def test_a_question_does_not_wait_for_the_archive_longer_than_its_budget_allows(
     make_engine, model, frame, monkeypatch
 ):
@@ -107,13 +130,13 @@ def test_a_question_does_not_wait_for_the_archive_longer_than_its_budget_allows(
     memory = MemoryConfig(preset='balanced', short_term_frames=4, long_term_frames=8)
     engine = make_engine(memory=memory, target_fps=1000.0)
     engine.load()
-    archive, written = engine._loop.rooms.memory._archive, threading.Event()
-    add = archive.add
-    monkeypatch.setattr(archive, 'add', lambda *given: written.wait(20) and add(*given))
+    archive, written = engine._loop.parts.memory._tiers.archive, threading.Event()
+    put = archive.put
+    monkeypatch.setattr(archive, 'put', lambda frame: written.wait(20) and put(frame))
     for second in range(1, 15):
         engine.see(frame(second))
         engine._loop.turn()
-    costs = engine._loop.rooms.costs
+    costs = engine._loop.parts.costs
     for _ in range(3):
         answer = engine.ask_now(Question('what drove by ?', budget_s=0.3, max_tokens=15))
         assert (answer.status, answer.degradation) == (Status.OK, Rung.FEWER_PAGES)

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from livevlm_ros.engine.budget import RESERVE_S, Average, Costs, Deadline, Rung
-from livevlm_ros.memory import Reach
+from livevlm_ros.memory import ReadFilter
 
 
 def test_a_deadline_counts_from_receipt_and_keeps_the_reserve():
@@ -54,69 +54,85 @@ def test_the_cheapest_answer_to_an_unknown_question_takes_a_prompt_of_usual_leng
     assert costs.cheapest_answer_s(20) == pytest.approx(0.202)
 
 
+PAGES = 100
+
+
 @pytest.fixture
 def costs() -> Costs:
-    """Let a question of ten tokens take 0.2 s from short-term, and one second more to retrieve."""
+    """Let a question of ten tokens take 0.2 s, ranking 0.2 s and fetching all it wants 0.8 s."""
     costs = Costs()
     costs.prefill.value, costs.finish.value, costs.token.value = 0.01, 0.1, 0.01
-    costs.retrieval.value = 1.0
+    costs.retrieval.value, costs.rank.value = 0.8, 0.2 / PAGES
     return costs
 
 
 @pytest.mark.parametrize(
     ('left_s', 'rung', 'read'),
     [
-        (math.inf, Rung.ALL, Reach(first_ns=7)),
-        (1.21, Rung.ALL, Reach(first_ns=7)),
-        (1.19, Rung.FEWER_PAGES, Reach(first_ns=7, share=0.5)),
-        (0.71, Rung.FEWER_PAGES, Reach(first_ns=7, share=0.5)),
-        (0.69, Rung.SHORT_TERM, Reach(first_ns=7, long_term=False)),
+        (math.inf, Rung.ALL, ReadFilter(first_ns=7)),
+        (1.21, Rung.ALL, ReadFilter(first_ns=7)),
+        (1.19, Rung.FEWER_PAGES, ReadFilter(first_ns=7, share=0.5)),
+        (0.81, Rung.FEWER_PAGES, ReadFilter(first_ns=7, share=0.5)),
+        (0.79, Rung.SHORT_TERM, ReadFilter(first_ns=7, long_term=False)),
     ],
 )
 def test_the_ladder_gives_up_pages_before_it_gives_up_retrieval(costs, left_s, rung, read):
-    assert costs.affordable(Reach(first_ns=7), left_s, prompt_tokens=10) == (read, rung)
+    affordable = costs.affordable(ReadFilter(first_ns=7), left_s, prompt_tokens=10, pages=PAGES)
+    assert affordable == (read, rung)
 
 
-def test_a_question_that_reads_short_term_alone_has_no_page_to_give_up(costs):
-    reach = Reach(long_term=False)
-    assert costs.affordable(reach, 0.3, prompt_tokens=10) == (reach, Rung.ALL)
-
-
-def test_a_question_for_long_term_alone_is_left_some_pages(costs):
-    reach, rung = costs.affordable(Reach(short_term=False), 0.3, prompt_tokens=10)
-    assert (reach, rung) == (Reach(short_term=False, share=0.5), Rung.FEWER_PAGES)
+def test_ranking_gets_dearer_with_the_pages_there_are(costs):
+    assert costs.retrieval_s(ReadFilter(), PAGES) == pytest.approx(1.0)
+    assert costs.retrieval_s(ReadFilter(), 2 * PAGES) == pytest.approx(1.2)
+    assert costs.retrieval_s(ReadFilter(share=0.5), PAGES) == pytest.approx(0.6)
 
 
 @pytest.mark.parametrize(
-    ('reach', 'fitting'),
+    ('reading', 'pages'), [(ReadFilter(long_term=False), PAGES), (ReadFilter(), 0)]
+)
+def test_a_question_with_nothing_to_retrieve_has_no_page_to_give_up(costs, reading, pages):
+    assert costs.retrieval_s(reading, pages) == 0.0
+    given = costs.affordable(reading, 0.3, prompt_tokens=10, pages=pages)
+    assert given == (reading, Rung.ALL)
+
+
+def test_a_question_for_long_term_alone_is_left_some_pages(costs):
+    asked = ReadFilter(short_term=False)
+    reading, rung = costs.affordable(asked, 0.3, prompt_tokens=10, pages=PAGES)
+    assert (reading, rung) == (ReadFilter(short_term=False, share=0.5), Rung.FEWER_PAGES)
+
+
+@pytest.mark.parametrize(
+    ('reading', 'fitting'),
     [
         (None, 101),
-        (Reach(long_term=False), 101),
-        (Reach(), 1),
-        (Reach(share=0.5), 51),
+        (ReadFilter(long_term=False), 101),
+        (ReadFilter(), 1),
+        (ReadFilter(share=0.5), 41),
     ],
 )
-def test_tokens_that_fit_come_after_what_is_retrieved(costs, reach, fitting):
-    assert costs.tokens_that_fit(1.2, 10, reach) == pytest.approx(fitting, abs=1e-6)
+def test_tokens_that_fit_come_after_what_is_retrieved(costs, reading, fitting):
+    assert costs.tokens_that_fit(1.2, 10, reading, pages=PAGES) == pytest.approx(fitting, abs=1e-6)
 
 
 def test_no_token_fits_a_retrieval_that_does_not(costs):
-    assert costs.tokens_that_fit(1.1, 10, Reach()) == 0
+    assert costs.tokens_that_fit(1.1, 10, ReadFilter(), pages=PAGES) == 0
 
 
-def test_reading_a_question_and_retrieving_for_it_are_told_apart():
+def test_reading_a_question_ranking_and_fetching_for_it_are_told_apart():
     costs = Costs()
-    costs.add_reading(tokens=10, read_s=0.5, retrieval_s=0.3)
+    costs.add_reading(tokens=10, read_s=0.5, retrieval_s=0.3, rank_s=0.2, pages=PAGES)
     assert (costs.prompt.value, costs.retrieval.value) == (10, 0.3)
-    assert costs.prefill.value == pytest.approx(0.02)
+    assert costs.prefill.value == pytest.approx(0.05)
+    assert costs.rank.value == pytest.approx(0.002)
 
 
 def test_a_share_of_retrieval_tells_what_all_of_it_would_cost():
     costs = Costs()
-    costs.add_reading(tokens=10, read_s=0.5, retrieval_s=0.3, share=0.5)
+    costs.add_reading(tokens=10, read_s=0.5, retrieval_s=0.3, pages=PAGES, share=0.5)
     assert costs.retrieval.value == pytest.approx(0.6)
 
 
 def test_a_question_that_retrieves_nothing_says_nothing_about_retrieval(costs):
-    costs.add_reading(tokens=10, read_s=0.1, retrieval_s=0.0)
-    assert costs.retrieval.value == 1.0
+    costs.add_reading(tokens=10, read_s=0.1, retrieval_s=0.1)
+    assert (costs.retrieval.value, costs.rank.value) == (0.8, 0.002)

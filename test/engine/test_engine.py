@@ -173,7 +173,7 @@ def test_a_budget_above_the_most_allowed_is_cut_to_it(make_engine, show):
 
 
 def test_costs_that_made_the_door_refuse_are_measured_anew(running, model, until):
-    costs = running._loop.rooms.costs
+    costs = running._loop.parts.costs
     costs.prefill.value = 1.0  # seconds a token, as after a machine's bad minute
     running._loop._measured_s = -math.inf
     assert running.ask(Question('now ?', budget_s=0.5)).status is Status.DEADLINE
@@ -346,12 +346,12 @@ def test_thumbnails_leave_with_their_frames(make_engine, frame):
     for second in range(1, 11):
         engine.see(frame(second))
         engine.turn()
-    assert len(engine._loop.rooms.album) == 4
+    assert len(engine._loop.parts.album) == 4
     answer = engine.ask_now(Question('now ?', attach_images=True, max_evidence=10))
     assert len(answer.evidence) == 4
     assert all(evidence.thumbnail_jpeg for evidence in answer.evidence)
     assert engine.clear() == 4
-    assert len(engine._loop.rooms.album) == 0
+    assert len(engine._loop.parts.album) == 0
 
 
 def test_clear_forgets_and_lets_time_begin_anew(running, frame, until):

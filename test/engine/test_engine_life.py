@@ -180,12 +180,12 @@ def test_a_save_that_fails_in_any_way_is_told_and_lets_the_engine_end(
 def test_memory_is_given_back_whatever_ends_a_save(make_saving, watch, monkeypatch, closed):
     engine = make_saving()
     watch(engine, range(1, 9))
-    memory = engine._loop.rooms.memory
+    memory = engine._loop.parts.memory
 
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(engine._loop.rooms.snapshots, 'save', interrupt)
+    monkeypatch.setattr(engine._loop.parts.snapshots, 'save', interrupt)
     with pytest.raises(KeyboardInterrupt):
         engine.cleanup()
     assert memory in closed and engine.stats().state == 'unloaded'

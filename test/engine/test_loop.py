@@ -10,8 +10,8 @@ from livevlm_ros.engine.admission import admissible
 from livevlm_ros.engine.budget import Deadline
 from livevlm_ros.engine.ingest import Ingest
 from livevlm_ros.engine.loop import Loop
+from livevlm_ros.engine.parts import build_parts
 from livevlm_ros.engine.questions import PendingQuestion, QuestionQueue
-from livevlm_ros.engine.rooms import furnish
 
 
 class Desk:
@@ -22,8 +22,10 @@ class Desk:
         self.ingest = Ingest(self.config.cameras, target_fps=1000.0, on_jump='reset')
         self.questions = QuestionQueue(8)
         self.questions.open()
-        rooms = furnish(self.config, load=lambda config: model, progress=lambda phase, done: None)
-        self.loop = Loop(rooms, self.ingest, self.questions, self.config)
+        parts = build_parts(
+            self.config, load=lambda config: model, progress=lambda phase, done: None
+        )
+        self.loop = Loop(parts, self.ingest, self.questions, self.config)
 
     def ask(self, budget_s: float = math.inf) -> PendingQuestion:
         pending = PendingQuestion(
@@ -60,7 +62,7 @@ def test_a_budget_buys_the_newest_frame_first(desk, frame):
 
 
 def test_a_budget_too_small_for_a_step_goes_without_it(desk, frame):
-    desk.loop.rooms.costs.step.value = 10.0
+    desk.loop.parts.costs.step.value = 10.0
     pending = desk.ask(budget_s=5.0)
     desk.ingest.put(frame(2))
     assert desk.loop.turn()
@@ -81,7 +83,7 @@ def test_questions_one_after_the_other_leave_no_camera_blind(desk, frame, model)
     desk.ingest.put(frame(2))
     answers = []
     while desk.ingest.waits:
-        desk.loop.rooms.costs.answer.value = 1000.0  # so that no budget buys a step
+        desk.loop.parts.costs.answer.value = 1000.0  # so that no budget buys a step
         pending = desk.ask(budget_s=60.0)
         while not pending.ended:
             desk.loop.turn()
@@ -106,7 +108,7 @@ def test_costs_in_doubt_are_measured_once_and_not_too_often(desk, model):
 
 
 def test_costs_in_doubt_are_measured_though_frames_always_wait(desk, frame):
-    costs = desk.loop.rooms.costs
+    costs = desk.loop.parts.costs
     costs.prefill.value = slow = 10.0
     desk.loop._measured_s = -math.inf
     desk.loop.doubt_costs()
@@ -128,7 +130,7 @@ def test_a_caller_told_to_come_back_finds_no_step_in_its_way(desk, frame):
     desk.loop.expect_back(0.3)
     desk.ingest.put(frame(2))
     assert not desk.loop.turn()
-    desk.loop.rooms.costs.step.value = 10.0  # so that the budget buys no step
+    desk.loop.parts.costs.step.value = 10.0  # so that the budget buys no step
     pending = desk.ask(budget_s=5.0)
     assert desk.loop.turn() and pending.ended
 

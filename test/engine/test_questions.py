@@ -78,8 +78,8 @@ def test_a_caller_whose_time_is_up_leaves_with_what_is_said(
     make_pending, allow_partial, status, text
 ):
     pending = make_pending(budget_s=0.05, allow_partial=allow_partial)
-    pending.progress(Answer(Status.PARTIAL, text='a'))
-    pending.progress(Answer(Status.PARTIAL, text='a red'))
+    pending.progress(lambda: Answer(Status.PARTIAL, text='a'))
+    pending.progress(lambda: Answer(Status.PARTIAL, text='a red'))
     answer = pending.wait()
     assert (answer.status, answer.text) == (status, text)
 

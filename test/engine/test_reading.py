@@ -3,14 +3,14 @@
 import pytest
 
 from livevlm_ros.engine import Question, Scope
-from livevlm_ros.engine.reach import reach_of, scope_of
-from livevlm_ros.memory import Reach
+from livevlm_ros.engine.reading import filter_of, scope_of
+from livevlm_ros.memory import ReadFilter
 
 NOW_NS = 100 * 10**9
 
 
-def test_a_bare_question_reaches_everything():
-    assert reach_of(Question('now ?'), newest_ns=NOW_NS) == Reach()
+def test_a_bare_question_reads_everything():
+    assert filter_of(Question('now ?'), newest_ns=NOW_NS) == ReadFilter()
 
 
 @pytest.mark.parametrize(
@@ -28,38 +28,38 @@ def test_a_bare_question_reaches_everything():
     ],
 )
 def test_times_bound_what_is_read(fields, bounds):
-    reach = reach_of(Question('now ?', **fields), newest_ns=NOW_NS)
-    assert (reach.first_ns, reach.last_ns) == bounds
+    reading = filter_of(Question('now ?', **fields), newest_ns=NOW_NS)
+    assert (reading.first_ns, reading.last_ns) == bounds
 
 
 def test_only_the_cameras_asked_for_are_read():
-    reach = reach_of(Question('now ?', cameras=('left', 'rear')), newest_ns=NOW_NS)
-    assert reach == Reach(cameras=frozenset({'left', 'rear'}))
+    reading = filter_of(Question('now ?', cameras=('left', 'rear')), newest_ns=NOW_NS)
+    assert reading == ReadFilter(cameras=frozenset({'left', 'rear'}))
 
 
 @pytest.mark.parametrize(
-    ('scope', 'reach'),
+    ('scope', 'reading'),
     [
-        (Scope.AUTO, Reach()),
-        (Scope.ALL, Reach()),
-        (Scope.SHORT_TERM, Reach(long_term=False)),
-        (Scope.LONG_TERM, Reach(short_term=False)),
-        (Scope.NOW, Reach(long_term=False, newest_only=True)),
+        (Scope.AUTO, ReadFilter()),
+        (Scope.ALL, ReadFilter()),
+        (Scope.SHORT_TERM, ReadFilter(long_term=False)),
+        (Scope.LONG_TERM, ReadFilter(short_term=False)),
+        (Scope.NOW, ReadFilter(long_term=False, newest_only=True)),
     ],
 )
-def test_a_scope_is_a_part_of_the_memory(scope, reach):
-    assert reach_of(Question('now ?', scope=scope), newest_ns=NOW_NS) == reach
+def test_a_scope_is_a_part_of_the_memory(scope, reading):
+    assert filter_of(Question('now ?', scope=scope), newest_ns=NOW_NS) == reading
 
 
 @pytest.mark.parametrize(
-    ('reach', 'retrieves', 'scope'),
+    ('reading', 'retrieves', 'scope'),
     [
-        (Reach(), True, Scope.ALL),
-        (Reach(), False, Scope.SHORT_TERM),
-        (Reach(long_term=False), True, Scope.SHORT_TERM),
-        (Reach(short_term=False), True, Scope.LONG_TERM),
-        (Reach(long_term=False, newest_only=True), True, Scope.NOW),
+        (ReadFilter(), True, Scope.ALL),
+        (ReadFilter(), False, Scope.SHORT_TERM),
+        (ReadFilter(long_term=False), True, Scope.SHORT_TERM),
+        (ReadFilter(short_term=False), True, Scope.LONG_TERM),
+        (ReadFilter(long_term=False, newest_only=True), True, Scope.NOW),
     ],
 )
-def test_an_answer_says_which_part_it_has_read(reach, retrieves, scope):
-    assert scope_of(reach, retrieves=retrieves) is scope
+def test_an_answer_says_which_part_it_has_read(reading, retrieves, scope):
+    assert scope_of(reading, retrieves=retrieves) is scope

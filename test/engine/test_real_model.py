@@ -11,18 +11,32 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import pytest
 
 from livevlm_ros.engine import Answer, Engine, EngineConfig, Frame, Latency, Question, Status
 from livevlm_ros.engine.budget import RESERVE_S
-from livevlm_ros.memory import MemoryConfig
+from livevlm_ros.memory import PRESETS, MemoryConfig, ReadFilter
 from livevlm_ros.memory.snapshot import has_snapshot
 from livevlm_ros.model import ModelConfig
 from livevlm_ros.training.checkpoint import build_model, save_checkpoint
 
 ASKED = 'what color was the truck ?'
+
+SMALL = {
+    'recent': MemoryConfig('recent', short_term_frames=4),
+    'full': MemoryConfig('full'),
+    'rekv': MemoryConfig('rekv', short_term_frames=4, retrieval_frames=6),
+    'livevlm': MemoryConfig(
+        'livevlm', short_term_frames=4, long_term_frames=8, retrieval_frames=3
+    ),
+    'balanced': MemoryConfig(
+        'balanced', short_term_frames=4, long_term_frames=4, retrieval_frames=6
+    ),
+}
+"""Each preset with few frames, so that 16 overflow what has a bound."""
 
 
 @pytest.fixture(scope='module')
@@ -36,13 +50,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_real(checkpoint: Path) -> Iterator[Callable[..., Engine]]:
     engines = []
 
-    def make(preset: str = 'recent', **settings) -> Engine:
-        config = EngineConfig(
-            model=ModelConfig(path=str(checkpoint)),
-            memory=MemoryConfig(preset=preset),
-            threads=1,
-            **settings,
-        )
+    def make(path: str = str(checkpoint), **settings) -> Engine:
+        config = EngineConfig(model=ModelConfig(path=path), threads=1, **settings)
         engines.append(Engine(config))
         engines[-1].load()
         return engines[-1]
@@ -82,24 +91,26 @@ def test_two_runs_say_the_same(make_real):
     assert run() == run()
 
 
-def test_asking_does_not_change_the_memory(make_real):
-    engine = make_real()
-    _watch(engine, 5)
+@pytest.mark.parametrize('preset', PRESETS)
+def test_asking_does_not_change_the_memory(make_real, preset):
+    engine = make_real(memory=SMALL[preset])
+    _watch(engine, 16)
+    held = engine.stats().memory
     first = engine.ask_now(Question(ASKED, max_tokens=8))
     for _ in range(3):
         engine.ask_now(Question('is there a bus ?', temperature=1.0, max_tokens=8))
     assert _said(engine.ask_now(Question(ASKED, max_tokens=8))) == _said(first)
-    assert engine.stats().memory.short_term_frames == 5
+    assert replace(engine.stats().memory, read_bytes=held.read_bytes) == held
 
 
-@pytest.mark.parametrize('preset', ['recent', 'full'])
+@pytest.mark.parametrize('preset', PRESETS)
 def test_steps_between_tokens_do_not_change_the_answer(make_real, preset):
     """A question is answered over the memory as of its start, also while old frames leave it."""
-    alone = make_real(preset)
+    alone = make_real(memory=SMALL[preset])
     _watch(alone, 16)
     expected = alone.ask_now(Question(ASKED, max_tokens=64))
 
-    engine = make_real(preset, max_blind_ms=1.0, target_fps=1000.0)
+    engine = make_real(memory=SMALL[preset], max_blind_ms=1.0, target_fps=1000.0)
     _watch(engine, 16)
     engine.start()
     before = engine.stats().frames_used
@@ -129,6 +140,19 @@ def test_the_ring_costs_the_same_bytes_for_ever(make_real):
     after = engine.stats().memory
     assert (after.device_bytes, after.read_bytes) == (before.device_bytes, before.read_bytes)
     assert after.evictions == 59 - 16
+
+
+@pytest.mark.slow
+def test_what_retrieval_costs_is_known_before_the_first_question(make_real):
+    def known_and_taken_s() -> tuple[float, float]:
+        engine = make_real('embedded', memory=MemoryConfig('balanced'))
+        _watch(engine, 100)
+        parts = engine._loop.parts
+        known = parts.costs.retrieval_s(ReadFilter(), parts.memory.pages_to_rank)
+        return known, engine.ask_now(Question(ASKED)).latency.retrieval_ms / 1e3
+
+    quotients = [known / taken for known, taken in (known_and_taken_s() for _ in range(3))]
+    assert 1 / 3 < median(quotients) < 3, quotients
 
 
 def test_words_the_model_does_not_know_are_named_with_examples_it_knows(make_real):

@@ -214,7 +214,7 @@ def test_a_running_engine_saves_from_time_to_time_and_while_it_writes_it_works(
 def test_what_a_thread_writes_is_the_memory_as_it_was(make_saving, watch, tmp_path):
     engine = make_saving()
     watch(engine, range(1, 9))
-    snapshots = engine._loop.rooms.snapshots
+    snapshots = engine._loop.parts.snapshots
     snapshots.begin()
     watch(engine, range(9, 40))
     snapshots._writer.join()
@@ -226,7 +226,7 @@ def test_failures_while_running_are_told_once_and_so_is_their_end(
 ):
     engine = make_saving()
     engine.load()
-    snapshots = engine._loop.rooms.snapshots
+    snapshots = engine._loop.parts.snapshots
 
     def save(second: int) -> None:
         watch(engine, range(second, second + 1))
@@ -267,7 +267,7 @@ def test_questions_go_before_saving(make_saving, watch, until):
     engine = make_saving(autosave_s=0.001)
     watch(engine, range(1, 9))
     loop, saved = engine._loop, []
-    loop.rooms.snapshots.begin = lambda: saved.append(len(engine._questions))
+    loop.parts.snapshots.begin = lambda: saved.append(len(engine._questions))
     engine._questions.open()
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(engine.ask, Question('now ?', unlimited=True))
@@ -293,4 +293,4 @@ def test_a_restored_memory_takes_bytes_of_its_own(make_saving, watch, tmp_path):
     for file in tmp_path.glob('memory-*'):
         file.write_bytes(bytes(file.stat().st_size))
     assert _said(second) == said
-    assert torch.isfinite(second._loop.rooms.memory._short_term.keys).all()
+    assert torch.isfinite(second._loop.parts.memory._tiers.short_term._keys).all()

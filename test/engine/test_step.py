@@ -88,7 +88,7 @@ def test_time_that_runs_on_further_than_the_memory_spans_clears_it(gated, frame,
     assert gated.stats().cameras['left'].dropped.bad == 1
     assert gated.stats().time_jumps == 1
     assert caplog.text.count('further than the memory spans') == 1
-    assert len(gated._loop.rooms.album) == 1
+    assert len(gated._loop.parts.album) == 1
 
 
 @pytest.mark.parametrize(('first', 'other'), [('left', 'right'), ('right', 'left')])

@@ -1,24 +1,51 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A small cache, random tokens for it, and attention written once more, the plain way."""
+"""A small cache, random tokens for it, attention written the plain way, and a device run dry."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
-from livevlm_ros.memory import CacheShape, FrameRef, Memory, MemoryConfig, RetrievalSettings, View
+from livevlm_ros.memory import (
+    CacheShape,
+    FrameRef,
+    Memory,
+    MemoryConfig,
+    QuestionView,
+    ReadFilter,
+    RetrievalSettings,
+    View,
+)
 
 SHAPE = CacheShape(
     layers=2,
     q_heads=4,
     kv_heads=2,
     head_dim=8,
-    tokens_per_frame=3,
+    tokens_per_frame=4,
     rope_theta=10000.0,
     max_positions=2048,
 )
+PAGE = 2  # tokens: two pages a frame
+
+SMALL: dict[str, dict[str, Any]] = {  # tiers that overflow soon, and an archive that loses no bit
+    'recent': {'short_term_frames': 4},
+    'full': {'full_max_tokens': 160},
+    'rekv': {'short_term_frames': 4, 'retrieval_frames': 3},
+    'livevlm': {'short_term_frames': 4, 'long_term_frames': 8, 'retrieval_frames': 3},
+    'balanced': {
+        'short_term_frames': 4,
+        'long_term_frames': 8,
+        'retrieval_frames': 3,
+        'archive_bits': 16,
+    },
+}
 
 
 @pytest.fixture
@@ -27,19 +54,25 @@ def shape() -> CacheShape:
 
 
 class Tokens:
-    """What a model's layers would hand to a view for some tokens."""
+    """What a model's layers would hand to a view for some tokens; half precision can tell them."""
 
     def __init__(self, seed: int, tokens: int, shape: CacheShape = SHAPE) -> None:
         source = torch.Generator().manual_seed(seed)
-        width = (tokens, shape.head_dim)
-        self.q = torch.randn(shape.layers, shape.q_heads, *width, generator=source)
-        self.k = torch.randn(shape.layers, shape.kv_heads, *width, generator=source)
-        self.v = torch.randn(shape.layers, shape.kv_heads, *width, generator=source)
+        heads = shape.q_heads + 2 * shape.kv_heads
+        drawn = torch.randn(shape.layers, heads, tokens, shape.head_dim, generator=source)
+        drawn = drawn.half().float()
+        self.q, self.k, self.v = drawn.split((shape.q_heads, shape.kv_heads, shape.kv_heads), 1)
 
     def attend(self, view: View) -> Tensor:
-        """Send the tokens through every layer of a view, [layers, tokens, q_heads * head_dim]."""
-        layers = range(len(self.q))
-        return torch.stack([view.attend(i, self.q[i], self.k[i], self.v[i]) for i in layers])
+        """Send the tokens up through the layers of a view; return what came of those it needed."""
+        out = []
+        for layer in range(len(self.q)):
+            attended = view.attend(layer, self.q[layer], self.k[layer], self.v[layer])
+            if attended is None:
+                break
+            out.append(attended)
+        nothing = self.q.new_empty(0, self.q.shape[2], SHAPE.q_heads * SHAPE.head_dim)
+        return torch.stack(out) if out else nothing  # [layers, tokens, q_heads * head_dim]
 
 
 @pytest.fixture
@@ -49,11 +82,13 @@ def tokens() -> Callable[..., Tokens]:
 
 @pytest.fixture
 def see() -> Callable[..., Tokens]:
-    """See frames in one step; what they were made of is drawn from their stamps."""
+    """See frames in one step; what they were made of is drawn from their stamps and cameras."""
 
-    def see(memory: Memory, *refs: FrameRef) -> Tokens:
-        seed = refs[0].stamp_ns + 1000 * len(refs[0].camera)
+    def see(memory: Memory, *refs: FrameRef, needle: float | None = None) -> Tokens:
+        seed = abs(refs[0].stamp_ns) + 1000 * len(refs[0].camera)
         new = Tokens(seed, SHAPE.tokens_per_frame * len(refs))
+        if needle is not None:
+            new.k[:] = needle
         view = memory.step(refs)
         new.attend(view)
         view.commit()
@@ -63,19 +98,97 @@ def see() -> Callable[..., Tokens]:
 
 
 @pytest.fixture
-def make() -> Callable[..., Memory]:
-    """Make a memory with a prefix of two tokens."""
+def watch(see: Callable) -> Callable[..., None]:
+    """See a frame of each camera at each stamp, and let all of it be archived."""
 
-    def make(*cameras: str, prefix: int = 2, page_tokens: int = 16, **settings) -> Memory:
-        retrieval = RetrievalSettings(page_tokens=page_tokens)
-        config = MemoryConfig(**settings)
-        memory = Memory(config, SHAPE, cameras or ('front',), retrieval=retrieval)
+    def watch(memory: Memory, stamps: Sequence[int], *cameras: str, needles: Sequence = ()) -> None:
+        for stamp in stamps:
+            for camera in cameras or ('front',):
+                see(memory, FrameRef(camera, stamp), needle=5.0 if stamp in needles else None)
+            memory.settle()
+
+    return watch
+
+
+@pytest.fixture
+def make() -> Iterator[Callable[..., Memory]]:
+    """Make a memory with a prefix of two tokens."""
+    made: list[Memory] = []
+
+    def make(
+        *cameras: str,
+        prefix: int = 2,
+        page_tokens: int = PAGE,
+        heads: dict[int, tuple[int, ...]] | None = None,
+        shape: CacheShape = SHAPE,
+        **settings: Any,
+    ) -> Memory:
+        retrieval = RetrievalSettings(page_tokens, heads or {})
+        memory = Memory(MemoryConfig(**settings), shape, cameras or ('front',), retrieval=retrieval)
+        made.append(memory)
         if prefix:
             with memory.write_prefix() as view:
-                Tokens(0, prefix).attend(view)
+                Tokens(0, prefix, shape).attend(view)
         return memory
 
-    return make
+    yield make
+    for memory in made:
+        memory.close()
+
+
+@pytest.fixture
+def small(make: Callable) -> Callable[..., Memory]:
+    """Make a memory of two cameras, or those named, that overflows soon."""
+
+    def small(preset: str, *cameras: str, **settings: Any) -> Memory:
+        return make(
+            *(cameras or ('left', 'right')), preset=preset, **{**SMALL[preset], **settings}
+        )
+
+    return small
+
+
+@pytest.fixture
+def ask() -> Callable[..., tuple[Tensor, list[QuestionView]]]:
+    """Ask as the engine does; return the answer's attention, and the views it was read over."""
+
+    def ask(
+        memory: Memory,
+        *,
+        seed: int = 900,
+        want: float | None = None,
+        reading: ReadFilter | None = None,
+        key: str | None = None,
+        patience_s: float | None = None,
+        answer: Sequence[int] = (),
+    ) -> tuple[Tensor, list[QuestionView]]:
+        question, views, out = Tokens(seed, 4), [], torch.empty(0)
+        if want is not None:
+            question.q[:] = want
+        for view in memory.readings(
+            tokens=4,
+            extra_tokens=4 + len(answer),
+            reading=reading,
+            key=key,
+            patience_s=patience_s,
+        ):
+            views.append(view)
+            out = question.attend(view)
+        later = [Tokens(token, 1).attend(views[-1]) for token in answer]
+        return torch.cat([out, *later], dim=1), views
+
+    return ask
+
+
+def turned(x: Tensor, shape: CacheShape = SHAPE) -> Tensor:
+    """Turn keys or queries to positions 0..n-1, as complex numbers, [..., tokens, head_dim]."""
+    half = shape.head_dim // 2
+    frequencies = shape.rope_theta ** (-torch.arange(half) / half)
+    angles = torch.arange(x.shape[-2])[:, None] * frequencies
+    rotated = torch.complex(x[..., :half], x[..., half:]) * torch.polar(
+        torch.ones_like(angles), angles
+    )
+    return torch.cat((rotated.real, rotated.imag), -1)
 
 
 @pytest.fixture
@@ -84,7 +197,7 @@ def reference() -> Callable[[Sequence[Tokens]], Tensor]:
 
     def reference(parts: Sequence[Tokens]) -> Tensor:
         q, k, v = (torch.cat([getattr(part, name) for part in parts], 2) for name in 'qkv')
-        q, k = _turned(q), _turned(k)
+        q, k = turned(q), turned(k)
         group = SHAPE.q_heads // SHAPE.kv_heads
         out = torch.empty_like(q)
         for layer in range(SHAPE.layers):
@@ -95,14 +208,71 @@ def reference() -> Callable[[Sequence[Tokens]], Tensor]:
                     out[layer, head, row] = scores.softmax(0) @ values[: row + 1]
         return out.transpose(1, 2).flatten(2)  # [layers, tokens, q_heads * head_dim]
 
-    def _turned(x: Tensor) -> Tensor:
-        """Rotary position as complex numbers, [..., tokens, head_dim]."""
-        half = SHAPE.head_dim // 2
-        frequencies = SHAPE.rope_theta ** (-torch.arange(half) / half)
-        angles = torch.arange(x.shape[-2])[:, None] * frequencies
-        turned = torch.complex(x[..., :half], x[..., half:]) * torch.polar(
-            torch.ones_like(angles), angles
-        )
-        return torch.cat((turned.real, turned.imag), -1)
-
     return reference
+
+
+class _OutOfMemory(TorchDispatchMode):
+    """Lets the n-th operation fail whose result lies in new storage."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at, self.allocated = at, 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # noqa: ANN001
+        out = func(*args, **(kwargs or {}))
+        given = {_place(leaf) for leaf in tree_leaves((args, kwargs))}
+        if {_place(leaf) for leaf in tree_leaves(out)} - given - {0}:
+            self.allocated += 1
+            if self.allocated == self.at:
+                raise torch.OutOfMemoryError('no memory left') if self.at % 2 else MemoryError()
+        return out
+
+
+def _place(leaf: object) -> int:
+    return leaf.untyped_storage().data_ptr() if isinstance(leaf, Tensor) else 0
+
+
+@pytest.fixture
+def run_dry() -> Callable[..., int]:
+    """
+    Do something again and again, each time with memory for one more tensor, until it succeeds.
+
+    After each failure `check` is called; returned is how often it failed.
+    """
+
+    def run_dry(attempt: Callable[[], object], check: Callable[[], object]) -> int:
+        for failures in range(1000):
+            try:
+                with _OutOfMemory(failures + 1):
+                    attempt()
+            except (torch.OutOfMemoryError, MemoryError):
+                check()
+            else:
+                return failures
+        raise AssertionError('it never succeeded')
+
+    return run_dry
+
+
+class Held:
+    """All that a memory holds and says of itself, to be compared."""
+
+    def __init__(self, memory: Memory) -> None:
+        state = memory.state()
+        self.tensors, self.facts = state.tensors, state.facts
+        self.told = memory.refs(), memory.newest(), memory.newest(ReadFilter(last_ns=20))
+        sizes = memory.sizes()
+        self.sizes = replace(sizes, read_bytes=0)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Held)
+            and (self.told, self.sizes, self.facts) == (other.told, other.sizes, other.facts)
+            and self.tensors.keys() == other.tensors.keys()
+            and all(torch.equal(part, other.tensors[name]) for name, part in self.tensors.items())
+        )
+
+
+@pytest.fixture
+def held() -> Callable[[Memory], Held]:
+    return Held

@@ -4,15 +4,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from livevlm_ros.memory.bucketing import tokens_to_keep, window_scores
+from livevlm_ros.memory.bucketing import SINK_SHARE, survivors, tokens_to_keep, window_scores
 
 
-def _random(seed: int, *, layers: int = 3, tokens: int = 90) -> tuple[Tensor, Tensor]:
+def _random(seed: int, *, tokens: int = 90) -> tuple[Tensor, Tensor]:
     """Scores and times as a camera that sometimes pauses would give them."""
     source = torch.Generator().manual_seed(seed)
-    scores = torch.rand(layers, tokens, generator=source)
-    pauses = torch.rand(layers, tokens, generator=source, dtype=torch.float64) ** 4
-    return scores, pauses.cumsum(1)
+    scores = torch.rand(tokens, generator=source)
+    pauses = torch.rand(tokens, generator=source, dtype=torch.float64) ** 4
+    return scores, pauses.cumsum(0)
 
 
 def _slots(times: list[float], slots: int) -> list[int]:
@@ -21,7 +21,7 @@ def _slots(times: list[float], slots: int) -> list[int]:
 
 
 def _walk(scores: list[float], times: list[float], *, budget: int, sinks: int) -> list[int]:
-    """Fill the slots of one layer phase by phase, token by token."""
+    """Fill the slots phase by phase, token by token."""
     slots = _slots(times, budget)
     by_score = sorted(range(len(scores)), key=lambda token: -scores[token])
     kept = by_score[:sinks]
@@ -37,45 +37,44 @@ def _walk(scores: list[float], times: list[float], *, budget: int, sinks: int) -
 def _eighths_of_a_stream(*, sinks: int) -> list[int]:
     """Count what stays of each eighth of a stream bucketed fifty times, most votes for the new."""
     source, new, rounds = torch.Generator().manual_seed(0), 24, 50
-    times = torch.empty(1, 0, dtype=torch.float64)
+    times = torch.empty(0, dtype=torch.float64)
     for start in range(0, new * rounds, new):
-        arrived = torch.arange(start, start + new, dtype=torch.float64)[None]
-        times = torch.cat((times, arrived), 1)
+        arrived = torch.arange(start, start + new, dtype=torch.float64)
+        times = torch.cat((times, arrived))
         scores = torch.rand(times.shape, generator=source) * ((times - start) / 100).exp()
-        times = times.gather(1, tokens_to_keep(scores, times, budget=64, sinks=sinks))
-    return (times[0] * 8 / (new * rounds)).long().bincount(minlength=8).tolist()
+        times = times[tokens_to_keep(scores, times, budget=64, sinks=sinks)]
+    return (times * 8 / (new * rounds)).long().bincount(minlength=8).tolist()
 
 
 # Four slots of 2.25 s hold the tokens 0 1 2 | 3 4 | 5 6 | 7 8 9.
-SCORES = torch.tensor([[9.0, 8, 7, 1, 2, 4, 3, 0, 1, 0]])
-TIMES = torch.arange(10, dtype=torch.float64)[None]
+SCORES = torch.tensor([9.0, 8, 7, 1, 2, 4, 3, 0, 1, 0])
+TIMES = torch.arange(10, dtype=torch.float64)
 
 
 def test_the_sinks_stay_by_score_alone() -> None:
-    assert tokens_to_keep(SCORES, TIMES, budget=4, sinks=4).tolist() == [[0, 1, 2, 5]]
+    assert tokens_to_keep(SCORES, TIMES, budget=4, sinks=4).tolist() == [0, 1, 2, 5]
 
 
 def test_without_sinks_each_slot_keeps_its_best_token() -> None:
-    assert tokens_to_keep(SCORES, TIMES, budget=4, sinks=0).tolist() == [[0, 4, 5, 8]]
+    assert tokens_to_keep(SCORES, TIMES, budget=4, sinks=0).tolist() == [0, 4, 5, 8]
 
 
 def test_a_slot_with_sinks_keeps_no_other_and_the_best_of_the_open_slots_come_first() -> None:
-    assert tokens_to_keep(SCORES, TIMES, budget=4, sinks=2).tolist() == [[0, 1, 4, 5]]
+    assert tokens_to_keep(SCORES, TIMES, budget=4, sinks=2).tolist() == [0, 1, 4, 5]
 
 
 def test_slots_that_a_gap_left_empty_are_made_up_for_by_score() -> None:
     times = TIMES.clone()
-    times[:, -1] = 100.0  # two of four slots are empty, the last token is alone in its own
-    assert tokens_to_keep(SCORES, times, budget=4, sinks=1).tolist() == [[0, 1, 2, 9]]
+    times[-1] = 100.0  # two of four slots are empty, the last token is alone in its own
+    assert tokens_to_keep(SCORES, times, budget=4, sinks=1).tolist() == [0, 1, 2, 9]
 
 
 @pytest.mark.parametrize('sinks', [0, 5, 20])
 @pytest.mark.parametrize('seed', range(10))
-def test_layers_keep_what_a_walk_through_the_phases_keeps(seed: int, sinks: int) -> None:
+def test_what_stays_is_what_a_walk_through_the_phases_keeps(seed: int, sinks: int) -> None:
     scores, times = _random(seed)
     kept = tokens_to_keep(scores, times, budget=20, sinks=sinks)
-    layers = zip(scores.tolist(), times.tolist(), strict=True)
-    assert kept.tolist() == [_walk(*layer, budget=20, sinks=sinks) for layer in layers]
+    assert kept.tolist() == _walk(scores.tolist(), times.tolist(), budget=20, sinks=sinks)
 
 
 @pytest.mark.parametrize('seed', range(10))
@@ -84,13 +83,12 @@ def test_of_equal_scores_the_earlier_token_stays_whatever_the_times(seed: int) -
     scores, times = (scores * 4).floor(), times.floor()
     assert len(scores.unique()) == 4 and (times.diff() == 0).any()
     kept = tokens_to_keep(scores, times, budget=20, sinks=5)
-    layers = zip(scores.tolist(), times.tolist(), strict=True)
-    assert kept.tolist() == [_walk(*layer, budget=20, sinks=5) for layer in layers]
+    assert kept.tolist() == _walk(scores.tolist(), times.tolist(), budget=20, sinks=5)
 
 
 def test_tokens_of_one_moment_stay_by_score() -> None:
     kept = tokens_to_keep(SCORES, torch.full_like(TIMES, 7.0), budget=4, sinks=1)
-    assert kept.tolist() == [[0, 1, 2, 5]]
+    assert kept.tolist() == [0, 1, 2, 5]
 
 
 @pytest.mark.parametrize('seed', range(20))
@@ -98,24 +96,23 @@ def test_exactly_the_budget_stays_with_all_sinks_and_no_crowd_in_a_slot(seed: in
     budget, sinks = 24, 6
     scores, times = _random(seed)
     kept = tokens_to_keep(scores, times, budget=budget, sinks=sinks)
-    assert kept.shape == (3, budget)
-    assert (kept.diff(dim=1) > 0).all()
-    for layer, tokens in enumerate(kept.tolist()):
-        best = scores[layer].topk(sinks).indices.tolist()
-        assert set(best) <= set(tokens)
-        slots = _slots(times[layer].tolist(), budget)
-        open_slots = set(slots) - {slots[token] for token in best}
-        counts = [sum(slots[token] == slot for token in tokens) for slot in open_slots]
-        if sinks + len(open_slots) >= budget:  # phase three is not needed
-            assert max(counts) <= 1
-        else:
-            assert min(counts, default=1) >= 1
+    assert kept.shape == (budget,)
+    assert (kept.diff() > 0).all()
+    slots = _slots(times.tolist(), budget)
+    best = scores.topk(sinks).indices.tolist()
+    assert set(best) <= set(kept.tolist())
+    open_slots = set(slots) - {slots[token] for token in best}
+    counts = [sum(slots[token] == slot for token in kept.tolist()) for slot in open_slots]
+    if sinks + len(open_slots) >= budget:  # phase three is not needed
+        assert max(counts) <= 1
+    else:
+        assert min(counts, default=1) >= 1
 
 
 @pytest.mark.parametrize(('budget', 'expected'), [(10, 10), (11, 10), (0, 0)])
 def test_all_stay_within_the_budget_and_none_without_one(budget: int, expected: int) -> None:
-    kept = tokens_to_keep(SCORES.repeat(2, 1), TIMES.repeat(2, 1), budget=budget, sinks=0)
-    assert kept.tolist() == [list(range(expected))] * 2
+    kept = tokens_to_keep(SCORES, TIMES, budget=budget, sinks=0)
+    assert kept.tolist() == list(range(expected))
 
 
 @pytest.mark.parametrize('sinks', [-1, 5])
@@ -129,19 +126,46 @@ def test_long_ago_stays_covered_though_votes_favour_the_new() -> None:
     assert min(_eighths_of_a_stream(sinks=16)) >= 3  # of 6 that coverage has for each
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
-def test_a_gpu_keeps_the_same_tokens() -> None:
-    scores, times = _random(0, layers=24, tokens=14_000)
-    on_cpu = tokens_to_keep(scores, times, budget=12_000, sinks=3_000)
-    on_gpu = tokens_to_keep(scores.cuda(), times.cuda(), budget=12_000, sinks=3_000)
-    assert torch.equal(on_gpu.cpu(), on_cpu)
+@pytest.mark.parametrize('seed', range(5))
+def test_sinks_take_half_of_the_budget_where_scores_count(seed: int) -> None:
+    scores, times = _random(seed)
+    kept = survivors('vsb', scores, times, budget=20)
+    assert SINK_SHARE == 0.5
+    assert kept.tolist() == _walk(scores.tolist(), times.tolist(), budget=20, sinks=10)
+
+
+@pytest.mark.parametrize('eviction', ['fifo', 'uniform'])
+def test_the_baselines_do_not_look_at_scores(eviction: str) -> None:
+    (scores, times), (others, _) = _random(1), _random(2)
+    kept = survivors(eviction, scores, times, budget=20)
+    assert torch.equal(survivors(eviction, others, times, budget=20), kept)
+    if eviction == 'fifo':
+        assert kept.tolist() == list(range(70, 90))
+
+
+def test_uniform_keeps_a_stream_that_is_thinned_again_and_again_even() -> None:
+    times = torch.empty(0, dtype=torch.float64)
+    for start in range(0, 1200, 24):
+        times = torch.cat((times, torch.arange(start, start + 24, dtype=torch.float64)))
+        times = times[survivors('uniform', torch.zeros(len(times)), times, budget=64)]
+    eighths = (times * 8 / 1200).long().bincount(minlength=8)
+    assert eighths.sum() == 64
+    assert eighths.min() >= 4 and eighths.max() <= 12  # of 8 each
+
+
+@pytest.mark.parametrize('eviction', ['vsb', 'fifo', 'uniform'])
+@pytest.mark.parametrize(('budget', 'stay'), [(0, 0), (9, 9), (10, 10), (99, 10)])
+def test_as_many_survive_as_the_budget_has_room_for(eviction, budget: int, stay: int) -> None:
+    kept = survivors(eviction, SCORES, TIMES, budget=budget)
+    assert len(kept) == stay
+    assert (kept.diff() > 0).all()
 
 
 def test_the_cache_of_a_real_model_is_bucketed_at_once() -> None:
-    scores, times = _random(0, layers=24, tokens=14_000)
+    scores, times = _random(0, tokens=14_000)
     kept = tokens_to_keep(scores, times, budget=12_000, sinks=3_000)
-    assert kept.shape == (24, 12_000)
-    assert (kept.diff(dim=1) > 0).all()
+    assert kept.shape == (12_000,)
+    assert (kept.diff() > 0).all()
 
 
 @pytest.mark.parametrize('window', [1, 5, 23])

@@ -6,69 +6,78 @@ import pytest
 import torch
 from torch import Tensor
 
-from livevlm_ros.memory import CacheShape, FrameRef
-from livevlm_ros.memory.long_term import LongTerm, Tokens, frames_between, tokens_of
-from livevlm_ros.memory.naming import TokenNames
-from livevlm_ros.memory.short_term import Leaving
+from livevlm_ros.memory import CacheShape
+from livevlm_ros.memory.long_term import LongTerm, frames_between
+from livevlm_ros.memory.tokens import Tokens
 
-FRAME = 3  # tokens
+FRAME = 4  # tokens
+PAGE = 2
 BUDGET = 10
 BETWEEN = 1  # frames that come between two bucketings to this budget
 
 
-def _written(names: Tensor, shape: CacheShape) -> Tensor:
+def _written(ids: Tensor, shape: CacheShape) -> Tensor:
     """Keys that differ by token, layer, head and width, [layers, kv_heads, tokens, head_dim]."""
     rest = torch.arange(shape.layers * shape.kv_heads * shape.head_dim).float()
     offsets = rest.view(shape.layers, shape.kv_heads, 1, shape.head_dim) / 1000
-    return names[:, None, :, None] + offsets
-
-
-def _scores(names: Tensor) -> Tensor:
-    """Scores as good as random that differ by layer, [layers, tokens]."""
-    layers = torch.arange(1, len(names) + 1)[:, None]
-    return (names * 7919 * layers % 101 / 101).float()
+    return ids[:, None] + offsets
 
 
 def _frame(number: int, shape: CacheShape) -> Tokens:
-    names = torch.arange(FRAME * number, FRAME * (number + 1)).expand(shape.layers, -1)
-    keys = _written(names, shape)
-    return Tokens(keys, -keys, names, names.double() / FRAME, _scores(names))
+    ids = torch.arange(FRAME * number, FRAME * (number + 1))
+    keys = _written(ids, shape)
+    return Tokens(keys, -keys, ids)
 
 
-def _check_whole(tokens: Tokens, shape: CacheShape) -> None:
-    """Check that every token still has the keys, values, times and scores it came with."""
-    assert torch.equal(tokens.keys, _written(tokens.names, shape))
-    assert torch.equal(tokens.values, -_written(tokens.names, shape))
-    assert torch.equal(tokens.times, tokens.names.double() / FRAME)
-    assert torch.equal(tokens.scores, _scores(tokens.names))
+def _check_whole(lane: LongTerm, shape: CacheShape) -> None:
+    """Check that every token still has the keys and values it came with, and its time."""
+    tokens = lane.tokens
+    assert (tokens.ids.diff() > 0).all()
+    assert torch.equal(tokens.keys, _written(tokens.ids, shape))
+    assert torch.equal(tokens.values, -_written(tokens.ids, shape))
+    assert torch.equal(lane.state().tensors['times'], tokens.ids.double() / FRAME)
+
+
+def _scores(ids: Tensor) -> Tensor:
+    """Scores as good as random, [tokens]."""
+    return (ids * 7919 % 101 / 101).float()
 
 
 class Lane:
-    """A long-term memory, and what it dropped."""
+    """A long-term memory that is fed frames."""
 
-    def __init__(self, shape: CacheShape, eviction: str = 'vsb', *, budget: int = BUDGET) -> None:
-        self.dropped: list[Tokens] = []
+    def __init__(
+        self,
+        shape: CacheShape,
+        eviction: str = 'vsb',
+        *,
+        budget: int = BUDGET,
+        whole_pages: bool = False,
+    ) -> None:
         self.long_term = LongTerm(
             shape,
             budget=budget,
+            page_tokens=PAGE,
+            whole_pages=whole_pages,
             eviction=eviction,
             device=torch.device('cpu'),
             dtype=torch.float32,
-            drop=self.dropped.append,
         )
         self._shape = shape
 
-    def add(self, numbers: Sequence[int]) -> None:
+    def add(self, numbers: Sequence[int], scores=_scores) -> None:
         for number in numbers:
-            self.long_term.add(_frame(number, self._shape))
+            new = _frame(number, self._shape)
+            ids = torch.cat((self.long_term.tokens.ids, new.ids))
+            times = new.ids.double() / FRAME
+            self.long_term.commit(self.long_term.stage(new, times, scores(ids)))
 
 
 def test_within_the_room_every_token_stays(shape: CacheShape) -> None:
     lane, fitting = Lane(shape), (BUDGET + BETWEEN * FRAME) // FRAME
     lane.add(range(fitting))
-    assert lane.long_term.tokens.names.tolist() == [list(range(fitting * FRAME))] * 2
-    assert lane.dropped == []
-    _check_whole(lane.long_term.tokens, shape)
+    assert lane.long_term.tokens.ids.tolist() == list(range(fitting * FRAME))
+    _check_whole(lane.long_term, shape)
 
 
 @pytest.mark.parametrize(
@@ -81,100 +90,95 @@ def test_an_eighth_of_the_budget_may_come_between_two_bucketings(frames, between
     assert frames_between(8 * 196 + 1, tokens_per_frame=196) == 2  # a lane's share may be no frame
 
 
-@pytest.mark.parametrize(('budget', 'between'), [(10, 1), (24, 1), (25, 2), (70, 3), (200, 8)])
+@pytest.mark.parametrize('whole_pages', [False, True])
+@pytest.mark.parametrize(('budget', 'between'), [(0, 1), (10, 1), (32, 1), (34, 2), (93, 3)])
 def test_bucketing_leaves_exactly_the_budget_and_what_has_arrived_since(
-    shape: CacheShape, budget: int, between: int
+    shape: CacheShape, budget: int, between: int, whole_pages: bool
 ) -> None:
-    lane, counts, bucketings = Lane(shape, budget=budget), [0], 0
-    for number in range(150):
+    lane, counts, bucketings = Lane(shape, budget=budget, whole_pages=whole_pages), [0], 0
+    budget = budget // PAGE * PAGE
+    for number in range(100):
         due = lane.long_term.full_with(FRAME)
         lane.add([number])
         bucketings += due
         counts.append(lane.long_term.count)
-        assert counts[-1] == (budget if due else counts[-2]) + FRAME
-        assert len(lane.dropped) == bucketings
+        assert counts[-1] == (budget if due else counts[-2] + FRAME)
+        _check_whole(lane.long_term, shape)
     assert lane.long_term.capacity == budget + between * FRAME
     assert max(counts) <= lane.long_term.capacity
-    assert bucketings >= (150 - budget / FRAME) // between - 1
+    assert bucketings >= (100 - budget / FRAME) // (between + 1) - 1
 
 
 @pytest.mark.parametrize('eviction', ['vsb', 'fifo', 'uniform'])
-def test_kept_and_dropped_are_all_there_was_each_token_whole(
-    shape: CacheShape, eviction: str
-) -> None:
-    lane = Lane(shape, eviction)
+def test_where_an_archive_has_the_pages_they_stay_or_go_whole(shape: CacheShape, eviction) -> None:
+    lane = Lane(shape, eviction, budget=36, whole_pages=True)
     lane.add(range(100))
-    assert len(lane.dropped) > 8
-    for tokens in (lane.long_term.tokens, *lane.dropped):
-        _check_whole(tokens, shape)
-        assert (tokens.names.diff(dim=1) > 0).all()
-    parts = [lane.long_term.tokens.names, *(dropped.names for dropped in lane.dropped)]
-    every = torch.cat(parts, 1).sort(1).values
-    assert every.tolist() == [list(range(300))] * 2
-
-
-def test_each_layer_keeps_its_own_tokens(shape: CacheShape) -> None:
-    lane = Lane(shape)
-    lane.add(range(100))
-    first, second = lane.long_term.tokens.names.tolist()
-    assert first != second
+    pages = lane.long_term.tokens.ids.view(-1, PAGE)
+    assert (pages[:, 0] % PAGE == 0).all()
+    assert (pages[:, 1] == pages[:, 0] + 1).all()
+    _check_whole(lane.long_term, shape)
 
 
 def test_the_most_attended_tokens_stay_for_ever_where_scores_count(shape: CacheShape) -> None:
     kept = {}
     for eviction in ('vsb', 'fifo', 'uniform'):
         lane = Lane(shape, eviction)
-        for number in range(100):
-            frame = _frame(number, shape)
-            frame.scores.fill_(0.0)
-            if number == 3:
-                frame.scores[:, 1] = 1.0
-            lane.long_term.add(frame)
-        kept[eviction] = (lane.long_term.tokens.names == 10).any(1).tolist()
-    assert kept == {'vsb': [True] * 2, 'fifo': [False] * 2, 'uniform': [False] * 2}
+        lane.add(range(100), scores=lambda ids: (ids == 13).float())
+        kept[eviction] = 13 in lane.long_term.tokens.ids.tolist()
+    assert kept == {'vsb': True, 'fifo': False, 'uniform': False}
+
+
+def test_a_page_is_worth_the_mean_of_its_tokens(shape: CacheShape) -> None:
+    lane = Lane(shape, whole_pages=True)
+    lane.add(range(100), scores=lambda ids: ((ids == 12) | (ids == 13)).float() * 0.6 + (ids == 20))
+    held = lane.long_term.tokens.ids.tolist()
+    assert {12, 13, 20, 21} <= set(held)
 
 
 def test_fifo_drops_the_oldest(shape: CacheShape) -> None:
     lane = Lane(shape, 'fifo')
-    lane.add(range(5))
-    assert lane.dropped[0].names.tolist() == [list(range(12 - BUDGET))] * 2
+    lane.add(range(4))
+    assert lane.long_term.tokens.ids.tolist() == list(range(16 - BUDGET, 16))
 
 
-def test_what_is_dropped_is_no_view_of_what_changes(shape: CacheShape) -> None:
+def test_staging_writes_nothing_whether_bucketing_is_due_or_not(shape: CacheShape) -> None:
     lane = Lane(shape)
-    lane.add(range(12))
-    lane.add(range(12, 40))
-    _check_whole(lane.dropped[0], shape)
+    for number in range(6):
+        before = lane.long_term.state()
+        new = _frame(number, shape)
+        scores = _scores(torch.cat((lane.long_term.tokens.ids, new.ids)))
+        change = lane.long_term.stage(new, new.ids.double() / FRAME, scores)
+        after = lane.long_term.state()
+        assert all(torch.equal(after.tensors[name], part) for name, part in before.tensors.items())
+        lane.long_term.commit(change)
+        _check_whole(lane.long_term, shape)
+
+
+def test_bucketing_without_scores_keeps_as_many(shape: CacheShape) -> None:
+    lane = Lane(shape)
+    lane.add(range(30), scores=lambda ids: None)
+    assert BUDGET <= lane.long_term.count <= lane.long_term.capacity
+    _check_whole(lane.long_term, shape)
 
 
 def test_storage_never_moves_or_grows_and_clear_empties_it(shape: CacheShape) -> None:
     lane = Lane(shape)
     lane.add([0])
     place, nbytes = lane.long_term.tokens.keys.data_ptr(), lane.long_term.nbytes
-    tokens = BUDGET + BETWEEN * FRAME
-    names_times_scores = 8 + 8 + 4
-    assert nbytes == tokens * (shape.token_bytes(4) + shape.layers * names_times_scores)
+    ids_and_times = 8 + 8
+    assert nbytes == (BUDGET + BETWEEN * FRAME) * (shape.token_bytes(4) + ids_and_times)
     lane.add(range(1, 60))
     assert (lane.long_term.tokens.keys.data_ptr(), lane.long_term.nbytes) == (place, nbytes)
     lane.long_term.clear()
-    assert lane.long_term.count == lane.long_term.tokens.count == 0
+    assert lane.long_term.count == len(lane.long_term.tokens) == 0
     lane.add([60])
     assert lane.long_term.tokens.keys.data_ptr() == place
-    assert lane.long_term.tokens.names[0].tolist() == [180, 181, 182]
+    assert lane.long_term.tokens.ids.tolist() == [240, 241, 242, 243]
 
 
-def test_a_piece_is_what_one_layer_holds(shape: CacheShape) -> None:
-    lane = Lane(shape, budget=70)
-    lane.add(range(20))
-    tokens, piece = lane.long_term.tokens, lane.long_term.piece(1)
-    assert len(piece) == lane.long_term.count < lane.long_term.capacity
-    assert torch.equal(piece.names, tokens.names[1])
-    assert torch.equal(piece.keys, tokens.keys[1])
-    assert torch.equal(piece.values, tokens.values[1])
-
-
-def test_what_a_lane_held_it_holds_again_and_goes_on_alike(shape: CacheShape) -> None:
-    lane, restored = Lane(shape, budget=70), Lane(shape, budget=70)
+@pytest.mark.parametrize('whole_pages', [False, True])
+def test_what_a_lane_held_it_holds_again_and_goes_on_alike(shape: CacheShape, whole_pages) -> None:
+    lane, restored = (Lane(shape, budget=70, whole_pages=whole_pages) for _ in range(2))
     lane.add(range(40))
     state = lane.long_term.state()
     restored.add(range(3))
@@ -182,22 +186,14 @@ def test_what_a_lane_held_it_holds_again_and_goes_on_alike(shape: CacheShape) ->
     assert restored.long_term.count == lane.long_term.count
     for either in (lane, restored):
         either.add(range(40, 80))
-        _check_whole(either.long_term.tokens, shape)
-    assert torch.equal(restored.long_term.tokens.names, lane.long_term.tokens.names)
-    assert torch.equal(restored.dropped[-1].names, lane.dropped[-1].names)
+        _check_whole(either.long_term, shape)
+    assert torch.equal(restored.long_term.tokens.ids, lane.long_term.tokens.ids)
 
 
-def test_a_frame_that_leaves_spreads_its_tokens_over_the_gap_to_the_next(
-    shape: CacheShape,
-) -> None:
-    names = TokenNames(('left', 'right'), FRAME)
-    names.begin(10**9)
-    ref = FrameRef('right', 3 * 10**9)
-    blocks = torch.randn(2, shape.layers, shape.kv_heads, FRAME, shape.head_dim)
-    scores = torch.rand(shape.layers, FRAME)
-    leaving = Leaving(ref, 6 * 10**9, *blocks, scores)
-    tokens = tokens_of(leaving, names)
-    assert tokens.times.tolist() == [[2.0, 3.0, 4.0]] * shape.layers
-    assert torch.equal(tokens.names, names.of_frame(ref).expand(shape.layers, -1))
-    assert torch.equal(tokens.keys, blocks[0]) and torch.equal(tokens.values, blocks[1])
-    assert torch.equal(tokens.scores, scores)
+def test_a_state_is_no_view_of_what_changes(shape: CacheShape) -> None:
+    lane = Lane(shape)
+    lane.add(range(12))
+    state, ids = lane.long_term.state(), lane.long_term.tokens.ids.clone()
+    lane.add(range(12, 40))
+    assert torch.equal(state.tensors['ids'], ids)
+    assert torch.equal(state.tensors['keys'], _written(ids, shape))

@@ -8,66 +8,32 @@ import torch
 
 from livevlm_ros.memory import (
     PREFIX_POSITIONS,
+    PRESETS,
     CacheShape,
     FrameRef,
     Memory,
     MemoryConfig,
-    Reach,
+    ReadFilter,
     TooManyTokens,
 )
-from livevlm_ros.memory.memory import FORGET_EVERY
+from livevlm_ros.memory.memory import FORGET_EVERY, OUT_OF_ORDER_NS
 
-NAME_BYTES = 8
-
-
-SMALL = {  # rings and long-term memories that overflow soon
-    'recent': {'short_term_frames': 4},
-    'full': {'full_max_tokens': 120},
-    'rekv': {'short_term_frames': 4},
-    'livevlm': {'short_term_frames': 4, 'long_term_frames': 8},
-    'balanced': {'short_term_frames': 4, 'long_term_frames': 8},
-}
+ID_BYTES = 8
+CAMERAS = ('left', 'right')
 
 
 def _storage(memory: Memory) -> list[torch.Tensor]:
     """Return what stays on the device between questions."""
-    parts, ring = memory._parts, memory._short_term
-    long_term = [part for lane in memory._long_term for part in lane._storage._parts()]
-    ring_parts = [ring.keys, ring.values, ring.names, ring.scores]
-    return [*ring_parts, parts.prefix_keys, parts.prefix_values, *long_term]
+    tiers = memory._tiers
+    ring = tiers.short_term
+    lanes = [lane.tokens for lane in tiers.long_term]
+    of_lanes = [part for tokens in lanes for part in (tokens.keys, tokens.values, tokens.ids)]
+    return [ring._keys, ring._values, tiers.prefix_keys, tiers.prefix_values, *of_lanes]
 
 
 def _buffers(memory: Memory) -> list[torch.Tensor]:
-    step, question, rotary = memory._step_buffer, memory._question_buffer, memory._parts.rotary
+    step, question, rotary = memory._step_buffer, memory._question_buffer, memory._tiers.rotary
     return [step.keys, step.values, question.keys, question.values, rotary.cos, rotary.sin]
-
-
-def _small(make: Callable, preset: str, **settings) -> Memory:
-    """Two cameras, and pages that suit so small a memory."""
-    return make('left', 'right', preset=preset, page_tokens=4, **SMALL[preset], **settings)
-
-
-def _watch(memory: Memory, see: Callable, stamps: range) -> dict[tuple[int, int], object]:
-    """See a frame of each camera at each stamp; return what by stamp and lane."""
-    cameras = ('left', 'right')
-    return {
-        (stamp, lane): see(memory, FrameRef(camera, stamp))
-        for stamp in stamps
-        for lane, camera in enumerate(cameras)
-    }
-
-
-def _tensors(memory: Memory) -> list[torch.Tensor]:
-    """Copy all that is remembered, wherever it lies."""
-    memory.settle()
-    archive = memory._archive
-    archived = []
-    if archive is not None:
-        for layer in range(2):
-            index = archive.index(layer)
-            piece = archive.read(layer, torch.arange(len(index.ends)))
-            archived += [index.means, index.ends, piece.keys, piece.values, piece.names]
-    return [tensor.clone() for tensor in (*_storage(memory), *archived)]
 
 
 def _wide(shape: CacheShape, **settings) -> Memory:
@@ -82,65 +48,93 @@ def _see_wide(memory: Memory, tokens: Callable, stamp: int) -> None:
     view.commit()
 
 
+def _places(tensors: list[torch.Tensor]) -> list[int]:
+    return [tensor.untyped_storage().data_ptr() for tensor in tensors]
+
+
 @pytest.mark.parametrize('preset', ['recent', 'rekv', 'livevlm', 'balanced'])
 def test_a_stream_takes_the_same_bytes_in_the_same_place_for_ever(
-    make: Callable, see: Callable, tokens: Callable, preset: str
+    small: Callable, see: Callable, ask: Callable, preset: str
 ) -> None:
-    memory = _small(make, preset, archive_host_bytes=2**22)
-    asked = {0: 5, 8: 4, 996: 512, 16380: memory.question_room}  # after 4, 12, 1,000 and 16,384
-    sizes = [memory.sizes()]
-    places = [tensor.data_ptr() for tensor in (*_storage(memory), *_buffers(memory))]
-    for stamp in range(0, 16_384, 4):
-        see(memory, *(FrameRef(camera, stamp + n) for n in (0, 2) for camera in ('left', 'right')))
+    memory = small(preset, short_term_frames=16, archive_host_bytes=2**20)
+    asked = {0: 0, 8: 1, 496: 100, 8184: memory.question_room - 4}  # until 16,384 frames are seen
+    places, sizes = _places(_storage(memory) + _buffers(memory)), [memory.sizes()]
+    for stamp in range(0, 8192, 8):
+        see(memory, *(FrameRef(camera, stamp + n) for n in range(8) for camera in CAMERAS))
+        memory.settle()
         if stamp in asked:
-            tokens(stamp, 3).attend(memory.question(extra_tokens=asked[stamp]))
+            ask(memory, answer=range(asked[stamp]))
             sizes.append(memory.sizes())
-            now = [tensor.data_ptr() for tensor in (*_storage(memory), *_buffers(memory))]
-            assert now == places
+            assert _places(_storage(memory) + _buffers(memory)) == places
     assert len(sizes) == 5
     assert len({size.device_bytes for size in sizes}) == 1
     assert len({size.read_bytes for size in sizes}) == 1
-    assert sizes[-1].host_bytes <= 2**22
-    assert sizes[-1].evictions == 16_384 - 4
+    assert max(size.host_bytes for size in sizes) <= 2**20
+    assert sizes[-1].evictions == 16_384 - 16
+    assert (memory.sizes().archive_lost, memory.sizes().full_cache_bytes) == (0, 2**24)
 
 
-@pytest.mark.parametrize('preset', SMALL)
-def test_device_bytes_are_what_the_storage_takes(make: Callable, preset: str) -> None:
-    memory = _small(make, preset)
-    assert memory.sizes().device_bytes == sum(tensor.nbytes for tensor in _storage(memory))
+@pytest.mark.parametrize('preset', PRESETS)
+def test_device_bytes_are_what_the_storage_takes(small: Callable, preset: str) -> None:
+    memory = small(preset)
+    storage = sum(tensor.untyped_storage().nbytes() for tensor in _storage(memory))
+    times = 8 * memory.sizes().long_term_capacity
+    assert memory.sizes().device_bytes == storage + times
 
 
-@pytest.mark.parametrize('preset', SMALL)
-def test_asking_does_not_change_the_memory(
-    make: Callable, see: Callable, tokens: Callable, preset: str
+@pytest.mark.parametrize('preset', PRESETS)
+def test_asking_changes_nothing(
+    small: Callable, watch: Callable, ask: Callable, held: Callable, preset: str
 ) -> None:
-    memory = _small(make, preset)
-    _watch(memory, see, range(30))
-    before, held, sizes = _tensors(memory), memory.frames(), memory.sizes()
-    for reach in (None, Reach(last_ns=20), Reach(short_term=False), Reach(newest_only=True)):
-        view = memory.question(extra_tokens=9, reach=reach)
-        for seed, count in ((1, 5), (2, 1), (3, 1)):
-            tokens(seed, count).attend(view)
-        view.evidence()
-    after = _tensors(memory)
-    assert all(torch.equal(*pair) for pair in zip(after, before, strict=True))
-    assert memory.frames() == held
-    assert replace(memory.sizes(), read_bytes=0) == replace(sizes, read_bytes=0)
+    memory = small(preset)
+    watch(memory, range(30), *CAMERAS)
+    before = held(memory)
+    for reading in (
+        None,
+        ReadFilter(last_ns=20),
+        ReadFilter(short_term=False),
+        ReadFilter(newest_only=True),
+        ReadFilter(only_ns=(3, 9)),
+    ):
+        for key in ('what', None):
+            _, views = ask(memory, reading=reading, key=key, answer=(3, 4))
+            views[-1].evidence()
+    assert held(memory) == before
+
+
+@pytest.mark.parametrize('preset', PRESETS)
+def test_steps_between_tokens_change_nothing(
+    small: Callable, watch: Callable, see: Callable, tokens: Callable, preset: str
+) -> None:
+    """A view goes on as if no step had come in between, though frames leave and tiers bucket."""
+
+    def answer(interrupted: bool) -> list:
+        memory = small(preset, 'front')
+        watch(memory, range(50))
+        question, out, view = tokens(900, 4), [], None
+        for view in memory.readings(tokens=4, extra_tokens=10):
+            out = [question.attend(view)]
+        for token in range(100, 106):
+            if interrupted:
+                watch(memory, range(token, token + 1))
+            out.append(tokens(token, 1).attend(view))
+        return [torch.cat(out, 1), view.ids(0), view.ids(1), view.frames(), view.evidence()]
+
+    alone, interrupted = answer(False), answer(True)
+    assert all(torch.equal(*pair) for pair in zip(alone[:3], interrupted[:3], strict=True))
+    assert alone[3:] == interrupted[3:]
 
 
 def test_the_prefix_outlives_every_frame_and_clear(
-    make: Callable, see: Callable, tokens: Callable, reference: Callable
+    make: Callable, watch: Callable, ask: Callable, tokens: Callable, reference: Callable
 ) -> None:
     memory = make(short_term_frames=2)
-    for stamp in range(40):
-        see(memory, FrameRef('front', stamp))
+    watch(memory, range(40))
     assert memory.clear() == 2
-    assert memory.frames() == []
+    assert memory.refs() == []
     assert memory.newest() is None
-    question = tokens(50, 4)
-    expected = reference([tokens(0, 2), question])[:, -4:]
-    got = question.attend(memory.question(extra_tokens=4))
-    torch.testing.assert_close(got, expected, rtol=0, atol=2e-6)
+    expected = reference([tokens(0, 2), tokens(900, 4)])[:, -4:]
+    torch.testing.assert_close(ask(memory)[0], expected, rtol=0, atol=2e-6)
 
 
 def test_the_prefix_is_written_once_and_first(make: Callable, see: Callable) -> None:
@@ -153,148 +147,127 @@ def test_the_prefix_is_written_once_and_first(make: Callable, see: Callable) -> 
         pass
 
 
-@pytest.mark.parametrize('preset', SMALL)
+def test_a_prefix_that_fails_is_not_kept(make: Callable, tokens: Callable) -> None:
+    memory = make(prefix=0)
+    with pytest.raises(KeyError), memory.write_prefix() as view:
+        tokens(0, 2).attend(view)
+        raise KeyError
+    room = memory.question_room
+    with memory.write_prefix() as view:
+        tokens(0, 2).attend(view)
+    assert memory.question_room == room - 2
+
+
+@pytest.mark.parametrize('preset', PRESETS)
 def test_after_clear_a_stream_is_remembered_as_in_a_fresh_memory(
-    make: Callable, see: Callable, tokens: Callable, preset: str
+    small: Callable, watch: Callable, ask: Callable, preset: str
 ) -> None:
-    fresh, cleared = _small(make, preset), _small(make, preset)
-    _watch(cleared, see, range(10**9, 10**9 + 300))
+    fresh, cleared = small(preset), small(preset)
+    watch(cleared, range(10**9, 10**9 + 150), *CAMERAS)
+    ask(cleared, key='what')
     assert cleared.clear() > 0
-    assert cleared.frames() == [] and cleared.newest() is None
+    assert cleared.refs() == [] and cleared.newest() is None
     assert cleared.sizes().archive_tokens == cleared.sizes().long_term_tokens == 0
     answers = []
     for memory in (fresh, cleared):
-        _watch(memory, see, range(140))  # some frames are forgotten
-        view = memory.question(extra_tokens=4)
-        answers.append(tokens(50, 4).attend(view))
-        assert view.tokens_read and view.evidence()
+        watch(memory, range(140), *CAMERAS)  # some frames are forgotten
+        answer, views = ask(memory, key='what')
+        answers.append(answer)
+        assert views[-1].tokens_read and views[-1].evidence()
     assert torch.equal(*answers)
-    assert cleared.frames() == fresh.frames()
+    assert cleared.refs() == fresh.refs()
     sizes = [replace(memory.sizes(), read_bytes=0) for memory in (fresh, cleared)]
-    if preset != 'full':  # whose ring stays as large as it has grown
-        assert sizes[0] == sizes[1]
-
-
-@pytest.mark.parametrize('eviction', ['vsb', 'fifo', 'uniform'])
-def test_tokens_stay_whole_and_none_is_lost_or_doubled(
-    make: Callable, see: Callable, eviction: str
-) -> None:
-    memory = _small(make, 'balanced', eviction=eviction)
-    seen = _watch(memory, see, range(100))
-    namer = memory._names
-    for lane, held in enumerate(memory._long_term):
-        tokens = held.tokens
-        assert (namer.lanes(tokens.names) == lane).all()
-        stamps, places = namer.since_ns(tokens.names), tokens.names & 3
-        times = (stamps + places.double() / 3) / 1e9
-        torch.testing.assert_close(tokens.times, times, rtol=0, atol=1e-15)
-        for layer in range(2):
-            where = zip(stamps[layer].tolist(), places[layer].tolist(), strict=True)
-            for index, (stamp, place) in enumerate(where):
-                made = seen[stamp, lane]
-                assert torch.equal(tokens.keys[layer, :, index], made.k[layer, :, place])
-                assert torch.equal(tokens.values[layer, :, index], made.v[layer, :, place])
-
-    memory.settle()
-    archive, sizes = memory._archive, memory.sizes()
-    gone = [FrameRef(camera, stamp) for stamp in range(98) for camera in ('left', 'right')]
-    every = torch.cat([namer.of_frame(ref) for ref in gone])
-    assert sizes.archive_tokens + sizes.long_term_tokens == len(every)
-    kept = torch.stack([lane.tokens.names for lane in memory._long_term])
-    assert torch.equal(torch.cat((archive.names(), kept.flatten())).unique(), every)
-    for layer in range(2):
-        pages = torch.arange(len(archive.index(layer).ends))
-        found = torch.cat((archive.read(layer, pages).names, kept[:, layer].flatten()))
-        assert len(found.unique()) == len(found) > len(every) - 2 * 4  # less than a page waits
-
-
-def test_long_term_holds_exactly_its_budget_and_what_came_since(
-    make: Callable, see: Callable
-) -> None:
-    memory, counts = _small(make, 'livevlm'), []
-    for stamp in range(40):
-        _watch(memory, see, range(stamp, stamp + 1))
-        lanes = [lane.count for lane in memory._long_term]
-        assert lanes[0] == lanes[1]
-        counts.append(lanes[0])
-    budget, frame = 8 * 3 // 2, 3  # half of it for each camera, and room for a frame beside it
-    assert counts[2:7] == [frame * frames for frames in range(1, 6)]
-    assert counts[7:] == [budget + frame] * 33
-    assert memory.sizes().long_term_tokens == sum(lane.count for lane in memory._long_term)
-
-
-def test_frames_of_which_nothing_is_left_are_forgotten_in_the_end(
-    make: Callable, see: Callable
-) -> None:
-    memory = _small(make, 'livevlm')
-    _watch(memory, see, range(1000))
-    tokens = torch.cat([lane.tokens.names.flatten() for lane in memory._long_term])
-    left = set(memory._names.since_ns(tokens).tolist()) | {998, 999}
-    held = {ref.stamp_ns for ref in memory.frames()}
-    assert left <= held
-    assert len(memory.frames()) <= 2 * len(left) + FORGET_EVERY
-    assert memory.sizes().frames == len(memory.frames())
-
-
-NEWEST = FrameRef('right', 29)
+    assert sizes[0] == sizes[1]
 
 
 @pytest.mark.parametrize(
-    ('reach', 'newest'),
+    ('reading', 'newest'),
     [
-        (None, NEWEST),
-        (Reach(), NEWEST),
-        (Reach(cameras=frozenset({'left'})), FrameRef('left', 29)),
-        (Reach(last_ns=7, cameras=frozenset({'right'})), FrameRef('right', 7)),
-        (Reach(short_term=False, cameras=frozenset({'right'})), FrameRef('right', 27)),
-        (Reach(last_ns=7, long_term=False), None),
-        (Reach(last_ns=7, newest_only=True, long_term=False), None),
-        (Reach(first_ns=28, short_term=False), None),
-        (Reach(first_ns=30), None),
+        (None, FrameRef('right', 29)),
+        (ReadFilter(), FrameRef('right', 29)),
+        (ReadFilter(cameras=frozenset({'left'})), FrameRef('left', 29)),
+        (ReadFilter(last_ns=7, cameras=frozenset({'right'})), FrameRef('right', 7)),
+        (ReadFilter(short_term=False, cameras=frozenset({'right'})), FrameRef('right', 27)),
+        (ReadFilter(last_ns=7, long_term=False), None),
+        (ReadFilter(last_ns=7, newest_only=True, long_term=False), None),
+        (ReadFilter(first_ns=28, short_term=False), None),
+        (ReadFilter(first_ns=30), None),
+        (ReadFilter(last_ns=9, without=frozenset({FrameRef('left', 9), FrameRef('right', 9)})), 8),
     ],
 )
-def test_the_newest_frame_within_reach_is_one_that_can_be_read(
-    make: Callable, see: Callable, reach: Reach | None, newest: FrameRef | None
+def test_the_newest_frame_that_may_be_read_is_one_that_can(
+    small: Callable, watch: Callable, reading: ReadFilter | None, newest: FrameRef | int | None
 ) -> None:
-    memory = make('left', 'right', preset='livevlm', short_term_frames=4)
-    _watch(memory, see, range(30))
-    found = memory.newest(reach)
-    assert (found and found.stamp_ns) == (newest and newest.stamp_ns)
-    assert found is None or (reach or Reach()).holds(found)
+    memory = small('livevlm', long_term_frames=61)
+    watch(memory, range(30), *CAMERAS)
+    found = memory.newest(reading)
+    if isinstance(newest, int):
+        assert found is not None and found.stamp_ns == newest
+    else:
+        assert (found and found.stamp_ns) == (newest and newest.stamp_ns)
+    assert found is None or (reading or ReadFilter()).contains(found)
+
+
+def test_the_newest_frame_is_found_though_cameras_come_out_of_order(
+    small: Callable, see: Callable
+) -> None:
+    memory, late = small('livevlm', long_term_frames=61), OUT_OF_ORDER_NS // 2
+    for second in range(8):
+        see(memory, FrameRef('left', late + second))
+        see(memory, FrameRef('right', second))
+    assert memory.newest(ReadFilter(short_term=False)).stamp_ns == late + 5
+    assert memory.newest(ReadFilter(short_term=False, last_ns=late)).stamp_ns == late
 
 
 def test_cameras_whose_clocks_are_worlds_apart_are_refused_and_leave_no_trace(
-    make: Callable, see: Callable, tokens: Callable
+    make: Callable, see: Callable
 ) -> None:
-    memory = make('left', 'right')
+    memory = make(*CAMERAS)
     with pytest.raises(ValueError, match='can tell apart at most'):
         memory.step([FrameRef('left', 5), FrameRef('right', 2**62)])
-    assert memory.frames() == []
+    assert memory.refs() == []
     see(memory, FrameRef('right', 2**62))
     with pytest.raises(ValueError, match="camera 'left': stamp 5 is -"):
         memory.step([FrameRef('left', 5)])
-    assert memory.frames() == [FrameRef('right', 2**62)]
+    assert memory.refs() == [FrameRef('right', 2**62)]
 
 
-def test_full_drops_the_oldest_beyond_its_cap_and_says_so(make: Callable, see: Callable) -> None:
-    memory = make(preset='full', full_max_tokens=300)
-    for stamp in range(100):
-        see(memory, FrameRef('front', stamp))
+@pytest.mark.parametrize(
+    ('refs', 'said'),
+    [
+        ([FrameRef('rear', 10)], "camera 'rear' has no lane.*front"),
+        ([FrameRef('front', 5)], 'stamp 5 must come after 5'),
+        ([], 'at least one frame'),
+    ],
+)
+def test_a_step_of_frames_that_cannot_be_kept_is_refused_before_it_reads(
+    make: Callable, see: Callable, refs: list[FrameRef], said: str
+) -> None:
+    memory = make('front', 'side')
+    see(memory, FrameRef('front', 5))
+    with pytest.raises(ValueError, match=said):
+        memory.step(refs)
+    assert memory.refs() == [FrameRef('front', 5)]
+
+
+def test_full_drops_the_oldest_beyond_its_cap_and_says_so(make: Callable, watch: Callable) -> None:
+    memory = make(preset='full', full_max_tokens=400)
+    watch(memory, range(100))
     assert not memory.sizes().context_truncated
-    see(memory, FrameRef('front', 100))
+    watch(memory, [100])
     assert memory.sizes().context_truncated
-    assert [frame.stamp_ns for frame in memory.frames()] == list(range(1, 101))
-    assert memory.sizes().short_term_tokens == 300
+    assert [frame.stamp_ns for frame in memory.refs()] == list(range(1, 101))
+    assert memory.sizes().short_term_tokens == 400
 
 
 def test_full_leaves_positions_for_prefix_question_and_answer(
     make: Callable, see: Callable, shape: CacheShape
 ) -> None:
     memory = make(preset='full')
-    for stamp in range(400):
+    for stamp in range(300):
         see(memory, FrameRef('front', stamp))
     frames = (shape.max_positions - 1024) // shape.tokens_per_frame
-    assert len(memory.frames()) == frames
+    assert len(memory.refs()) == frames
     assert memory.question_room + 2 + memory.sizes().short_term_tokens <= shape.max_positions
 
 
@@ -318,9 +291,9 @@ def test_a_step_beyond_the_positions_of_the_model_is_refused(
     make: Callable, see: Callable
 ) -> None:
     memory = make(prefix=PREFIX_POSITIONS, preset='full')
-    see(memory, *(FrameRef('front', stamp) for stamp in range(341)))
-    with pytest.raises(TooManyTokens, match='needs 2302 positions, the model has 2048'):
-        memory.step([FrameRef('front', stamp) for stamp in range(341, 682)])
+    see(memory, *(FrameRef('front', stamp) for stamp in range(256)))
+    with pytest.raises(TooManyTokens, match='needs 2304 positions, the model has 2048'):
+        memory.step([FrameRef('front', stamp) for stamp in range(256, 512)])
 
 
 def test_a_prefix_longer_than_its_share_of_the_positions_is_refused(
@@ -338,43 +311,30 @@ def test_a_question_with_more_tokens_than_fit_names_the_limit(make: Callable) ->
     memory.question(extra_tokens=memory.question_room)
 
 
-def test_sizes_count_tokens_and_the_cache_nothing_would_have_dropped(
-    make: Callable, see: Callable, shape: CacheShape
-) -> None:
-    memory = make(short_term_frames=4)
-    for stamp in range(10):
-        see(memory, FrameRef('front', stamp))
-    sizes = memory.sizes()
-    assert sizes.short_term_frames == 4
-    assert sizes.short_term_tokens == 12
-    assert sizes.full_cache_bytes == 10 * 3 * shape.token_bytes(4)
-    assert sizes.device_bytes == (4 * 3 + 2) * shape.token_bytes(4) + 4 * 3 * NAME_BYTES
-    assert not sizes.context_truncated
-
-
-def test_steps_read_through_the_room_of_one_layer(
-    make: Callable, see: Callable, shape: CacheShape
-) -> None:
-    memory = make(preset='full')
-    see(memory, FrameRef('front', 1))
-    angles = 2 * shape.head_dim // 2 * 4
-    a_token = shape.token_bytes(4) // shape.layers + angles
-    assert memory.sizes().read_bytes == PREFIX_POSITIONS * a_token
+@pytest.mark.parametrize('preset', PRESETS)
+def test_noise_fills_a_memory_as_frames_do(small: Callable, watch: Callable, preset: str) -> None:
+    memory, noisy = small(preset), small(preset)
+    watch(memory, range(30), *CAMERAS)
+    for stamp in range(30):
+        noisy.put_noise([FrameRef(camera, stamp) for camera in CAMERAS])
+        noisy.settle()
+    sizes = [replace(either.sizes(), read_bytes=0) for either in (memory, noisy)]
+    assert sizes[0] == sizes[1]
+    assert noisy.refs() == memory.refs()
 
 
 def test_two_memories_of_one_stream_answer_bit_for_bit_alike(
-    make: Callable, see: Callable, tokens: Callable
+    small: Callable, watch: Callable, ask: Callable
 ) -> None:
     def answer() -> torch.Tensor:
-        memory = make('left', 'right', short_term_frames=5)
-        for stamp in range(9):
-            see(memory, FrameRef('left', stamp), FrameRef('right', stamp))
-        return tokens(50, 4).attend(memory.question(extra_tokens=4))
+        memory = small('balanced')
+        watch(memory, range(30), *CAMERAS)
+        return ask(memory)[0]
 
     assert torch.equal(answer(), answer())
 
 
-@pytest.mark.parametrize('preset', ['recent', 'full'])
+@pytest.mark.parametrize('preset', PRESETS)
 def test_half_precision_keeps_its_type_and_half_the_bytes(
     shape: CacheShape, preset: str, tokens: Callable
 ) -> None:
@@ -382,10 +342,58 @@ def test_half_precision_keeps_its_type_and_half_the_bytes(
         Memory(MemoryConfig(preset=preset), shape, ('front',), dtype=dtype)
         for dtype in (torch.float32, torch.bfloat16)
     )
-    new = tokens(1, 3)
-    new.q, new.k, new.v = new.q.bfloat16(), new.k.bfloat16(), new.v.bfloat16()
-    step = narrow.step([FrameRef('front', 1)])
-    assert new.attend(step).dtype == torch.bfloat16
-    step.commit()
-    names = narrow._short_term.names.nbytes
-    assert (narrow.sizes().device_bytes - names) * 2 == wide.sizes().device_bytes - names
+    for stamp in range(20):
+        new = tokens(stamp, 4)
+        new.q, new.k, new.v = new.q.bfloat16(), new.k.bfloat16(), new.v.bfloat16()
+        step = narrow.step([FrameRef('front', stamp)])
+        assert new.attend(step).dtype == torch.bfloat16
+        step.commit()
+    for view in narrow.readings(tokens=4, extra_tokens=4):
+        new.attend(view)
+    assert view.ids(0).tolist() == [number for n in range(20) for number in range(4 * n, 4 * n + 4)][
+        -4 * narrow.frame_count :
+    ]
+    apart = 2 * ID_BYTES * narrow.sizes().long_term_capacity  # ids and times
+    assert (narrow.sizes().device_bytes - apart) * 2 == wide.sizes().device_bytes - apart
+    for memory in (wide, narrow):
+        memory.close()
+
+
+# Running out of memory while reading.
+
+
+@pytest.mark.parametrize('preset', PRESETS)
+def test_reading_that_runs_out_of_memory_anywhere_leaves_everything_as_it_was(
+    small, watch, ask, see, tokens, held, run_dry, preset: str
+) -> None:
+    """In a step's layers, in a probe, in a question's view and its layers, in a state."""
+    memory, twin = small(preset), small(preset)
+    for either in (memory, twin):
+        watch(either, range(7), *CAMERAS)  # the next step buckets
+    before, refs = held(memory), [FrameRef(camera, 7) for camera in CAMERAS]
+
+    def check() -> None:
+        assert held(memory) == before
+
+    failures = {
+        'step': run_dry(lambda: tokens(7, 8).attend(memory.step(refs)), check),
+        'question': run_dry(lambda: ask(memory, answer=(3,)), check),
+        'standing': run_dry(lambda: ask(memory, key='what'), check),
+        'state': run_dry(memory.state, check),
+    }
+    assert all(count >= 4 for count in failures.values()), failures
+    answers = []
+    for either in (memory, twin):
+        watch(either, range(7, 20), *CAMERAS)
+        answers.append(ask(either)[0])
+    assert torch.equal(*answers)
+    assert held(memory) == held(twin)
+
+
+def test_references_are_forgotten_only_after_many_frames(small: Callable, see: Callable) -> None:
+    memory = small('livevlm', 'front')
+    for stamp in range(FORGET_EVERY):
+        see(memory, FrameRef('front', stamp))
+    assert memory.frame_count == FORGET_EVERY
+    see(memory, FrameRef('front', FORGET_EVERY))
+    assert memory.frame_count < FORGET_EVERY // 2

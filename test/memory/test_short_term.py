@@ -1,201 +1,195 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
 
-from livevlm_ros.memory import CacheShape, FrameRef, Memory
-from livevlm_ros.memory.naming import TokenNames
-from livevlm_ros.memory.short_term import Leaving, ShortTerm
+from livevlm_ros.memory import CacheShape, FrameRef
+from livevlm_ros.memory.short_term import ShortTerm
+from livevlm_ros.memory.tokens import TokenIds
+
+CAMERAS = ('left', 'right')
+FRAME = 4  # tokens
 
 
-def test_the_oldest_frame_of_a_full_lane_leaves_and_no_other(
-    make: Callable, see: Callable
-) -> None:
-    memory = make('left', 'right', short_term_frames=6)
-    see(memory, FrameRef('right', 1))
+class Ring:
+    """Short-term that is fed frames, and what it was fed."""
+
+    def __init__(self, shape: CacheShape, *, lane_frames: int = 3, slots: int = 6) -> None:
+        ids = TokenIds(CAMERAS, FRAME)
+        ids.start(0)
+        where = {'device': torch.device('cpu'), 'dtype': torch.float32}
+        self.ring = ShortTerm(
+            shape, CAMERAS, ids, lane_frames=lane_frames, slots=slots, **where
+        )
+        self.ids, self._shape = ids, shape
+        self.seen: dict[FrameRef, torch.Tensor] = {}
+
+    def made(self, refs: Sequence[FrameRef]) -> torch.Tensor:
+        """Keys of frames, [layers, kv_heads, frames, tokens, head_dim]."""
+        parts = []
+        for ref in refs:
+            source = torch.Generator().manual_seed(ref.stamp_ns * 2 + CAMERAS.index(ref.camera))
+            size = (self._shape.layers, self._shape.kv_heads, FRAME, self._shape.head_dim)
+            parts.append(torch.randn(size, generator=source))
+        return torch.stack(parts, dim=2)
+
+    def add(self, *refs: FrameRef):
+        self.ring.check(refs)
+        change, keys = self.ring.stage(refs), self.made(refs)
+        self.ring.commit(change, keys, -keys)
+        return change
+
+    def check_whole(self) -> None:
+        """Check that every frame held has its tokens, in order."""
+        refs, tokens = self.ring.refs(), self.ring.tokens()
+        assert refs == sorted(refs, key=lambda ref: (ref.stamp_ns, ref.camera))
+        keys = self.made(refs).flatten(2, 3)
+        assert torch.equal(tokens.keys, keys) and torch.equal(tokens.values, -keys)
+        assert torch.equal(tokens.ids, torch.cat([self.ids.of_frame(ref) for ref in refs]))
+        for layer in range(self._shape.layers):
+            of_layer, values = self.ring.layer(layer)
+            assert torch.equal(of_layer, keys[layer]) and torch.equal(values, -keys[layer])
+
+
+@pytest.fixture
+def ring(shape: CacheShape) -> Ring:
+    return Ring(shape)
+
+
+def left(*stamps: int) -> list[FrameRef]:
+    return [FrameRef('left', stamp) for stamp in stamps]
+
+
+def right(*stamps: int) -> list[FrameRef]:
+    return [FrameRef('right', stamp) for stamp in stamps]
+
+
+def test_the_oldest_frame_of_a_full_lane_leaves_and_no_other(ring: Ring) -> None:
+    ring.add(*right(1))
     for stamp in range(2, 9):
-        see(memory, FrameRef('left', stamp))
-    assert memory.frames() == [
-        FrameRef('right', 1),
-        FrameRef('left', 6),
-        FrameRef('left', 7),
-        FrameRef('left', 8),
-    ]
-    assert memory.sizes().evictions == 4
-    assert memory.newest() == FrameRef('left', 8)
+        ring.add(*left(stamp))
+        ring.check_whole()
+    assert ring.ring.refs() == [*right(1), *left(6, 7, 8)]
+    assert (ring.ring.kept, ring.ring.evictions, len(ring.ring)) == (8, 4, 4)
 
 
-def test_lanes_share_the_ring_equally(make: Callable, see: Callable) -> None:
+def test_lanes_share_the_storage_equally(shape: CacheShape, make: Callable, see: Callable) -> None:
     memory = make('a', 'b', 'c', short_term_frames=16)
     for stamp in range(20):
         see(memory, FrameRef('a', stamp), FrameRef('b', stamp), FrameRef('c', stamp))
-    held = [frame.camera for frame in memory.frames()]
-    assert [held.count(camera) for camera in 'abc'] == [5, 5, 5]
+    cameras = [ref.camera for ref in memory.refs()]
+    assert [cameras.count(camera) for camera in 'abc'] == [5, 5, 5]
+
+
+def test_what_leaves_is_told_oldest_first_each_with_its_lanes_next_stamp(ring: Ring) -> None:
+    ring.add(*left(0, 10), *right(15, 20), *left(30))
+    ring.add(*right(35))
+    change = ring.add(*right(40), *left(41), *right(42), *left(43))
+    told = [(held.ref, next_ns) for held, next_ns in change.left]
+    assert told == [(*left(0), 10), (*left(10), 30), (*right(15), 20), (*right(20), 35)]
+    assert ring.ring.refs() == [*left(30), *right(35, 40), *left(41), *right(42), *left(43)]
+    ring.check_whole()
+
+
+def test_a_lane_may_change_whole_in_one_step(ring: Ring) -> None:
+    ring.add(*left(0, 1, 2))
+    change = ring.add(*left(3, 4, 5))
+    assert [next_ns for _, next_ns in change.left] == [1, 2, 3]
+    ring.check_whole()
+
+
+def test_who_will_leave_can_be_asked_before(ring: Ring) -> None:
+    ring.add(*left(0, 1), *right(1), *left(2))
+    leaving = [held.ref for held in ring.ring.leaving([*left(3), *right(3), *left(4)])]
+    assert leaving == left(0, 1)
+
+
+def test_staging_writes_nothing(ring: Ring) -> None:
+    ring.add(*left(0, 1), *right(1), *left(2))
+    before, change = ring.ring.state(), ring.ring.stage([*left(3), *right(3)])
+    after = ring.ring.state()
+    assert before.facts == after.facts
+    assert all(torch.equal(part, after.tensors[name]) for name, part in before.tensors.items())
+    ring.check_whole()
+    (gone, _) = change.left[0]
+    assert torch.equal(ring.ring.tokens_of(gone).keys, ring.made(left(0))[:, :, 0])
+
+
+def test_storage_grows_only_when_a_step_is_committed_and_keeps_what_is_in_it(
+    shape: CacheShape,
+) -> None:
+    ring = Ring(shape, lane_frames=40, slots=2)
+    sizes = [ring.ring.nbytes]
+    for stamp in range(50):
+        refs = [*left(stamp), *right(stamp)]
+        ring.ring.stage(refs)
+        assert ring.ring.nbytes == sizes[-1]
+        ring.add(*refs)
+        ring.check_whole()
+        sizes.append(ring.ring.nbytes)
+    assert sizes == sorted(sizes) and len(set(sizes)) < 12  # few copies
+    assert sizes[-1] == 80 * FRAME * shape.token_bytes(4)
+
+
+def test_storage_that_does_not_grow_stays_in_its_place(ring: Ring) -> None:
+    places = set()
+    for stamp in range(30):
+        change = ring.add(*left(stamp), *right(stamp))
+        assert change.storage is None
+        held = change.held[0]
+        start = ring.ring.tokens_of(held)
+        places.add(start.keys.untyped_storage().data_ptr())
+    assert len(places) == 1
+
+
+def test_chosen_frames_are_read_in_the_order_given(ring: Ring) -> None:
+    ring.add(*left(0, 1), *right(1), *left(2))
+    tokens = ring.ring.tokens([3, 0])
+    assert torch.equal(tokens.keys, ring.made(left(2, 0)).flatten(2, 3))
+    assert len(ring.ring.tokens([])) == 0
 
 
 @pytest.mark.parametrize(
     ('refs', 'said'),
     [
-        ([FrameRef('rear', 10)], "camera 'rear' has no lane.*front"),
-        ([FrameRef('front', 5)], 'stamp 5 must come after 5'),
-        ([FrameRef('front', 10), FrameRef('front', 10)], 'stamp 10 must come after 10'),
-        ([FrameRef('side', 12), FrameRef('front', 11)], 'stamp order'),
-        ([FrameRef('front', stamp) for stamp in range(10, 19)], 'its lane holds 8'),
-        ([], 'at least one frame'),
+        ([FrameRef('rear', 10)], "camera 'rear' has no lane.*left"),
+        (left(5), 'stamp 5 must come after 5'),
+        (left(10, 10), 'stamp 10 must come after 10'),
+        ([*right(12), *left(11)], 'stamp order'),
+        (left(*range(10, 14)), 'a step brings 4 frames of one camera, its lane holds 3'),
     ],
 )
-def test_frames_that_cannot_be_kept_are_refused_and_leave_no_trace(
-    make: Callable, see: Callable, refs: list[FrameRef], said: str
-) -> None:
-    memory = make('front', 'side')
-    see(memory, FrameRef('front', 5))
+def test_frames_that_cannot_be_kept_are_refused(ring: Ring, refs, said: str) -> None:
+    ring.add(*left(5))
     with pytest.raises(ValueError, match=said):
-        memory.step(refs)
-    assert memory.frames() == [FrameRef('front', 5)]
+        ring.ring.check(refs)
 
 
-def test_a_step_of_another_number_of_tokens_than_its_frames_have_is_refused(
-    make: Callable, tokens: Callable
-) -> None:
-    memory = make()
-    view = memory.step([FrameRef('front', 1), FrameRef('front', 2)])
-    tokens(1, 3).attend(view)
-    with pytest.raises(ValueError, match='2 frames have 6 tokens, got 3'):
-        view.commit()
-    assert memory.frames() == []
-
-
-def test_growing_storage_keeps_what_is_in_it(make: Callable, see: Callable) -> None:
-    memory: Memory = make(preset='full')
-    seen = [see(memory, FrameRef('front', stamp)) for stamp in range(200)]
-    keys = memory._short_term.keys.index_select(2, memory._short_term.slots())
-    expected = torch.stack([frame.k for frame in seen], dim=2)
-    assert torch.equal(keys, expected)
-
-
-LATE_S = 100  # the header time that streams begin at
-
-
-def _times(memory: Memory, lane: int) -> list[float]:
-    return memory._long_term[lane].tokens.times[0].tolist()
-
-
-@pytest.mark.parametrize('short_term_frames', [2, 6])
-def test_tokens_get_their_time_between_their_frame_and_the_next_of_their_lane(
-    make: Callable, see: Callable, short_term_frames: int
-) -> None:
-    seconds = {'left': [0, 3, 4, 10, 10.5, 11, 30, 31], 'right': [1, 2, 9, 12, 20, 21, 40, 41]}
-    memory = make('left', 'right', preset='livevlm', short_term_frames=short_term_frames)
-    refs = [
-        FrameRef(camera, round((LATE_S + second) * 1e9))
-        for camera, stamps in seconds.items()
-        for second in stamps
-    ]
-    for ref in sorted(refs, key=lambda ref: ref.stamp_ns):
-        see(memory, ref)
-    left_out = short_term_frames // 2
-    for lane, stamps in enumerate(seconds.values()):
-        gaps = list(pairwise(stamps))[: len(stamps) - left_out]
-        expected = [begin + place / 3 * (end - begin) for begin, end in gaps for place in range(3)]
-        assert _times(memory, lane) == pytest.approx(expected[: 3 * (8 - left_out)], abs=1e-9)
-
-
-def test_times_of_frames_from_before_the_first_that_came_are_negative(
-    make: Callable, see: Callable
-) -> None:
-    memory = make('left', 'right', preset='livevlm', short_term_frames=2)
-    see(memory, FrameRef('left', LATE_S * 10**9))
-    for second in (97, 99, 103):
-        see(memory, FrameRef('right', second * 10**9))
-    third = 1 / 3
-    expected = [-3, -3 + 2 * third, -3 + 4 * third, -1, -1 + 4 * third, -1 + 8 * third]
-    assert _times(memory, 1) == pytest.approx(expected, abs=1e-9)
-
-
-def test_frames_are_handed_over_oldest_first_before_their_slot_is_written_again(
-    shape: CacheShape, tokens: Callable
-) -> None:
-    gone: list[tuple[int, int, torch.Tensor, torch.Tensor]] = []
-
-    def take(leaving: Leaving) -> None:
-        parts = leaving.keys.clone(), leaving.values.clone()
-        gone.append((leaving.ref.stamp_ns, leaving.next_ns, *parts))
-
-    names = TokenNames(('front',), 3)
-    names.begin(0)
-    ring = ShortTerm(
-        shape,
-        ('front',),
-        names,
-        lane_frames=2,
-        slots=2,
-        device=torch.device('cpu'),
-        dtype=torch.float32,
-        hand_over=take,
-    )
-    seen = []
-    for stamp in (0, 10, 30):  # two frames a step
-        both = tokens(stamp, 6)
-        seen += [(both.k[:, :, at : at + 3], both.v[:, :, at : at + 3]) for at in (0, 3)]
-        ring.keep([FrameRef('front', stamp), FrameRef('front', stamp + 1)], both.k, both.v)
-    assert [stamps for *stamps, _, _ in gone] == [[0, 1], [1, 10], [10, 11], [11, 30]]
-    for (_, _, keys, values), (k, v) in zip(gone, seen, strict=False):
-        assert torch.equal(keys, k) and torch.equal(values, v)
-
-
-def test_a_frame_is_held_without_scores_of_the_one_before_it_in_its_slot(
-    make: Callable, see: Callable
-) -> None:
-    memory = make(preset='livevlm', short_term_frames=2)
-    for stamp in range(2):
-        see(memory, FrameRef('front', stamp))
-    memory._short_term.scores.fill_(0.5)
-    see(memory, FrameRef('front', 2))
-    old, new = memory._short_term.scores[0, memory._short_term.slots()].tolist()
-    assert (old, new) == ([0.5] * 3, [0.0] * 3)
-
-
-def test_lanes_hand_over_to_their_own_long_term(make: Callable, see: Callable) -> None:
-    memory = make('left', 'right', preset='livevlm', short_term_frames=4)
-    seen = {}
-    for stamp in range(0, 20, 2):
-        for ref in (FrameRef('left', stamp), FrameRef('right', stamp + 1)):
-            seen[ref.stamp_ns] = see(memory, ref)
-    for lane, first in zip(memory._long_term, (0, 1), strict=True):
-        stamps = range(first, 16, 2)
-        assert torch.equal(lane.tokens.keys, torch.cat([seen[n].k for n in stamps], 2))
-        assert torch.equal(lane.tokens.values, torch.cat([seen[n].v for n in stamps], 2))
-
-
-@pytest.mark.parametrize('preset', ['recent', 'full', 'livevlm'])
-def test_frames_that_were_held_are_held_again_and_leave_in_their_turn(
-    make: Callable, see: Callable, preset: str
-) -> None:
-    settings = {'preset': preset, 'full_max_tokens': 600}
-    if preset != 'full':
-        settings['short_term_frames'] = 6
-    memory, other = make('left', 'right', **settings), make('left', 'right', **settings)
-    for stamp in range(100):
-        see(memory, FrameRef('left', stamp, 'optical', f'left/{stamp}'))
+def test_frames_that_were_held_are_held_again_and_leave_in_their_turn(shape: CacheShape) -> None:
+    ring, restored = Ring(shape), Ring(shape, slots=2)  # whose storage has to grow
+    for stamp in range(20):
+        ring.add(FrameRef('left', stamp, 'optical', f'left/{stamp}'))
         if stamp % 7 == 0:
-            see(memory, FrameRef('right', stamp))
-    ring, restored = memory._short_term, other._short_term
-    other._names.begin(0)
-    restored.restore(ring.state())
-    assert (restored.kept, restored.evictions) == (ring.kept, ring.evictions)
-    for name, axis in (('keys', 2), ('values', 2), ('names', 0), ('scores', 1)):
-        if getattr(ring, name).shape[axis]:  # scores are for those who hand over
-            mine, theirs = (
-                getattr(either, name).index_select(axis, either.slots())
-                for either in (ring, restored)
-            )
-            assert torch.equal(mine, theirs)
-    for stamp in range(100, 140):
-        assert restored.refs() == ring.refs()
-        for either in (memory, other):
-            see(either, FrameRef('left', stamp))
-    with pytest.raises(ValueError, match='stamp 98 must come after 98'):
-        other.step([FrameRef('right', 98)])
+            ring.add(*right(stamp))
+    restored.add(*right(99))
+    restored.ring.restore(ring.ring.state())
+    assert (restored.ring.kept, restored.ring.evictions) == (ring.ring.kept, ring.ring.evictions)
+    with pytest.raises(ValueError, match='stamp 14 must come after 14'):
+        restored.ring.check(right(14))
+    for stamp in range(20, 40):
+        assert restored.ring.refs() == ring.ring.refs()
+        restored.check_whole()
+        for either in (ring, restored):
+            either.add(*left(stamp))
+
+
+def test_clearing_forgets_frames_and_stamps_and_keeps_the_storage(ring: Ring) -> None:
+    ring.add(*left(5, 6), *right(7))
+    nbytes = ring.ring.nbytes
+    ring.ring.clear()
+    assert (len(ring.ring), ring.ring.kept, ring.ring.evictions) == (0, 0, 0)
+    ring.add(*left(1))
+    ring.check_whole()
+    assert ring.ring.nbytes == nbytes

@@ -84,6 +84,8 @@ class ScriptedEngine:
             short_term_frames=len(self.held_ns),
             frames=len(self.held_ns),
             recall=RecallCounts(),
+            archive_lost=0,
+            disk_lost=False,
             evictions=0,
             context_truncated=False,
         )

@@ -199,8 +199,8 @@ def test_an_oracle_row_asks_for_the_truth_and_says_so(make_bag, rows, load, engi
     asked = []
     plain = engine.ask_now
 
-    def ask_now(question, *, reach=None):
-        asked.append(reach)
+    def ask_now(question, *, reading=None):
+        asked.append(reading)
         return plain(question)
 
     engine.ask_now = ask_now

@@ -26,12 +26,13 @@ def stream(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def look_into(
-    stream: Path, checkpoint: Path, *, preset: str, long_term_frames: int, ratio: float = 0.5
+    stream: Path, checkpoint: Path, *, preset: str, long_term_frames: int, by: str = 'tokens'
 ) -> Look:
     given = (
         'memory.short_term_frames=3',
         f'memory.long_term_frames={long_term_frames}',
-        f'retrieval.ratio={ratio}',
+        'retrieval.frames=2',
+        f'retrieval.by={by}',
     )
     config = engine_config(model=str(checkpoint), preset=preset, given=given)
     entry = QuestionEntry(at=ASKED_S, question='what do you see now ?')
@@ -40,8 +41,8 @@ def look_into(
 
 @pytest.fixture(scope='module')
 def seen(stream: Path, checkpoint: Path) -> Look:
-    """Look into a memory of 3 frames and 16 frames' worth of tokens, an eighth of them read."""
-    return look_into(stream, checkpoint, preset='livevlm', long_term_frames=16, ratio=0.125)
+    """Look into a memory of 3 frames and 16 frames' worth of tokens, two of them read."""
+    return look_into(stream, checkpoint, preset='livevlm', long_term_frames=16)
 
 
 def test_frames_that_came_after_the_question_are_not_seen(seen: Look) -> None:
@@ -51,25 +52,36 @@ def test_frames_that_came_after_the_question_are_not_seen(seen: Look) -> None:
 
 def test_short_term_has_the_newest_frames_whole(seen: Look) -> None:
     held = seen.tiers['short-term']
-    assert held.shape == (LAYERS, 28, TOKENS)
-    assert held[:, -3:].all() and not held[:, :-3].any()
+    assert held.shape == (28, TOKENS)
+    assert held[-3:].all() and not held[:-3].any()
 
 
-def test_long_term_has_as_many_tokens_in_every_layer_and_none_twice(seen: Look) -> None:
+def test_long_term_has_its_budget_of_what_left_short_term(seen: Look) -> None:
     held = seen.tiers['long-term']
-    # 25 frames have left short-term; there is room for 18, so the 19th and every other since
-    # were bucketed
-    assert held.sum(axis=(1, 2)).tolist() == [TOKENS * (16 + 1)] * LAYERS
-    assert held[:, 24].all(), 'what came since has not been thinned yet'
+    # 25 frames have left short-term; there is room for 18, so bucketing came at 19, 22 and 25
+    assert held.sum() == TOKENS * 16
     assert not (held & seen.tiers['short-term']).any()
 
 
-def test_a_question_reads_short_term_and_its_share_of_long_term(seen: Look) -> None:
+@pytest.mark.parametrize('by', ['tokens', 'means'])
+def test_a_question_reads_short_term_and_two_frames_of_the_rest(
+    stream: Path, checkpoint: Path, by: str
+) -> None:
+    seen = look_into(stream, checkpoint, preset='livevlm', long_term_frames=16, by=by)
+    assert seen.read.shape == (LAYERS, 28, TOKENS)
     assert not (seen.read & ~seen.held).any(), 'what is gone cannot be read'
     assert seen.read[:, -3:].all()
-    # an eighth of the room is one page of 16; of 153 tokens held nine are too new to fill a page
     older = (seen.read & seen.tiers['long-term']).sum(axis=(1, 2))
-    assert older.tolist() == [16 + 9] * LAYERS
+    assert older.tolist() == [2 * TOKENS] * LAYERS
+    alike = (seen.read == seen.read[0]).all()
+    assert alike == (by == 'tokens')
+
+
+def test_an_archive_has_every_frame_that_left_short_term(stream: Path, checkpoint: Path) -> None:
+    seen = look_into(stream, checkpoint, preset='balanced', long_term_frames=16)
+    held = seen.tiers['archive']
+    assert held[:-3].all() and not held[-3:].any()
+    assert seen.tiers['long-term'].any() and not (seen.tiers['long-term'] & ~held).any()
 
 
 def test_attention_is_a_share_of_what_was_read(seen: Look) -> None:
@@ -92,6 +104,6 @@ def test_a_preset_without_long_term_has_no_such_tier(stream: Path, checkpoint: P
 
 def test_a_frame_without_an_image_is_shown_by_the_nearest() -> None:
     pixel = np.zeros((1, 1, 3), np.uint8)
-    nothing = np.zeros((1, 3, 1), bool)
-    seen = Look(np.arange(3.0), {'short-term': nothing}, nothing, np.zeros(3), {0: pixel})
+    nothing = np.zeros((3, 1), bool)
+    seen = Look(np.arange(3.0), {'short-term': nothing}, nothing[None], np.zeros(3), {0: pixel})
     assert seen.nearest(2) == 0

@@ -4,7 +4,7 @@ import pytest
 
 from livevlm_ros.engine.messages import Question
 from livevlm_ros.replay.evaluate import evaluate
-from livevlm_ros.replay.oracle import oracle_of, truth_reach
+from livevlm_ros.replay.oracle import oracle_of, truth_filter
 from livevlm_ros.replay.questions import QuestionEntry
 from livevlm_ros.replay.rows import read_rows
 
@@ -13,32 +13,32 @@ FIRST_NS = 1_764_000_000_123_456_789
 
 def test_the_truth_is_the_frames_of_its_interval_and_no_others() -> None:
     entry = QuestionEntry(at=9.0, question='q', evidence=(2.1, 3.3))
-    reach = truth_reach(entry, FIRST_NS)
-    assert reach.short_term and reach.long_term and reach.everywhen
-    first, last = reach.only_ns
+    reading = truth_filter(entry, FIRST_NS)
+    assert reading.short_term and reading.long_term and reading.first_ns is None
+    first, last = reading.only_ns
     assert first <= FIRST_NS + 2_100_000_000 < first + 1_000_000
     assert last - 1_000_000 < FIRST_NS + 3_300_000_000 <= last
 
 
 def test_without_evidence_only_short_term_is_read() -> None:
-    reach = truth_reach(QuestionEntry(at=9.0, question='q'), FIRST_NS)
-    assert reach.short_term and not reach.long_term and reach.only_ns is None
+    reading = truth_filter(QuestionEntry(at=9.0, question='q'), FIRST_NS)
+    assert reading.short_term and not reading.long_term and reading.only_ns is None
 
 
 def test_the_oracle_counts_from_the_first_frame_of_each_recording(engine, make_bag) -> None:
     asked: list[tuple[Question, object]] = []
     plain = engine.ask_now
 
-    def ask_now(question, *, reach):
-        asked.append((question, reach))
+    def ask_now(question, *, reading):
+        asked.append((question, reading))
         return plain(question)
 
     engine.ask_now = ask_now
     bag = make_bag(questions='- {id: a, at: 7, question: q, evidence: [2, 3]}')
     (outcome,) = evaluate(bag, engine, ask=oracle_of(engine)).outcomes
-    ((question, reach),) = asked
+    ((question, reading),) = asked
     assert question.request_id == outcome.entry.id == 'a'
-    assert reach.only_ns == pytest.approx((3_000_000_000, 4_000_000_000), abs=1_000_000)
+    assert reading.only_ns == pytest.approx((3_000_000_000, 4_000_000_000), abs=1_000_000)
 
 
 def test_an_oracle_over_everything_reads_what_retrieval_must_find(

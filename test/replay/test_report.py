@@ -8,7 +8,7 @@ import pytest
 from livevlm_ros.engine import EngineConfig
 from livevlm_ros.engine.messages import Answer, Latency, Status
 from livevlm_ros.engine.slot import Dropped
-from livevlm_ros.memory import MemorySizes
+from livevlm_ros.memory import MemorySizes, RecallCounts
 from livevlm_ros.replay.accuracy import Report
 from livevlm_ros.replay.outcome import Evaluation, MemorySample, Outcome
 from livevlm_ros.replay.questions import QuestionEntry
@@ -35,6 +35,7 @@ STABLE = {
         'disk_bytes',
         'full_cache_bytes',
     },
+    'recall': {'questions', 'questions_corrected', 'speculated', 'corrected', 'correction_rate'},
     'cap': {'context_seconds', 'accuracy', 'first_token_p95_ms'},
 }
 
@@ -70,7 +71,12 @@ def outcome(
     return Outcome('bag', entry, reply, (2.5,) if hit else (8.0,), age, chance)
 
 
-def report(*outcomes: Outcome, memory: tuple[MemorySample, ...] = (), frames: int = 10) -> Report:
+def report(
+    *outcomes: Outcome,
+    memory: tuple[MemorySample, ...] = (),
+    frames: int = 10,
+    held: SimpleNamespace | None = None,
+) -> Report:
     evaluation = Evaluation(
         frames=frames,
         seconds=9.0,
@@ -80,7 +86,7 @@ def report(*outcomes: Outcome, memory: tuple[MemorySample, ...] = (), frames: in
         ingest_s=2.0,
     )
     stats = SimpleNamespace(
-        memory=None,
+        memory=held,
         model=SimpleNamespace(model_id='tiny'),
         frames_in=10,
         frames_used=6,
@@ -172,6 +178,33 @@ def test_frames_that_the_engine_did_not_count_are_told() -> None:
     assert report()['warnings'] == []
     (warning,) = report(frames=12)['warnings']
     assert warning == '12 frames were read, but the engine counted 10'
+
+
+def test_frames_that_the_archive_does_not_have_are_told() -> None:
+    held = SimpleNamespace(recall=RecallCounts(), archive_lost=3, disk_lost=True)
+    lost, full = report(held=held)['warnings']
+    assert lost.startswith('3 frames could not be archived') and 'file could not grow' in full
+
+
+def test_what_choosing_ahead_did_is_told() -> None:
+    counts = RecallCounts(
+        speculated=8,
+        corrected=2,
+        questions=4,
+        questions_corrected=1,
+        exposed_s=0.25,
+        hidden_s=0.5,
+    )
+    held = SimpleNamespace(recall=counts, archive_lost=0, disk_lost=False)
+    assert report(held=held)['recall'] == {
+        'questions': 4,
+        'questions_corrected': 1,
+        'speculated': 8,
+        'corrected': 2,
+        'correction_rate': 0.25,
+        'exposed_ms': 250.0,
+        'hidden_ms': 500.0,
+    }
 
 
 def test_memory_reports_the_largest_sizes_met() -> None:

@@ -17,11 +17,11 @@ def test_rows_come_after_the_presets_and_have_names_of_their_own() -> None:
 def test_settings_of_a_row_go_over_those_of_all() -> None:
     plain, own = read_rows(
         ['balanced'],
-        ['small=balanced memory.short_term_frames=8 retrieval.ratio=0.5'],
+        ['small=balanced memory.short_term_frames=8 retrieval.frames=5'],
         given=['memory.short_term_frames=32', 'memory.long_term_frames=11'],
     )
     assert plain.config.memory.short_term_frames == 32
-    assert own.config.memory.short_term_frames == 8 and own.config.memory.ratio == 0.5
+    assert own.config.memory.short_term_frames == 8 and own.config.memory.retrieval_frames == 5
     assert own.config.memory.long_term_frames == plain.config.memory.long_term_frames == 11
 
 

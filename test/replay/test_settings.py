@@ -48,8 +48,7 @@ def test_every_offered_setting_can_be_set() -> None:
             'model.device': 'cuda',
             'ingest.gate': 'true',
             'ingest.gate_similarity': '0.9',
-            'retrieval.mode': 'fixed',
-            'retrieval.ratio': '0.2',
+            'retrieval.by': 'means',
             'time.on_jump': 'drop',
         }.get(name, '4')
         given = ['memory.path=/tmp'] if name == 'memory.archive_disk_bytes' else []
@@ -72,7 +71,9 @@ def test_every_offered_setting_can_be_set() -> None:
         ('memory.short_term_frames=0', 'short_term_frames must be'),
         ('memory.archive_bits=5', 'archive_bits must be one of'),
         ('memory.archive_disk_bytes=9', 'needs a folder'),
-        ('retrieval.ratio=0', 'ratio must be above 0'),
+        ('retrieval.by=luck', 'retrieval must be one of tokens, means, frames'),
+        ('retrieval.frames=0', 'retrieval_frames is 0'),
+        ('retrieval.frames=1.5', "expected a whole number, got '1.5'"),
         ('ingest.target_fps=-1', 'target_fps must be'),
         ('model.dtype=int4', 'dtype must be one of'),
         ('model.device=tpu', 'device must be'),

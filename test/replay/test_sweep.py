@@ -31,7 +31,7 @@ def load(engine):
         engine.used = 0
         old = 'red' if config.memory.long_term_frames > 8 else 'blue'
         engine.answers.update(new='red', old=old)
-        engine.total_ms = 100 * config.memory.ratio
+        engine.total_ms = 10 * config.memory.retrieval_frames
         return engine
 
     engine.stats = stats
@@ -41,14 +41,15 @@ def load(engine):
 
 @pytest.fixture
 def swept(make_bag, load):
-    grid = sweep_grid('balanced', [8, 16], [0.1, 0.4])
+    grid = sweep_grid('balanced', [8, 16], [1, 4])
     return run_sweep(make_bag(questions=QUESTIONS), grid, load=load)
 
 
 def test_the_grid_has_every_combination_and_the_settings_of_all() -> None:
-    grid = sweep_grid('livevlm', [8, 30], [0.4, 0.1], given=['memory.short_term_frames=4'])
-    made = [(row.config.memory.long_term_frames, row.config.memory.ratio) for row in grid]
-    assert made == [(8, 0.4), (8, 0.1), (30, 0.4), (30, 0.1)]
+    grid = sweep_grid('livevlm', [8, 30], [4, 1], given=['memory.short_term_frames=4'])
+    memories = [row.config.memory for row in grid]
+    made = [(memory.long_term_frames, memory.retrieval_frames) for memory in memories]
+    assert made == [(8, 4), (8, 1), (30, 4), (30, 1)]
     assert len({row.name for row in grid}) == 4 and not any(row.oracle for row in grid)
     assert {row.config.memory.preset for row in grid} == {'livevlm'}
     assert {row.config.memory.short_term_frames for row in grid} == {4}
@@ -57,18 +58,17 @@ def test_the_grid_has_every_combination_and_the_settings_of_all() -> None:
 @pytest.mark.parametrize('preset', ['recent', 'full', 'rekv', 'elephant'])
 def test_a_preset_without_both_settings_is_refused(preset: str) -> None:
     with pytest.raises(BadInput, match=f'preset {preset} has no .* expected livevlm or balanced'):
-        sweep_grid(preset, [8], [0.1])
+        sweep_grid(preset, [8], [1])
 
 
 def test_numbers_are_read_with_commas_between() -> None:
-    assert numbers('--long-term', '8, 15,30', int) == [8, 15, 30]
-    assert numbers('--ratio', '0.1,2', float) == [0.1, 2.0]
+    assert numbers('--long-term', '8, 15,30') == [8, 15, 30]
 
 
 @pytest.mark.parametrize('text', ['', '8,', '8,x', '8,0', '-1', '8,8', 'nan', 'inf', '1.5'])
 def test_what_is_no_list_of_different_numbers_is_refused(text: str) -> None:
     with pytest.raises(BadInput, match='--long-term .*: expected different whole numbers above 0'):
-        numbers('--long-term', text, int)
+        numbers('--long-term', text)
 
 
 def test_every_combination_has_its_figures_with_sizes(swept) -> None:
@@ -77,17 +77,17 @@ def test_every_combination_has_its_figures_with_sizes(swept) -> None:
     figures = [
         (
             point['long_term_frames'],
-            point['ratio'],
+            point['read_frames'],
             point['accuracy']['rate'],
             point['first_token_ms']['p50'],
         )
         for point in swept['points']
     ]
     assert figures == [
-        (8, 0.1, 0.5, pytest.approx(5.0)),
-        (8, 0.4, 0.5, pytest.approx(20.0)),
-        (16, 0.1, 1.0, pytest.approx(5.0)),
-        (16, 0.4, 1.0, pytest.approx(20.0)),
+        (8, 1, 0.5, pytest.approx(5.0)),
+        (8, 4, 0.5, pytest.approx(20.0)),
+        (16, 1, 1.0, pytest.approx(5.0)),
+        (16, 4, 1.0, pytest.approx(20.0)),
     ]
     first = swept['points'][0]
     assert first['accuracy']['n'] == 2 and first['accuracy']['se'] > 0
@@ -97,7 +97,7 @@ def test_every_combination_has_its_figures_with_sizes(swept) -> None:
 def test_the_oldest_age_is_the_last_that_was_asked(make_bag, load) -> None:
     old = '- {id: old, at: 19, question: old, answer: red, evidence: [0, 0]}'
     bag = make_bag(frames=20, questions=QUESTIONS + old.replace('id: old', 'id: older'))
-    (point,) = run_sweep(bag, sweep_grid('balanced', [8], [0.1]), load=load)['points']
+    (point,) = run_sweep(bag, sweep_grid('balanced', [8], [1]), load=load)['points']
     assert (point['oldest_age'], point['oldest']['n']) == ('<=64', 1)
     assert point['oldest']['rate'] == 0.0 and point['accuracy']['n'] == 3
 
@@ -106,15 +106,15 @@ def test_progress_says_which_and_a_note_how_long_after_the_first(make_bag, load)
     shown, notes = [], []
     run_sweep(
         make_bag(questions=QUESTIONS),
-        sweep_grid('balanced', [8, 16], [0.1]),
+        sweep_grid('balanced', [8, 16], [1]),
         load=load,
         note=lambda text: notes.append((text, shown[-1][1])),
         progress=lambda name, share: shown.append((name, share)),
     )
     shares = [share for _, share in shown]
     assert shares == sorted(shares) and shares[-1] == 1.0
-    assert any(name.startswith('1 of 2, 8 frames, ratio 0.1: bag') for name, _ in shown)
-    assert any(name.startswith('2 of 2, 16 frames, ratio 0.1: bag') for name, _ in shown)
+    assert any(name.startswith('1 of 2, 8 frames, 1 read: bag') for name, _ in shown)
+    assert any(name.startswith('2 of 2, 16 frames, 1 read: bag') for name, _ in shown)
     ((text, share),) = notes
     assert text.startswith('the first of 2 took') and 'the rest: about' in text and share == 0.5
 
@@ -125,7 +125,7 @@ def test_the_table_fits_a_terminal(swept) -> None:
     text = console.file.getvalue()
     assert '…' not in text and 'chance 50.0' in text and 'majority' in text
     rows = [line.split() for line in text.splitlines() if line.strip().startswith(('8 ', '16 '))]
-    assert [row[:2] for row in rows] == [['8', '0.1'], ['8', '0.4'], ['16', '0.1'], ['16', '0.4']]
+    assert [row[:2] for row in rows] == [['8', '1'], ['8', '4'], ['16', '1'], ['16', '4']]
     assert rows[0][2:6] == ['50.0', '±', '35.4', '2'] and rows[3][2:6] == [
         '100.0',
         '±',
@@ -137,7 +137,7 @@ def test_the_table_fits_a_terminal(swept) -> None:
 
 def test_without_scored_questions_the_costs_are_told(make_bag, load) -> None:
     bag = make_bag(questions='- {at: 5, question: new}')
-    swept = run_sweep(bag, sweep_grid('balanced', [8], [0.1]), load=load)
+    swept = run_sweep(bag, sweep_grid('balanced', [8], [1]), load=load)
     assert swept['chance'] is None and swept['points'][0]['oldest'] is None
     console = Console(file=StringIO(), width=80)
     console.print(sweep_table(swept))

@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from livevlm_ros.memory.archive.file import ArchiveFile
 from livevlm_ros.memory.archive.means import PageMeans
 from livevlm_ros.memory.archive.record import RecordLayout
 from livevlm_ros.memory.archive.sketch import KeySketch
@@ -35,6 +36,13 @@ ROW_BYTES = 24
 """Bytes of the table for a frame: id, lane, address."""
 
 _log = logging.getLogger(__name__)
+
+
+def index_bytes(layout: RecordLayout, sketched: tuple[int, ...] | None) -> int:
+    """Return the bytes of RAM that go with a frame's record, for arguments as of `Archive`."""
+    if sketched is None:
+        return ROW_BYTES + PageMeans.row_bytes(layout.shape, page_tokens=layout.page_tokens)
+    return ROW_BYTES + KeySketch.row_bytes(layout.shape, len(sketched))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +83,13 @@ class Archive:
         folder: Path | None = None,
     ) -> None:
         self._ids, self._layout, self._sketched = ids, layout, sketched
-        shape = layout.shape
-        index_bytes = ROW_BYTES + (
-            PageMeans.row_bytes(shape, page_tokens=layout.page_tokens)
-            if sketched is None
-            else KeySketch.row_bytes(shape, len(sketched))
-        )
-        least = lanes * LEAST_FRAMES * (layout.record_bytes + index_bytes)
+        record, index = layout.record_bytes, index_bytes(layout, sketched)
+        least = lanes * LEAST_FRAMES * (record + index)
         if host_bytes < least:
             raise ValueError(f'archive_host_bytes must be at least {least}, got {host_bytes}')
-        disk = min(disk_bytes // layout.record_bytes, (host_bytes - least) // index_bytes)
-        host = (host_bytes - disk * index_bytes) // (layout.record_bytes + index_bytes)
-        self._index_bytes = index_bytes
+        disk = min(disk_bytes // record, (host_bytes - least) // index)
+        host = (host_bytes - disk * index) // (record + index)
+        self._index_bytes = index
         self._store = RecordStore(layout, host=host, disk=disk, folder=folder)
         self.lock = threading.RLock()
         self.clear()
@@ -111,6 +114,11 @@ class Archive:
     def close(self) -> None:
         """Remove the file; nothing may follow."""
         self._store.close()
+
+    @property
+    def file(self) -> ArchiveFile | None:
+        """The file of the records on disk, None without."""
+        return self._store.file
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -163,19 +171,10 @@ class Archive:
         :param rows: int64 [frames]
         :returns: float32 [kv_heads, frames * tokens_per_frame, head_dim]
         """
-        layout, addresses = self._layout, self._addresses[rows]
-
-        def codes(records: Tensor, at: Tensor) -> Tensor:
-            return layout.codes(records)[at, layer, :, 0].flatten(2)
-
-        def scales(records: Tensor, at: Tensor) -> Tensor:
-            return layout.scales(records)[at, layer, :, 0]
-
-        keys = layout.decode(
-            self._store.gather(addresses, codes),
-            self._store.gather(addresses, scales),
-            torch.float32,
-        )  # [frames, kv_heads, tokens_per_frame, head_dim]
+        blocks = self._store.gather(
+            self._addresses[rows], lambda held, at: held[:, layer, :, 0].index_select(0, at)
+        )
+        keys = self._layout.decode_blocks(blocks)
         return keys.transpose(0, 1).flatten(1, 2)
 
     def read(
@@ -206,13 +205,15 @@ class Archive:
             held = rows >= 0
             frames, places = frames[held], places[held]
             addresses = self._addresses[rows[held]]
-            packed = [
+            packed, runs = (
                 self._store.gather(addresses, codes, places),
                 self._store.gather(addresses, scales),
-            ]
+            )
         if like.is_cuda:
-            packed = [part.pin_memory().to(like.device, non_blocking=True) for part in packed]
-        pages = layout.decode(*packed, like.dtype)  # [pages, layers, kv, 2, page_tokens, dim]
+            packed, runs = (
+                part.pin_memory().to(like.device, non_blocking=True) for part in (packed, runs)
+            )
+        pages = layout.decode(packed, runs, like.dtype)  # [pages, layers, kv, 2, tokens, dim]
         keys, values = pages.permute(3, 1, 2, 0, 4, 5).flatten(3, 4)
         ids = self._ids.of_frames(frames).unflatten(1, (layout.pages, -1))
         return Tokens(keys, values, ids[torch.arange(len(frames)), places].flatten())
@@ -260,13 +261,12 @@ class Archive:
         """Forget a row; the last one takes its place."""
         last = len(self._rows) - 1
         del self._rows[int(self._frames[row])]
-        if row == last:
-            return
-        self._frames[row], self._addresses[row] = self._frames[last], self._addresses[last]
-        self._rows[int(self._frames[row])] = row
         for index in (self.sketch, self.means):
             if index is not None:
-                index.move(last, row)
+                index.remove(row, last)
+        if row != last:
+            self._frames[row], self._addresses[row] = self._frames[last], self._addresses[last]
+            self._rows[int(self._frames[row])] = row
 
     def _count(self) -> ArchiveSizes:
         return ArchiveSizes(

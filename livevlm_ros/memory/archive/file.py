@@ -1,6 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The archive's file: groups that RAM has no room for, mapped into memory."""
+"""The archive's file: records that RAM has no room for, mapped into memory."""
 
 from __future__ import annotations
 
@@ -42,6 +42,11 @@ class ArchiveFile:
         """Bytes the disk has given."""
         return self._allocated * self._record_bytes
 
+    @property
+    def descriptor(self) -> int:
+        """The open file's number."""
+        return self._file.fileno()
+
     def allocate(self, slot: int) -> None:
         """
         Have the disk give a slot its bytes, all slots before it having theirs.
@@ -49,12 +54,12 @@ class ArchiveFile:
         :raises OSError: if the disk has none left
         """
         if slot >= self._allocated:
-            os.posix_fallocate(self._file.fileno(), slot * self._record_bytes, self._record_bytes)
+            os.posix_fallocate(self.descriptor, slot * self._record_bytes, self._record_bytes)
             self._allocated = slot + 1
 
     def clear(self) -> None:
         """Give the disk its bytes back; every slot must be allocated anew."""
-        os.ftruncate(self._file.fileno(), 0)
+        os.ftruncate(self.descriptor, 0)
         self._empty()
 
     def close(self) -> None:
@@ -64,5 +69,5 @@ class ArchiveFile:
         self._allocated = 0
 
     def _empty(self) -> None:
-        os.ftruncate(self._file.fileno(), self._slots * self._record_bytes)
+        os.ftruncate(self.descriptor, self._slots * self._record_bytes)
         self._allocated = 0

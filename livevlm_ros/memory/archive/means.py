@@ -42,9 +42,9 @@ class PageMeans:
         """Keep the means of a frame, as `of_frame` gives them."""
         self._means[row] = means
 
-    def move(self, source: int, target: int) -> None:
-        """Let a frame have another row."""
-        self._means[target] = self._means[source]
+    def remove(self, row: int, last: int) -> None:
+        """Forget a frame; that of the last row takes its place."""
+        self._means[row] = self._means[last]
 
     def of_layer(self, layer: int, rows: Tensor) -> Tensor:
         """Return the means of frames in one layer, [kv_heads, frames * pages, head_dim]."""

@@ -70,8 +70,17 @@ class RecordLayout:
 
     def keys(self, record: Tensor) -> Tensor:
         """Return a record's keys, float32 [layers, kv_heads, tokens_per_frame, head_dim]."""
-        codes, scales = self.codes(record)[:, :, 0], self.scales(record)[:, :, 0]
-        return self.decode(codes.flatten(2), scales, torch.float32)
+        return self.decode_blocks(record[:, :, 0])
+
+    def decode_blocks(self, blocks: Tensor) -> Tensor:
+        """
+        Undo `encode` for blocks of whole frames.
+
+        :param blocks: uint8 [..., block]
+        :returns: float32 [..., tokens_per_frame, head_dim]
+        """
+        codes, scales = blocks[..., : self._code_bytes], blocks[..., self._code_bytes :]
+        return self.decode(codes, scales, torch.float32)
 
     def codes(self, records: Tensor) -> Tensor:
         """View the codes of records by page, [records, layers, kv_heads, 2, pages, bytes]."""

@@ -50,6 +50,11 @@ class RecordStore:
         self.disk_lost = False
 
     @property
+    def file(self) -> ArchiveFile | None:
+        """The file of the records on disk, None without."""
+        return self._file
+
+    @property
     def count(self) -> int:
         """Records held."""
         return self.host - len(self._free_host) + self._on_disk

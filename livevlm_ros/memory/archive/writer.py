@@ -42,10 +42,10 @@ class ArchiveWriter:
     """
     Writes frames one after another.
 
-    :param written: called in the thread whenever frames have been written
+    :param written: called in the thread whenever a frame has been written; None: nothing is
     """
 
-    def __init__(self, archive: Archive, *, written: Callable[[], None]) -> None:
+    def __init__(self, archive: Archive, *, written: Callable[[], None] | None = None) -> None:
         self._archive, self._written = archive, written
         self._thread = ThreadPoolExecutor(1, thread_name_prefix='livevlm-archive')
         self._jobs: list[Future[None]] = []
@@ -91,4 +91,5 @@ class ArchiveWriter:
             self.counts.failed += 1
             _log.exception('a frame could not be archived')
             return
-        self._written()
+        if self._written is not None:
+            self._written()

@@ -2,12 +2,31 @@
 # SPDX-License-Identifier: Apache-2.0
 import errno
 import os
+import weakref
 from pathlib import Path
 
 import pytest
 
 from livevlm_ros.engine.album import Album
+from livevlm_ros.memory import PRESETS, Memory, MemoryConfig
 from livevlm_ros.memory.snapshot import MANIFEST, UnreadableSnapshot, read_snapshot
+
+
+@pytest.mark.parametrize('preset', PRESETS)
+def test_the_memory_of_the_warm_up_is_gone_when_the_real_one_is_built(
+    make_engine, monkeypatch, preset
+):
+    built: list[weakref.ref[Memory]] = []
+    build = Memory.__init__
+
+    def noted(memory, *given, **named):
+        assert [each() for each in built] == [None] * len(built)
+        built.append(weakref.ref(memory))
+        build(memory, *given, **named)
+
+    monkeypatch.setattr(Memory, '__init__', noted)
+    make_engine(memory=MemoryConfig(preset)).load()
+    assert len(built) == 2
 
 
 @pytest.mark.parametrize('error', [KeyError('bytes'), RuntimeError('shape'), ValueError('span')])
@@ -26,7 +45,7 @@ def test_what_fails_half_restored_is_refused_and_makes_room_for_an_empty_memory(
     assert second.stats().memory.frames == 3
     assert repr(error) in caplog.text and 'begins empty' in caplog.text
     _, half = closed  # the first was for the warm-up
-    assert half.frame_count > 3 and half is not second._loop.rooms.memory
+    assert half.frame_count > 3 and half is not second._loop.parts.memory
     second.cleanup()
     assert len(read_snapshot(tmp_path).part('memory').facts['frames']) == 3
 

@@ -25,7 +25,7 @@ Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Rooms:
+class EngineParts:
     """The parts the engine thread works with."""
 
     model: VideoLanguageModel
@@ -42,7 +42,7 @@ class Rooms:
 
 
 @torch.inference_mode()
-def furnish(config: EngineConfig, *, load: LoadModel, progress: Progress) -> Rooms:
+def build_parts(config: EngineConfig, *, load: LoadModel, progress: Progress) -> EngineParts:
     """
     Load the weights, measure what work costs, write the prefix into a memory, restore the rest.
 
@@ -58,13 +58,19 @@ def furnish(config: EngineConfig, *, load: LoadModel, progress: Progress) -> Roo
     progress('weights', 0.0)
     model = load(config.model)
     progress('warm-up', 0.6)
-    costs = Costs()
-    with closing(new_memory(config, model)) as scratch:
-        warm_up(model, scratch, costs, cameras=config.cameras)
+    costs = _measured(config, model)
     progress('memory', 0.9)
     memory, album, snapshots = _restored(config, model)
     progress('ready', 1.0)
-    return Rooms(model, memory, album, snapshots, costs, time.monotonic() - started)
+    return EngineParts(model, memory, album, snapshots, costs, time.monotonic() - started)
+
+
+def _measured(config: EngineConfig, model: VideoLanguageModel) -> Costs:
+    """Measure what work costs in a scratch memory, which is gone when this returns."""
+    costs = Costs()
+    with closing(new_memory(config, model)) as scratch:
+        warm_up(model, scratch, costs, cameras=config.cameras)
+    return costs
 
 
 def _restored(config: EngineConfig, model: VideoLanguageModel) -> tuple[Memory, Album, Snapshots]:

@@ -1,0 +1,294 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Language layers of any shape with random weights on a device, and what a memory costs there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from statistics import median
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from transformers import Qwen2Config, Qwen2Model
+
+from livevlm_bench.copies import Copies
+from livevlm_ros.memory import (
+    CacheShape,
+    FrameRef,
+    Memory,
+    MemoryConfig,
+    QuestionView,
+    RetrievalSettings,
+)
+from livevlm_ros.memory.settings import largest_page
+from livevlm_ros.model.language import LanguageLayers
+
+CAMERA = 'camera'
+PREFIX_TOKENS, QUESTION_TOKENS, ANSWER_TOKENS = 14, 20, 8
+FILL_CLIP = 8
+"""Frames of noise that are put in together."""
+
+
+class Shape(NamedTuple):
+    """
+    A model's dimensions.
+
+    :param choosing: layers that choose pages where two are named for it
+    """
+
+    name: str
+    config: Qwen2Config
+    tokens_per_frame: int
+    choosing: tuple[int, int]
+
+
+def qwen2(*, hidden: int, mlp: int, layers: int, heads: int, kv_heads: int) -> Qwen2Config:
+    """Return the language layers of a LLaVA-OneVision of these dimensions."""
+    return Qwen2Config(
+        vocab_size=152_000,
+        hidden_size=hidden,
+        intermediate_size=mlp,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=kv_heads,
+        max_position_embeddings=32_768,
+        rope_parameters={'rope_type': 'default', 'rope_theta': 1e6},
+    )
+
+
+HALF_BILLION = Shape(
+    '0.5b', qwen2(hidden=896, mlp=4864, layers=24, heads=14, kv_heads=2), 196, (16, 17)
+)
+SEVEN_BILLION = Shape(
+    '7b', qwen2(hidden=3584, mlp=18_944, layers=28, heads=28, kv_heads=4), 196, (18, 19)
+)
+
+
+class Layers:
+    """
+    Layers with random weights in bfloat16, and random words for them.
+
+    :param model: to run; None: one of the shape is built
+    """
+
+    def __init__(self, shape: Shape, *, device: str, model: Qwen2Model | None = None) -> None:
+        torch.manual_seed(0)
+        if model is None:
+            with torch.device(device):
+                model = Qwen2Model._from_config(shape.config, dtype=torch.bfloat16).eval()
+        self.model, self.device = model, torch.device(device)
+        self.layers = LanguageLayers(model)
+        config = shape.config
+        self.shape = CacheShape(
+            layers=config.num_hidden_layers,
+            q_heads=config.num_attention_heads,
+            kv_heads=config.num_key_value_heads,
+            head_dim=config.hidden_size // config.num_attention_heads,
+            tokens_per_frame=shape.tokens_per_frame,
+            rope_theta=config.rope_parameters['rope_theta'],
+            max_positions=config.max_position_embeddings,
+        )
+        self.choosing, self._hidden = shape.choosing, config.hidden_size
+        self.weight_bytes = sum(weights.nbytes for weights in model.parameters())
+
+    def words(self, count: int) -> Tensor:
+        """Return embeddings of random words, [count, hidden]."""
+        ids = torch.randint(self.model.embed_tokens.num_embeddings, (count,))
+        return self.model.embed_tokens(ids.to(self.device))
+
+    def frame(self) -> Tensor:
+        """Return a frame's tokens, random, [tokens_per_frame, hidden]."""
+        size = (self.shape.tokens_per_frame, self._hidden)
+        return torch.randn(size, dtype=torch.bfloat16, device=self.device)
+
+    def next_token(self, hidden: Tensor) -> int:
+        """Return the likeliest next token; the head is tied to the embeddings."""
+        return int(torch.mv(self.model.embed_tokens.weight, hidden).argmax())
+
+
+class Row(NamedTuple):
+    """
+    A memory that is measured.
+
+    :param named: whether two layers are named to choose pages, else many vote
+    """
+
+    preset: str
+    frames: int
+    named: bool = False
+
+    @property
+    def name(self) -> str:
+        """The row's name in tables and reports."""
+        how = ' (two layers choose)' if self.named else ''
+        return f'{self.preset}@{self.frames}{how}'
+
+
+@torch.inference_mode()
+def measure(layers: Layers, row: Row, *, questions: int, steps: int) -> dict[str, Any]:
+    """
+    Fill a memory with noise and measure questions, decoding and steps.
+
+    :param questions: that count, after two others
+    :param steps: that are timed one by one, and then again as fast as they can be
+    """
+    began = time.perf_counter()
+    with closing(new_memory(layers, row)) as memory:
+        _fill(memory, row.frames)
+        filled_s = time.perf_counter() - began
+        _restart_peak(layers.device)
+        found = _questions(layers, memory, questions)
+        found |= _steps(layers, memory, steps, first=row.frames)
+        sizes = memory.sizes()
+        predicted = layers.weight_bytes + sizes.device_bytes + sizes.read_bytes
+        return {
+            'preset': row.preset,
+            'frames': row.frames,
+            'two_layers_choose': row.named,
+            **found,
+            'device_bytes': sizes.device_bytes,
+            'read_bytes': sizes.read_bytes,
+            'weight_bytes': layers.weight_bytes,
+            'predicted_bytes': predicted,
+            **_allocated(layers.device),
+            'host_bytes': sizes.host_bytes,
+            'archive_lost': sizes.archive_lost,
+            'short_term_tokens': sizes.short_term_tokens,
+            'filled_s': filled_s,
+        }
+
+
+def new_memory(layers: Layers, row: Row) -> Memory:
+    """Build a memory with a prefix, and RAM for every frame."""
+    shape = layers.shape
+    heads = {layer: tuple(range(shape.q_heads)) for layer in layers.choosing}
+    retrieval = RetrievalSettings(largest_page(shape.tokens_per_frame), heads if row.named else {})
+    memory = Memory(
+        MemoryConfig(row.preset, archive_host_bytes=4 * 2**30 + row.frames * 8 * 2**20),
+        shape,
+        (CAMERA,),
+        layers.device,
+        torch.bfloat16,
+        retrieval=retrieval,
+    )
+    with memory.write_prefix() as view:
+        layers.layers.read(layers.words(PREFIX_TOKENS), view)
+    return memory
+
+
+def _fill(memory: Memory, frames: int) -> None:
+    for first in range(0, frames, FILL_CLIP):
+        seconds = range(first, min(first + FILL_CLIP, frames))
+        memory.put_noise([FrameRef(CAMERA, second * 10**9) for second in seconds])
+        memory.settle()
+
+
+def _questions(layers: Layers, memory: Memory, count: int) -> dict[str, Any]:
+    """Time questions that have not been asked before, and what they decode."""
+    firsts, tokens = [], []
+    for number in range(-2, count):
+        question = layers.words(QUESTION_TOKENS)
+        wait(layers.device)
+        began = time.perf_counter()
+        view, hidden = _read(layers, memory, question)
+        layers.next_token(hidden)
+        first_s = time.perf_counter() - began
+        began = time.perf_counter()
+        for _ in range(ANSWER_TOKENS):
+            hidden = layers.layers.read(question[:1], view)
+            layers.next_token(hidden)
+        if number >= 0:
+            firsts.append(first_s)
+            tokens.append((time.perf_counter() - began) / ANSWER_TOKENS)
+    stages: dict[str, float] = {}
+    _read(layers, memory, layers.words(QUESTION_TOKENS), stages)
+    with Copies() as copies:
+        view, _ = _read(layers, memory, layers.words(QUESTION_TOKENS))
+    return {
+        'first_token_ms': median(firsts) * 1e3,
+        'first_token_all_ms': [each * 1e3 for each in firsts],
+        'decode_ms': median(tokens) * 1e3,
+        'stages_ms': stages,
+        'tokens_read': sum(view.tokens_read) / len(view.tokens_read),
+        'pages_ranked': view.ranked,
+        'host_to_device_bytes': copies.to_device,
+        'device_to_host_bytes': copies.to_host,
+    }
+
+
+def _read(
+    layers: Layers, memory: Memory, question: Tensor, stages: dict[str, float] | None = None
+) -> tuple[QuestionView, Tensor]:
+    """Read a question over its views; note in `stages` when each was found and read, in ms."""
+    began = time.perf_counter()
+
+    def note(name: str) -> None:
+        if stages is not None:
+            wait(layers.device)
+            stages[name] = (time.perf_counter() - began) * 1e3
+
+    view = None
+    extra_tokens = len(question) + ANSWER_TOKENS
+    views = memory.readings(tokens=len(question), extra_tokens=extra_tokens)
+    for number, view in enumerate(views):
+        note(f'view {number} found')
+        hidden = layers.layers.read(question, view)
+        note(f'view {number} read')
+    assert view is not None
+    return view, hidden
+
+
+def _steps(layers: Layers, memory: Memory, count: int, *, first: int) -> dict[str, Any]:
+    """Time steps one by one, and again as fast as they come."""
+    took = []
+    for second in range(first, first + count):
+        frame = layers.frame()
+        wait(layers.device)
+        began = time.perf_counter()
+        put_frame(layers, memory, frame, second)
+        wait(layers.device)
+        took.append(time.perf_counter() - began)
+        memory.settle()
+    frame = layers.frame()
+    began = time.perf_counter()
+    for second in range(first + count, first + 2 * count):
+        put_frame(layers, memory, frame, second)
+    memory.settle()
+    wait(layers.device)
+    rate = count / (time.perf_counter() - began)
+    return {
+        'step_ms': median(took) * 1e3,
+        'slowest_step_ms': max(took) * 1e3,
+        'steps_per_s': rate,
+    }
+
+
+def put_frame(layers: Layers, memory: Memory, frame: Tensor, second: int) -> None:
+    """Take a frame's tokens, [tokens_per_frame, hidden], into a memory."""
+    view = memory.step([FrameRef(CAMERA, second * 10**9)])
+    layers.layers.read(frame, view)
+    view.commit()
+
+
+def wait(device: torch.device) -> None:
+    """Wait until a GPU has done all it was given."""
+    if device.type == 'cuda':
+        torch.cuda.synchronize(device)
+
+
+def _restart_peak(device: torch.device) -> None:
+    if device.type == 'cuda':
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def _allocated(device: torch.device) -> Mapping[str, int]:
+    """Return the device's bytes of live tensors and the most there were since the restart."""
+    if device.type != 'cuda':
+        return {}
+    return {
+        'allocated_bytes': torch.cuda.memory_allocated(device),
+        'most_allocated_bytes': torch.cuda.max_memory_allocated(device),
+    }

@@ -1,0 +1,40 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which tokens of which frames each tier holds, for whoever looks into a memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from livevlm_ros.memory.shape import FrameRef
+from livevlm_ros.memory.tiers import Tiers
+
+
+def tokens_held(tiers: Tiers, frames: Sequence[FrameRef]) -> dict[str, Tensor]:
+    """
+    Say which tokens of frames each tier holds.
+
+    :param frames: of this stream
+    :returns: by tier, those that there are of `short-term`, `long-term` and `archive`, bool
+        [frames, tokens_per_frame]; what long-term holds may be in the archive too
+    """
+    ids = frame_tokens(tiers, frames)
+    held = {'short-term': torch.isin(ids, frame_tokens(tiers, tiers.short_term.refs()))}
+    if tiers.long_term:
+        kept = torch.cat([lane.tokens.ids for lane in tiers.long_term])
+        held['long-term'] = torch.isin(ids, kept)
+    if tiers.archive is not None:
+        with tiers.archive.lock:
+            archived = torch.isin(tiers.ids.frames(ids), tiers.archive.frames)
+        held['archive'] = archived
+    return held
+
+
+def frame_tokens(tiers: Tiers, frames: Sequence[FrameRef]) -> Tensor:
+    """Return the ids of all tokens of frames, int64 [frames, tokens_per_frame]."""
+    empty = torch.empty(0, tiers.shape.tokens_per_frame, dtype=torch.int64)
+    ids = [tiers.ids.of_frame(frame)[None] for frame in frames]
+    return torch.cat([empty, *ids])

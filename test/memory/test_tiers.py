@@ -1,0 +1,91 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+
+import pytest
+import torch
+
+from livevlm_ros.memory import CacheShape, Memory, MemoryConfig, RetrievalSettings
+from livevlm_ros.memory.tiers import (
+    FULL_FIRST_SLOTS,
+    Tiers,
+    lane_frames,
+    new_tiers,
+    reserved_positions,
+)
+
+CAMERAS = ('left', 'right')
+
+
+def _tiers(shape: CacheShape, **settings) -> Tiers:
+    config = MemoryConfig(**settings)
+    return new_tiers(config, shape, CAMERAS, RetrievalSettings(2), torch.empty(0))
+
+
+@pytest.mark.parametrize(
+    ('preset', 'long_term', 'archive', 'sketched', 'by_means'),
+    [
+        ('recent', 0, False, False, False),
+        ('full', 0, False, False, False),
+        ('rekv', 0, True, False, True),
+        ('livevlm', 2, False, False, False),
+        ('balanced', 2, True, True, False),
+    ],
+)
+def test_a_preset_builds_the_tiers_it_asks_for_empty(
+    shape: CacheShape, preset, long_term, archive, sketched, by_means
+) -> None:
+    tiers = _tiers(shape, preset=preset)
+    assert len(tiers.long_term) == long_term
+    assert (tiers.archive is not None) == archive
+    assert (tiers.archive is not None and tiers.archive.sketch is not None) == sketched
+    assert (tiers.archive is not None and tiers.archive.means is not None) == by_means
+    assert (tiers.prefix_tokens, len(tiers.short_term), tiers.refs) == (0, 0, {})
+
+
+def test_cameras_share_the_budgets_equally(shape: CacheShape) -> None:
+    tiers = _tiers(shape, preset='livevlm', short_term_frames=9, long_term_frames=16)
+    frame = shape.tokens_per_frame
+    assert tiers.short_term.nbytes == 8 * frame * shape.token_bytes(4)  # a whole number each
+    assert [lane.capacity for lane in tiers.long_term] == [8 * frame + frame] * 2
+
+
+def test_full_has_room_for_few_frames_at_first(shape: CacheShape) -> None:
+    room = _tiers(shape, preset='full').short_term.nbytes
+    assert room == FULL_FIRST_SLOTS * shape.tokens_per_frame * shape.token_bytes(4)
+
+
+def test_full_holds_what_its_cap_or_the_models_positions_allow(shape: CacheShape) -> None:
+    frame = shape.tokens_per_frame
+    assert lane_frames(MemoryConfig(preset='full'), shape, 1) == (2048 - 1024) // frame
+    assert lane_frames(MemoryConfig(preset='full', full_max_tokens=300), shape, 2) == 37
+
+
+def test_beside_frames_there_is_room_for_a_question_or_a_step_of_all_cameras(
+    shape: CacheShape,
+) -> None:
+    assert reserved_positions(shape, 8) == 1024
+    assert reserved_positions(replace(shape, tokens_per_frame=196), 8) == 256 + 8 * 196
+
+
+@pytest.mark.parametrize(
+    ('settings', 'cameras', 'said'),
+    [
+        ({'short_term_frames': 1}, ('left', 'right'), 'less than one frame for each of 2'),
+        ({'short_term_frames': 400}, ('front',), '1024 positions'),
+        ({'preset': 'full', 'full_max_tokens': 3}, ('front',), 'less than one frame'),
+        ({}, (), 'at least one camera'),
+        (
+            {'preset': 'livevlm', 'long_term_frames': 240},
+            ('front',),
+            'need 1056 tokens for a step and 160 for a question, the model has 2048 positions',
+        ),
+        ({'preset': 'rekv', 'short_term_frames': 200}, ('front',), '1056 for a question'),
+        ({'preset': 'rekv', 'archive_host_bytes': 99}, ('front',), 'must be at least .*, got 99'),
+    ],
+)
+def test_a_budget_that_does_not_fit_cameras_or_positions_is_refused(
+    shape: CacheShape, settings: dict, cameras: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        Memory(MemoryConfig(**settings), shape, cameras)
