@@ -1,6 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The embedded model on a filmed stream, on any device: what it answers, and that it stays flat."""
+"""The embedded model on a filmed stream, on any device: its answers, and that it stays flat."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Stream:
         """
         Answer a question.
 
-        :param standing: whether it comes back, so that its pages are chosen ahead for the next time
+        :param standing: whether it comes back: then its pages are chosen ahead
         """
         return answer(self.model, self.memory, text, key=text if standing else None)
 

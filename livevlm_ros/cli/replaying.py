@@ -109,6 +109,10 @@ def evaluate(
     fps: Fps = 1.0,
     json_file: JsonFile = None,
     html_file: HtmlFile = None,
+    masked: Annotated[
+        bool,
+        typer.Option('--masked', help='Ask again without the frames that were looked at.'),
+    ] = False,
     picture: Annotated[
         Path | None, typer.Option(help='Draw questions, answers and evidence frames.')
     ] = None,
@@ -123,6 +127,7 @@ def evaluate(
     """
     with plain_errors():
         from livevlm_ros.replay.compare import compare, run_rows
+        from livevlm_ros.replay.masked import in_words
         from livevlm_ros.replay.rows import check_baselines, read_rows
         from livevlm_ros.replay.table import print_comparison, print_report, report_console
 
@@ -154,6 +159,7 @@ def evaluate(
                     questions=questions,
                     topic=topic,
                     thumbnails=html_file is not None,
+                    masked=masked,
                     progress=lambda name, share: bar.update(
                         task, completed=share, description=name
                     ),
@@ -165,6 +171,9 @@ def evaluate(
             print_comparison(compared, console)
         else:
             print_report(runs[0].report, console)
+        for run in runs if masked else ():
+            if found := run.report['masked']:
+                console.print(f'{run.name} {in_words(found)}')
         if json_file is not None:
             _write_json(json_file, compared if comparing else runs[0].report)
         if html_file is not None:

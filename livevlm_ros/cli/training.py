@@ -96,9 +96,8 @@ def calibrate(
         Path | None,
         typer.Option(help='Recordings with questions; by default streams filmed for this.'),
     ] = None,
-    preset: Annotated[str, typer.Option(help='Memory preset: livevlm or balanced.')] = 'balanced',
 ) -> None:
-    """Measure how a checkpoint finds what left its short-term memory, and note the best way."""
+    """Find the fewest heads that choose a checkpoint's pages well, and note them."""
     from livevlm_ros.model import CheckpointError, load_model
     from livevlm_ros.model.checkpoint import checkpoint_folder, read_yaml
     from livevlm_ros.replay import calibrate as calibration
@@ -107,7 +106,7 @@ def calibrate(
 
     with plain_errors(CheckpointError):
         check_writable(out)
-        config = engine_config(model=model, preset=preset)
+        config = engine_config(model=model, preset='balanced')
         kept = read_yaml(out if out.exists() else checkpoint_folder(model) / 'memory.yaml')
         with progress_bar() as bar:
             task = bar.add_task('loading the model', total=1.0)
@@ -117,8 +116,6 @@ def calibrate(
                 source=source,
                 progress=lambda name, share: bar.update(task, completed=share, description=name),
             )
-        console = report_console()
-        console.print(calibration.calibration_table(found))
-        retrieval = found.chosen.retrieval
-        calibration.write_settings(out, {**kept, 'retrieval': dict(retrieval)})
-        print(f'{out}: pages are found by {calibration.words(retrieval)}')
+        report_console().print(calibration.calibration_tables(found))
+        calibration.write_settings(out, {**kept, 'retrieval': dict(found.retrieval)})
+        print(f'{out}: pages are chosen by {calibration.words(found.retrieval)}')

@@ -53,7 +53,18 @@ if TYPE_CHECKING:
     from livevlm_ros.engine.config import EngineConfig
     from livevlm_ros.engine.engine import Engine
     from livevlm_ros.engine.stats import EngineStats
-    from livevlm_ros.memory import FrameRef, MemoryConfig, MemorySizes, RecallCounts
+    from livevlm_ros.memory import (
+        FrameRef,
+        HeadChoice,
+        HeadRecall,
+        HeadScores,
+        MemoryConfig,
+        MemorySizes,
+        ReadFilter,
+        RecallCounts,
+        RetrievalSettings,
+        choose_heads,
+    )
     from livevlm_ros.model import CheckpointError, ModelConfig
 
 __all__ = [
@@ -67,17 +78,23 @@ __all__ = [
     'Finish',
     'Frame',
     'FrameRef',
+    'HeadChoice',
+    'HeadRecall',
+    'HeadScores',
     'Latency',
     'MemoryConfig',
     'MemorySizes',
     'ModelConfig',
     'Pixels',
     'Question',
+    'ReadFilter',
     'RecallCounts',
+    'RetrievalSettings',
     'Rung',
     'Scope',
     'Source',
     'Status',
+    'choose_heads',
 ]
 
 _LATE = {
@@ -86,9 +103,15 @@ _LATE = {
     'EngineConfig': 'livevlm_ros.engine.config',
     'EngineStats': 'livevlm_ros.engine.stats',
     'FrameRef': 'livevlm_ros.memory',
+    'HeadChoice': 'livevlm_ros.memory',
+    'HeadRecall': 'livevlm_ros.memory',
+    'HeadScores': 'livevlm_ros.memory',
     'MemoryConfig': 'livevlm_ros.memory',
     'MemorySizes': 'livevlm_ros.memory',
+    'ReadFilter': 'livevlm_ros.memory',
     'RecallCounts': 'livevlm_ros.memory',
+    'RetrievalSettings': 'livevlm_ros.memory',
+    'choose_heads': 'livevlm_ros.memory',
     'ModelConfig': 'livevlm_ros.model',
     'Rung': 'livevlm_ros.engine.budget',
 }

@@ -34,7 +34,7 @@ from livevlm_ros.engine.questions import (
     refusal,
 )
 from livevlm_ros.engine.stats import AskRecord, EngineStats, ModelStats
-from livevlm_ros.memory import ReadFilter
+from livevlm_ros.memory import HeadScores, ReadFilter
 from livevlm_ros.model import load_model
 
 STOP_S = 3.0
@@ -310,6 +310,24 @@ class Engine:
         pending = PendingQuestion(question, Deadline(received_s, question.budget_s or 0.0))
         loop.answer(pending, pause=lambda: 0.0, reading=reading)
         return self._reply(pending.wait(), received_s, budget_s=pending.deadline.budget_s)
+
+    @torch.inference_mode()
+    def head_scores(self, text: str) -> HeadScores | None:
+        """
+        Say in this thread how much each head that chooses wants each page for a question.
+
+        :returns: None where nothing has left short-term
+        :raises RuntimeError: before `load`, or while the engine thread runs
+        :raises BadQuestion: for words that the model does not take
+        """
+        rooms = self._alone('head_scores').rooms
+        prompt = rooms.model.question(text)
+        rooms.memory.settle()
+        probe = rooms.memory.probe(tokens=prompt.tokens)
+        if probe is None:
+            return None
+        rooms.model.read(prompt.embeds, probe)
+        return rooms.memory.head_scores(probe)
 
     @property
     def _at_work(self) -> bool:

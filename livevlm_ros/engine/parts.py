@@ -69,7 +69,13 @@ def _measured(config: EngineConfig, model: VideoLanguageModel) -> Costs:
     """Measure what work costs in a scratch memory, which is gone when this returns."""
     costs = Costs()
     with closing(new_memory(config, model)) as scratch:
-        warm_up(model, scratch, costs, cameras=config.cameras)
+        warm_up(
+            model,
+            scratch,
+            costs,
+            cameras=config.cameras,
+            frames=config.memory.frames_to_read,
+        )
     return costs
 
 

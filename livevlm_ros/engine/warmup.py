@@ -22,14 +22,20 @@ _PROBE = 'what do you see now ?'
 
 
 def warm_up(
-    model: VideoLanguageModel, scratch: Memory, costs: Costs, *, cameras: Sequence[str]
+    model: VideoLanguageModel,
+    scratch: Memory,
+    costs: Costs,
+    *,
+    cameras: Sequence[str],
+    frames: int,
 ) -> None:
     """
     Run dummy frames and a question through a scratch memory, and start the cost averages.
 
-    The memory is filled with noise first, so that what is measured is a question that retrieves.
+    :param frames: of noise that fill the memory first, as many as a question reads, so that a
+        question that retrieves is measured
     """
-    last_ns = _fill(scratch, cameras)
+    last_ns = _fill(scratch, cameras, frames // len(cameras) + 1)
     grey = np.full((480, 640, 3), 128, np.uint8)
     for number in range(STEPS):
         started = time.monotonic()
@@ -42,9 +48,8 @@ def warm_up(
     measure_answer(model, scratch, costs)
 
 
-def _fill(scratch: Memory, cameras: Sequence[str]) -> int:
-    """Put noise into a memory, as many frames as a question reads; return the last stamp."""
-    frames = scratch.frames_to_read // len(cameras) + 1
+def _fill(scratch: Memory, cameras: Sequence[str], frames: int) -> int:
+    """Put frames of noise into a memory, so many a camera; return the last stamp."""
     for number in range(frames):
         stamp_ns = (number + 1) * SPACING_NS
         scratch.put_noise([FrameRef(camera, stamp_ns) for camera in cameras])

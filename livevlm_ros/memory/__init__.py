@@ -8,6 +8,7 @@ tokens at 0..n-1. This room knows layers, heads and source frames; it knows no p
 no ROS.
 """
 
+from livevlm_ros.memory.calibration import HeadChoice, HeadRecall, HeadScores, choose_heads
 from livevlm_ros.memory.config import (
     PREFIX_POSITIONS,
     PRESETS,
@@ -35,6 +36,9 @@ __all__ = [
     'CacheShape',
     'EvidenceHeads',
     'FrameRef',
+    'HeadChoice',
+    'HeadRecall',
+    'HeadScores',
     'Memory',
     'MemoryConfig',
     'MemorySizes',
@@ -49,4 +53,5 @@ __all__ = [
     'StepView',
     'TooManyTokens',
     'View',
+    'choose_heads',
 ]

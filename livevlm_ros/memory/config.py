@@ -20,6 +20,9 @@ RETRIEVALS = ('tokens', 'means', 'frames')
 RESERVED_POSITIONS = 1024
 """Positions of the language model kept free beside the frames: prefix, question and answer."""
 
+FULL_FIRST_FRAMES = 64
+"""Frames `full` has room for before it first grows."""
+
 PREFIX_POSITIONS = 256
 """Those of them the prefix may take."""
 
@@ -103,6 +106,18 @@ class MemoryConfig:
     def gives_up(self) -> str:
         """Which of context, accuracy and performance the preset pays with."""
         return str(_read(self.preset)['gives_up'])
+
+    @property
+    def chooses_once(self) -> bool:
+        """Whether pages are chosen once for all layers."""
+        return self.retrieves and self.retrieval == 'tokens'
+
+    @property
+    def frames_to_read(self) -> int:
+        """Most frames that a question reads; of `full` what it has room for before it grows."""
+        if self.preset == 'full':
+            return FULL_FIRST_FRAMES
+        return self.short_term_frames + self.retrieval_frames
 
     @property
     def retrieves(self) -> bool:

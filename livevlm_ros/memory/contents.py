@@ -58,6 +58,7 @@ def contents(tiers: Tiers, *, identity: Mapping[str, Any]) -> State:
         'identity': dict(identity),
         'origin_ns': tiers.ids.origin_ns,
         'frames': [astuple(ref) for ref in tiers.refs.values()],
+        'forget_at': tiers.forget_at,
     }
     prefix = {'prefix_values': copied(tiers.prefix_values)}
     return State({**prefix, **parts.tensors}, {**facts, **parts.facts})
@@ -84,6 +85,7 @@ def put_back(tiers: Tiers, state: State, *, identity: Mapping[str, Any]) -> None
         lane.restore(state.part(f'long_term.{number}'))
     refs = (FrameRef(*fields) for fields in state.facts['frames'])
     tiers.refs = {tiers.ids.frame(ref): ref for ref in refs}
+    tiers.forget_at = state.facts['forget_at']
 
 
 def _check(tiers: Tiers, state: State, identity: Mapping[str, Any]) -> None:

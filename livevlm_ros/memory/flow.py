@@ -19,7 +19,7 @@ from livevlm_ros.memory.archive.writer import ArchiveWriter
 from livevlm_ros.memory.long_term import LongTerm, LongTermChange
 from livevlm_ros.memory.shape import FrameRef
 from livevlm_ros.memory.short_term import Held
-from livevlm_ros.memory.tiers import Tiers
+from livevlm_ros.memory.tiers import FORGET_EVERY, Tiers
 from livevlm_ros.memory.tokens import in_time_order
 
 
@@ -47,6 +47,7 @@ def keep(
         left = [tiers.short_term.tokens_of(held) for held, _ in entering.left]
         archived = writer.stage(left) if writer is not None else []
         bucketed = _staged(tiers, entering.left, scores)
+        held = _refs_left(tiers, writer)
     except BaseException:
         tiers.ids.origin_ns = origin_ns
         raise
@@ -54,6 +55,8 @@ def keep(
         lane.commit(change)
     by_frame = (len(frames), tiers.shape.tokens_per_frame)
     tiers.short_term.commit(entering, keys.unflatten(2, by_frame), values.unflatten(2, by_frame))
+    if held is not None:
+        tiers.refs, tiers.forget_at = held, len(held) + max(FORGET_EVERY, len(held) // 4)
     tiers.refs.update((tiers.ids.frame(ref), ref) for ref in frames)
     if writer is not None:
         writer.commit(archived, left=len(left))
@@ -69,13 +72,25 @@ def buckets_with(tiers: Tiers, frames: Sequence[FrameRef]) -> bool:
     )
 
 
-def frames_left(tiers: Tiers) -> set[int]:
-    """Return the ids of frames of which a token is left in any tier."""
+def noise(tiers: Tiers, frames: int) -> tuple[Tensor, Tensor]:
+    """Return random keys and values, [layers, kv_heads, frames * tokens_per_frame, head_dim]."""
+    shape, like = tiers.shape, tiers.prefix_keys
+    tokens = frames * shape.tokens_per_frame
+    block = (shape.layers, shape.kv_heads, tokens, shape.head_dim)
+    keys, values = (torch.randn(block, dtype=like.dtype, device=like.device) for _ in range(2))
+    return keys, values
+
+
+def _refs_left(tiers: Tiers, writer: ArchiveWriter | None) -> dict[int, FrameRef] | None:
+    """Return the references of frames of which a token is left; None: it is not time to look."""
+    if len(tiers.refs) < tiers.forget_at or (writer is not None and not writer.settle(0.0)):
+        return None
     held = [torch.tensor([tiers.ids.frame(ref) for ref in tiers.short_term.refs()])]
     held += [tiers.ids.frames(lane.tokens.ids) for lane in tiers.long_term]
     if tiers.archive is not None:
         held.append(tiers.archive.frames)
-    return set(torch.cat(held).unique().tolist())
+    alive = set(torch.cat(held).unique().tolist())
+    return {frame: ref for frame, ref in tiers.refs.items() if frame in alive}
 
 
 def _staged(

@@ -1,6 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which tokens of which frames each tier holds, for whoever looks into a memory."""
+"""What a memory holds, for whoever looks into it: tokens by tier, frames by time."""
 
 from __future__ import annotations
 
@@ -9,8 +9,29 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from livevlm_ros.memory.filter import ReadFilter
 from livevlm_ros.memory.shape import FrameRef
 from livevlm_ros.memory.tiers import Tiers
+
+OUT_OF_ORDER_NS = 60 * 10**9
+"""By how much frames may come later than newer ones of other cameras."""
+
+
+def newest(tiers: Tiers, reading: ReadFilter) -> FrameRef | None:
+    """Return the newest frame that may be read, None when there is none."""
+    new = tiers.short_term.refs()
+    inside = reading.short_term_indices(new)
+    if inside:
+        return new[inside[-1]]
+    if not reading.long_term or not (tiers.long_term or tiers.archive is not None):
+        return None
+    short_term, latest = set(new), None
+    for ref in reversed(tiers.refs.values()):  # about from the newest on
+        if latest is not None and ref.stamp_ns + OUT_OF_ORDER_NS < latest.stamp_ns:
+            break
+        if reading.contains(ref) and ref not in short_term:
+            latest = max(latest or ref, ref, key=lambda each: each.stamp_ns)
+    return latest
 
 
 def tokens_held(tiers: Tiers, frames: Sequence[FrameRef]) -> dict[str, Tensor]:

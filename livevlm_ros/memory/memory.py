@@ -18,30 +18,25 @@ from torch import Tensor
 
 from livevlm_ros.memory.archive.file import ArchiveFile
 from livevlm_ros.memory.archive.writer import ArchiveWriter
+from livevlm_ros.memory.calibration import HeadScores, head_scores
 from livevlm_ros.memory.config import PREFIX_POSITIONS, RESERVED_POSITIONS, MemoryConfig
 from livevlm_ros.memory.contents import contents, identity, put_back
 from livevlm_ros.memory.filter import ReadFilter
-from livevlm_ros.memory.flow import buckets_with, frames_left, keep
-from livevlm_ros.memory.holdings import tokens_held
+from livevlm_ros.memory.flow import buckets_with, keep, noise
+from livevlm_ros.memory.holdings import newest, tokens_held
 from livevlm_ros.memory.recall import Recall, RecallCounts
 from livevlm_ros.memory.retrieval import Choice, Retrieval
 from livevlm_ros.memory.settings import RetrievalSettings, largest_page
 from livevlm_ros.memory.shape import CacheShape, FrameRef
 from livevlm_ros.memory.sizes import MemorySizes
 from livevlm_ros.memory.state import State
-from livevlm_ros.memory.tiers import FULL_FIRST_SLOTS, lane_frames, new_tiers, reserved_positions
+from livevlm_ros.memory.tiers import FORGET_EVERY, new_tiers, view_tokens
 from livevlm_ros.memory.tokens import TokenIds
 from livevlm_ros.memory.views.evidence import EvidenceHeads
 from livevlm_ros.memory.views.layerwise import LayerwiseView
 from livevlm_ros.memory.views.question import ProbeView, QuestionView
 from livevlm_ros.memory.views.step import StepView
 from livevlm_ros.memory.views.view import ReadBuffer, TooManyTokens
-
-FORGET_EVERY = 256
-"""Frames between two looks for frames of which nothing is left, whose references then go."""
-
-OUT_OF_ORDER_NS = 60 * 10**9
-"""By how much frames may come later than newer ones of other cameras."""
 
 
 class Memory:
@@ -74,7 +69,7 @@ class Memory:
         settings = retrieval or RetrievalSettings(largest_page(shape.tokens_per_frame))
         if config.retrieval == 'frames':
             settings = RetrievalSettings(shape.tokens_per_frame)
-        self._settings, self._forget_at = settings, FORGET_EVERY
+        self._settings = settings
         self._evidence = evidence or EvidenceHeads.from_settings({}, shape, settings.heads)
         self._tiers = new_tiers(config, shape, self._cameras, settings, like)
         self._retrieval = Retrieval(
@@ -91,7 +86,7 @@ class Memory:
         )
         self._recall: Recall | None = None
         self._writer: ArchiveWriter | None = None
-        if self._tiers.archive is not None and self._chooses_once:
+        if self._tiers.archive is not None and self._config.chooses_once:
             self._recall = Recall(self._retrieval, tau=config.tau, like=like)
         if self._tiers.archive is not None:
             written = self._recall.archived if self._recall is not None else None
@@ -103,21 +98,10 @@ class Memory:
 
     def _reserve_views(self) -> None:
         """Make room for the longest views now, so that no read grows it."""
-        tokens, tiers = self._shape.tokens_per_frame, self._tiers
-        ring = lane_frames(self._config, self._shape, len(self._cameras)) * len(self._cameras)
-        beside = reserved_positions(self._shape, len(self._cameras))
-        step = ring * tokens + sum(lane.capacity for lane in tiers.long_term)
-        question = (ring + self._config.retrieval_frames) * tokens
-        longest = max(step + beside, question + RESERVED_POSITIONS)
-        if longest > self._shape.max_positions:
-            raise ValueError(
-                f'short_term_frames, long_term_frames and retrieval_frames need {step} tokens for '
-                f'a step and {question} for a question, the model has '
-                f'{self._shape.max_positions} positions, {beside} of them kept free'
-            )
-        self._step_buffer.reserve(step + beside)
-        self._question_buffer.reserve(question + RESERVED_POSITIONS)
-        tiers.rotary.reserve(longest)
+        step, question = view_tokens(self._config, self._tiers, len(self._cameras))
+        self._step_buffer.reserve(step)
+        self._question_buffer.reserve(question)
+        self._tiers.rotary.reserve(max(step, question))
 
     # Writing: what comes in, and where it goes.
 
@@ -171,33 +155,13 @@ class Memory:
     def _keep(
         self, frames: Sequence[FrameRef], keys: Tensor, values: Tensor, scores: Tensor | None
     ) -> None:
-        tiers, left = self._tiers, None
-        if len(tiers.refs) >= self._forget_at and (not self._writer or self._writer.settle(0.0)):
-            left = frames_left(tiers)  # may fail, so before anything is written
-        keep(tiers, self._writer, frames, keys, values, scores)
-        if left is not None:
-            left.update(tiers.ids.frame(ref) for ref in frames)
-            tiers.refs = {frame: ref for frame, ref in tiers.refs.items() if frame in left}
-            self._forget_later()
+        keep(self._tiers, self._writer, frames, keys, values, scores)
 
     @torch.inference_mode()
     def put_noise(self, frames: Sequence[FrameRef]) -> None:
         """Keep frames of random keys and values, to measure what a memory of that size costs."""
-        shape, like = self._shape, self._question_buffer.keys
-        block = (
-            shape.layers,
-            shape.kv_heads,
-            len(frames) * shape.tokens_per_frame,
-            shape.head_dim,
-        )
-        keys, values = (torch.randn(block, dtype=like.dtype, device=like.device) for _ in 'kv')
         self._tiers.short_term.check(frames)
-        self._keep(frames, keys, values, None)
-
-    def _forget_later(self) -> None:
-        """Say at how many frames to look again for some to forget."""
-        held = len(self._tiers.refs)
-        self._forget_at = held + max(FORGET_EVERY, held // 4)
+        self._keep(frames, *noise(self._tiers, len(frames)), None)
 
     # Reading: what a question sees.
 
@@ -212,22 +176,9 @@ class Memory:
         return self._config.retrieves
 
     @property
-    def frames_to_read(self) -> int:
-        """How many frames a question reads, at most, in a memory that does not grow."""
-        config = self._config
-        if config.preset == 'full':
-            return FULL_FIRST_SLOTS
-        return config.short_term_frames + config.retrieval_frames
-
-    @property
     def pages_to_rank(self) -> int:
         """How many pages a question would rank now."""
         return self._retrieval.pages_to_rank if self._config.retrieves else 0
-
-    @property
-    def _chooses_once(self) -> bool:
-        """Whether pages are chosen once for all layers."""
-        return self._config.retrieves and self._config.retrieval == 'tokens'
 
     def readings(
         self,
@@ -282,7 +233,7 @@ class Memory:
         :param reading: what may be read; None: all
         """
         reading = reading or ReadFilter()
-        if not self._chooses_once or not reading.long_term or not self._retrieval.held():
+        if not self._config.chooses_once or not reading.long_term or not self._retrieval.held():
             return None
         if reading.only_ns is not None:
             return None
@@ -294,6 +245,15 @@ class Memory:
             evidence=self._evidence,
             choosing=self._retrieval.layers,
         )
+
+    def head_scores(self, probe: ProbeView) -> HeadScores:
+        """Say how much each head of the layers that choose wants each archived page."""
+        archive, page_tokens = self._tiers.archive, self._settings.page_tokens
+        assert archive is not None
+        scores = head_scores(archive, probe.queries, page_tokens=page_tokens)
+        stamps_ns = self.ids.since_ns(archive.frames) + (self.ids.origin_ns or 0)
+        pages = self._shape.tokens_per_frame // page_tokens
+        return HeadScores(scores, stamps_ns.repeat_interleave(pages), self._retrieval.most_pages)
 
     def question(
         self,
@@ -319,7 +279,7 @@ class Memory:
                 'fit: shorten the question or ask for fewer tokens'
             )
         retrieves = reading.long_term and self._config.retrieves
-        if retrieves and not self._chooses_once:
+        if retrieves and not self._config.chooses_once:
             return LayerwiseView(
                 self._tiers,
                 self._question_buffer,
@@ -359,7 +319,7 @@ class Memory:
             tiers.archive.clear()
         tiers.refs.clear()
         tiers.ids.clear()
-        self._forget_later()
+        tiers.forget_at = FORGET_EVERY
         return forgotten
 
     def settle(self) -> None:
@@ -407,22 +367,9 @@ class Memory:
 
     def newest(self, reading: ReadFilter | None = None) -> FrameRef | None:
         """Return the newest frame that may be read, None when there is none."""
-        new = self._tiers.short_term.refs()
         if reading is None:
-            return new[-1] if new else None
-        inside = reading.short_term_indices(new)
-        if inside:
-            return new[inside[-1]]
-        if not reading.long_term or not self._config.retrieves:
-            return None
-        short_term, latest = set(new), None
-        for ref in reversed(self._tiers.refs.values()):  # about from the newest on
-            behind = latest is not None and ref.stamp_ns + OUT_OF_ORDER_NS < latest.stamp_ns
-            if behind:
-                break
-            if reading.contains(ref) and ref not in short_term:
-                latest = max(latest or ref, ref, key=lambda each: each.stamp_ns)
-        return latest
+            return next(reversed(self._tiers.short_term.refs()), None)
+        return newest(self._tiers, reading)
 
     def sizes(self) -> MemorySizes:
         """Count tokens and bytes; see `MemorySizes`."""
@@ -445,9 +392,7 @@ class Memory:
     def state(self) -> State:
         """Return copies of all that is remembered, to `restore`."""
         self.settle()
-        state = contents(self._tiers, identity=self._identity)
-        state.facts['forget_at'] = self._forget_at
-        return state
+        return contents(self._tiers, identity=self._identity)
 
     def restore(self, state: State) -> None:
         """
@@ -466,4 +411,3 @@ class Memory:
         except BaseException:
             self.clear()
             raise
-        self._forget_at = state.facts['forget_at']

@@ -25,7 +25,7 @@ from livevlm_ros.memory.filter import ReadFilter
 from livevlm_ros.memory.long_term import LongTerm
 from livevlm_ros.memory.settings import RetrievalSettings
 from livevlm_ros.memory.shape import CacheShape
-from livevlm_ros.memory.tokens import TokenIds, Tokens, in_time_order
+from livevlm_ros.memory.tokens import TokenIds, Tokens, in_time_order, upload
 
 RANKED_FRAMES = 256
 """Frames of the archive that are ranked by their keys; of more, the sketch names so many."""
@@ -84,7 +84,8 @@ def scaled_rows(q: Tensor, heads: Sequence[int] | None, *, kv_heads: int) -> Ten
     for kv_head in range(kv_heads):
         own = [head % group for head in heads if head // group == kv_head]
         if own:
-            rows[kv_head] = grouped[kv_head, (own * group)[:group]]
+            for row, head in enumerate((own * group)[:group]):  # a list as index waits for a GPU
+                rows[kv_head, row] = grouped[kv_head, head]
     return rows.flatten(1, 2)
 
 
@@ -179,7 +180,7 @@ class Retrieval:
             on_device = self._like.device
             scores = page_scores(
                 rows,
-                lambda layer: archive.keys(layer, held).to(on_device),
+                lambda layer: upload(archive.keys(layer, held), on_device),
                 page_tokens=page_tokens,
             )
             chosen = self._best(scores, reading)

@@ -51,7 +51,12 @@ class RetrievalSettings:
 
     def layers(self, shape: CacheShape) -> tuple[int, ...]:
         """Return the layers that choose, ascending; none named: the middle and upper ones."""
-        return tuple(sorted(self.heads)) or tuple(range(shape.layers // 3, shape.layers))
+        return tuple(sorted(self.heads)) or tuple(voting_layers(shape.layers))
+
+
+def voting_layers(layers: int) -> range:
+    """Return the layers that choose where none is named: the middle and upper ones."""
+    return range(layers // 3, layers)
 
 
 def largest_page(frame_tokens: int) -> int:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from livevlm_ros.memory.shape import CacheShape, FrameRef
 from livevlm_ros.memory.state import State, copied
-from livevlm_ros.memory.tokens import TokenIds, Tokens
+from livevlm_ros.memory.tokens import TokenIds, Tokens, upload
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -103,8 +103,7 @@ class ShortTerm:
     def tokens(self, indices: Sequence[int] | None = None) -> Tokens:
         """Return copies of frames, given as indices into `refs`, in that order; None: all."""
         held = self._held if indices is None else [self._held[index] for index in indices]
-        slots = torch.tensor([each.slot for each in held], dtype=torch.long)
-        there = slots.to(self._keys.device)
+        there = self._slots(held)
         ids = [self._ids.of_frame(each.ref) for each in held]
         return Tokens(
             self._keys.index_select(2, there).flatten(2, 3),
@@ -112,14 +111,19 @@ class ShortTerm:
             torch.cat(ids) if ids else torch.empty(0, dtype=torch.int64),
         )
 
-    def layer(self, layer: int) -> tuple[Tensor, Tensor]:
-        """Return copies of one layer's keys and values, in the order of `refs`."""
-        slots = torch.tensor([held.slot for held in self._held], dtype=torch.long)
-        there = slots.to(self._keys.device)
-        keys, values = self._keys[layer], self._values[layer]
-        return keys.index_select(1, there).flatten(1, 2), values.index_select(1, there).flatten(
-            1, 2
-        )
+    def slots(self) -> Tensor:
+        """Return where the frames of `refs` lie, for `layer`, int64 [frames] on the device."""
+        return self._slots(self._held)
+
+    def layer(self, layer: int, slots: Tensor) -> tuple[Tensor, Tensor]:
+        """Return copies of one layer's keys and values, of frames by `slots`."""
+        keys = self._keys[layer].index_select(1, slots)
+        values = self._values[layer].index_select(1, slots)
+        return keys.flatten(1, 2), values.flatten(1, 2)
+
+    def _slots(self, held: Sequence[Held]) -> Tensor:
+        slots = torch.tensor([each.slot for each in held], dtype=torch.long)
+        return upload(slots, self._keys.device)
 
     def check(self, refs: Sequence[FrameRef]) -> None:
         """

@@ -13,7 +13,12 @@ from torch import Tensor
 
 from livevlm_ros.memory.archive.archive import Archive
 from livevlm_ros.memory.archive.record import RecordLayout
-from livevlm_ros.memory.config import PREFIX_POSITIONS, RESERVED_POSITIONS, MemoryConfig
+from livevlm_ros.memory.config import (
+    FULL_FIRST_FRAMES,
+    PREFIX_POSITIONS,
+    RESERVED_POSITIONS,
+    MemoryConfig,
+)
 from livevlm_ros.memory.long_term import LongTerm
 from livevlm_ros.memory.settings import RetrievalSettings
 from livevlm_ros.memory.shape import CacheShape, FrameRef
@@ -21,8 +26,8 @@ from livevlm_ros.memory.short_term import ShortTerm
 from livevlm_ros.memory.tokens import TokenIds
 from livevlm_ros.memory.views.rotary import RotaryTable
 
-FULL_FIRST_SLOTS = 64
-"""Frames `full` has room for before it first grows."""
+FORGET_EVERY = 256
+"""Frames between two looks for frames of which no token is left, whose references then go."""
 
 
 @dataclass(slots=True)
@@ -33,6 +38,7 @@ class Tiers:
     :param prefix_keys: before rotary, [layers, kv_heads, prefix tokens, head_dim]
     :param prefix_values: shaped like `prefix_keys`
     :param refs: every frame of which the memory holds a token, by id, in the order they came
+    :param forget_at: how many of them there must be for a look at which of them have no token left
     """
 
     shape: CacheShape
@@ -44,6 +50,7 @@ class Tiers:
     prefix_keys: Tensor
     prefix_values: Tensor
     refs: dict[int, FrameRef] = field(default_factory=dict)
+    forget_at: int = FORGET_EVERY
 
     @property
     def prefix_tokens(self) -> int:
@@ -91,7 +98,7 @@ def new_tiers(
             cameras,
             ids,
             lane_frames=frames,
-            slots=min(slots, FULL_FIRST_SLOTS) if config.preset == 'full' else slots,
+            slots=min(slots, FULL_FIRST_FRAMES) if config.preset == 'full' else slots,
             **where,
         ),
         long_term=[
@@ -146,6 +153,26 @@ def lane_frames(config: MemoryConfig, shape: CacheShape, cameras: int) -> int:
     if total // cameras < 1:
         raise ValueError(f'{budget}: less than one frame for each of {cameras} cameras')
     return total // cameras
+
+
+def view_tokens(config: MemoryConfig, tiers: Tiers, cameras: int) -> tuple[int, int]:
+    """
+    Return the most tokens that a step and a question read, each with its own.
+
+    :raises ValueError: if the model has not as many positions
+    """
+    shape = tiers.shape
+    ring = lane_frames(config, shape, cameras) * cameras
+    beside = reserved_positions(shape, cameras)
+    step = ring * shape.tokens_per_frame + sum(lane.capacity for lane in tiers.long_term)
+    question = (ring + config.retrieval_frames) * shape.tokens_per_frame
+    if max(step + beside, question + RESERVED_POSITIONS) > shape.max_positions:
+        raise ValueError(
+            f'short_term_frames, long_term_frames and retrieval_frames need {step} tokens for a '
+            f'step and {question} for a question, the model has {shape.max_positions} positions, '
+            f'{beside} of them kept free'
+        )
+    return step + beside, question + RESERVED_POSITIONS
 
 
 def reserved_positions(shape: CacheShape, cameras: int) -> int:

@@ -111,6 +111,13 @@ class TokenIds:
         return torch.tensor([self._lanes[camera] for camera in cameras], dtype=torch.int64)
 
 
+def upload(tensor: Tensor, device: torch.device) -> Tensor:
+    """Copy a tensor of the host to a device; a GPU takes it from pinned memory, nobody waits."""
+    if device.type != 'cuda':
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """
@@ -134,7 +141,7 @@ class Tokens:
 
     def index_select(self, index: Tensor) -> Tokens:
         """Return copies of chosen tokens, `index` int64 [chosen] on the host."""
-        there = index.to(self.keys.device)
+        there = upload(index, self.keys.device)
         return Tokens(
             self.keys.index_select(2, there),
             self.values.index_select(2, there),

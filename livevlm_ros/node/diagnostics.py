@@ -19,7 +19,7 @@ from livevlm_ros.node.parameters import Values
 from livevlm_ros.share import PROFILE_VARIABLE
 
 if TYPE_CHECKING:
-    from livevlm_ros.engine import EngineStats
+    from livevlm_ros.engine import EngineStats, MemorySizes
     from livevlm_ros.engine.slot import CameraStats
 
 OK, WARN, ERROR, STALE = (
@@ -222,9 +222,25 @@ def _memory(stats: EngineStats) -> Health:
     values |= {f'recall_{name}': value for name, value in dataclasses.asdict(recall).items()}
     values['recall_correction_rate'] = recall.correction_rate
     message = f'{stats.memory.frames} frames, {stats.memory.device_bytes / 1e6:.1f} MB'
-    if stats.memory.context_truncated:
-        return Health('memory', WARN, f'full: the oldest frames leave ({message})', values)
+    if faults := _memory_faults(stats.memory):
+        return Health('memory', WARN, f'{"; ".join(faults)} ({message})', values)
     return Health('memory', OK, message, values)
+
+
+def _memory_faults(memory: MemorySizes) -> list[str]:
+    """Say what the memory could not keep or do since it was built."""
+    faults = []
+    if memory.context_truncated:
+        faults.append('full: the oldest frames leave')
+    if memory.archive_lost:
+        faults.append(f'{memory.archive_lost} frames were not archived: too fast, or see the log')
+    if memory.disk_lost:
+        faults.append(
+            "the archive's file cannot grow: make room on the disk, and clear the memory"
+        )
+    if memory.recall.failed:
+        faults.append(f'{memory.recall.failed} choices ahead of questions failed: see the log')
+    return faults
 
 
 def _ask(stats: EngineStats, refused: Mapping[Status, int], parameters: Values) -> Health:

@@ -85,7 +85,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         'balanced',
         'What the memory gives up: recent forgets all but the newest frames, full keeps every '
         'frame until its tokens run out, rekv keeps every frame on the host, livevlm compresses '
-        'them into a fixed number of tokens, balanced archives what that drops.',
+        'them into a fixed number of tokens, balanced archives them beside that.',
         choices=('recent', 'full', 'rekv', 'livevlm', 'balanced'),
     ),
     Parameter(
@@ -113,8 +113,8 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         'memory.archive_bits',
         -1,
-        'Bits of a number in the archive of what long-term drops: 4, 8 or 16; 0 drops it for '
-        "good, -1 is the preset's choice.",
+        'Bits of a number in the archive of older frames: 4, 8 or 16; 0: there is none, what '
+        "long-term drops is gone; -1 is the preset's choice.",
         low=-1,
         high=16,
     ),

@@ -1,81 +1,103 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-Fitting how a checkpoint finds pages: each way is tried on the same frames and questions.
+Fitting which heads choose a checkpoint's pages, with questions of which it is known what to find.
 
-Where a checkpoint looks things up, in the last token of a question or in all of it, with sharp
-attention or with broad likeness, comes out of its training and is not to be read off its weights.
-So it is measured, and stays beside the weights in `memory.yaml`.
+Recordings are replayed with every head of every layer probed, and the fewest heads that find as
+much as the default vote are kept beside the weights in `memory.yaml`, if they answer as well, too.
+They may not: a head can find most of what shows the answers and still miss what a few kinds of
+question need. So the questions of recordings that had no part in the choice are answered with the
+pages of either; heads that answer worse are doubled, until none are left to take.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import compress, product
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, pstdev
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import yaml
 from rich.box import SIMPLE
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from livevlm_ros.replay.compare import Run, compare, run_rows
+from livevlm_ros.engine.messages import Answer, Question
+from livevlm_ros.replay.accuracy import Report, rate
 from livevlm_ros.replay.errors import BadInput
-from livevlm_ros.replay.evaluate import Progress
-from livevlm_ros.replay.rows import Row
+from livevlm_ros.replay.evaluate import Progress, evaluate
+from livevlm_ros.replay.outcome import Evaluation
+from livevlm_ros.replay.questions import QuestionEntry
 from livevlm_ros.replay.table import percent, rate_text
 from livevlm_ros.replay.write_world import Filming, write_world
 
-if TYPE_CHECKING:  # it brings torch
-    from livevlm_ros.engine import Engine, EngineConfig
+if TYPE_CHECKING:  # they bring torch
+    from torch import Tensor
+
+    from livevlm_ros.engine import Engine, EngineConfig, HeadChoice, HeadRecall
     from livevlm_ros.engine.parts import LoadModel
 
-FILMING = Filming(seed=30_000, streams=12, frames=(128, 256), questions=72)
+FILMING = Filming(seed=30_000, streams=6, frames=(128, 256), questions=72)
 """Streams of calibration's own: nothing trains in their namespace, and their seed is none of the
 model card's and beyond those that a world camera takes."""
 
-PAGE_TOKENS = (2, 4, 8, 16, 32)
-POOLINGS = ('last', 'mean')
-SCORES = ('mass', 'cosine')
-GRID = tuple(
-    {'page_tokens': page_tokens, 'pooling': pooling, 'score': score}
-    for page_tokens, pooling, score in product(PAGE_TOKENS, POOLINGS, SCORES)
-)
-"""Ways to find pages that are tried, each an entry `retrieval` of a `memory.yaml`."""
+LEAST_QUESTIONS = 20
+"""Questions to choose by and to check with: fewer cannot tell heads apart."""
+
+_TOLERANCE_NS = 1000  # seconds of a file, as floats, are no nearer to the stamps they mean
 
 
 class Trial(NamedTuple):
     """
-    One way to find pages, and what came of it.
+    A set of heads that finds enough, and how well it answers.
 
-    :param retrieval: the entry of a `memory.yaml`
-    :param run: its replay
-    :param tokens_read: tokens of the memory that a layer read for a question, on average
+    :param heads: by layer
+    :param recall: on both halves
+    :param right: rate of right answers on the held-out half
+    :param difference: that rate less the default vote's, and its standard error in pairs
     """
 
-    retrieval: Mapping[str, Any]
-    run: Run
-    tokens_read: float
+    heads: Mapping[int, list[int]]
+    recall: HeadRecall
+    right: Report
+    difference: tuple[float, float]
+
+    @property
+    def as_good(self) -> bool:
+        """Whether it is no more than a standard error behind the default vote."""
+        difference, error = self.difference
+        return difference >= -error
 
 
 class Calibration(NamedTuple):
     """
-    What was tried.
+    What was found.
 
-    :param trials: one for each entry of `GRID`
-    :param chosen: the one to keep
-    :param recent: a replay that reads short-term only
+    :param retrieval: the entry of a `memory.yaml`
+    :param choice: the last heads that were tried, and the recalls that led to them
+    :param right: rate of right answers on the held-out half with the votes, by name
+    :param tried: sets of heads, the last of them kept if `retrieval` names it
+    :param questions: how many had pages to find, in the choosing and in the held-out half
+    :param warnings: what was wrong with the recordings
     """
 
-    trials: Sequence[Trial]
-    chosen: Trial
-    recent: Trial
+    retrieval: Mapping[str, Any]
+    choice: HeadChoice
+    right: Mapping[str, Report]
+    tried: Sequence[Trial]
+    questions: tuple[int, int]
+    warnings: Sequence[str]
+
+
+class _Wanted(NamedTuple):
+    """What heads want for a question, and the pages that show its answer."""
+
+    scores: Tensor
+    truth: Tensor
+    read: int
 
 
 def calibrate(
@@ -86,20 +108,15 @@ def calibrate(
     progress: Progress = lambda name, share: None,
 ) -> Calibration:
     """
-    Try all of `GRID` on the same frames and questions and choose.
+    Find the fewest heads that choose pages as well as the default vote.
 
-    :param config: checkpoint, and a memory that reads pages of long-term
+    :param config: checkpoint, and a memory with an archive
     :param load: loads the checkpoint; it is called once
     :param source: recordings with questions; None: films `FILMING` for the time it takes
     :param progress: called with what is done, and the share done of that
-    :raises BadInput: for a memory without such pages, or as `evaluate` does
+    :raises BadInput: for too few questions about what left short-term, or as `evaluate` does
     :raises CheckpointError: for weights that cannot be used
     """
-    if not config.memory.long_term_frames:
-        raise BadInput(
-            f'preset {config.memory.preset} has no long-term memory whose pages could be found: '
-            'expected livevlm or balanced'
-        )
     if source is not None:
         return _calibrate(source, config, load, progress)
     with TemporaryDirectory(prefix='livevlm-') as folder:
@@ -110,110 +127,117 @@ def calibrate(
 def _calibrate(
     source: Path, config: EngineConfig, load: LoadModel, progress: Progress
 ) -> Calibration:
-    from livevlm_ros.engine import MemoryConfig
+    from livevlm_ros.engine import RetrievalSettings, choose_heads
 
     model = load(config.model)
+    shape = model.shape
+    try:
+        settings = RetrievalSettings.from_settings(model.memory_settings, shape)
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+    retrieval = {'page_tokens': settings.page_tokens}
+    every_head = {layer: list(range(shape.q_heads)) for layer in range(shape.layers)}
 
-    def trial(number: int, config: EngineConfig, retrieval: Mapping[str, Any]) -> Trial:
-        name = f'{number + 1} of {len(GRID) + 1}: {config.memory.preset}, {words(retrieval)}'
+    def replay(name: str, heads: Mapping[int, Sequence[int]], ask: _AskOf) -> Evaluation:
+        voters: Any = _Voters(model, {**retrieval, 'heads': dict(heads)} if heads else retrieval)
+        return _replay(source, config, voters, ask, partial(_tell, progress, name))
 
-        def tell(recording: str, share: float) -> None:
-            progress(name, (number + share) / (len(GRID) + 1))
-
-        return _try(source, config, model, retrieval, tell)
-
-    recent = trial(0, replace(config, memory=MemoryConfig(preset='recent')), {})
-    scored = recent.run.report['questions']['scored']
-    if scored < 2:
-        raise BadInput(f'{source}: {scored} questions have an answer to compare with, expected 2')
-    trials = [trial(number, config, retrieval) for number, retrieval in enumerate(GRID, start=1)]
-    return Calibration(trials, choose(trials), recent)
-
-
-def choose(trials: Sequence[Trial]) -> Trial:
-    """
-    Choose the cheapest trial of those that answer as well as the best one.
-
-    :param trials: of the same questions
-    :returns: of the trials no more than a standard error behind the best, that of the differences
-        question by question, the one that reads the fewest tokens, then that of the largest pages
-    """
-    right = np.array([_marks(trial.run) for trial in trials])  # [trials, questions]
-    behind = right[right.mean(axis=1).argmax()] - right
-    error = behind.std(axis=1, ddof=1) / right.shape[1] ** 0.5
-    as_good = behind.mean(axis=1) <= error + 1e-9
-    return min(
-        compress(trials, as_good),
-        key=lambda trial: (round(trial.tokens_read), -trial.retrieval['page_tokens']),
+    wanted: list[_Wanted | None] = []
+    noted = replay('all heads', every_head, partial(_ask_and_note, wanted))
+    group = [outcome.recording for outcome in noted.outcomes]
+    if len(set(group)) == 1:
+        group = [str(number) for number in range(len(group))]
+    held_out = _every_other(group)
+    used = [(each, out) for each, out in zip(wanted, held_out, strict=True) if each is not None]
+    checks = sum(out for _, out in used)
+    if len(used) < LEAST_QUESTIONS or checks in (0, len(used)):
+        raise BadInput(
+            f'{source}: {len(used)} questions have evidence among more frames than are read, '
+            f'{checks} of them held out: expected {LEAST_QUESTIONS} or more, in two recordings '
+            'at least or in one'
+        )
+    default = replay('default vote', {}, _just_ask)
+    tried: list[Trial] = []
+    while not tried or not tried[-1].as_good:
+        choice = choose_heads(
+            [each.scores for each, _ in used],
+            [each.truth for each, _ in used],
+            [out for _, out in used],
+            read=used[0][0].read,
+            at_least=2 * sum(map(len, tried[-1].heads.values())) if tried else 1,
+        )
+        if not choice.heads:
+            break
+        heads = {layer: list(each) for layer, each in choice.heads.items()}
+        answered = replay(f'heads {heads}', heads, _just_ask)
+        right, difference = _right(answered, held_out), _difference(answered, default, held_out)
+        tried.append(Trial(heads, choice.recalls['chosen'], right, difference))
+    most_layers = len(RetrievalSettings(settings.page_tokens).layers(shape))
+    cheaper = tried and tried[-1].as_good and len(tried[-1].heads) <= most_layers
+    kept = {'heads': tried[-1].heads} if cheaper else {}
+    votes = {'default vote': default, 'all heads': noted}
+    return Calibration(
+        {**retrieval, **kept},
+        choice,
+        {name: _right(each, held_out) for name, each in votes.items()},
+        tried,
+        (len(used) - checks, checks),
+        noted.warnings,
     )
 
 
-def calibration_table(calibration: Calibration) -> Table:
-    """Lay out what was tried, the choice marked, beneath it what needs no retrieval."""
-    report = calibration.chosen.run.report
-    asked, recordings = report['questions']['scored'], report['source']['recordings']
-    table = Table(
-        title=f'{report["model"]}, preset {report["preset"]}: {asked} questions of {recordings} '
-        'recordings; rates in % ± s.e.',
-        caption=Text('\n'.join(report['warnings']), style='yellow'),
-        box=SIMPLE,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
-    table.add_column('page tokens, pooling, score', no_wrap=True)
-    for name in ('right', 'evidence', 'tokens read', 'first token p50'):
-        table.add_column(name, justify='right', no_wrap=True)
-    for trial in calibration.trials:
-        kept = trial is calibration.chosen
-        name = words(trial.retrieval) + (' (chosen)' if kept else '')
-        table.add_row(name, *_measures(trial), style='bold' if kept else '')
-    table.add_section()
-    guesses = compare([calibration.recent.run])['cap'][0]['accuracy']
-    for name in ('chance', 'majority'):
-        table.add_row(name, percent(guesses[name]))
-    table.add_row('recent', *_measures(calibration.recent))
-    return table
+_AskOf = Callable[['Engine', Question, QuestionEntry, int], Answer]
 
 
-def words(retrieval: Mapping[str, Any]) -> str:
-    """Say in a few words how pages are found."""
-    return ', '.join(map(str, retrieval.values())) or 'no pages'
-
-
-def write_settings(file: Path, settings: Mapping[str, Any]) -> None:
-    """Write a `memory.yaml`, whole or not at all."""
-    part = file.with_name(f'{file.name}.part')
-    part.write_text(yaml.safe_dump(dict(settings), sort_keys=False), encoding='utf-8')
-    part.replace(file)
-
-
-def _try(
-    source: Path,
-    config: EngineConfig,
-    model: Any,
-    retrieval: Mapping[str, Any],
-    progress: Progress,
-) -> Trial:
+def _replay(
+    source: Path, config: EngineConfig, model: Any, ask: _AskOf, progress: Progress
+) -> Evaluation:
     from livevlm_ros.engine import Engine
 
-    finder: Any = _Finder(model, retrieval)
-
-    def load(config: EngineConfig, tell: Callable[[str, float], None]) -> Engine:
-        engine = Engine(config, load=lambda _: finder)
-        try:
-            engine.load(tell)
-        except ValueError as error:
-            raise BadInput(str(error)) from error
-        return engine
-
-    row = Row(config.memory.preset, config)
-    (run,) = run_rows(source, [row], load=load, progress=progress)
-    return Trial(retrieval, run, fmean(finder.tokens_read or [0.0]))
+    engine = Engine(config, load=lambda _: model)
+    try:
+        engine.load()
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+    try:
+        return evaluate(source, engine, ask=partial(ask, engine), progress=progress)
+    finally:
+        engine.cleanup()
 
 
-class _Finder:
+def _tell(progress: Progress, name: str, recording: str, share: float) -> None:
+    progress(f'{name}: {recording or "done"}', share)
+
+
+def _just_ask(engine: Engine, question: Question, entry: QuestionEntry, first_ns: int) -> Answer:
+    return engine.ask_now(question)
+
+
+def _ask_and_note(
+    to: list[_Wanted | None],
+    engine: Engine,
+    question: Question,
+    entry: QuestionEntry,
+    first_ns: int,
+) -> Answer:
+    """Ask, and note what heads want; None for a question that has nothing to find or choose."""
+    answer = engine.ask_now(question)
+    to.append(None)
+    if entry.evidence is None or not answer.completion_tokens:
+        return answer
+    found = engine.head_scores(question.text)
+    if found is None:
+        return answer
+    first, last = (first_ns + round(second * 1e9) for second in entry.evidence)
+    truth = (found.stamps_ns >= first - _TOLERANCE_NS) & (found.stamps_ns <= last + _TOLERANCE_NS)
+    if truth.any() and len(truth) > found.read:
+        to[-1] = _Wanted(found.scores, truth, found.read)
+    return answer
+
+
+class _Voters:
     """
-    A model that finds pages in a given way and notes how much its questions read.
+    A model whose pages are chosen by given heads.
 
     :param model: a `VideoLanguageModel`, used for all but this
     :param retrieval: takes the place of the checkpoint's own entry
@@ -222,32 +246,105 @@ class _Finder:
     def __init__(self, model: Any, retrieval: Mapping[str, Any]) -> None:
         self._model = model
         self.memory_settings = {**model.memory_settings, 'retrieval': dict(retrieval)}
-        self.tokens_read: list[float] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
 
-    def answer_tokens(self, prompt: Any, view: Any, **options: Any) -> Iterator[int]:
-        """Speak as the model does; what the layers read stands fixed with the first token."""
-        tokens = self._model.answer_tokens(prompt, view, **options)
-        first = next(tokens, None)
-        self.tokens_read.append(fmean(view.tokens_read))
-        if first is not None:
-            yield first
-            yield from tokens
+
+def _every_other(group: Sequence[str]) -> list[bool]:
+    """Hold out every other group, and with it all of its questions."""
+    odd = set(list(dict.fromkeys(group))[1::2])
+    return [name in odd for name in group]
 
 
-def _marks(run: Run) -> list[float]:
-    """Return 1 or 0 for each question that has an answer."""
-    return [float(o.correct) for o in run.evaluation.outcomes if o.correct is not None]
+def _marks(evaluation: Evaluation, held_out: Sequence[bool]) -> list[bool]:
+    """Return whether the answers of the held-out half are right, where that is known."""
+    return [
+        outcome.correct
+        for outcome, out in zip(evaluation.outcomes, held_out, strict=True)
+        if out and outcome.correct is not None
+    ]
 
 
-def _measures(trial: Trial) -> tuple[str, str, str, str]:
-    report = trial.run.report
-    first_token = report['latency_ms']['first_token']['p50']
+def _right(evaluation: Evaluation, held_out: Sequence[bool]) -> Report:
+    marks = _marks(evaluation, held_out)
+    return rate(sum(marks), len(marks))
+
+
+def _difference(
+    evaluation: Evaluation, than: Evaluation, held_out: Sequence[bool]
+) -> tuple[float, float]:
+    """Return how much more is right, question by question, and the standard error of that."""
+    both = zip(_marks(evaluation, held_out), _marks(than, held_out), strict=True)
+    pairs = [float(mark) - float(other) for mark, other in both]
+    return (fmean(pairs), pstdev(pairs) / len(pairs) ** 0.5) if pairs else (0.0, 0.0)
+
+
+def calibration_tables(found: Calibration) -> Group:
+    """Lay out what was measured: layers, heads as they were taken, and what is left of it."""
+    choice, notes = found.choice, Text('\n'.join(found.warnings), style='yellow')
+    return Group(_layers_table(choice), _taken_table(choice), _checks_table(found), notes)
+
+
+def _layers_table(choice: HeadChoice) -> Table:
+    table = _table('recall of the head that finds most alone, by layer; in %', 'layer', 'head')
+    for (layer, head), recall in choice.layers:
+        table.add_row(str(layer), str(head), percent(recall.choosing), percent(recall.held_out))
+    return table
+
+
+def _taken_table(choice: HeadChoice) -> Table:
+    table = _table('recall of the heads as they were taken, in %', 'heads', 'layer', 'head')
+    for number, ((layer, head), recall) in enumerate(choice.taken, start=1):
+        shares = percent(recall.choosing), percent(recall.held_out)
+        table.add_row(str(number), str(layer), str(head), *shares)
+    return table
+
+
+def _checks_table(found: Calibration) -> Table:
+    choosing, held_out = found.questions
+    title = f'recall and right answers in %; {choosing} questions chose, {held_out} check'
+    table = _table(title, 'pages by')
+    for name in ('right, held out ± s.e.', 'less the default vote ± s.e.'):
+        table.add_column(name, justify='right', no_wrap=True)
+    for name, recall in found.choice.recalls.items():
+        right = rate_text(found.right[name]) if name in found.right else ''
+        if name != 'chosen':  # it is the last of those tried
+            table.add_row(name, percent(recall.choosing), percent(recall.held_out), right)
+    table.add_section()
+    for trial in found.tried:
+        shares = percent(trial.recall.choosing), percent(trial.recall.held_out)
+        difference, error = trial.difference
+        less = f'{100 * difference:+.1f} ± {100 * error:.1f}'
+        style = 'bold' if trial.as_good else ''
+        table.add_row(_named(trial.heads), *shares, rate_text(trial.right), less, style=style)
+    return table
+
+
+def _table(title: str, *names: str) -> Table:
+    table = Table(*names, title=title, box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ('choosing half', 'held-out half'):
+        table.add_column(name, justify='right', no_wrap=True)
+    return table
+
+
+def words(retrieval: Mapping[str, Any]) -> str:
+    """Say in a few words who chooses pages."""
+    heads = retrieval.get('heads')
     return (
-        rate_text(report['accuracy']['overall']),
-        rate_text(report['evidence']['past']),
-        f'{trial.tokens_read:.0f}',
-        '-' if first_token is None else f'{first_token:.1f} ms',
+        _named(heads) if heads else 'all heads of the middle and upper layers: no few do as well'
     )
+
+
+def _named(heads: Mapping[int, Sequence[int]]) -> str:
+    count = sum(map(len, heads.values()))
+    return f'{count} {"head" if count == 1 else "heads"}, ' + ', '.join(
+        f'layer {layer}: {" ".join(map(str, each))}' for layer, each in heads.items()
+    )
+
+
+def write_settings(file: Path, settings: Mapping[str, Any]) -> None:
+    """Write a `memory.yaml`, whole or not at all."""
+    part = file.with_name(f'{file.name}.part')
+    part.write_text(yaml.safe_dump(dict(settings), sort_keys=False), encoding='utf-8')
+    part.replace(file)

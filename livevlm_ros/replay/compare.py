@@ -20,6 +20,7 @@ import numpy as np
 from livevlm_ros.replay.accuracy import PARTS, Report, rate
 from livevlm_ros.replay.cap import cap_cards
 from livevlm_ros.replay.evaluate import Progress, evaluate
+from livevlm_ros.replay.masked import Masking
 from livevlm_ros.replay.oracle import oracle_of
 from livevlm_ros.replay.outcome import Evaluation, Outcome
 from livevlm_ros.replay.report import build_report
@@ -55,12 +56,15 @@ def run_rows(
     questions: Path | None = None,
     topic: str | None = None,
     thumbnails: bool = False,
+    masked: bool = False,
     progress: Progress = lambda name, share: None,
 ) -> Iterator[Run]:
     """
     Replay a source once per row, one engine after the other.
 
     :param load: makes a loaded engine of a configuration
+    :param masked: ask each question again without the frames it looked at, see `masked`; rows of
+        an oracle are left out
     :param progress: called with row and recording, and the share of everything done, [0, 1]
     :returns: one run per row, in their order, each when it is done
     :raises BadInput: as `evaluate` does
@@ -71,6 +75,7 @@ def run_rows(
             progress(f'{row.name}: {recording or "done"}', (number + share) / len(rows))
 
         engine = load(row.config, lambda phase, share: tell(phase, 0.0))
+        masking = Masking(engine) if masked and not row.oracle else None
         try:
             started = time.monotonic()
             evaluation = evaluate(
@@ -79,7 +84,7 @@ def run_rows(
                 questions=questions,
                 topic=topic,
                 thumbnails=thumbnails,
-                ask=oracle_of(engine) if row.oracle else None,
+                ask=masking.ask if masking else oracle_of(engine) if row.oracle else None,
                 progress=tell,
             )
             seconds = time.monotonic() - started
@@ -95,6 +100,7 @@ def run_rows(
             name=row.name,
             oracle=row.oracle,
         )
+        report['masked'] = masking.report() if masking else None
         return Run(report, evaluation)
 
     return (run(number, row) for number, row in enumerate(rows))

@@ -16,8 +16,7 @@ from livevlm_ros.replay.evaluate import Ask
 from livevlm_ros.replay.questions import QuestionEntry
 
 if TYPE_CHECKING:  # they bring torch
-    from livevlm_ros.engine import Engine
-    from livevlm_ros.memory import ReadFilter
+    from livevlm_ros.engine import Engine, ReadFilter
 
 _TOLERANCE_NS = 1000  # seconds of a file, as floats, are no nearer to the stamps they mean
 
@@ -43,7 +42,7 @@ def truth_filter(entry: QuestionEntry, first_ns: int) -> ReadFilter:
     :returns: short-term, and of the rest the frames of the truth's interval; without one, nothing
         of the rest
     """
-    from livevlm_ros.memory import ReadFilter
+    from livevlm_ros.engine import ReadFilter
 
     if entry.evidence is None:
         return ReadFilter(long_term=False)

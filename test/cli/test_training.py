@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from livevlm_ros.replay.card import COURSES
 
@@ -107,3 +108,66 @@ def test_card_refuses_a_checkpoint_that_cannot_be_loaded_in_one_line(
         'card', '--out', tmp_path / 'card.md', '--model', tmp_path, '--streams', streams
     )
     assert 'config.json is missing' in error
+
+
+@pytest.fixture
+def found(monkeypatch: pytest.MonkeyPatch):
+    """Let calibration find two heads, whatever it is given; returns what it was given."""
+    from livevlm_ros.engine import HeadChoice
+    from livevlm_ros.replay import calibrate
+
+    given: list = []
+
+    def calibration(config, **options):
+        given.append((config, options))
+        retrieval = {'page_tokens': 9, 'heads': {2: [0, 1]}}
+        return calibrate.Calibration(retrieval, HeadChoice({}, [], [], {}), {}, [], (9, 9), [])
+
+    monkeypatch.setattr(calibrate, 'calibrate', calibration)
+    return given
+
+
+def test_calibrate_changes_only_retrieval(livevlm, found, tmp_path: Path) -> None:
+    out = tmp_path / 'memory.yaml'
+    out.write_text('evidence: {layers: [3]}\nmore: 1\nretrieval: {page_tokens: 3}\n')
+    code, said, error = livevlm('calibrate', '--out', out, '--source', tmp_path)
+    assert code == 0, error
+    assert yaml.safe_load(out.read_text()) == {
+        'evidence': {'layers': [3]},
+        'more': 1,
+        'retrieval': {'page_tokens': 9, 'heads': {2: [0, 1]}},
+    }
+    assert 'pages are chosen by 2 heads, layer 2: 0 1' in said
+    ((config, options),) = found
+    assert config.memory.preset == 'balanced' and options['source'] == tmp_path
+    assert [file.name for file in tmp_path.iterdir()] == ['memory.yaml']
+
+
+def test_a_new_memory_yaml_begins_with_what_the_checkpoint_has(
+    livevlm, found, checkpoint: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / 'memory.yaml'
+    code, _, error = livevlm('calibrate', '--out', out, '--model', checkpoint)
+    assert code == 0, error
+    own = yaml.safe_load((checkpoint / 'memory.yaml').read_text())
+    assert yaml.safe_load(out.read_text())['evidence'] == own['evidence']
+
+
+@pytest.mark.parametrize(
+    'arguments, says',
+    [
+        (('--out', '{tmp}/no/memory.yaml'), 'cannot be written'),
+        (('--out', '{tmp}/bad.yaml'), 'bad.yaml: expected a mapping, got list'),
+        (('--out', '{tmp}/m.yaml', '--model', '{tmp}/none'), 'no model folder'),
+        (('--out', '{tmp}/m.yaml', '--source', '{tmp}/none'), 'none: no such file'),
+    ],
+)
+def test_what_calibrate_cannot_use_is_one_line(refused, tmp_path: Path, arguments, says) -> None:
+    (tmp_path / 'bad.yaml').write_text('- 1\n')
+    assert says in refused('calibrate', *(text.format(tmp=tmp_path) for text in arguments))
+    assert not (tmp_path / 'm.yaml').exists()
+
+
+def test_calibrate_says_how_many_questions_it_needs(refused, film: Path, tmp_path: Path) -> None:
+    error = refused('calibrate', '--out', tmp_path / 'm.yaml', '--source', film)
+    assert '0 questions have evidence' in error and 'expected 20 or more' in error

@@ -16,7 +16,8 @@ from livevlm_ros.memory import (
     ReadFilter,
     TooManyTokens,
 )
-from livevlm_ros.memory.memory import FORGET_EVERY, OUT_OF_ORDER_NS
+from livevlm_ros.memory.holdings import OUT_OF_ORDER_NS
+from livevlm_ros.memory.tiers import FORGET_EVERY
 
 ID_BYTES = 8
 CAMERAS = ('left', 'right')
@@ -350,9 +351,12 @@ def test_half_precision_keeps_its_type_and_half_the_bytes(
         step.commit()
     for view in narrow.readings(tokens=4, extra_tokens=4):
         new.attend(view)
-    assert view.ids(0).tolist() == [number for n in range(20) for number in range(4 * n, 4 * n + 4)][
-        -4 * narrow.frame_count :
-    ]
+    assert (
+        view.ids(0).tolist()
+        == [number for n in range(20) for number in range(4 * n, 4 * n + 4)][
+            -4 * narrow.frame_count :
+        ]
+    )
     apart = 2 * ID_BYTES * narrow.sizes().long_term_capacity  # ids and times
     assert (narrow.sizes().device_bytes - apart) * 2 == wide.sizes().device_bytes - apart
     for memory in (wide, narrow):

@@ -1,21 +1,29 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+
 import pytest
 
 from livevlm_ros.memory import CacheShape, RetrievalSettings
 from livevlm_ros.memory.settings import largest_page
 
 
-@pytest.mark.parametrize(('frame', 'page'), [(196, 14), (9, 9), (4, 4), (16, 16), (34, 2), (17, 1)])
+@pytest.mark.parametrize(
+    ('frame', 'page'), [(196, 14), (9, 9), (4, 4), (16, 16), (34, 2), (17, 1)]
+)
 def test_a_page_is_the_largest_part_of_a_frame_up_to_sixteen_tokens(frame: int, page: int) -> None:
     assert largest_page(frame) == page
 
 
-def test_without_an_entry_pages_are_large_and_all_heads_choose(shape: CacheShape) -> None:
+def test_without_an_entry_pages_are_large_and_middle_and_upper_layers_choose(
+    shape: CacheShape,
+) -> None:
     read = RetrievalSettings.from_settings
     for settings in ({}, {'retrieval': None}, {'retrieval': {}}, {'evidence': {'layers': [1]}}):
         assert read(settings, shape) == RetrievalSettings(4)
-    assert RetrievalSettings(4).layers(shape) == (0, 1)
+    for layers, first in ((2, 0), (3, 1), (24, 8)):
+        deep = replace(shape, layers=layers)
+        assert RetrievalSettings(4).layers(deep) == tuple(range(first, layers))
 
 
 def test_an_entry_names_the_page_and_the_heads_by_layer(shape: CacheShape) -> None:

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from livevlm_ros.memory import CacheShape, Memory, MemoryConfig, RetrievalSettings
+from livevlm_ros.memory.config import FULL_FIRST_FRAMES
 from livevlm_ros.memory.tiers import (
-    FULL_FIRST_SLOTS,
     Tiers,
     lane_frames,
     new_tiers,
@@ -52,7 +52,7 @@ def test_cameras_share_the_budgets_equally(shape: CacheShape) -> None:
 
 def test_full_has_room_for_few_frames_at_first(shape: CacheShape) -> None:
     room = _tiers(shape, preset='full').short_term.nbytes
-    assert room == FULL_FIRST_SLOTS * shape.tokens_per_frame * shape.token_bytes(4)
+    assert room == FULL_FIRST_FRAMES * shape.tokens_per_frame * shape.token_bytes(4)
 
 
 def test_full_holds_what_its_cap_or_the_models_positions_allow(shape: CacheShape) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from livevlm_ros.engine import MemorySizes, RecallCounts
 from livevlm_ros.engine.messages import Status
 from livevlm_ros.engine.slot import CameraStats, Dropped
 from livevlm_ros.engine.stats import Percentiles
@@ -126,6 +127,34 @@ def test_a_hanging_engine_is_an_error(fake_engine: Any) -> None:
     assert 'hangs in step' in found['ingest'].message
     idle = judge(fake_engine, HEARD, USED, busy_with='idle', heartbeat_age_s=60.0)
     assert idle['ingest'].level == OK
+
+
+SIZES = MemorySizes(**dict.fromkeys(MemorySizes.__slots__, 0) | {'recall': RecallCounts()})
+
+
+def test_a_memory_that_lost_nothing_is_ok_and_tells_what_it_counts(fake_engine: Any) -> None:
+    health = judge(fake_engine, HEARD, USED, memory=replace(SIZES, frames=7))['memory']
+    assert (health.level, health.message) == (OK, '7 frames, 0.0 MB')
+    lost = {'archive_lost', 'disk_lost', 'recall_failed', 'recall_questions_corrected'}
+    assert lost <= health.values.keys()
+
+
+@pytest.mark.parametrize(
+    ('changed', 'says'),
+    [
+        ({'context_truncated': True}, 'the oldest frames leave'),
+        ({'archive_lost': 3}, '3 frames were not archived'),
+        ({'disk_lost': True}, "the archive's file cannot grow"),
+        ({'recall': RecallCounts(failed=2)}, '2 choices ahead of questions failed'),
+        ({'archive_lost': 3, 'disk_lost': True}, 'see the log; the archive'),
+    ],
+)
+def test_a_memory_that_lost_something_warns(
+    fake_engine: Any, changed: dict[str, Any], says: str
+) -> None:
+    health = judge(fake_engine, HEARD, USED, memory=replace(SIZES, **changed))['memory']
+    assert health.level == WARN
+    assert says in health.message
 
 
 def test_slow_answers_warn(fake_engine: Any) -> None:

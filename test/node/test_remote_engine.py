@@ -33,6 +33,8 @@ SIZES = {
     'oldest_stamp_ns': '1',
     'recall_speculated': '0',
     'recall_corrected': '0',
+    'recall_questions': '0',
+    'recall_questions_corrected': '0',
     'recall_exposed_s': '0.000',
     'recall_hidden_s': '0.000',
     'recall_failed': '0',

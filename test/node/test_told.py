@@ -38,7 +38,17 @@ SIZES = MemorySizes(
     evictions=11,
     context_truncated=True,
     oldest_stamp_ns=12,
-    recall=RecallCounts(speculated=13, corrected=14, exposed_s=0.25, hidden_s=0.5, failed=15),
+    archive_lost=18,
+    disk_lost=True,
+    recall=RecallCounts(
+        speculated=13,
+        corrected=14,
+        questions=16,
+        questions_corrected=17,
+        exposed_s=0.25,
+        hidden_s=0.5,
+        failed=15,
+    ),
 )
 
 

@@ -1,60 +1,51 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Calibration: what is tried, what is kept of it, and what is written."""
+"""Calibration: what is asked and noted, what is said of it, and what is written."""
 
-import shutil
 from dataclasses import replace
 from io import StringIO
-from itertools import product
 from pathlib import Path
 
 import pytest
 import yaml
 from rich.console import Console
-from typer.testing import CliRunner
 
-from livevlm_ros.cli import app
-from livevlm_ros.engine import MemoryConfig
-from livevlm_ros.memory import RetrievalSettings
-from livevlm_ros.memory.retrieval import POOLINGS, SCORES
+from livevlm_ros.engine import Engine, HeadChoice, HeadRecall, MemoryConfig, Question
 from livevlm_ros.model import load_model
 from livevlm_ros.replay import calibrate as calibration
-from livevlm_ros.replay.calibrate import FILMING, GRID, Trial, calibrate, choose
+from livevlm_ros.replay.calibrate import FILMING, Calibration, Trial, calibrate
 from livevlm_ros.replay.card import COURSES
 from livevlm_ros.replay.errors import BadInput
+from livevlm_ros.replay.outcome import Evaluation
+from livevlm_ros.replay.questions import QuestionEntry
 from livevlm_ros.replay.settings import engine_config
-from livevlm_ros.replay.write_world import MAX_STREAMS, Filming, write_world
+from livevlm_ros.replay.source import open_source
+from livevlm_ros.replay.write_world import MAX_STREAMS, START_S, Filming, write_world
 
-TWO_WAYS = (
-    {'page_tokens': 4, 'pooling': 'last', 'score': 'mass'},
-    {'page_tokens': 8, 'pooling': 'mean', 'score': 'cosine'},
+FOUND = HeadChoice(
+    heads={2: (0, 3)},
+    taken=[((2, 0), HeadRecall(0.51, 0.52)), ((2, 3), HeadRecall(0.81, 0.82))],
+    layers=[((0, 1), HeadRecall(0.11, 0.12)), ((1, 2), HeadRecall(0.21, 0.22))],
+    recalls={'all heads': HeadRecall(0.7, 0.71), 'chosen': HeadRecall(0.81, 0.82)},
 )
 
 
-def livevlm(*arguments: object) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, result.stdout, result.stderr
+@pytest.fixture(scope='module')
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Film four streams, long for the memory of `config`."""
+    folder = tmp_path_factory.mktemp('film') / 'long'
+    write_world(folder, Filming(7, 4, (24, 28), size=(96, 72), questions=24))
+    return folder
 
 
 @pytest.fixture
-def trial(make_run, make_outcome):
-    """Make a trial of a hundred questions, of which the numbered ones are wrong."""
-
-    def make(wrong: range, *, tokens_read: float, page_tokens: int = 4) -> Trial:
-        outcomes = (make_outcome(n not in wrong, id=str(n)) for n in range(100))
-        way = {'page_tokens': page_tokens, 'pooling': 'last', 'score': 'mass'}
-        return Trial(way, make_run('balanced', *outcomes), tokens_read)
-
-    return make
-
-
-def test_every_way_to_find_pages_that_the_memory_knows_is_tried_once() -> None:
-    tried = [RetrievalSettings(**way) for way in GRID]
-    assert len(set(tried)) == len(tried)
-    ways = {(way.pooling, way.score) for way in tried}
-    assert ways == set(product(POOLINGS, SCORES))
+def config(checkpoint):
+    """Make a memory so small that streams of a few frames leave its short-term."""
+    tiny = engine_config(model=str(checkpoint), given=('ask.default_max_tokens=1',))
+    memory = MemoryConfig(
+        preset='balanced', short_term_frames=2, long_term_frames=2, retrieval_frames=4
+    )
+    return replace(tiny, memory=memory)
 
 
 def test_its_streams_are_none_of_the_cards_and_none_a_world_camera_shows() -> None:
@@ -62,175 +53,157 @@ def test_its_streams_are_none_of_the_cards_and_none_a_world_camera_shows() -> No
     assert FILMING.seed * MAX_STREAMS > 2**31
 
 
-def test_of_equally_good_ways_the_one_that_reads_least_is_kept(trial) -> None:
-    dear, cheap = trial(range(4), tokens_read=300), trial(range(4), tokens_read=200)
-    assert choose([dear, cheap]) is cheap
-    assert choose([cheap, dear]) is cheap
-
-
-def test_a_way_one_error_behind_counts_as_good_and_one_further_behind_does_not(trial) -> None:
-    # Four more wrong of a hundred: 4 points with an error of 1.97; one more: 1 with one of 1.
-    best, near, far = (trial(range(n), tokens_read=300 - 9 * n) for n in (3, 4, 7))
-    assert choose([best, near, far]) is near
-
-
-def test_the_error_is_that_of_the_differences_and_not_of_the_rates(trial) -> None:
-    # Two points behind in both cases: twelve questions answered otherwise, or only two.
-    best, other = trial(range(5), tokens_read=300), trial(range(40, 47), tokens_read=200)
-    same = trial(range(7), tokens_read=100)
-    assert choose([best, other]) is other
-    assert choose([best, same]) is best
-
-
-def test_of_ways_that_read_as_much_the_largest_pages_are_kept(trial) -> None:
-    small = trial(range(2), tokens_read=200.1, page_tokens=4)
-    large = trial(range(2), tokens_read=200.2, page_tokens=16)
-    assert choose([small, large]) is large
-
-
-@pytest.fixture
-def two_ways(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration, 'GRID', TWO_WAYS)
-
-
-@pytest.fixture
-def config(checkpoint):
-    """Make a memory so small that streams of a few frames leave its short-term."""
-    tiny = engine_config(model=str(checkpoint), given=('ask.default_max_tokens=1',))
-    return replace(
-        tiny, memory=MemoryConfig(preset='livevlm', short_term_frames=2, long_term_frames=4)
-    )
-
-
-def test_each_way_answers_the_same_questions_with_one_loaded_model(
-    world_folder, config, two_ways
-) -> None:
-    loads, used, shown = [], [], []
+def test_a_checkpoint_is_loaded_once_and_asked_with_every_way_to_vote(film, config) -> None:
+    loads, shown = [], []
 
     def load(model_config):
         loads.append(load_model(model_config))
-        loads[-1].memory_settings = {'retrieval': {'page_tokens': 2}}
         return loads[-1]
 
-    def note(name, share):
-        shown.append(share)
-        used.append(name)
-
-    found = calibrate(config, load=load, source=world_folder, progress=note)
-    assert len(loads) == 1 and loads[0].memory_settings == {'retrieval': {'page_tokens': 2}}
-    assert [trial.retrieval for trial in found.trials] == list(TWO_WAYS)
-    assert found.chosen in found.trials and found.recent.run.name == 'recent'
-    asked = {
-        tuple((o.recording, o.entry.id) for o in trial.run.evaluation.outcomes)
-        for trial in (*found.trials, found.recent)
-    }
-    assert len(asked) == 1 and len(asked.pop()) == 24
-    assert shown == sorted(shown) and shown[-1] == 1.0
-    assert list(dict.fromkeys(used)) == [
-        '1 of 3: recent, no pages',
-        '2 of 3: livevlm, 4, last, mass',
-        '3 of 3: livevlm, 8, mean, cosine',
-    ]
+    found = calibrate(config, load=load, source=film, progress=lambda *told: shown.append(told))
+    assert len(loads) == 1
+    votes = ['all heads', 'default vote']
+    assert sorted(found.right) == votes
+    rates = [*found.right.values(), *(trial.right for trial in found.tried)]
+    assert len({row['n'] for row in rates}) == 1
+    assert sum(found.questions) >= calibration.LEAST_QUESTIONS and min(found.questions) > 0
+    assert found.retrieval['page_tokens'] == 9
+    assert [name.partition(':')[0] for name, share in shown if share == 1.0][:2] == votes
 
 
-def test_tokens_read_are_those_of_short_term_and_of_the_pages(
-    world_folder, config, monkeypatch
+def test_the_true_pages_are_those_of_the_evidence_that_left_short_term(film, config) -> None:
+    engine = Engine(config)
+    engine.load()
+    first_ns = START_S * 10**9
+    for frame in open_source(film / 'stream-0000').frames():
+        engine.see(frame)
+        engine.turn()
+    noted: list = []
+    question = Question(text='have you seen a sign ?', unlimited=True)
+    for evidence in ((3.0, 5.0), (15.0, 10_000.0), (20_000.0, 20_001.0), None):
+        entry = QuestionEntry(at=24.0, question=question.text, evidence=evidence)
+        calibration._ask_and_note(noted, engine, question, entry, first_ns)
+    used = engine.stats().frames_used
+    engine.cleanup()
+    inner, tail, beyond, none = noted
+    assert beyond is None and none is None
+    assert inner.truth.nonzero()[:, 0].tolist() == [3, 4, 5]
+    assert tail.truth.nonzero()[:, 0].tolist() == list(range(15, used - 2))
+    assert inner.scores.shape == (4, 4, used - 2) and inner.read == 4
+
+
+def test_halves_share_no_recording() -> None:
+    assert calibration._every_other(['a', 'a', 'b', 'c', 'c', 'd']) == [
+        False, False, True, False, False, True,
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def choose_of(monkeypatch):
+    """Let given heads be chosen, whatever was measured; returns how many were asked for."""
+
+    def give(*replies: HeadChoice) -> list[int]:
+        asked: list[int] = []
+
+        def choose(scores, truth, held_out, *, read, at_least):
+            asked.append(at_least)
+            assert len(scores) == len(truth) == len(held_out) >= calibration.LEAST_QUESTIONS
+            return replies[len(asked) - 1]
+
+        monkeypatch.setattr('livevlm_ros.memory.choose_heads', choose)
+        return asked
+
+    return give
+
+
+def _differ(monkeypatch, *differences: tuple[float, float]) -> None:
+    """Let the sets of heads answer so much better than the default vote, one after the other."""
+    left = iter(differences)
+    monkeypatch.setattr(calibration, '_difference', lambda *_: next(left))
+
+
+def test_heads_that_answer_as_well_as_the_default_vote_are_kept(
+    film, config, choose_of, monkeypatch
 ) -> None:
-    # A share of 0.4 of the room for 36 tokens is 14: one page of 8 or seven of 2.
-    ways = [{'page_tokens': size, 'pooling': 'last', 'score': 'mass'} for size in (2, 8)]
-    monkeypatch.setattr(calibration, 'GRID', ways)
-    found = calibrate(config, load=load_model, source=world_folder)
-    small, large = (trial.tokens_read for trial in found.trials)
-    assert 2 * 9 < small <= 2 * 9 + 14 + 1
-    assert 2 * 9 < large <= 2 * 9 + 8 + 7
-    recent = found.recent.run.evaluation.memory
-    assert 0 < found.recent.tokens_read <= max(sample.sizes.short_term_tokens for sample in recent)
-
-
-def test_the_table_shows_every_way_and_what_needs_none(world_folder, config, two_ways) -> None:
-    found = calibrate(config, load=load_model, source=world_folder)
-    console = Console(width=110, file=StringIO())
-    console.print(calibration.calibration_table(found))
-    lines = console.file.getvalue().splitlines()
-    assert '24 questions of 2 recordings' in lines[0]
-    rows = [line.split('  ')[0].strip() for line in lines if line.strip()][3:]
-    chosen = calibration.words(found.chosen.retrieval)
-    ways = ['4, last, mass', '8, mean, cosine']
-    marked = [f'{way} (chosen)' if way == chosen else way for way in ways]
-    assert [row for row in rows if row[0] != '─'] == [*marked, 'chance', 'majority', 'recent']
-
-
-def test_the_table_passes_on_what_was_wrong_with_the_source(
-    world_folder, config, two_ways, tmp_path
-) -> None:
-    film = tmp_path / '[film]'
-    shutil.copytree(world_folder, film)
-    (film / 'stream-0001.questions.yaml').unlink()
+    asked, given, voters = choose_of(FOUND), [], calibration._Voters
+    _differ(monkeypatch, (-0.01, 0.01))
+    monkeypatch.setattr(
+        calibration, '_Voters', lambda model, entry: given.append(entry) or voters(model, entry)
+    )
     found = calibrate(config, load=load_model, source=film)
-    console = Console(width=200, file=StringIO())
-    console.print(calibration.calibration_table(found))
-    assert '[film]/stream-0001: no questions file' in ' '.join(console.file.getvalue().split())
+    assert asked == [1] and found.retrieval == {'page_tokens': 9, 'heads': {2: [0, 3]}}
+    every = {layer: [0, 1, 2, 3] for layer in range(6)}
+    assert [each.get('heads') for each in given] == [every, None, {2: [0, 3]}]
 
 
-@pytest.mark.parametrize('preset', ['recent', 'full', 'rekv'])
-def test_a_preset_without_pages_to_fit_is_refused(world_folder, preset) -> None:
-    with pytest.raises(BadInput, match=f'preset {preset} has no long-term.*livevlm or balanced'):
-        calibrate(engine_config(preset=preset), load=load_model, source=world_folder)
+def test_heads_that_answer_worse_are_doubled(film, config, choose_of, monkeypatch) -> None:
+    more = replace(FOUND, heads={1: (0,), 2: (0, 3), 3: (2,)})
+    asked = choose_of(FOUND, more)
+    _differ(monkeypatch, (-0.06, 0.02), (0.0, 0.01))
+    found = calibrate(config, load=load_model, source=film)
+    assert asked == [1, 4] and [trial.as_good for trial in found.tried] == [False, True]
+    assert found.retrieval['heads'] == {1: [0], 2: [0, 3], 3: [2]}
 
 
-def test_questions_without_answers_are_refused(make_bag, config) -> None:
-    bag = make_bag(questions='- {at: 5, question: what do you see now}')
-    with pytest.raises(BadInput, match='bag: 0 questions have an answer to compare with'):
+def test_where_no_heads_answer_as_well_none_are_named(
+    film, config, choose_of, monkeypatch
+) -> None:
+    choose_of(FOUND, replace(FOUND, heads={}))
+    _differ(monkeypatch, (-0.06, 0.02))
+    found = calibrate(config, load=load_model, source=film)
+    assert found.retrieval == {'page_tokens': 9} and len(found.tried) == 1
+
+
+def test_answers_are_compared_question_by_question(make_outcome) -> None:
+    answered, default = (
+        Evaluation(outcomes=[make_outcome(number not in wrong) for number in range(6)])
+        for wrong in ((0, 1), (1, 2, 5))
+    )
+    held_out = [True, True, True, True, True, False]
+    difference, error = calibration._difference(answered, default, held_out)
+    assert difference == 0.0 and error == pytest.approx((0.4 / 5) ** 0.5)
+
+
+def test_the_tables_show_layers_heads_and_what_right_answers_they_cost() -> None:
+    votes = {'all heads': {'rate': 0.9, 'se': 0.01}}
+    trial = Trial({2: [0, 3]}, FOUND.recalls['chosen'], {'rate': 0.88, 'se': 0.02}, (-0.02, 0.01))
+    found = Calibration({}, FOUND, votes, [trial], (30, 20), ['[film]/a: no questions file'])
+    console = Console(width=140, file=StringIO())
+    console.print(calibration.calibration_tables(found))
+    said = [' '.join(line.split()) for line in console.file.getvalue().splitlines()]
+    for row in (
+        '1 2 21.0 22.0',
+        '1 2 0 51.0 52.0',
+        '2 2 3 81.0 82.0',
+        'all heads 70.0 71.0 90.0 ± 1.0',
+        '2 heads, layer 2: 0 3 81.0 82.0 88.0 ± 2.0 -2.0 ± 1.0',
+        'recall and right answers in %; 30 questions chose, 20 check',
+        '[film]/a: no questions file',
+    ):
+        assert row in said
+
+
+def test_too_few_questions_are_refused_with_how_many_there_are(make_bag, config) -> None:
+    bag = make_bag(questions='- {at: 7, question: what do you see now, evidence: [1, 2]}')
+    with pytest.raises(BadInput, match=r'bag: 1 questions have evidence .* expected 20 or more'):
         calibrate(config, load=load_model, source=bag)
 
 
-def test_the_command_films_calibrates_and_changes_only_retrieval(
-    tmp_path: Path, two_ways, monkeypatch
-) -> None:
-    monkeypatch.setattr(
-        calibration, 'FILMING', Filming(30_000, 2, (18, 20), size=(96, 72), questions=4)
-    )
-    out = tmp_path / 'memory.yaml'
-    kept = {'evidence': {'layers': [3], 'heads': [1]}, 'more': 1, 'retrieval': {'page_tokens': 64}}
-    out.write_text(yaml.safe_dump(kept))
-    code, said, error = livevlm('calibrate', '--out', out)
-    assert code == 0, error
-    written = yaml.safe_load(out.read_text())
-    assert written.pop('retrieval') in TWO_WAYS and kept.pop('retrieval')
-    assert written == kept
-    assert '(chosen)' in said and '8 questions of 2 recordings' in said
-    assert [file.name for file in tmp_path.iterdir()] == ['memory.yaml']
+def test_heads_that_the_model_lacks_are_refused(film, config) -> None:
+    def load(model_config):
+        model = load_model(model_config)
+        model.memory_settings = {'retrieval': {'heads': {99: [0]}}}
+        return model
+
+    with pytest.raises(BadInput, match='memory.yaml: retrieval.heads must list, by layer'):
+        calibrate(config, load=load, source=film)
 
 
-def test_a_new_file_begins_with_what_the_checkpoint_has(
-    checkpoint: Path, tmp_path: Path, two_ways
-) -> None:
-    out, film = tmp_path / 'memory.yaml', tmp_path / 'film'
-    write_world(film, Filming(1, frames=(3, 3), size=(96, 72), questions=2))
-    given = ('--model', checkpoint, '--source', film, '--preset', 'livevlm')
-    code, _, error = livevlm('calibrate', '--out', out, *given)
-    assert code == 0, error
-    own = yaml.safe_load((checkpoint / 'memory.yaml').read_text())
-    written = yaml.safe_load(out.read_text())
-    assert written['evidence'] == own['evidence'] and written['retrieval'] in TWO_WAYS
-
-
-@pytest.mark.parametrize(
-    'arguments, says',
-    [
-        (('--out', '{tmp}/no/memory.yaml'), 'cannot be written'),
-        (('--out', '{tmp}/bad.yaml'), 'bad.yaml: expected a mapping, got list'),
-        (('--out', '{tmp}/m.yaml', '--preset', 'recent'), 'has no long-term memory'),
-        (('--out', '{tmp}/m.yaml', '--preset', 'elephant'), 'preset must be one of'),
-        (('--out', '{tmp}/m.yaml', '--model', '{tmp}/none'), 'no model folder'),
-        (('--out', '{tmp}/m.yaml', '--source', '{tmp}/none'), 'none: no such file'),
-    ],
-)
-def test_what_cannot_be_used_is_one_line(tmp_path: Path, arguments, says) -> None:
-    (tmp_path / 'bad.yaml').write_text('- 1\n')
-    code, _, error = livevlm('calibrate', *(text.format(tmp=tmp_path) for text in arguments))
-    assert code == 2 and says in error and error.count('\n') == 1
-    assert not (tmp_path / 'm.yaml').exists()
+def test_words_say_who_chooses() -> None:
+    assert calibration.words({'heads': {2: [0]}}) == '1 head, layer 2: 0'
+    heads = {'heads': {2: [0, 3], 4: [1]}}
+    assert calibration.words(heads) == '3 heads, layer 2: 0 3, layer 4: 1'
+    assert calibration.words({'page_tokens': 9}).startswith('all heads of the middle and upper')
 
 
 def test_a_file_that_cannot_be_finished_is_left_as_it_was(tmp_path: Path, monkeypatch) -> None:
@@ -245,4 +218,4 @@ def test_a_file_that_cannot_be_finished_is_left_as_it_was(tmp_path: Path, monkey
     monkeypatch.setattr(Path, 'write_text', full)
     with pytest.raises(OSError):
         calibration.write_settings(file, {'retrieval': {'page_tokens': 4}})
-    assert file.read_text() == 'evidence: {layers: [2]}\n'
+    assert yaml.safe_load(file.read_text()) == {'evidence': {'layers': [2]}}

@@ -24,7 +24,7 @@ from livevlm_ros.memory.archive.record import RecordLayout
 from livevlm_ros.memory.archive.sketch import KeySketch
 from livevlm_ros.memory.archive.store import RecordStore
 from livevlm_ros.memory.state import State
-from livevlm_ros.memory.tokens import TokenIds, Tokens
+from livevlm_ros.memory.tokens import TokenIds, Tokens, upload
 
 LEAST_FRAMES = 4
 """Frames of a lane that there is room for in RAM, so that there is always something to thin."""
@@ -205,33 +205,36 @@ class Archive:
             held = rows >= 0
             frames, places = frames[held], places[held]
             addresses = self._addresses[rows[held]]
-            packed, runs = (
-                self._store.gather(addresses, codes, places),
-                self._store.gather(addresses, scales),
-            )
-        if like.is_cuda:
-            packed, runs = (
-                part.pin_memory().to(like.device, non_blocking=True) for part in (packed, runs)
-            )
-        pages = layout.decode(packed, runs, like.dtype)  # [pages, layers, kv, 2, tokens, dim]
+            packed = self._store.gather(addresses, codes, places)
+            runs = self._store.gather(addresses, scales)
+        pages = layout.decode(upload(packed, like.device), upload(runs, like.device), like.dtype)
+        # [pages, layers, kv_heads, 2, page_tokens, head_dim]
         keys, values = pages.permute(3, 1, 2, 0, 4, 5).flatten(3, 4)
         ids = self._ids.of_frames(frames).unflatten(1, (layout.pages, -1))
         return Tokens(keys, values, ids[torch.arange(len(frames)), places].flatten())
 
     def _room(self) -> int:
         """Return an address in RAM that is free now."""
+        address = self._store.take()
+        if address is not None:
+            return address
+        oldest = self._oldest_in_ram()  # looked for first: that may fail
         while (address := self._store.take()) is None:
-            if not self._spill():
+            if not self._spill(oldest):
                 self._thin()
         return address
 
-    def _spill(self) -> bool:
-        """Move the oldest record in RAM to disk; returns whether there was room."""
-        in_ram = (self._addresses[: len(self._rows)] < self._store.host).nonzero()[:, 0]
-        oldest = in_ram[self._frames[in_ram].argmin()]
-        target = self._store.spill(int(self._addresses[oldest]))
+    def _oldest_in_ram(self) -> int:
+        """Return the id of the oldest frame whose record lies in RAM."""
+        in_ram = self._addresses[: len(self._rows)] < self._store.host
+        return int(self.frames[in_ram].min())
+
+    def _spill(self, frame: int) -> bool:
+        """Move a frame's record from RAM to disk; returns whether there was room."""
+        row = self._rows[frame]
+        target = self._store.spill(int(self._addresses[row]))
         if target is not None:
-            self._addresses[oldest] = target
+            self._addresses[row] = target
         return target is not None
 
     def _thin(self) -> None:

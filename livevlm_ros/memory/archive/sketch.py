@@ -21,8 +21,10 @@ from livevlm_ros.memory.shape import CacheShape
 from livevlm_ros.memory.state import State, copied
 
 CENTROIDS = 2048
-"""Of a kv head, keys of the stream itself: with 256 of them, refined by Lloyd's algorithm, a fifth of
-the best pages of 1,024 frames is missed, with 2,048 a hundredth."""
+"""
+Of a kv head, keys of the stream itself. Of the 30 best of 1,008 frames 98.7 % are among the 256
+that the sketch names, with 256 centroids refined by Lloyd's algorithm 86 %.
+"""
 
 FIRST_FIT = 256
 """Frames from which the sketch is made; fewer are all ranked by their keys."""

@@ -86,7 +86,9 @@ def attention_row(query: Tensor, keys: Tensor, heads: Sequence[int] | None) -> T
     kv_heads, _, width = keys.shape
     grouped = query.float().view(kv_heads, -1, width) * width**-0.5
     rows = torch.matmul(grouped, keys.float().transpose(1, 2)).softmax(dim=-1).flatten(0, 1)
-    return rows.mean(0) if heads is None else rows[list(heads)].mean(0)
+    if heads is not None:
+        rows = torch.stack([rows[head] for head in heads])  # a list as index waits for a GPU
+    return rows.mean(0)
 
 
 def frame_shares(rows: Sequence[tuple[Tensor, Tensor]]) -> list[tuple[int, float]]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from livevlm_ros.memory.bucketing import WINDOW, window_scores
 from livevlm_ros.memory.tiers import Tiers
+from livevlm_ros.memory.tokens import upload
 from livevlm_ros.memory.views.view import ReadBuffer, ReadView
 
 Keep = Callable[[Tensor, Tensor, Tensor | None], None]
@@ -38,7 +39,7 @@ class StepView(ReadView):
         self._keep, self._scored, self._next = keep, scored, 0
         self._keys = self._values = buffer.keys[:0]
         self._scores = torch.zeros(past, device=buffer.keys.device)
-        self._order = self._in_time_order()
+        self._order, self._slots = self._in_time_order(), ring.slots()
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor | None:
         """Attend as `View.attend` says, layer after layer, all tokens of the step at once."""
@@ -76,13 +77,13 @@ class StepView(ReadView):
             return None  # the ring of one camera is newer than all that left it
         ring = [tiers.ids.of_frame(ref) for ref in tiers.short_term.refs()]
         ids = torch.cat([*(lane.tokens.ids for lane in tiers.long_term), *ring])
-        return ids.argsort().to(self._buffer.keys.device)
+        return upload(ids.argsort(), self._buffer.keys.device)
 
     def _parts(self, layer: int) -> list[tuple[Tensor, Tensor]]:
         """Return what a layer reads besides the prefix, by time."""
         held = [lane.tokens for lane in self._tiers.long_term]
         parts = [(part.keys[layer], part.values[layer]) for part in held]
-        parts.append(self._tiers.short_term.layer(layer))
+        parts.append(self._tiers.short_term.layer(layer, self._slots))
         if self._order is not None:
             keys, values = (torch.cat(side, dim=1) for side in zip(*parts, strict=True))
             parts = [(keys.index_select(1, self._order), values.index_select(1, self._order))]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from livevlm_ros.memory.archive_file import ArchiveFile
+from livevlm_ros.memory.archive.file import ArchiveFile
 
 
 def test_slots_hold_what_is_written_and_are_paid_for_one_by_one(tmp_path: Path) -> None:

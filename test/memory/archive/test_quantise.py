@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from livevlm_ros.memory.quantise import HALF_MAX, dequantise, group_bytes, quantise, to_half
+from livevlm_ros.memory.archive.quantise import (
+    HALF_MAX,
+    dequantise,
+    quantise,
+    scales_bytes,
+    to_half,
+)
 
 
 def drawn(*size: int, seed: int = 0) -> Tensor:
@@ -79,14 +85,14 @@ def test_some_tokens_of_a_run_can_be_read_alone() -> None:
     assert torch.equal(part, whole[16:20])
 
 
-@pytest.mark.parametrize(('bits', 'times'), [(4, 3.5), (8, 1.88), (16, 1.0)])
-def test_bytes_shrink_as_promised_scales_included(bits: int, times: float) -> None:
-    assert group_bytes(tokens=64, dim=64, bits=16) / group_bytes(tokens=64, dim=64, bits=bits) > (
-        times - 1e-9
-    )
+@pytest.mark.parametrize('bits', [4, 8])
+def test_scales_add_a_sixth_of_a_bit_to_a_number_of_a_real_frame(bits: int) -> None:
+    assert 8 * scales_bytes(dim=64, bits=bits) / (196 * 64) == pytest.approx(1 / 6, abs=0.01)
 
 
 def test_the_bytes_said_are_those_of_the_tensors() -> None:
     for bits in (4, 8):
-        made = quantise(drawn(64, 10), bits=bits)
-        assert sum(part.nbytes for part in made) == group_bytes(tokens=64, dim=10, bits=bits)
+        codes, scale, zero = quantise(drawn(64, 10), bits=bits)
+        assert scale.nbytes + zero.nbytes == scales_bytes(dim=10, bits=bits)
+        assert codes.nbytes == 64 * 10 * bits // 8
+    assert scales_bytes(dim=10, bits=16) == 0

@@ -2,50 +2,81 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 import torch
+from torch import Tensor
 
 from livevlm_ros.memory import CacheShape
-from livevlm_ros.memory.archive_groups import GroupLayout
+from livevlm_ros.memory.archive.record import RecordLayout
+
+REAL = CacheShape(24, 14, 2, 64, 196, 1e6, 32768)
 
 
-@pytest.mark.parametrize(
-    ('page_tokens', 'pages', 'tokens'), [(1, 64, 64), (4, 16, 64), (9, 7, 63), (196, 1, 196)]
-)
-def test_a_group_is_as_many_whole_pages_as_share_scales(
-    shape: CacheShape, page_tokens: int, pages: int, tokens: int
-) -> None:
-    layout = GroupLayout(shape, page_tokens, 8)
-    assert (layout.pages, layout.tokens) == (pages, tokens)
+def _drawn(shape: CacheShape, frames: int = 3) -> tuple[Tensor, Tensor]:
+    """Keys and values, [frames, layers, kv_heads, tokens, head_dim] each."""
+    source = torch.Generator().manual_seed(0)
+    size = (frames, shape.layers, shape.kv_heads, shape.tokens_per_frame, shape.head_dim)
+    keys, values = (torch.randn(size, generator=source) for _ in range(2))
+    return keys, values
+
+
+def _within(keys: Tensor, bits: int) -> float:
+    return float(keys.amax() - keys.amin()) / (2**bits - 1)
 
 
 @pytest.mark.parametrize('bits', [4, 8, 16])
-@pytest.mark.parametrize('page_tokens', [4, 9])
+@pytest.mark.parametrize('page_tokens', [1, 2, 4])
 def test_pages_come_out_of_records_as_they_went_in(
     shape: CacheShape, page_tokens: int, bits: int
 ) -> None:
-    layout = GroupLayout(shape, page_tokens, bits)
-    source = torch.Generator().manual_seed(0)
-    size = (3, shape.layers, shape.kv_heads, layout.tokens, shape.head_dim)
-    keys, values = (torch.randn(size, generator=source) for _ in range(2))
+    layout = RecordLayout(shape, page_tokens, bits)
+    keys, values = _drawn(shape)
     records = torch.stack([layout.encode(k, v) for k, v in zip(keys, values, strict=True)])
     assert records.shape == (3, *layout.record)
-    assert records[0].nbytes == layout.record_bytes
+    assert (records[0].nbytes, layout.pages) == (layout.record_bytes, 4 // page_tokens)
 
-    groups, pages = torch.tensor([2, 0, 2]), torch.tensor([0, 5, 6])
-    read = layout.decode(
-        records, layer=1, groups=groups, pages=pages, heads=torch.arange(shape.kv_heads)
-    )
-    step = (keys.amax() - keys.amin()) / (2**bits - 1)
-    for row, (group, page) in enumerate(zip(groups, pages, strict=True)):
-        span = slice(page * page_tokens, (page + 1) * page_tokens)
+    frames = torch.tensor([2, 0, 2])
+    for place in range(layout.pages):
+        codes = layout.codes(records)[frames, :, :, :, place]
+        read = layout.decode(codes, layout.scales(records)[frames], torch.float32)
+        span = slice(place * page_tokens, (place + 1) * page_tokens)
         for side, part in enumerate((keys, values)):
-            expected = part[group, 1, :, span]
-            torch.testing.assert_close(read[row, :, side], expected, atol=float(step), rtol=1e-3)
+            expected = part[frames, :, :, span]
+            atol = _within(part, bits)
+            torch.testing.assert_close(read[:, :, :, side], expected, atol=atol, rtol=1e-3)
+
+
+@pytest.mark.parametrize('bits', [4, 8, 16])
+def test_the_keys_of_a_record_are_those_of_its_pages(shape: CacheShape, bits: int) -> None:
+    layout = RecordLayout(shape, 2, bits)
+    keys, values = _drawn(shape, 1)
+    record = layout.encode(keys[0], values[0])
+    whole = layout.keys(record)
+    assert whole.shape == keys[0].shape and whole.dtype == torch.float32
+    pages = layout.decode(
+        layout.codes(record)[:, :, 0],
+        layout.scales(record)[:, :, 0, None].expand(-1, -1, 2, -1),
+        torch.float32,
+    )
+    assert torch.equal(whole, pages.flatten(2, 3))
+
+
+@pytest.mark.parametrize(('bits', 'times'), [(4, 3.8), (8, 1.95), (16, 1.0)])
+def test_records_of_the_real_model_shrink_as_promised(bits: int, times: float) -> None:
+    frame_bytes = REAL.tokens_per_frame * REAL.token_bytes(2)
+    assert frame_bytes / RecordLayout(REAL, 14, bits).record_bytes >= times
 
 
 def test_keys_and_values_of_a_head_lie_together(shape: CacheShape) -> None:
-    layout = GroupLayout(shape, 4, 16)
-    size = (shape.layers, shape.kv_heads, layout.tokens, shape.head_dim)
+    layout = RecordLayout(shape, 2, 16)
+    size = (shape.layers, shape.kv_heads, shape.tokens_per_frame, shape.head_dim)
     heads = torch.arange(shape.layers * shape.kv_heads).view(-1, shape.kv_heads, 1, 1)
     record = layout.encode(heads.expand(size) * 2, heads.expand(size) * 2 + 1)
     numbers = record.flatten().view(torch.float16)
     assert torch.equal(numbers, numbers.sort().values)
+
+
+@pytest.mark.parametrize('bits', [4, 8, 16])
+def test_numbers_beyond_half_precision_do_not_spoil_a_frame(shape: CacheShape, bits: int) -> None:
+    layout = RecordLayout(shape, 2, bits)
+    keys, values = _drawn(shape, 1)
+    keys[0, 0, 0, 1, 3] = 1e9
+    assert layout.keys(layout.encode(keys[0], values[0])).isfinite().all()

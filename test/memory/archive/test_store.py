@@ -1,56 +1,108 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
+import errno
+import os
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from livevlm_ros.memory import CacheShape
-from livevlm_ros.memory.archive_groups import GroupLayout
-from livevlm_ros.memory.archive_store import GroupStore
+from livevlm_ros.memory.archive.record import RecordLayout
+from livevlm_ros.memory.archive.store import RecordStore
 
 
 @pytest.fixture
-def layout(shape: CacheShape) -> GroupLayout:
-    return GroupLayout(shape, 16, 16)
+def layout(shape: CacheShape) -> RecordLayout:
+    return RecordLayout(shape, 2, 16)
 
 
-def write(store: GroupStore, layout: GroupLayout, address: int, number: float) -> None:
-    size = (layout.shape.layers, layout.shape.kv_heads, layout.tokens, layout.shape.head_dim)
-    store.write(address, torch.full(size, number), torch.full(size, -number))
+def record(layout: RecordLayout, number: int) -> Tensor:
+    return torch.full(layout.record, number, dtype=torch.uint8)
+
+
+def read(store: RecordStore, *addresses: int) -> list[int]:
+    """Return the number that each record is full of."""
+    wanted = torch.tensor(addresses, dtype=torch.int64)
+    records = store.gather(wanted, lambda held, at: held[at])
+    assert records.flatten(1).unique(dim=1).shape[1] <= 1
+    return records[:, 0, 0, 0, 0].tolist()
 
 
 def test_a_record_moves_to_disk_and_its_place_in_ram_is_free(
-    layout: GroupLayout, tmp_path: Path
+    layout: RecordLayout, tmp_path: Path
 ) -> None:
-    store = GroupStore(layout, host=2, disk=1, folder=tmp_path)
-    taken = [store.take(), store.take()]
-    assert (taken, store.take()) == ([0, 1], None)
-    write(store, layout, 0, 5.0)
+    store = RecordStore(layout, host=2, disk=1, folder=tmp_path)
+    assert [store.take(), store.take(), store.take()] == [0, 1, None]
+    store.write(0, record(layout, 5))
     assert store.spill(0) == 2
     assert store.take() == 0
     assert store.spill(1) is None
-    assert store.count == 3
-    assert store.host_bytes == 2 * layout.record_bytes
-    write(store, layout, 0, 6.0)
-    out = torch.zeros(3, layout.shape.kv_heads, 2, 16, layout.shape.head_dim)
-    addresses, places = torch.tensor([2, 0, 3]), torch.tensor([1, 0, 0])
-    store.read(0, addresses, places, heads=torch.arange(out.shape[1]), out=out)
-    assert out[:, 0, 0, 0, 0].tolist() == [5.0, 6.0, 0.0]
-    assert out[:, 0, 1, 0, 0].tolist() == [-5.0, -6.0, 0.0]
+    assert (store.count, store.host_bytes) == (3, 2 * layout.record_bytes)
+    store.write(0, record(layout, 6))
+    store.write(1, record(layout, 7))
+    assert read(store, 2, 0, 1, 2) == [5, 6, 7, 5]
     store.free([2, 1])
     assert (store.count, store.take()) == (1, 1)
+    assert store.spill(1) == 2
+    store.close()
+
+
+def test_what_goes_with_an_address_goes_with_its_record_whichever_tier_it_lies_in(
+    layout: RecordLayout, tmp_path: Path
+) -> None:
+    store = RecordStore(layout, host=2, disk=2, folder=tmp_path)
+    addresses = store.fill(torch.stack([record(layout, n) for n in range(4)]))
+    order = torch.tensor([3, 0, 2, 1])
+    picked = store.gather(
+        addresses[order], lambda held, at, tag: held[at][:, 0, 0, 0, 0] + 10 * tag, order
+    )
+    assert picked.tolist() == [33, 0, 22, 11]
     store.close()
 
 
 def test_the_first_of_too_many_records_for_ram_fill_the_disk(
-    layout: GroupLayout, tmp_path: Path
+    layout: RecordLayout, tmp_path: Path
 ) -> None:
-    store = GroupStore(layout, host=3, disk=2, folder=tmp_path)
-    records = torch.arange(4, dtype=torch.uint8).view(4, 1, 1, 1, 1).expand(4, *layout.record)
-    addresses = store.fill(records)
+    store = RecordStore(layout, host=3, disk=2, folder=tmp_path)
+    addresses = store.fill(torch.stack([record(layout, n) for n in range(4)]))
     assert addresses.tolist() == [3, 0, 1, 2]
-    assert torch.equal(store.gather(addresses), records)
+    assert read(store, *addresses.tolist()) == [0, 1, 2, 3]
     assert (store.count, store.disk_bytes) == (4, layout.record_bytes)
     assert store.take() is None
     assert store.spill(0) == 4
+    assert read(store, 4) == [1]
+    store.close()
+
+
+def test_a_disk_that_cannot_grow_is_told_once_and_given_up(
+    layout: RecordLayout, tmp_path: Path, monkeypatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = RecordStore(layout, host=2, disk=3, folder=tmp_path)
+    store.take()
+    store.write(0, record(layout, 5))
+    monkeypatch.setattr('os.posix_fallocate', _full)
+    assert store.spill(0) is None and store.spill(0) is None
+    assert store.disk_lost and len(caplog.records) == 1
+    assert read(store, 0) == [5]
+    store.clear()
+    assert not store.disk_lost
+    store.close()
+
+
+def test_a_disk_without_room_for_what_shall_fill_it_leaves_an_empty_store(
+    layout: RecordLayout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = RecordStore(layout, host=2, disk=3, folder=tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr('os.posix_fallocate', _full)
+        with pytest.raises(OSError, match='No space left'):
+            store.fill(torch.stack([record(layout, n) for n in range(4)]))
+    assert (store.count, store.host_bytes, store.disk_bytes) == (0, 0, 0)
+    assert [store.take(), store.take(), store.take()] == [0, 1, None]
+    store.close()
+
+
+def _full(*given: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -1,0 +1,268 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A large archive is ranked through its sketch about as through all of its keys."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from livevlm_ros.memory import CacheShape, FrameRef, ReadFilter, RetrievalSettings
+from livevlm_ros.memory.archive.archive import Archive
+from livevlm_ros.memory.archive.record import RecordLayout
+from livevlm_ros.memory.archive.sketch import CENTROIDS, FIRST_FIT, GROWTH, KeySketch
+from livevlm_ros.memory.retrieval import (
+    RANKED_FRAMES,
+    Choice,
+    Retrieval,
+    page_scores,
+    scaled_rows,
+)
+from livevlm_ros.memory.state import State
+from livevlm_ros.memory.tokens import TokenIds, Tokens
+
+SMALL = CacheShape(2, 4, 2, 16, 6, 1e4, 32768)
+PAGE = 3
+FRAMES = 1200
+READ_FRAMES = 30
+READ_PAGES = 60
+SCENES = 40
+
+
+class Stream:
+    """
+    Keys as a camera that goes from place to place makes them.
+
+    What stands at a place in the picture changes little within a scene; scenes come back. A few
+    channels are wide, as those of keys before rotary are.
+    """
+
+    def __init__(self, shape: CacheShape = SMALL) -> None:
+        self.shape, self.source = shape, torch.Generator().manual_seed(5)
+        self.widths = 0.3 + 2.5 * torch.rand(shape.head_dim, generator=self.source) ** 3
+        place = (shape.layers, shape.kv_heads, shape.tokens_per_frame, shape.head_dim)
+        self.scenes = self._drawn(SCENES, *place) * self.widths
+        self.drift = torch.zeros(place)
+
+    def _drawn(self, *size: int) -> Tensor:
+        return torch.randn(size, generator=self.source)
+
+    def keys(self, number: int) -> Tensor:
+        """Keys of a frame, [layers, kv_heads, tokens, head_dim]."""
+        scene = self.scenes[number // 15 * 7 % SCENES]
+        self.drift = 0.9 * self.drift + 0.1 * self._drawn(*scene.shape)
+        return (
+            (scene + (self.drift + 0.15 * self._drawn(*scene.shape)) * self.widths).half().float()
+        )
+
+    def question(self) -> dict[int, Tensor]:
+        """Queries of a question some words of which look for one thing of one scene."""
+        shape = self.shape
+        wanted = self.scenes[int(torch.randint(SCENES, (1,), generator=self.source))]
+        place = int(torch.randint(shape.tokens_per_frame, (1,), generator=self.source))
+        queries = {}
+        for layer in range(shape.layers):
+            q = self._drawn(shape.q_heads, 5, shape.head_dim) / 2
+            group = shape.q_heads // shape.kv_heads
+            for head in range(shape.q_heads):
+                q[head, :3] += 1.5 * wanted[layer, head // group, place] / self.widths
+            queries[layer] = q
+        return queries
+
+
+class Watched:
+    """An archive that has taken a stream, and the choice of a question from it."""
+
+    def __init__(self, *, frames: int = FRAMES, room: int = 2 * FRAMES, layers=(0, 1)) -> None:
+        self.ids = TokenIds(('front',), SMALL.tokens_per_frame)
+        self.ids.start(0)
+        layout = RecordLayout(SMALL, PAGE, 16)
+        index_bytes = 24 + KeySketch.row_bytes(SMALL, len(layers))
+        self.archive = Archive(
+            self.ids,
+            layout,
+            lanes=1,
+            sketched=layers,
+            host_bytes=room * (layout.record_bytes + index_bytes),
+        )
+        self.stream, self.keys, self.layers = Stream(), {}, layers
+        self.settings = RetrievalSettings(PAGE, dict.fromkeys(layers, (0, 1, 2, 3)))
+        self.watch(range(frames))
+
+    def watch(self, numbers: range) -> None:
+        for number in numbers:
+            self.keys[number] = self.stream.keys(number)
+            ids = self.ids.of_frame(FrameRef('front', number))
+            self.archive.put(Tokens(self.keys[number], -self.keys[number], ids))
+
+    def choose(self, queries: dict[int, Tensor], reading: ReadFilter | None = None) -> Choice:
+        retrieval = Retrieval(
+            SMALL,
+            self.settings,
+            self.ids,
+            [],
+            self.archive,
+            frames=READ_FRAMES,
+            like=torch.empty(0),
+        )
+        return retrieval.choose(queries, reading or ReadFilter())
+
+    def check_codes(self) -> None:
+        """Check that each key of each frame is sketched by the centroid nearest to it."""
+        tensors = self.archive.state().part('sketch').tensors
+        centroids, codes = tensors['centroids'], tensors['codes']  # [.., tokens, rows]
+        for row, number in enumerate(self.archive.frames.tolist()):
+            keys = self.keys[number][list(self.layers)]
+            far = torch.cdist(keys, centroids)  # [layers, kv_heads, tokens, CENTROIDS]
+            chosen = far.gather(-1, codes[..., row, None].long())[..., 0]
+            torch.testing.assert_close(chosen, far.amin(-1), rtol=1e-4, atol=1e-4)
+
+
+@pytest.fixture(scope='module')
+def watched() -> Iterator[Watched]:
+    watched = Watched()
+    yield watched
+    watched.archive.close()
+
+
+def _pages(choice: Choice) -> set[int]:
+    return set((choice.tokens.ids[::PAGE]).tolist())
+
+
+def _exact(watched: Watched, queries: dict[int, Tensor], reading: ReadFilter) -> dict[int, float]:
+    """Return what each page is worth when every frame is ranked by its keys, the best first."""
+    frames = watched.archive.frames.sort().values
+    frames = frames[[reading.contains(FrameRef('front', n)) for n in frames.tolist()]]
+    rows = torch.tensor([watched.archive.frames.tolist().index(n) for n in frames.tolist()])
+    scores = page_scores(
+        {n: scaled_rows(q, None, kv_heads=SMALL.kv_heads) for n, q in queries.items()},
+        lambda layer: watched.archive.keys(layer, rows),
+        page_tokens=PAGE,
+    )
+    pages = watched.ids.of_frames(frames)[:, ::PAGE].flatten()
+    best = scores.argsort(descending=True)
+    return dict(zip(pages[best].tolist(), scores[best].tolist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    'reading', [ReadFilter(), ReadFilter(first_ns=100, last_ns=900)], ids=['all', 'times']
+)
+def test_the_best_pages_are_read_though_few_frames_are_ranked_by_their_keys(
+    watched: Watched, reading: ReadFilter
+) -> None:
+    """There are as many things in the scenes as centroids: more than the sketch tells apart."""
+    found, read_worth, best_worth = 0, 0.0, 0.0
+    for _ in range(20):
+        queries = watched.stream.question()
+        choice, worth = watched.choose(queries, reading), _exact(watched, queries, reading)
+        read, best = _pages(choice), list(worth)[:READ_PAGES]
+        assert (len(read), choice.ranked) == (READ_PAGES, RANKED_FRAMES * 2)
+        found += len(read & set(best[: READ_PAGES // 3]))
+        read_worth += sum(worth[page] for page in read)
+        best_worth += sum(worth[page] for page in best)
+    assert found / (20 * READ_PAGES // 3) >= 0.95
+    assert read_worth / best_worth >= 0.95
+
+
+def test_of_no_more_frames_than_are_ranked_the_best_pages_are_read_all(watched: Watched) -> None:
+    reading = ReadFilter(last_ns=RANKED_FRAMES - 1)
+    for _ in range(5):
+        queries = watched.stream.question()
+        best = list(_exact(watched, queries, reading))[:READ_PAGES]
+        assert _pages(watched.choose(queries, reading)) == set(best)
+
+
+def test_one_frame_in_many_is_found_through_the_sketch(watched: Watched) -> None:
+    for number in (3, 400, 1111):
+        target = watched.keys[number][:, :, 2]  # [layers, kv_heads, head_dim]
+        queries = {n: 3 * target[n].repeat_interleave(2, 0)[:, None] for n in range(2)}
+        stamps = watched.ids.frames(watched.choose(queries).tokens.ids).unique().tolist()
+        assert number in stamps
+
+
+def test_every_key_is_sketched_by_its_nearest_centroid(watched: Watched) -> None:
+    assert not watched.archive.sketch.outgrown(FRAMES)
+    watched.check_codes()
+
+
+@pytest.mark.parametrize('frames', [FIRST_FIT - 1, FIRST_FIT, FIRST_FIT * GROWTH])
+def test_the_sketch_is_made_anew_as_the_archive_grows_and_no_code_is_left_behind(
+    frames: int,
+) -> None:
+    watched = Watched(frames=frames, layers=(1,))
+    centroids = watched.archive.state().part('sketch').tensors['centroids']
+    assert bool(centroids.any()) == (frames >= FIRST_FIT)
+    watched.check_codes()
+    watched.watch(range(frames, frames + 40))  # and what comes until the next time
+    watched.check_codes()
+    watched.archive.close()
+
+
+def test_frames_that_thinning_moves_keep_their_codes() -> None:
+    watched = Watched(frames=500, room=300)
+    assert len(watched.archive) == 300
+    assert not torch.equal(watched.archive.frames, watched.archive.frames.sort().values)
+    watched.check_codes()
+    watched.archive.close()
+
+
+def test_a_restored_sketch_gives_the_same_scores_bit_for_bit(watched: Watched) -> None:
+    other = Watched(frames=3)
+    other.archive.restore(watched.archive.state())
+    for _ in range(5):
+        queries = watched.stream.question()
+        rows = {layer: q.unflatten(0, (2, 2)).flatten(1, 2) for layer, q in queries.items()}
+        mine, theirs = (
+            each.archive.sketch.frame_scores(rows, FRAMES) for each in (watched, other)
+        )
+        assert torch.equal(mine, theirs)
+        other.ids.start(0)
+        ids = [each.choose(queries).tokens.ids for each in (watched, other)]
+        assert torch.equal(*ids)
+    other.archive.close()
+
+
+def test_a_sketch_of_other_layers_is_refused(watched: Watched) -> None:
+    state = watched.archive.sketch.state(FRAMES)
+    KeySketch(SMALL, (0, 1), rows=9).check(state)
+    for layers in ((0,), (1,), (1, 0)):
+        with pytest.raises(ValueError, match='retrieval.heads of memory.yaml, has changed'):
+            KeySketch(SMALL, layers, rows=9).check(state)
+    with pytest.raises(ValueError, match='got None'):
+        KeySketch(SMALL, (0, 1), rows=9).check(State())
+
+
+def test_a_layer_that_does_not_choose_and_a_head_that_does_not_have_no_say(
+    watched: Watched,
+) -> None:
+    sketch, queries = watched.archive.sketch, watched.stream.question()
+    rows = {layer: q.unflatten(0, (2, 2)).flatten(1, 2) for layer, q in queries.items()}
+    alone = sketch.frame_scores({1: rows[1]}, FRAMES)
+    both = sketch.frame_scores(rows, FRAMES)
+    torch.testing.assert_close(both - sketch.frame_scores({0: rows[0]}, FRAMES), alone)
+    one = rows[1].clone()
+    one[0] = torch.nan
+    other = rows[1].clone()
+    other[1] = torch.nan
+    scores = [sketch.frame_scores({1: part}, FRAMES) for part in (one, other)]
+    assert torch.equal(torch.maximum(*scores), alone)
+
+
+def test_the_bytes_said_are_those_of_a_frames_codes() -> None:
+    sketch = KeySketch(SMALL, (0, 1), rows=7)
+    codes = sketch.state(7).tensors['codes']
+    assert codes.nbytes == 7 * KeySketch.row_bytes(SMALL, 2)
+    assert codes.dtype == torch.uint8 and CENTROIDS == 256
+
+
+def test_few_tokens_suffice_for_a_first_fit() -> None:
+    shape = replace(SMALL, tokens_per_frame=1)
+    sketch = KeySketch(shape, (0,), rows=FIRST_FIT)
+    keys = torch.randn(2, FIRST_FIT, 16, generator=torch.Generator().manual_seed(0))
+
+    sketch.refit(lambda layer, rows: keys[:, rows], FIRST_FIT, threading.RLock())
+    codes = sketch.state(FIRST_FIT).tensors['codes']
+    assert (codes[0, :, 0].sort().values.diff() == 1).all()  # each key is a centroid
