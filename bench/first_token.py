@@ -11,8 +11,7 @@ question comes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from time import perf_counter
@@ -23,6 +22,7 @@ import torch
 from livevlm_bench.filling import filled
 from livevlm_bench.language import Language, embedded_language, half_billion
 from livevlm_bench.rounds import Contender, in_rounds
+from livevlm_bench.threads import one_thread
 from livevlm_ros.memory import Memory
 
 Progress = Callable[[str, float], None]
@@ -127,7 +127,7 @@ def measure(
     :param rounds: that count, after `WARM_UP` others
     :returns: `settings`, one entry each with its `rows` and `bars`
     """
-    with _one_thread():
+    with one_thread():
         found = []
         for number, each in enumerate(settings):
 
@@ -216,13 +216,3 @@ class _Asked:
             'host_bytes': sizes.host_bytes,
             'fill_s': self._fill_s,
         }
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -110,7 +110,7 @@ def open_weights(folder: Path, *, dtype: torch.dtype) -> LlavaOnevisionForCondit
     :raises CheckpointError: if the weights do not fit config.json, or are not finite numbers
     """
     try:
-        with _no_progress_bar():
+        with no_progress_bar():
             model, report = LlavaOnevisionForConditionalGeneration.from_pretrained(
                 folder,
                 dtype=dtype,
@@ -132,8 +132,8 @@ def open_weights(folder: Path, *, dtype: torch.dtype) -> LlavaOnevisionForCondit
 
 
 @contextmanager
-def _no_progress_bar() -> Iterator[None]:
-    """Keep transformers from drawing on a node's stderr."""
+def no_progress_bar() -> Iterator[None]:
+    """Keep transformers from drawing on stderr."""
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:

@@ -166,7 +166,7 @@ def _difference(pairs: Sequence[tuple[Outcome, Outcome]]) -> Report:
     differences: defaultdict[str, list[int]] = defaultdict(list)
     for ours, theirs in pairs:
         differences[ours.recording].append(int(ours.correct is True) - int(theirs.correct is True))
-    low, lower_bound, high = _bounds(list(differences.values()))
+    low, lower_bound, high = bounds(list(differences.values()))
     total = sum(map(sum, differences.values()))
     return {
         'n': len(pairs),
@@ -185,8 +185,13 @@ def _pairs(candidate: Run, baseline: Run) -> list[tuple[Outcome, Outcome]]:
     return [(ours, theirs[key]) for ours, key in keys if key in theirs]
 
 
-def _bounds(differences: Sequence[Sequence[int]]) -> Sequence[float | None]:
-    """Return percentiles 2.5, 5 and 97.5 of the mean in points, by bootstrap of whole streams."""
+def bounds(differences: Sequence[Sequence[float]]) -> Sequence[float | None]:
+    """
+    Return percentiles 2.5, 5 and 97.5 of the mean, by bootstrap of whole streams.
+
+    :param differences: of each question, by stream
+    :returns: in hundredths, points where a difference is of shares; None for a single stream
+    """
     streams = len(differences)
     if streams < 2:
         return None, None, None

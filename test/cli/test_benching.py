@@ -8,13 +8,19 @@ from typing import Any
 import pytest
 
 import livevlm_bench.first_token
+import livevlm_bench.language_suite
+import livevlm_bench.language_table
+import livevlm_bench.smollm2
+from livevlm_bench.language_rows import SHORT_ROWS, TextRow
+from livevlm_bench.language_suite import SHORT, Streams
 
 
 @pytest.mark.parametrize(
     ('arguments', 'told'),
     [
-        (('decode',), 'no such suite; expected first-token or standing'),
+        (('decode',), 'expected first-token, standing or language'),
         (('standing', '--json', '/nowhere/r.json'), 'existing folder'),
+        (('language', '--row', 'balanced=balanced'), 'given twice'),
     ],
 )
 def test_what_cannot_be_used_is_one_line(
@@ -47,3 +53,51 @@ def test_the_suite_is_printed_and_written(
     assert given['rounds'] == 15
     assert not any(setting.bars for setting in given['settings'])
     assert json.loads((tmp_path / 'r.json').read_text())['settings'] == [setting]
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Let no model be loaded and nothing measured; returns what was to be."""
+    given: dict[str, Any] = {}
+
+    def measure(
+        model: object,
+        streams: Streams,
+        rows: list[TextRow],
+        *,
+        so_far: Callable[[dict[str, Any]], None],
+        **_: Any,
+    ) -> dict[str, Any]:
+        given.update(model=model, streams=streams, rows=[row.name for row in rows])
+        so_far({'rows': {}})
+        return {'rows': {}}
+
+    monkeypatch.setattr(livevlm_bench.smollm2, 'load_smollm2', lambda: 'the model')
+    monkeypatch.setattr(livevlm_bench.language_suite, 'measure', measure)
+    monkeypatch.setattr(
+        livevlm_bench.language_table, 'print_language', lambda found, _: given.update(found=found)
+    )
+    return given
+
+
+def test_streams_and_rows_are_as_asked(
+    livevlm: Callable[..., tuple[int, str, str]], measured: dict[str, Any], tmp_path: Path
+) -> None:
+    asked = ('--facts', 'f.yaml', '--text', tmp_path, '--seed', 3, '--streams', 4)
+    row = ('--row', 'few=balanced retrieval.frames=3')
+    file = ('--json', tmp_path / 'r.json')
+    code, _, _ = livevlm('bench', 'language', *asked, '--tokens', 6144, *row, *file)
+    assert code == 0
+    assert measured['streams'] == Streams(3, 4, 6144, Path('f.yaml'), tmp_path)
+    assert measured['rows'][-1] == 'few' and 'closed' in measured['rows']
+    assert measured['model'] == 'the model'
+    assert json.loads((tmp_path / 'r.json').read_text()) == measured['found']
+
+
+def test_the_short_form_is_one_stream_and_few_rows(
+    livevlm: Callable[..., tuple[int, str, str]], measured: dict[str, Any]
+) -> None:
+    code, _, _ = livevlm('bench', 'language', '--short', '--seed', 7)
+    assert code == 0
+    assert measured['streams'] == Streams(7, **SHORT)
+    assert measured['rows'] == list(SHORT_ROWS)
