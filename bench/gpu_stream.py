@@ -52,12 +52,8 @@ class Stream:
     def __init__(self, *, preset: str, device: str, dtype: str, frames: int) -> None:
         self.model: VideoLanguageModel = load_model(ModelConfig(dtype=dtype, device=device))
         self.world, self.frames = World(SEED, frames + 1), frames
-<<<<<<< HEAD
-        self.memory = stream_memory(self.model, replace(MemoryConfig(preset), **BUDGETS.get(preset, {})))
-=======
         config = MemoryConfig(preset, long_term_frames=LONG_TERM_FRAMES.get(preset, -1))
         self.memory = stream_memory(self.model, config)
->>>>>>> gpu
         self._seen = 0
 
     def close(self) -> None:
