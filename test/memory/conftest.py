@@ -101,7 +101,9 @@ def see() -> Callable[..., Tokens]:
 def watch(see: Callable) -> Callable[..., None]:
     """See a frame of each camera at each stamp, and let all of it be archived."""
 
-    def watch(memory: Memory, stamps: Sequence[int], *cameras: str, needles: Sequence = ()) -> None:
+    def watch(
+        memory: Memory, stamps: Sequence[int], *cameras: str, needles: Sequence = ()
+    ) -> None:
         for stamp in stamps:
             for camera in cameras or ('front',):
                 see(memory, FrameRef(camera, stamp), needle=5.0 if stamp in needles else None)
@@ -124,7 +126,9 @@ def make() -> Iterator[Callable[..., Memory]]:
         **settings: Any,
     ) -> Memory:
         retrieval = RetrievalSettings(page_tokens, heads or {})
-        memory = Memory(MemoryConfig(**settings), shape, cameras or ('front',), retrieval=retrieval)
+        memory = Memory(
+            MemoryConfig(**settings), shape, cameras or ('front',), retrieval=retrieval
+        )
         made.append(memory)
         if prefix:
             with memory.write_prefix() as view:
@@ -218,7 +222,7 @@ class _OutOfMemory(TorchDispatchMode):
         super().__init__()
         self.at, self.allocated = at, 0
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # noqa: ANN001
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
         given = {_place(leaf) for leaf in tree_leaves((args, kwargs))}
         if {_place(leaf) for leaf in tree_leaves(out)} - given - {0}:

@@ -87,7 +87,9 @@ def test_saving_changes_nothing_and_what_was_saved_does_not_change(
     assert _told(restored, ask) == _told(twin, ask)
 
 
-def test_an_empty_memory_is_restored_as_one(small: Callable, see: Callable, tmp_path: Path) -> None:
+def test_an_empty_memory_is_restored_as_one(
+    small: Callable, see: Callable, tmp_path: Path
+) -> None:
     memory = small('balanced')
     write_snapshot(tmp_path, small('balanced').state())
     memory.restore(read_snapshot(tmp_path))

@@ -39,7 +39,10 @@ def test_a_frame_is_read_when_camera_and_both_bounds_allow_it(
     ('cameras', 'first_ns', 'last_ns', 'without'),
     [
         *product(
-            (None, frozenset('b'), frozenset()), (None, 31, 50), (None, 29, 50), (frozenset(), LONE)
+            (None, frozenset('b'), frozenset()),
+            (None, 31, 50),
+            (None, 29, 50),
+            (frozenset(), LONE),
         )
     ],
 )

@@ -62,7 +62,9 @@ def test_tokens_stay_whole_and_none_is_lost_or_doubled(
             assert ref.camera == camera
             assert torch.equal(tokens.keys[:, :, index], seen[ref].k[:, :, place])
             assert torch.equal(tokens.values[:, :, index], seen[ref].v[:, :, place])
-            assert times[index].item() == pytest.approx((ref.stamp_ns + place / 4) / 1e9, abs=1e-15)
+            assert times[index].item() == pytest.approx(
+                (ref.stamp_ns + place / 4) / 1e9, abs=1e-15
+            )
     assert memory.refs()[-4:] == list(seen)[-4:]
     if preset == 'balanced':
         archived = _archived(memory, shape)
@@ -72,9 +74,7 @@ def test_tokens_stay_whole_and_none_is_lost_or_doubled(
             assert torch.equal(values, seen[by_id[frame]].v)
 
 
-def test_long_term_holds_its_budget_and_what_came_since(
-    small: Callable, see: Callable
-) -> None:
+def test_long_term_holds_its_budget_and_what_came_since(small: Callable, see: Callable) -> None:
     memory, counts = small('livevlm'), []
     for stamp in range(30):
         _watched(memory, see, range(stamp, stamp + 1))

@@ -130,7 +130,9 @@ def test_the_most_attended_tokens_stay_for_ever_where_scores_count(shape: CacheS
 
 def test_a_page_is_worth_the_mean_of_its_tokens(shape: CacheShape) -> None:
     lane = Lane(shape, whole_pages=True)
-    lane.add(range(100), scores=lambda ids: ((ids == 12) | (ids == 13)).float() * 0.6 + (ids == 20))
+    lane.add(
+        range(100), scores=lambda ids: ((ids == 12) | (ids == 13)).float() * 0.6 + (ids == 20)
+    )
     held = lane.long_term.tokens.ids.tolist()
     assert {12, 13, 20, 21} <= set(held)
 

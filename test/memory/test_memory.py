@@ -350,9 +350,12 @@ def test_half_precision_keeps_its_type_and_half_the_bytes(
         step.commit()
     for view in narrow.readings(tokens=4, extra_tokens=4):
         new.attend(view)
-    assert view.ids(0).tolist() == [number for n in range(20) for number in range(4 * n, 4 * n + 4)][
-        -4 * narrow.frame_count :
-    ]
+    assert (
+        view.ids(0).tolist()
+        == [number for n in range(20) for number in range(4 * n, 4 * n + 4)][
+            -4 * narrow.frame_count :
+        ]
+    )
     apart = 2 * ID_BYTES * narrow.sizes().long_term_capacity  # ids and times
     assert (narrow.sizes().device_bytes - apart) * 2 == wide.sizes().device_bytes - apart
     for memory in (wide, narrow):

@@ -74,8 +74,9 @@ def test_no_page_is_ranked_while_a_question_that_comes_back_waits(
 def test_queries_that_turn_away_in_heads_that_choose_are_corrected(
     small, watch, tokens, heads: dict, turned: tuple[int, ...], moved: int
 ) -> None:
-    memory, blocking = small('balanced', 'front', heads=heads), small(
-        'balanced', 'front', heads=heads
+    memory, blocking = (
+        small('balanced', 'front', heads=heads),
+        small('balanced', 'front', heads=heads),
     )
 
     def ask(either: Memory, key: str | None, *, turn: bool) -> list:
@@ -303,7 +304,9 @@ def test_what_was_chosen_ahead_is_forgotten_with_the_stream(
     assert {ref.stamp_ns for ref in views[-1].frames()} <= set(range(1000, 1040))
 
 
-def test_pages_chosen_ahead_are_counted_as_read_bytes(memory: Memory, ask: Callable, shape) -> None:
+def test_pages_chosen_ahead_are_counted_as_read_bytes(
+    memory: Memory, ask: Callable, shape
+) -> None:
     before = memory.sizes().read_bytes
     ask(memory, key='what')
     memory.settle()

@@ -51,7 +51,9 @@ def test_a_page_is_worth_what_its_best_token_gets_of_the_heads_that_choose(
     keys = torch.randn(2, 2, 20, 8, generator=source) * 2
     allowed = torch.rand(20, generator=source) > 0.4 if confined else torch.ones(20).bool()
     allowed[:PAGE] = not confined  # a page without any
-    rows = {layer: scaled_rows(q[layer], heads.get(layer), kv_heads=2) for layer in heads or (0, 1)}
+    rows = {
+        layer: scaled_rows(q[layer], heads.get(layer), kv_heads=2) for layer in heads or (0, 1)
+    }
     scores = page_scores(
         rows, keys.__getitem__, page_tokens=PAGE, allowed=allowed if confined else None
     )

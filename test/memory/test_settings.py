@@ -8,7 +8,9 @@ from livevlm_ros.memory import CacheShape, RetrievalSettings
 from livevlm_ros.memory.settings import largest_page
 
 
-@pytest.mark.parametrize(('frame', 'page'), [(196, 14), (9, 9), (4, 4), (16, 16), (34, 2), (17, 1)])
+@pytest.mark.parametrize(
+    ('frame', 'page'), [(196, 14), (9, 9), (4, 4), (16, 16), (34, 2), (17, 1)]
+)
 def test_a_page_is_the_largest_part_of_a_frame_up_to_sixteen_tokens(frame: int, page: int) -> None:
     assert largest_page(frame) == page
 

@@ -20,9 +20,7 @@ class Ring:
         ids = TokenIds(CAMERAS, FRAME)
         ids.start(0)
         where = {'device': torch.device('cpu'), 'dtype': torch.float32}
-        self.ring = ShortTerm(
-            shape, CAMERAS, ids, lane_frames=lane_frames, slots=slots, **where
-        )
+        self.ring = ShortTerm(shape, CAMERAS, ids, lane_frames=lane_frames, slots=slots, **where)
         self.ids, self._shape = ids, shape
         self.seen: dict[FrameRef, torch.Tensor] = {}
 

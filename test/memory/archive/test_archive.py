@@ -35,7 +35,9 @@ def test_a_page_is_a_part_of_one_frame(make_archive, put_all, ids: TokenIds) -> 
     put_all(archive, range(4), *CAMERAS)
     frames, places = archive.frames[[5, 0, 5]], torch.tensor([1, 0, 0])
     read = archive.read(frames, places, like=torch.empty(0))
-    expected = [ids.of_frames(archive.frames)[n, 2 * p : 2 * p + 2] for n, p in ((5, 1), (0, 0), (5, 0))]
+    expected = [
+        ids.of_frames(archive.frames)[n, 2 * p : 2 * p + 2] for n, p in ((5, 1), (0, 0), (5, 0))
+    ]
     assert torch.equal(read.ids, torch.cat(expected))
 
 
@@ -343,4 +345,3 @@ def test_a_disk_that_fills_while_frames_are_restored_leaves_nothing(
     assert len(other) == 0
     other.restore(archive.state())
     assert len(other) == 20
-

@@ -52,7 +52,8 @@ def test_the_keys_of_a_record_are_those_of_its_pages(shape: CacheShape, bits: in
     whole = layout.keys(record)
     assert whole.shape == keys[0].shape and whole.dtype == torch.float32
     pages = layout.decode(
-        layout.codes(record)[:, :, 0], layout.scales(record)[:, :, 0, None].expand(-1, -1, 2, -1),
+        layout.codes(record)[:, :, 0],
+        layout.scales(record)[:, :, 0, None].expand(-1, -1, 2, -1),
         torch.float32,
     )
     assert torch.equal(whole, pages.flatten(2, 3))

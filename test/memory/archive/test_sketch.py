@@ -54,7 +54,9 @@ class Stream:
         """Keys of a frame, [layers, kv_heads, tokens, head_dim]."""
         scene = self.scenes[number // 15 * 7 % SCENES]
         self.drift = 0.9 * self.drift + 0.1 * self._drawn(*scene.shape)
-        return (scene + (self.drift + 0.15 * self._drawn(*scene.shape)) * self.widths).half().float()
+        return (
+            (scene + (self.drift + 0.15 * self._drawn(*scene.shape)) * self.widths).half().float()
+        )
 
     def question(self) -> dict[int, Tensor]:
         """Queries of a question some words of which look for one thing of one scene."""
@@ -264,4 +266,3 @@ def test_few_tokens_suffice_for_a_first_fit() -> None:
     sketch.refit(lambda layer, rows: keys[:, rows], FIRST_FIT, threading.RLock())
     codes = sketch.state(FIRST_FIT).tensors['codes']
     assert (codes[0, :, 0].sort().values.diff() == 1).all()  # each key is a centroid
-
