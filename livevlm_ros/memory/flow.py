@@ -41,6 +41,8 @@ def keep(
         then short-term, float32 [tokens read]; None: bucketing is not due, or does not look at it
     """
     origin_ns = tiers.ids.origin_ns
+    by_frame = (len(frames), tiers.shape.tokens_per_frame)
+    keys, values = keys.unflatten(2, by_frame), values.unflatten(2, by_frame)
     tiers.ids.start(frames[0].stamp_ns)
     try:
         entering = tiers.short_term.stage(frames)
@@ -53,8 +55,7 @@ def keep(
         raise
     for lane, change in bucketed:
         lane.commit(change)
-    by_frame = (len(frames), tiers.shape.tokens_per_frame)
-    tiers.short_term.commit(entering, keys.unflatten(2, by_frame), values.unflatten(2, by_frame))
+    tiers.short_term.commit(entering, keys, values)
     if held is not None:
         tiers.refs, tiers.forget_at = held, len(held) + max(FORGET_EVERY, len(held) // 4)
     tiers.refs.update((tiers.ids.frame(ref), ref) for ref in frames)

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from livevlm_ros.memory import CacheShape, EvidenceLayers, FrameRef, Memory, MemoryConfig
-from livevlm_ros.memory.evidence import attention_row
+from livevlm_ros.memory import CacheShape, EvidenceHeads, FrameRef, Memory, MemoryConfig
+from livevlm_ros.memory.views.evidence import attention_row, frame_shares
 
 
-def _memory(shape: CacheShape, evidence: EvidenceLayers | None = None) -> Memory:
+def _memory(shape: CacheShape, evidence: EvidenceHeads | None = None) -> Memory:
     return Memory(MemoryConfig(), shape, ('front',), evidence=evidence)
 
 
@@ -19,7 +19,7 @@ def _plant(
     """See frames, one of which has keys that a layer's kv head finds; return the evidence."""
     question = tokens(99, 4)
     for stamp in range(frames):
-        new = tokens(stamp, 3)
+        new = tokens(stamp, 4)
         if stamp == needle:  # position hardly turns the slow pairs, where key and query agree
             slow = torch.tensor([3, 7])
             new.k[layer, head][:, slow] = 30.0
@@ -49,19 +49,30 @@ def test_evidence_shares_sum_to_one_best_first(shape: CacheShape, tokens: Callab
 
 
 @pytest.mark.parametrize(
-    ('evidence', 'found'),
+    ('heads', 'found'),
     [
-        (EvidenceLayers((1,)), True),
-        (EvidenceLayers((0,)), False),
-        (EvidenceLayers((1,), (0, 1)), True),
-        (EvidenceLayers((1,), (2, 3)), False),
+        ({1: None}, True),
+        ({0: None}, False),
+        ({1: (0, 1)}, True),
+        ({1: (2, 3)}, False),
+        ({0: (2,), 1: (1,)}, True),
     ],
 )
 def test_only_the_named_layers_and_query_heads_count(
-    shape: CacheShape, tokens: Callable, evidence: EvidenceLayers, found: bool
+    shape: CacheShape, tokens: Callable, heads: dict, found: bool
 ) -> None:
-    ranked = _plant(_memory(shape, evidence), tokens, layer=1, head=0, needle=6)
-    assert (ranked[0][1] > 0.5) == found
+    ranked = _plant(_memory(shape, EvidenceHeads(heads)), tokens, layer=1, head=0, needle=6)
+    best = dict(ranked)[FrameRef('front', 6)]
+    assert (best > 0.4) == found
+
+
+@pytest.mark.parametrize(('heads', 'found'), [({1: (0,)}, True), ({1: (2,), 0: (1,)}, False)])
+def test_without_an_entry_the_heads_that_choose_pages_count(
+    make: Callable, tokens: Callable, heads: dict, found: bool
+) -> None:
+    memory = make(heads=heads)
+    ranked = _plant(memory, tokens, layer=1, head=0, needle=6)
+    assert (dict(ranked)[FrameRef('front', 6)] > 0.4) == found
 
 
 def test_evidence_is_that_of_the_question_not_of_the_answer_tokens(
@@ -85,7 +96,7 @@ def test_there_is_no_evidence_without_frames_or_before_the_question(
     assert view.frames() == []
     assert view.evidence() == []
     step = memory.step([FrameRef('front', 1)])
-    tokens(1, 3).attend(step)
+    tokens(1, 4).attend(step)
     step.commit()
     assert memory.question(extra_tokens=4).evidence() == []
 
@@ -95,17 +106,31 @@ def test_the_row_is_softmax_over_everything_seen() -> None:
     query, keys = torch.randn(4, 8, generator=source), torch.randn(2, 11, 8, generator=source)
     scores = torch.stack([keys[head // 2] @ query[head] / 8**0.5 for head in range(4)])
     expected = scores.softmax(-1)
-    torch.testing.assert_close(attention_row(query, keys, None).sum(0), expected.mean(0))
-    torch.testing.assert_close(attention_row(query, keys, (1, 2)).sum(0), expected[1:3].mean(0))
+    torch.testing.assert_close(attention_row(query, keys, None), expected.mean(0))
+    torch.testing.assert_close(attention_row(query, keys, (1, 2)), expected[1:3].mean(0))
+
+
+def test_shares_are_summed_over_layers_that_may_have_read_other_frames() -> None:
+    rows = [
+        (torch.tensor([3, 3, 5]), torch.tensor([0.125, 0.25, 0.125])),
+        (torch.tensor([4, 5]), torch.tensor([0.375, 0.125])),
+    ]
+    found = frame_shares(rows)
+    assert [frame for frame, _ in found] == [3, 4, 5]
+    assert [share for _, share in found] == pytest.approx([0.375, 0.375, 0.25])
+    assert frame_shares([]) == []
 
 
 def test_settings_of_a_checkpoint_choose_layers_and_heads(shape: CacheShape) -> None:
-    read = EvidenceLayers.from_settings
-    assert read({'evidence': {'layers': [1], 'heads': [0, 3]}}, shape) == EvidenceLayers(
-        (1,), (0, 3)
+    read = EvidenceHeads.from_settings
+    entry = {'evidence': {'layers': [1], 'heads': [0, 3]}}
+    assert read(entry, shape, {0: (1,)}) == EvidenceHeads({1: (0, 3)})
+    assert read({}, shape, {0: (1,)}) == EvidenceHeads({0: (1,)})
+    assert read({}, shape, {}) == EvidenceHeads({0: None, 1: None})
+    assert read({'evidence': {'layers': [1], 'heads': None}}, shape, {}) == EvidenceHeads(
+        {1: None}
     )
-    assert read({}, shape) == EvidenceLayers((0, 1))
-    assert read({'evidence': {'layers': [1], 'heads': None}}, shape) == EvidenceLayers((1,))
+    assert read({'evidence': {'heads': [2]}}, shape, {}) == EvidenceHeads({0: (2,), 1: (2,)})
 
 
 @pytest.mark.parametrize(
@@ -122,4 +147,4 @@ def test_settings_the_model_cannot_meet_are_refused_by_name(
     shape: CacheShape, entry: object, said: str
 ) -> None:
     with pytest.raises(ValueError, match=said):
-        EvidenceLayers.from_settings({'evidence': entry}, shape)
+        EvidenceHeads.from_settings({'evidence': entry}, shape, {})

@@ -4,178 +4,187 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor
 
-from livevlm_ros.memory import FrameRef, Memory, Reach
+from livevlm_ros.memory import FrameRef, ReadFilter
 
-EVERYTHING = {'short_term_frames': 4, 'long_term_frames': 40, 'retrieval': 'fixed', 'ratio': 1.0}
+PRESETS = ['full', 'rekv', 'livevlm', 'balanced']
+EVERYTHING = {  # nothing is evicted for good, and all of it is retrieved
+    'full': {},
+    'rekv': {'short_term_frames': 4, 'retrieval_frames': 40},
+    'livevlm': {'short_term_frames': 4, 'long_term_frames': 40, 'retrieval_frames': 40},
+    'balanced': {'short_term_frames': 4, 'long_term_frames': 8, 'retrieval_frames': 40},
+}
 LEFT = [FrameRef('left', stamp) for stamp in range(10, 130, 10)]
 RIGHT = [FrameRef('right', stamp + 3) for stamp in range(10, 130, 10)]
 FRAMES = sorted([*LEFT, *RIGHT], key=lambda ref: ref.stamp_ns)
 RING = FRAMES[-4:]  # two of each camera
 
 
-def _answer(memory: Memory, tokens: Callable, reach: Reach | None = None):
-    """Ask in two parts, as a question and a first word of the answer."""
-    view = memory.question(extra_tokens=5, reach=reach)
-    got = [tokens(50, 4).attend(view), tokens(51, 1).attend(view)]
-    return torch.cat(got, 1), view
+@pytest.fixture
+def everything(small: Callable) -> Callable:
+    def everything(preset: str, **settings):
+        given = {'full_max_tokens': 1000} if preset == 'full' else {}
+        return small(preset, 'left', 'right', **{**given, **EVERYTHING[preset], **settings})
+
+    return everything
 
 
 @pytest.fixture
-def expected(tokens: Callable, reference: Callable) -> Callable:
-    """Attention of `_answer` over just these frames."""
-    return lambda seen: reference([tokens(0, 2), *seen, tokens(50, 4), tokens(51, 1)])[:, -5:]
+def expected(tokens: Callable, reference: Callable) -> Callable[[list], Tensor]:
+    """Attention of a question and the first word of its answer over just these frames."""
+    return lambda seen: reference([tokens(0, 2), *seen, tokens(900, 4), tokens(51, 1)])[:, -5:]
 
 
-@pytest.mark.parametrize('page_tokens', [4, 16])
-@pytest.mark.parametrize('preset', ['livevlm', 'balanced'])
+@pytest.mark.parametrize('page_tokens', [2, 4])
+@pytest.mark.parametrize('preset', PRESETS)
 def test_with_nothing_evicted_and_all_retrieved_cameras_are_read_as_one_sequence(
-    make: Callable, see: Callable, tokens: Callable, expected: Callable, preset, page_tokens
+    everything, see, ask, expected, preset: str, page_tokens: int
 ) -> None:
-    memory = make('left', 'right', preset=preset, page_tokens=page_tokens, **EVERYTHING)
+    memory = everything(preset, page_tokens=page_tokens)
     seen = [see(memory, ref) for ref in FRAMES]
-    got, view = _answer(memory, tokens)
+    got, views = ask(memory, answer=(51,))
     torch.testing.assert_close(got, expected(seen), rtol=0, atol=5e-6)
-    assert view.tokens_read == [3 * 24] * 2
-    assert view.frames() == FRAMES
+    assert views[-1].tokens_read == [4 * 24] * 2
+    assert views[-1].frames() == FRAMES
+    assert views[-1].complete and not views[-1].speculated
 
 
+@pytest.mark.parametrize('preset', PRESETS)
 def test_frames_of_one_stamp_are_read_one_camera_after_the_other(
-    make: Callable, see: Callable, tokens: Callable, expected: Callable
+    everything, see, ask, expected, preset: str
 ) -> None:
-    memory = make('left', 'right', preset='livevlm', page_tokens=4, **EVERYTHING)
-    seen = []
+    memory, seen = everything(preset), []
     for stamp in range(10, 100, 10):
         right = see(memory, FrameRef('right', stamp))
         seen += [see(memory, FrameRef('left', stamp)), right]
-    got, _ = _answer(memory, tokens)
+    got, _ = ask(memory, answer=(51,))
     torch.testing.assert_close(got, expected(seen), rtol=0, atol=5e-6)
 
 
+@pytest.mark.parametrize('preset', PRESETS)
 def test_frames_from_before_the_first_that_came_are_read_first(
-    make: Callable, see: Callable, tokens: Callable, expected: Callable
+    everything, see, ask, expected, preset: str
 ) -> None:
-    memory = make('left', 'right', preset='livevlm', page_tokens=4, **EVERYTHING)
+    memory = everything(preset)
     left = [see(memory, FrameRef('left', 1000 + number)) for number in range(5)]
     right = [see(memory, FrameRef('right', 1 + number)) for number in range(5)]
-    got, view = _answer(memory, tokens)
+    got, views = ask(memory, answer=(51,))
     torch.testing.assert_close(got, expected([*right, *left]), rtol=0, atol=5e-6)
-    assert [ref.stamp_ns for ref in view.frames()] == [1, 2, 3, 4, 5, *range(1000, 1005)]
+    assert [ref.stamp_ns for ref in views[-1].frames()] == [1, 2, 3, 4, 5, *range(1000, 1005)]
 
 
-def test_rekv_reads_every_frame_of_a_short_stream(
-    make: Callable, see: Callable, tokens: Callable, expected: Callable
+@pytest.mark.parametrize('preset', PRESETS)
+def test_a_camera_that_went_quiet_is_read_in_its_place(
+    everything, see, ask, expected, preset: str
 ) -> None:
-    memory = make('left', 'right', preset='rekv', short_term_frames=4)
-    seen = [see(memory, ref) for ref in FRAMES]
-    got, view = _answer(memory, tokens)
-    torch.testing.assert_close(got, expected(seen), rtol=0, atol=5e-3)  # it keeps half precision
-    assert view.frames() == FRAMES
+    """Its frames stay in short-term while newer ones of the other camera have left it."""
+    memory = everything(preset)
+    quiet = [see(memory, FrameRef('right', stamp)) for stamp in (15, 35)]
+    busy = [see(memory, FrameRef('left', stamp)) for stamp in range(40, 120, 10)]
+    got, _ = ask(memory, answer=(51,))
+    torch.testing.assert_close(got, expected([*quiet, *busy]), rtol=0, atol=5e-6)
 
 
 LEFT_ONLY = frozenset({'left'})
+SOME = frozenset(FRAMES[::3])
 
 
+@pytest.mark.parametrize('preset', ['rekv', 'livevlm', 'balanced'])
 @pytest.mark.parametrize(
-    ('reach', 'read'),
+    ('reading', 'read'),
     [
-        (Reach(cameras=LEFT_ONLY), LEFT),
-        (Reach(first_ns=63), FRAMES[11:]),
-        (Reach(first_ns=113), FRAMES[-3:]),
-        (Reach(last_ns=70), FRAMES[:13]),
-        (Reach(last_ns=115), FRAMES[:-2]),
-        (Reach(cameras=LEFT_ONLY, first_ns=25, last_ns=111), LEFT[2:11]),
-        (Reach(short_term=False), FRAMES[:-4]),
-        (Reach(short_term=False, last_ns=115), FRAMES[:-4]),
-        (Reach(long_term=False), RING),
-        (Reach(long_term=False, last_ns=113), RING[:2]),
-        (Reach(long_term=False, newest_only=True), RING[2:]),
-        (Reach(long_term=False, newest_only=True, last_ns=115), RING[:2]),
-        (Reach(long_term=False, newest_only=True, last_ns=120), [RING[1], RING[2]]),
-        (Reach(long_term=False, newest_only=True, cameras=LEFT_ONLY), [LEFT[-1]]),
-        (Reach(newest_only=True), [*FRAMES[:-4], *RING[2:]]),
-        (Reach(first_ns=200), []),
+        (ReadFilter(cameras=LEFT_ONLY), LEFT),
+        (ReadFilter(first_ns=63), FRAMES[11:]),
+        (ReadFilter(first_ns=113), FRAMES[-3:]),
+        (ReadFilter(last_ns=70), FRAMES[:13]),
+        (ReadFilter(last_ns=115), FRAMES[:-2]),
+        (ReadFilter(cameras=LEFT_ONLY, first_ns=25, last_ns=111), LEFT[2:11]),
+        (ReadFilter(short_term=False), FRAMES[:-4]),
+        (ReadFilter(short_term=False, last_ns=115), FRAMES[:-4]),
+        (ReadFilter(long_term=False), RING),
+        (ReadFilter(long_term=False, last_ns=113), RING[:2]),
+        (ReadFilter(long_term=False, newest_only=True), RING[2:]),
+        (ReadFilter(long_term=False, newest_only=True, last_ns=115), RING[:2]),
+        (ReadFilter(long_term=False, newest_only=True, last_ns=120), [RING[1], RING[2]]),
+        (ReadFilter(long_term=False, newest_only=True, cameras=LEFT_ONLY), [LEFT[-1]]),
+        (ReadFilter(newest_only=True), [*FRAMES[:-4], *RING[2:]]),
+        (ReadFilter(without=SOME), [ref for ref in FRAMES if ref not in SOME]),
+        (ReadFilter(without=SOME, last_ns=70), [r for r in FRAMES[:13] if r not in SOME]),
+        (ReadFilter(only_ns=(33, 70)), [*FRAMES[5:13], *RING]),
+        (ReadFilter(only_ns=(33, 70), short_term=False), FRAMES[5:13]),
+        (ReadFilter(only_ns=(33, 70), without=SOME, cameras=LEFT_ONLY), None),
+        (ReadFilter(only_ns=(33, 70), long_term=False), RING),
+        (ReadFilter(first_ns=200), []),
+        (ReadFilter(short_term=False, long_term=False), []),
     ],
 )
-def test_a_question_reads_what_is_within_reach_and_nothing_else(
-    make: Callable, see: Callable, tokens: Callable, expected: Callable, reach: Reach, read: list
+def test_a_question_reads_what_its_filter_allows_and_nothing_else(
+    everything, see, ask, expected, preset: str, reading: ReadFilter, read: list | None
 ) -> None:
-    memory = make('left', 'right', preset='livevlm', page_tokens=4, **EVERYTHING)
+    if read is None:
+        read = [ref for ref in [*FRAMES[5:13], *RING] if ref.camera == 'left' and ref not in SOME]
+    memory = everything(preset)
     seen = {ref: see(memory, ref) for ref in FRAMES}
-    got, view = _answer(memory, tokens, reach)
+    got, views = ask(memory, reading=reading, answer=(51,))
     wanted = expected([seen[ref] for ref in read])
     torch.testing.assert_close(got, wanted, rtol=0, atol=5e-6)
-    assert view.tokens_read == [3 * len(read)] * 2
-    assert view.frames() == read
-    evidence = view.evidence()
+    assert views[-1].tokens_read == [4 * len(read)] * 2
+    assert views[-1].frames() == read
+    evidence = views[-1].evidence()
     assert {ref for ref, _ in evidence} == set(read)
     assert sum(share for _, share in evidence) == pytest.approx(1.0 if read else 0.0)
 
 
+@pytest.mark.parametrize('preset', ['rekv', 'livevlm', 'balanced'])
 def test_evidence_is_of_frames_that_were_read_and_only_of_those(
-    make: Callable, see: Callable, tokens: Callable
+    everything, see, ask, preset: str
 ) -> None:
-    settings = {**EVERYTHING, 'ratio': 0.1}
-    memory = make('left', 'right', preset='livevlm', page_tokens=4, **settings)
+    memory = everything(preset, retrieval_frames=2)
     for ref in FRAMES:
         see(memory, ref)
-    _, view = _answer(memory, tokens)
-    evidence = view.evidence()
-    assert {ref for ref, _ in evidence} == set(view.frames()) < set(FRAMES)
+    _, views = ask(memory)
+    evidence = views[-1].evidence()
+    assert {ref for ref, _ in evidence} == set(views[-1].frames()) < set(FRAMES)
     assert sum(share for _, share in evidence) == pytest.approx(1.0)
 
 
-def test_layers_read_as_much_as_each_needs(
-    make: Callable, see: Callable, tokens: Callable
+def test_a_probe_reads_prefix_and_short_term_and_ends_with_the_last_layer_that_chooses(
+    small, watch, tokens, reference, see
 ) -> None:
-    settings = {**EVERYTHING, 'retrieval': 'adaptive', 'ratio': 0.5}
-    memory = make(preset='balanced', page_tokens=4, **settings)
-    for stamp in range(34):
-        see(memory, FrameRef('front', stamp))
-    question = tokens(50, 4)
-    question.q[0] *= 100.0
-    question.q[1] = 0.0
-    view = memory.question(extra_tokens=4)
-    question.attend(view)
-    least, most = (4 * 3 + tokens // 10 // 4 * 4 + 2 for tokens in (120, 600))
-    assert view.tokens_read[1] == most
-    assert least <= view.tokens_read[0] < most
+    for heads, layers in (({0: (1,)}, 0), ({1: (0, 2)}, 1), ({}, 1)):
+        memory = small('balanced', 'front', heads=heads)
+        seen = [see(memory, FrameRef('front', stamp)) for stamp in range(9)]
+        memory.settle()
+        probe, question = memory.probe(tokens=4), tokens(900, 4)
+        got = question.attend(probe)
+        assert probe.tokens_read == [16] * 2
+        expected = reference([tokens(0, 2), *seen[-4:], question])[:layers, -4:]
+        torch.testing.assert_close(got, expected, rtol=0, atol=2e-6)
+        assert set(probe.queries) == set(heads or (0, 1))
+        assert all(torch.equal(q, question.q[layer]) for layer, q in probe.queries.items())
 
 
 @pytest.mark.parametrize(
-    ('preset', 'reach', 'retrieves'),
+    ('preset', 'reading', 'ranked'),
     [
-        ('recent', Reach(), False),
-        ('full', Reach(), False),
-        ('livevlm', Reach(), True),
-        ('livevlm', Reach(long_term=False), False),
-        ('rekv', Reach(), True),
+        ('recent', ReadFilter(), 0),
+        ('full', ReadFilter(), 0),
+        ('livevlm', ReadFilter(), 16),
+        ('livevlm', ReadFilter(long_term=False), 0),
+        ('balanced', ReadFilter(), 32),
+        ('balanced', ReadFilter(last_ns=7), 16),
+        ('balanced', ReadFilter(only_ns=(2, 7)), 12),
+        ('rekv', ReadFilter(), 16),
     ],
 )
-def test_a_view_tells_whether_it_retrieves_and_how_long_that_took(
-    make: Callable, see: Callable, tokens: Callable, preset: str, reach: Reach, retrieves: bool
+def test_a_view_tells_what_pages_were_chosen_from_and_how_long_that_took(
+    small, watch, ask, preset: str, reading: ReadFilter, ranked: int
 ) -> None:
-    memory = make(preset=preset)
-    for stamp in range(20):
-        see(memory, FrameRef('front', stamp))
-    _, view = _answer(memory, tokens, reach)
-    assert view.retrieves == retrieves
-    assert (view.retrieval_s > 0) == retrieves
-
-
-def test_steps_while_an_answer_is_spoken_do_not_change_what_it_reads(
-    make: Callable, see: Callable, tokens: Callable
-) -> None:
-    def answer(interrupted: bool) -> torch.Tensor:
-        memory = make(preset='livevlm', short_term_frames=2, long_term_frames=2, page_tokens=4)
-        for stamp in range(12):
-            see(memory, FrameRef('front', stamp))
-        view = memory.question(extra_tokens=6)
-        rows = [tokens(20, 4).attend(view)]
-        for token in (21, 22):
-            if interrupted:
-                see(memory, FrameRef('front', token))  # it buckets long-term
-            rows.append(tokens(token, 1).attend(view))
-        return torch.cat(rows, 1)
-
-    assert torch.equal(answer(interrupted=True), answer(interrupted=False))
+    memory = small(preset, 'front', page_tokens=2)
+    watch(memory, range(20))
+    _, views = ask(memory, reading=reading)
+    view = views[-1]
+    assert view.ranked == ranked
+    assert (view.rank_s + view.find_s > 0) == bool(ranked)
+    assert (view.find_s > 0) == (preset == 'rekv')

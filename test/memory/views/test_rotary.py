@@ -6,7 +6,7 @@ from transformers import Qwen2Config
 from transformers.models.qwen2.modeling_qwen2 import Qwen2RotaryEmbedding, apply_rotary_pos_emb
 
 from livevlm_ros.memory import CacheShape
-from livevlm_ros.memory.rotary import RotaryTable
+from livevlm_ros.memory.views.rotary import RotaryTable
 
 
 @pytest.mark.parametrize(('width', 'theta'), [(8, 10000.0), (64, 1e6)])
