@@ -16,7 +16,8 @@ from livevlm_ros.memory import (
     ReadFilter,
     TooManyTokens,
 )
-from livevlm_ros.memory.memory import FORGET_EVERY, OUT_OF_ORDER_NS
+from livevlm_ros.memory.memory import FORGET_EVERY
+from livevlm_ros.memory.readable import OUT_OF_ORDER_NS
 
 ID_BYTES = 8
 CAMERAS = ('left', 'right')
