@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import torch
 
-from livevlm_bench.language import Language
+from livevlm_bench.timed_layers import Language
 from livevlm_ros.memory import EvidenceHeads, FrameRef, Memory, MemoryConfig, RetrievalSettings
 from livevlm_ros.memory.archive.archive import LEAST_FRAMES, index_bytes
 from livevlm_ros.memory.shape import CacheShape

@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 import torch
 
 from livevlm_bench.filling import filled
-from livevlm_bench.language import Language, embedded_language, half_billion
 from livevlm_bench.rounds import Contender, in_rounds
 from livevlm_bench.threads import one_thread
+from livevlm_bench.timed_layers import Language, embedded_language, half_billion
 from livevlm_ros.memory import Memory
 
 Progress = Callable[[str, float], None]

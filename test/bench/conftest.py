@@ -10,9 +10,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, Qwen2Config
 
 from livevlm_bench.facts import built_in_facts
-from livevlm_bench.language import Language, random_language
 from livevlm_bench.language_model import LanguageModel
 from livevlm_bench.smollm2 import load_smollm2
+from livevlm_bench.timed_layers import Language, random_language
 from livevlm_ros.replay.errors import BadInput
 
 SMALL = Qwen2Config(

@@ -13,7 +13,7 @@ from livevlm_bench.filling import (
     filled,
     frame_bytes,
 )
-from livevlm_bench.language import Language
+from livevlm_bench.timed_layers import Language
 from livevlm_ros.memory import FrameRef, Memory, MemoryConfig, RetrievalSettings
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from livevlm_bench import first_token
 from livevlm_bench.first_token import Bar, Row, Setting, measure, suite
-from livevlm_bench.language import Language
+from livevlm_bench.timed_layers import Language
 from livevlm_ros.memory import Memory
 
 REKV, LIVEVLM, BALANCED, FULL, RECENT = (

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from livevlm_bench.language import HALF_BILLION, Language, embedded_language
+from livevlm_bench.timed_layers import HALF_BILLION, Language, embedded_language
 from livevlm_ros.memory import Memory, MemoryConfig
 
 
