@@ -30,7 +30,7 @@ from livevlm_ros.memory.settings import RetrievalSettings, largest_page
 from livevlm_ros.memory.shape import CacheShape, FrameRef
 from livevlm_ros.memory.sizes import MemorySizes
 from livevlm_ros.memory.state import State
-from livevlm_ros.memory.tiers import FORGET_EVERY, new_tiers, view_tokens
+from livevlm_ros.memory.tiers import new_tiers, view_tokens
 from livevlm_ros.memory.tokens import TokenIds
 from livevlm_ros.memory.views.evidence import EvidenceHeads
 from livevlm_ros.memory.views.layerwise import LayerwiseView
@@ -233,9 +233,8 @@ class Memory:
         :param reading: what may be read; None: all
         """
         reading = reading or ReadFilter()
-        if not self._config.chooses_once or not reading.long_term or not self._retrieval.held():
-            return None
-        if reading.only_ns is not None:
+        chooses = reading.long_term and reading.only_ns is None and self._retrieval.held() > 0
+        if not self._config.chooses_once or not chooses:
             return None
         return ProbeView(
             self._tiers,
@@ -308,18 +307,11 @@ class Memory:
 
     def clear(self) -> int:
         """Forget every frame, keep the prefix; returns the frames forgotten."""
-        forgotten, tiers = self.frame_count, self._tiers
+        forgotten = self.frame_count
         self.settle()
         if self._recall is not None:
             self._recall.clear()
-        tiers.short_term.clear()
-        for lane in tiers.long_term:
-            lane.clear()
-        if tiers.archive is not None:
-            tiers.archive.clear()
-        tiers.refs.clear()
-        tiers.ids.clear()
-        tiers.forget_at = FORGET_EVERY
+        self._tiers.clear()
         return forgotten
 
     def settle(self) -> None:

@@ -52,6 +52,17 @@ class Tiers:
     refs: dict[int, FrameRef] = field(default_factory=dict)
     forget_at: int = FORGET_EVERY
 
+    def clear(self) -> None:
+        """Forget every frame, keep the prefix."""
+        self.short_term.clear()
+        for lane in self.long_term:
+            lane.clear()
+        if self.archive is not None:
+            self.archive.clear()
+        self.refs.clear()
+        self.ids.clear()
+        self.forget_at = FORGET_EVERY
+
     @property
     def prefix_tokens(self) -> int:
         """Tokens of the prefix."""

@@ -1,6 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where a token goes, that none is lost on the way, and that a step is kept whole or not at all."""
+"""Where a token goes, that none is lost on the way, that a step is kept whole or not at all."""
 
 from collections.abc import Callable
 from itertools import pairwise

@@ -59,7 +59,7 @@ class Stream:
         )
 
     def question(self) -> dict[int, Tensor]:
-        """Queries of a question some words of which look for one thing of one scene."""
+        """Return queries of a question that looks for one thing of one scene with some words."""
         shape = self.shape
         wanted = self.scenes[int(torch.randint(SCENES, (1,), generator=self.source))]
         place = int(torch.randint(shape.tokens_per_frame, (1,), generator=self.source))

@@ -16,7 +16,7 @@ from livevlm_ros.memory.memory import FORGET_EVERY
 
 @pytest.fixture
 def written() -> threading.Semaphore:
-    """Counts the frames that the writer says it has written."""
+    """Count the frames that the writer says it has written."""
     return threading.Semaphore(0)
 
 
