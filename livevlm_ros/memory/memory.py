@@ -103,8 +103,6 @@ class Memory:
         self._question_buffer.reserve(question)
         self._tiers.rotary.reserve(max(step, question))
 
-    # Writing: what comes in, and where it goes.
-
     @contextmanager
     def write_prefix(self) -> Iterator[StepView]:
         """
@@ -162,8 +160,6 @@ class Memory:
         """Keep frames of random keys and values, to measure what a memory of that size costs."""
         self._tiers.short_term.check(frames)
         self._keep(frames, *noise(self._tiers, len(frames)), None)
-
-    # Reading: what a question sees.
 
     @property
     def question_room(self) -> int:
@@ -303,8 +299,6 @@ class Memory:
             view.ranked, view.rank_s = choice.ranked, choice.rank_s
         return view
 
-    # The whole of it.
-
     def clear(self) -> int:
         """Forget every frame, keep the prefix; returns the frames forgotten."""
         forgotten = self.frame_count
@@ -378,8 +372,6 @@ class Memory:
             if self._writer
             else 0,
         )
-
-    # Snapshots.
 
     def state(self) -> State:
         """Return copies of all that is remembered, to `restore`."""

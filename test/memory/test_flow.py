@@ -11,6 +11,7 @@ import torch
 from livevlm_ros.memory import FrameRef, Memory
 from livevlm_ros.memory.archive.record import RecordLayout
 from livevlm_ros.memory.memory import FORGET_EVERY
+from livevlm_ros.memory.tiers import FORGET_EVERY
 from livevlm_ros.memory.tokens import Tokens
 
 CAMERAS = ('left', 'right')
@@ -255,3 +256,12 @@ def test_a_first_step_that_fails_does_not_start_the_stream(
     assert memory.ids.origin_ns is None
     _attended(memory, tokens(5, 4), [FrameRef('left', 5)]).commit()
     assert memory.refs() == [FrameRef('left', 5)]
+
+
+def test_references_are_forgotten_only_after_many_frames(small: Callable, see: Callable) -> None:
+    memory = small('livevlm', 'front')
+    for stamp in range(FORGET_EVERY):
+        see(memory, FrameRef('front', stamp))
+    assert memory.frame_count == FORGET_EVERY
+    see(memory, FrameRef('front', FORGET_EVERY))
+    assert memory.frame_count < FORGET_EVERY // 2

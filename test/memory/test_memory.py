@@ -17,7 +17,6 @@ from livevlm_ros.memory import (
     TooManyTokens,
 )
 from livevlm_ros.memory.holdings import OUT_OF_ORDER_NS
-from livevlm_ros.memory.tiers import FORGET_EVERY
 
 ID_BYTES = 8
 CAMERAS = ('left', 'right')
@@ -392,12 +391,3 @@ def test_reading_that_runs_out_of_memory_anywhere_leaves_everything_as_it_was(
         answers.append(ask(either)[0])
     assert torch.equal(*answers)
     assert held(memory) == held(twin)
-
-
-def test_references_are_forgotten_only_after_many_frames(small: Callable, see: Callable) -> None:
-    memory = small('livevlm', 'front')
-    for stamp in range(FORGET_EVERY):
-        see(memory, FrameRef('front', stamp))
-    assert memory.frame_count == FORGET_EVERY
-    see(memory, FrameRef('front', FORGET_EVERY))
-    assert memory.frame_count < FORGET_EVERY // 2
