@@ -10,7 +10,6 @@ import torch
 
 from livevlm_ros.memory import FrameRef, Memory
 from livevlm_ros.memory.archive.record import RecordLayout
-from livevlm_ros.memory.memory import FORGET_EVERY
 from livevlm_ros.memory.tiers import FORGET_EVERY
 from livevlm_ros.memory.tokens import Tokens
 
