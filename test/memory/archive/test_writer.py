@@ -11,7 +11,7 @@ import torch
 from livevlm_ros.memory import FrameRef
 from livevlm_ros.memory.archive.archive import Archive
 from livevlm_ros.memory.archive.writer import MOST_WAITING, ArchiveWriter
-from livevlm_ros.memory.memory import FORGET_EVERY
+from livevlm_ros.memory.tiers import FORGET_EVERY
 
 
 @pytest.fixture
