@@ -217,6 +217,8 @@ class Memory:
             yield probe
         view = self.question(extra_tokens=extra_tokens, reading=reading, probe=probe)
         view.complete = complete
+        if self._recall is not None:
+            self._recall.counts.exposed_s += view.rank_s
         yield view
         if again and probe is not None and self._recall is not None and key is not None:
             self._recall.remember(key, reading, choosers=probe.queries, readers=view.queries)

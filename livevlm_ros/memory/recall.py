@@ -47,7 +47,7 @@ class RecallCounts:
     :param corrected: those of them whose queries had moved
     :param questions: questions that read pages chosen ahead
     :param questions_corrected: those of them that were probed anew
-    :param exposed_s: seconds that questions were kept waiting for their pages
+    :param exposed_s: seconds that questions were kept waiting for their pages to be chosen
     :param hidden_s: seconds spent on choosing ahead
     :param failed: choices ahead that ended in an error
     """
