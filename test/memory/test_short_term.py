@@ -47,7 +47,7 @@ class Ring:
         assert torch.equal(tokens.keys, keys) and torch.equal(tokens.values, -keys)
         assert torch.equal(tokens.ids, torch.cat([self.ids.of_frame(ref) for ref in refs]))
         for layer in range(self._shape.layers):
-            of_layer, values = self.ring.layer(layer)
+            of_layer, values = self.ring.layer(layer, self.ring.slots())
             assert torch.equal(of_layer, keys[layer]) and torch.equal(values, -keys[layer])
 
 

