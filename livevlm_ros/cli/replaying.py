@@ -172,7 +172,7 @@ def evaluate(
         else:
             print_report(runs[0].report, console)
         for run in runs if masked else ():
-            if found := run.report['masked']:
+            if found := run.report.get('masked'):
                 console.print(f'{run.name} {in_words(found)}')
         if json_file is not None:
             _write_json(json_file, compared if comparing else runs[0].report)

@@ -100,7 +100,8 @@ def run_rows(
             name=row.name,
             oracle=row.oracle,
         )
-        report['masked'] = masking.report() if masking else None
+        if masking:
+            report['masked'] = masking.report()
         return Run(report, evaluation)
 
     return (run(number, row) for number, row in enumerate(rows))
