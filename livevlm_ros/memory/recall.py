@@ -95,6 +95,7 @@ class Recall:
         self._device = like.device
         self._stream = torch.cuda.Stream(like.device) if like.is_cuda else None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix='livevlm-recall')
+        self._thread.submit(int)  # it starts now: no question may fail for want of a thread
         self._lock = threading.Lock()
         self._before: Mapping[int, Tensor] = {}  # queries that a question is compared with
         self.counts = RecallCounts()

@@ -85,7 +85,7 @@ class Watched:
             for lane, camera in enumerate(CAMERAS):
                 ref = FrameRef(camera, stamp + lane)
                 self.seen[ref] = see(memory, ref)
-        memory.settle()
+                memory.settle()
         self.recent = list(self.seen)[-4:]
 
     def left(self) -> tuple[Tensor, Tensor]:

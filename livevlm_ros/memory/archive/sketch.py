@@ -97,7 +97,7 @@ class KeySketch:
         :param frames: how many are held
         :param lock: held while keys are read and while the new sketch takes its place
         """
-        spread = torch.linspace(0, frames * self._tokens - 1, CENTROIDS).long()
+        spread = _spread(frames * self._tokens)
         centroids, codes = torch.empty_like(self._centroids), torch.empty_like(self._codes)
         for index, layer in enumerate(self._layers):
             with lock:
@@ -165,6 +165,16 @@ class KeySketch:
         self._codes[..., : codes.shape[-1]] = codes
         self._counts = _counted(codes)
         self._next_fit = state.facts['next_fit']
+
+
+def _spread(keys: int) -> Tensor:
+    """
+    Return which of so many keys become centroids, spread over all of them, int64 [CENTROIDS].
+
+    One is drawn from each stretch: at even steps it would be the same few places of every frame.
+    """
+    drawn = torch.rand(CENTROIDS, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    return ((torch.arange(CENTROIDS) + drawn) * (keys / CENTROIDS)).long()
 
 
 def _nearest(keys: Tensor, centroids: Tensor) -> Tensor:

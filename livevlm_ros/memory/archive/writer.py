@@ -48,6 +48,7 @@ class ArchiveWriter:
     def __init__(self, archive: Archive, *, written: Callable[[], None] | None = None) -> None:
         self._archive, self._written = archive, written
         self._thread = ThreadPoolExecutor(1, thread_name_prefix='livevlm-archive')
+        self._thread.submit(int)  # it starts now: no step may fail for want of a thread
         self._jobs: list[Future[None]] = []
         self.counts = WriteCounts()
 

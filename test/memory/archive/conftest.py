@@ -9,10 +9,8 @@ import pytest
 import torch
 
 from livevlm_ros.memory import CacheShape, FrameRef
-from livevlm_ros.memory.archive.archive import ROW_BYTES, Archive
-from livevlm_ros.memory.archive.means import PageMeans
+from livevlm_ros.memory.archive.archive import Archive, index_bytes
 from livevlm_ros.memory.archive.record import RecordLayout
-from livevlm_ros.memory.archive.sketch import KeySketch
 from livevlm_ros.memory.tokens import TokenIds, Tokens
 
 CAMERAS = ('left', 'right')
@@ -54,17 +52,13 @@ def make_archive(
         sketched: tuple[int, ...] | None = (0, 1),
     ) -> Archive:
         layout = RecordLayout(shape, page_tokens, bits)
-        index_bytes = ROW_BYTES + (
-            PageMeans.row_bytes(shape, page_tokens=page_tokens)
-            if sketched is None
-            else KeySketch.row_bytes(shape, len(sketched))
-        )
+        beside = index_bytes(layout, sketched)
         archive = Archive(
             ids,
             layout,
             lanes=len(CAMERAS),
             sketched=sketched,
-            host_bytes=host * (layout.record_bytes + index_bytes) + disk * index_bytes,
+            host_bytes=host * (layout.record_bytes + beside) + disk * beside,
             disk_bytes=disk * layout.record_bytes,
             folder=tmp_path if disk else None,
         )

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from livevlm_ros.memory import CacheShape
-from livevlm_ros.memory.archive.archive import THINNED_SHARE, Archive
+from livevlm_ros.memory.archive.archive import THINNED_SHARE, Archive, index_bytes
 from livevlm_ros.memory.archive.record import RecordLayout
 from livevlm_ros.memory.archive.store import RecordStore
 from livevlm_ros.memory.tokens import TokenIds
@@ -151,8 +151,8 @@ def test_bytes_stay_bounded_and_old_times_represented_over_a_long_stream(
 ) -> None:
     archive: Archive = make_archive(host=100, disk=disk, bits=4, sketched=sketched)
     layout = RecordLayout(shape, 2, 4)
-    index_bytes = 24 + (2 * 4 * 2 if sketched else 4 * 2 * 2 * 2 * 8)
-    bound = 100 * layout.record_bytes + (100 + disk) * index_bytes
+    beside = index_bytes(layout, sketched)
+    bound = 100 * layout.record_bytes + (100 + disk) * beside
     for stamp in range(2000):
         put_all(archive, [stamp])
         assert archive.sizes.host_bytes <= bound

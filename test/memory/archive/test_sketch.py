@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from livevlm_ros.memory import CacheShape, FrameRef, ReadFilter, RetrievalSettings
-from livevlm_ros.memory.archive.archive import Archive
+from livevlm_ros.memory.archive.archive import Archive, index_bytes
 from livevlm_ros.memory.archive.record import RecordLayout
 from livevlm_ros.memory.archive.sketch import CENTROIDS, FIRST_FIT, GROWTH, KeySketch
 from livevlm_ros.memory.retrieval import (
@@ -80,13 +80,12 @@ class Watched:
         self.ids = TokenIds(('front',), SMALL.tokens_per_frame)
         self.ids.start(0)
         layout = RecordLayout(SMALL, PAGE, 16)
-        index_bytes = 24 + KeySketch.row_bytes(SMALL, len(layers))
         self.archive = Archive(
             self.ids,
             layout,
             lanes=1,
             sketched=layers,
-            host_bytes=room * (layout.record_bytes + index_bytes),
+            host_bytes=room * (layout.record_bytes + index_bytes(layout, layers)),
         )
         self.stream, self.keys, self.layers = Stream(), {}, layers
         self.settings = RetrievalSettings(PAGE, dict.fromkeys(layers, (0, 1, 2, 3)))
@@ -257,16 +256,38 @@ def test_a_layer_that_does_not_choose_and_a_head_that_does_not_have_no_say(
 
 def test_the_bytes_said_are_those_of_a_frames_codes() -> None:
     sketch = KeySketch(SMALL, (0, 1), rows=7)
+    sketch.refit(lambda layer, rows: torch.randn(2, 6 * len(rows), 16), 7, threading.RLock())
     codes = sketch.state(7).tensors['codes']
     assert codes.nbytes == 7 * KeySketch.row_bytes(SMALL, 2)
-    assert codes.dtype == torch.int16 and CENTROIDS <= 2**15
+    assert codes.dtype == torch.int16 and int(codes.max()) < CENTROIDS
+
+
+@pytest.mark.parametrize(('tokens', 'frames'), [(6, 1024), (6, 4096), (4, 512), (196, 256)])
+def test_centroids_come_from_every_place_of_a_frame_and_all_of_the_stream(
+    tokens: int, frames: int
+) -> None:
+    """Keys tell their place and frame, and are their own nearest centroid."""
+    shape = replace(SMALL, tokens_per_frame=tokens, kv_heads=1, q_heads=1)
+    sketch = KeySketch(shape, (0,), rows=frames)
+
+    def keys(layer: int, rows: Tensor) -> Tensor:
+        places = torch.arange(tokens).repeat(len(rows))
+        of_frame = rows.repeat_interleave(tokens)
+        return torch.nn.functional.pad(torch.stack((places, of_frame), -1), (0, 14))[None].float()
+
+    sketch.refit(keys, frames, threading.RLock())
+    places, of_frames = sketch.state(frames).tensors['centroids'][0, 0, :, :2].long().T
+    drawn = places.bincount(minlength=tokens)
+    assert drawn.min() >= 0.2 * CENTROIDS / tokens
+    assert (of_frames * 8 // frames).bincount(minlength=8).tolist() == [CENTROIDS // 8] * 8
+    early = places[of_frames < frames // 4].bincount(minlength=tokens)
+    assert (early > 0).float().mean() > 0.85  # of each place at any time
 
 
 def test_few_tokens_suffice_for_a_first_fit() -> None:
     shape = replace(SMALL, tokens_per_frame=1)
     sketch = KeySketch(shape, (0,), rows=FIRST_FIT)
     keys = torch.randn(2, FIRST_FIT, 16, generator=torch.Generator().manual_seed(0))
-
     sketch.refit(lambda layer, rows: keys[:, rows], FIRST_FIT, threading.RLock())
     tensors = sketch.state(FIRST_FIT).tensors
     centroids, codes = tensors['centroids'][0], tensors['codes'][0, :, 0].long()

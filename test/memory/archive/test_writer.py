@@ -122,6 +122,22 @@ def test_a_step_of_more_frames_than_may_wait_has_the_first_written(
     assert writer.counts.lost == 3
 
 
+def test_no_step_and_no_question_fails_for_want_of_a_thread(
+    small: Callable, watch: Callable, ask: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = small('balanced', 'front')
+
+    def fail(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, 'start', fail)
+    watch(memory, range(9))
+    assert memory.sizes().archive_tokens == 5 * 4
+    for _ in range(2):
+        _, views = ask(memory, key='what')
+    assert views[0].speculated
+
+
 @pytest.mark.parametrize('preset', ['rekv', 'balanced'])
 def test_no_step_waits_for_a_disk_that_does_not_answer(
     small: Callable, see: Callable, stuck: Stuck, preset: str

@@ -32,8 +32,10 @@ class Watched:
     def __init__(self, memory: Memory, see: Callable) -> None:
         self.memory = memory
         refs = [FrameRef(c, s + n) for s in range(10, 220, 10) for n, c in enumerate(CAMERAS)]
-        self.seen = {ref: see(memory, ref) for ref in refs}
-        memory.settle()
+        self.seen = {}
+        for ref in refs:
+            self.seen[ref] = see(memory, ref)
+            memory.settle()
 
     def left(self) -> tuple[Tensor, Tensor]:
         """Keys and ids of the tokens that left short-term, page after page."""
