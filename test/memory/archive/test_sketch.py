@@ -152,11 +152,7 @@ def _exact(watched: Watched, queries: dict[int, Tensor], reading: ReadFilter) ->
 def test_the_best_pages_are_read_though_few_frames_are_ranked_by_their_keys(
     watched: Watched, reading: ReadFilter
 ) -> None:
-    """
-    Most of them: words that look for nothing pick single keys, which a sketch tells apart worst.
-
-    Of films it finds more, docs/memory.md says how many.
-    """
+    """Of the best third, and of all in worth; the worst pages read are as good as those left."""
     found, read_worth, best_worth = 0, 0.0, 0.0
     for _ in range(20):
         queries = watched.stream.question()
@@ -166,8 +162,8 @@ def test_the_best_pages_are_read_though_few_frames_are_ranked_by_their_keys(
         found += len(read & set(best[: READ_PAGES // 3]))
         read_worth += sum(worth[page] for page in read)
         best_worth += sum(worth[page] for page in best)
-    assert found / (20 * READ_PAGES // 3) >= 0.9
-    assert read_worth / best_worth >= 0.93
+    assert found / (20 * READ_PAGES // 3) >= 0.95
+    assert read_worth / best_worth >= 0.95
 
 
 def test_of_no_more_frames_than_are_ranked_the_best_pages_are_read_all(watched: Watched) -> None:
