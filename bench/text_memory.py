@@ -90,6 +90,7 @@ def remember(
     Let a new memory read a stream, a few frames a step.
 
     :param settings: as of a checkpoint's `memory.yaml`
+    :raises RuntimeError: if a frame could not be archived
     """
     memory = Memory(
         config,
@@ -105,7 +106,9 @@ def remember(
         step = memory.step([frame_ref(frame) for frame in range(first, end)])
         model.layers.read(model.embed(stream.ids[first * FRAME_TOKENS : end * FRAME_TOKENS]), step)
         step.commit()
-    memory.settle()
+        memory.settle()  # text comes faster than the archive's thread writes on a busy machine
+    if lost := memory.sizes().archive_lost:
+        raise RuntimeError(f'{lost} frames were not archived, see the log')
     return memory
 
 

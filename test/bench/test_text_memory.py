@@ -8,9 +8,10 @@ import torch
 from livevlm_bench.facts import built_in_facts
 from livevlm_bench.filler import built_in_filler
 from livevlm_bench.language_model import FRAME_TOKENS, LanguageModel
-from livevlm_bench.text_memory import Told, ask, everything, nothing, remember, truth
+from livevlm_bench.text_memory import STEP_FRAMES, Told, ask, everything, nothing, remember, truth
 from livevlm_bench.text_streams import Fact, TextStream, text_stream
 from livevlm_ros.memory import MemoryConfig
+from livevlm_ros.memory.archive import writer
 
 SHORT_TERM = 4
 
@@ -95,3 +96,20 @@ def test_a_value_that_begins_the_answer_is_scored_too(
     begins = Fact('single', fact.ask, tokens, fact.value, 2, fact.spans, fact.needed)
     told = ask(text_model, memory, begins, reads=everything(memory, begins))
     assert len(tokens.places) == len(tokens.ids) and told.log_share < 0
+
+
+def test_no_frame_is_lost_to_an_archive_that_writes_slowly(
+    text_model: LanguageModel, stream: TextStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, 'MOST_WAITING', STEP_FRAMES)
+    memory = remember(text_model, stream, MemoryConfig('rekv', short_term_frames=SHORT_TERM))
+    archived = memory.sizes().archive_tokens
+    assert archived == len(stream.ids) - SHORT_TERM * FRAME_TOKENS
+
+
+def test_a_frame_that_cannot_be_archived_ends_the_measurement(
+    text_model: LanguageModel, stream: TextStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, 'MOST_WAITING', STEP_FRAMES - 1)
+    with pytest.raises(RuntimeError, match='frames were not archived'):
+        remember(text_model, stream, MemoryConfig('rekv', short_term_frames=SHORT_TERM))
