@@ -22,8 +22,8 @@ from livevlm_ros.memory.state import State, copied
 
 CENTROIDS = 2048
 """
-Of a kv head, keys of the stream itself. Of the 30 best of 1,008 frames 98.7 % are among the 256
-that the sketch names, with 256 centroids refined by Lloyd's algorithm 86 %.
+Of a kv head, keys of the stream itself. Of the 30 pages that are best among 768 to 1,008 frames of
+the simulated camera 92 % lie in the 256 frames that the sketch names.
 """
 
 FIRST_FIT = 256
