@@ -47,7 +47,7 @@ def keep(
     try:
         entering = tiers.short_term.stage(frames)
         left = [tiers.short_term.tokens_of(held) for held, _ in entering.left]
-        archived = writer.stage(left) if writer is not None else []
+        archived = writer.stage(left) if writer is not None else None
         bucketed = _staged(tiers, entering.left, scores)
         held = _refs_left(tiers, writer)
     except BaseException:
@@ -59,8 +59,8 @@ def keep(
     if held is not None:
         tiers.refs, tiers.forget_at = held, len(held) + max(FORGET_EVERY, len(held) // 4)
     tiers.refs.update((tiers.ids.frame(ref), ref) for ref in frames)
-    if writer is not None:
-        writer.commit(archived, left=len(left))
+    if writer is not None and archived is not None:
+        writer.commit(archived)
 
 
 def buckets_with(tiers: Tiers, frames: Sequence[FrameRef]) -> bool:
@@ -84,12 +84,15 @@ def noise(tiers: Tiers, frames: int) -> tuple[Tensor, Tensor]:
 
 def _refs_left(tiers: Tiers, writer: ArchiveWriter | None) -> dict[int, FrameRef] | None:
     """Return the references of frames of which a token is left; None: it is not time to look."""
-    if len(tiers.refs) < tiers.forget_at or (writer is not None and not writer.settle(0.0)):
+    if len(tiers.refs) < tiers.forget_at:
         return None
     held = [torch.tensor([tiers.ids.frame(ref) for ref in tiers.short_term.refs()])]
     held += [tiers.ids.frames(lane.tokens.ids) for lane in tiers.long_term]
+    if writer is not None:
+        held += [tiers.ids.frames(ids) for ids in writer.waiting()]
     if tiers.archive is not None:
-        held.append(tiers.archive.frames)
+        with tiers.archive.lock:  # after those that wait: none is in neither
+            held.append(tiers.archive.frames.clone())
     alive = set(torch.cat(held).unique().tolist())
     return {frame: ref for frame, ref in tiers.refs.items() if frame in alive}
 

@@ -9,6 +9,7 @@ which pages) and leave it as it was.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -50,8 +51,7 @@ class Memory:
     :param dtype: type of keys and values, that of the model
     :param evidence: heads that evidence is read from; None: those that choose pages
     :param retrieval: how pages are found; None: by all heads of the middle and upper layers
-    :raises ValueError: if a lane would hold no frame, or the budget is more than the model has
-        positions for
+    :raises ValueError: if a lane would hold no frame, or the model has too few positions
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Memory:
         )
         self._recall: Recall | None = None
         self._writer: ArchiveWriter | None = None
-        if self._tiers.archive is not None and self._config.chooses_once:
+        if self._tiers.archive is not None and config.chooses_once and config.tau <= 1:
             self._recall = Recall(self._retrieval, tau=config.tau, like=like)
         if self._tiers.archive is not None:
             written = self._recall.archived if self._recall is not None else None
@@ -196,32 +196,34 @@ class Memory:
         :param extra_tokens: of the question and its answer together
         :param reading: what may be read; None: all
         :param key: what the question is known by when it comes back; None: it does not
-        :param patience_s: longest wait for frames that are being archived; None: any. The view's
-            `complete` says whether they could be read
+        :param patience_s: longest wait for frames that are being archived; None: any. A view's
+            `complete` says whether they could be read, its `waited_s` how long that took
         :raises TooManyTokens: if they are more than `question_room`
         """
         reading = reading or ReadFilter()
-        complete = self._writer is None or self._writer.settle(patience_s)
-        again = key is not None and reading.only_ns is None and self._recall is not None
-        if again and self._recall is not None:
-            ahead = self._recall.ahead(key, reading)
+        began, writer = time.monotonic(), self._writer if reading.long_term else None
+        complete = writer is None or writer.settle(patience_s)
+        waited_s = time.monotonic() - began
+        recall = self._recall if reading.only_ns is None else None
+        if recall is not None and key is not None:
+            ahead = recall.ahead(key, reading)
             if ahead is not None:
                 view = self.question(extra_tokens=extra_tokens, reading=reading, choice=ahead)
-                view.speculated, view.complete = True, complete
+                view.speculated, view.complete, view.waited_s = True, complete, waited_s
                 yield view
-                if not self._recall.moved(view.queries):
-                    self._recall.again()
+                if not recall.moved(view.queries):
+                    recall.again()
                     return
         probe = self.probe(tokens=tokens, reading=reading)
         if probe is not None:
             yield probe
         view = self.question(extra_tokens=extra_tokens, reading=reading, probe=probe)
-        view.complete = complete
+        view.complete, view.waited_s = complete, waited_s
         if self._recall is not None:
             self._recall.counts.exposed_s += view.rank_s
         yield view
-        if again and probe is not None and self._recall is not None and key is not None:
-            self._recall.remember(key, reading, choosers=probe.queries, readers=view.queries)
+        if recall is not None and key is not None and probe is not None:
+            recall.remember(key, reading, choosers=probe.queries, readers=view.queries)
 
     def probe(self, *, tokens: int, reading: ReadFilter | None = None) -> ProbeView | None:
         """
@@ -370,9 +372,7 @@ class Memory:
             context_truncated=self._config.preset == 'full'
             and self._tiers.short_term.evictions > 0,
             recall=replace(self._recall.counts) if self._recall is not None else RecallCounts(),
-            archive_lost=self._writer.counts.failed + self._writer.counts.overrun
-            if self._writer
-            else 0,
+            archive_lost=self._writer.counts.lost if self._writer is not None else 0,
         )
 
     def state(self) -> State:

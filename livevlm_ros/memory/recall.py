@@ -87,7 +87,7 @@ class Recall:
     """
     Chooses ahead for the question asked last.
 
-    :param tau: least mean cosine of a kv head's group; above 1 nothing chosen ahead is read
+    :param tau: least mean cosine of a kv head's group
     """
 
     def __init__(self, retrieval: Retrieval, *, tau: float, like: Tensor) -> None:
@@ -104,10 +104,13 @@ class Recall:
     def clear(self) -> None:
         """Forget the question."""
         with self._lock:
-            self._standing: _Standing | None = None
-            self._ahead: Future[tuple[Choice, torch.cuda.Event | None] | None] | None = None
-            self._waiting = False  # whether a choice is due that has not begun
-            self._archived = 0
+            self._forget()
+
+    def _forget(self) -> None:
+        self._standing: _Standing | None = None
+        self._ahead: Future[tuple[Choice, torch.cuda.Event | None] | None] | None = None
+        self._waiting = False  # whether a choice is due that has not begun
+        self._archived = 0
 
     def close(self) -> None:
         """End the thread; nothing may follow."""
@@ -126,15 +129,15 @@ class Recall:
         if ahead is not None:
             ahead.result()
 
-    def ahead(self, key: str | None, reading: ReadFilter) -> Choice | None:
+    def ahead(self, key: str, reading: ReadFilter) -> Choice | None:
         """
         Return the pages chosen ahead for a question, None if there are none for it.
 
-        :param key: what the question is known by; None: it does not come back
+        :param key: what the question is known by
         :param reading: what it may read
         """
         standing, ahead = self._standing, self._ahead
-        if standing is None or ahead is None or self._tau > 1:
+        if standing is None or ahead is None:
             return None
         if (standing.key, standing.reading) != (key, reading):
             return None
@@ -184,13 +187,15 @@ class Recall:
 
     def again(self) -> None:
         """Note that the question has come back: it stays hot."""
-        self._archived = 0
+        with self._lock:
+            self._archived = 0
 
     def archived(self) -> None:
         """Choose anew, for a frame has been archived; any thread."""
-        self._archived += 1
-        if self._archived > HOT_FRAMES:
-            self.clear()
+        with self._lock:
+            self._archived += 1
+            if self._archived > HOT_FRAMES:
+                self._forget()
         self.refresh()
 
     def refresh(self) -> None:
@@ -198,11 +203,11 @@ class Recall:
         with self._lock:
             if self._standing is None or self._waiting:
                 return
-            self._waiting = True
             ready = None
             if self._stream is not None:
                 ready = torch.cuda.current_stream(self._device).record_event()
             self._ahead = self._thread.submit(self._choose, ready)
+            self._waiting = True  # the choice begins once the lock is free
 
     @torch.inference_mode()
     def _choose(

@@ -27,6 +27,9 @@ from livevlm_ros.memory.settings import RetrievalSettings
 from livevlm_ros.memory.shape import CacheShape
 from livevlm_ros.memory.tokens import TokenIds, Tokens, in_time_order, upload
 
+LOGIT_BYTES = 2**26
+"""Of a layer's logits at a time, so that a long question asks for no more."""
+
 RANKED_FRAMES = 256
 """Frames of the archive that are ranked by their keys; of more, the sketch names so many."""
 
@@ -48,13 +51,26 @@ def page_scores(
     :returns: float32 [pages], above 0, at most 1; 0 for pages without such a token
     """
     total: Tensor | float = 0.0
+    hidden = None if allowed is None else ~allowed
     for layer, rows in queries.items():
-        logits = rows @ keys(layer).transpose(1, 2)  # [kv_heads, rows, tokens]
-        if allowed is not None:
-            logits.masked_fill_(~allowed.to(logits.device), -math.inf)
-        total = total + best_shares(logits).unflatten(0, (-1, page_tokens)).amax(1)
+        shares = _best_shares(rows, keys(layer), hidden)
+        total = total + shares.unflatten(0, (-1, page_tokens)).amax(1)
     assert isinstance(total, Tensor)
     return total / len(queries)
+
+
+def _best_shares(rows: Tensor, keys: Tensor, hidden: Tensor | None) -> Tensor:
+    """Return `best_shares` of queries by keys, some rows at a time."""
+    at_once = max(1, LOGIT_BYTES // (4 * keys.shape[0] * keys.shape[1]))
+    best: Tensor | None = None
+    for part in rows.split(at_once, dim=1):
+        logits = part @ keys.transpose(1, 2)  # [kv_heads, rows, tokens]
+        if hidden is not None:
+            logits.masked_fill_(hidden.to(logits.device), -math.inf)
+        shares = best_shares(logits)
+        best = shares if best is None else torch.maximum(best, shares)
+    assert best is not None
+    return best
 
 
 def best_shares(logits: Tensor) -> Tensor:
@@ -214,7 +230,7 @@ class Retrieval:
             )
             chosen, ranked = self._best(scores, reading), len(scores)
         rank_s = time.monotonic() - began
-        index = _spread(chosen, size)
+        index = tokens_of_pages(chosen, size)
         if mask is not None:
             index = index[mask[index]]
         ends = torch.tensor([len(lane) for lane in lanes]).cumsum(0)
@@ -232,6 +248,6 @@ class Retrieval:
         return best.indices[best.values > 0].sort().values.cpu()
 
 
-def _spread(pages: Tensor, page_tokens: int) -> Tensor:
+def tokens_of_pages(pages: Tensor, page_tokens: int) -> Tensor:
     """Return where the tokens of pages lie, page after page, int64 [pages * page_tokens]."""
     return (pages[:, None] * page_tokens + torch.arange(page_tokens)).flatten()

@@ -63,6 +63,28 @@ def test_a_page_is_worth_what_its_best_token_gets_of_the_heads_that_choose(
     assert scores.max() <= 1
 
 
+@pytest.mark.parametrize('confined', [False, True])
+def test_a_question_ranked_a_row_at_a_time_ranks_as_it_does_at_once(
+    monkeypatch: pytest.MonkeyPatch, confined: bool
+) -> None:
+    source = torch.Generator().manual_seed(2)
+    rows = {0: torch.randn(2, 7, 8, generator=source)}
+    keys = torch.randn(2, 20, 8, generator=source)
+    allowed = torch.arange(20) > 6 if confined else None
+    most_rows = []
+
+    def seen(logits: Tensor) -> Tensor:
+        most_rows.append(logits.shape[1])
+        return best_shares(logits)
+
+    monkeypatch.setattr('livevlm_ros.memory.retrieval.best_shares', seen)
+    whole = page_scores(rows, lambda _: keys, page_tokens=PAGE, allowed=allowed)
+    monkeypatch.setattr('livevlm_ros.memory.retrieval.LOGIT_BYTES', 3 * 2 * 20 * 4)
+    parts = page_scores(rows, lambda _: keys, page_tokens=PAGE, allowed=allowed)
+    assert most_rows == [7, 3, 3, 1]
+    torch.testing.assert_close(parts, whole)
+
+
 def test_where_nothing_may_be_read_no_page_is_worth_anything() -> None:
     shares = best_shares(torch.full((2, 3, 4), -torch.inf))
     assert shares.tolist() == [0.0] * 4

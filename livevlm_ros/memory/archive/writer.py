@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from livevlm_ros.memory.archive.archive import Archive
 from livevlm_ros.memory.tokens import Tokens
@@ -38,6 +39,20 @@ class WriteCounts:
         return self.failed + self.overrun
 
 
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """
+    Copies of frames, to be written.
+
+    :param left: how many frames left short-term; those without a copy are lost
+    :param ready: when the copies are made; None: they are
+    """
+
+    frames: list[Tokens]
+    left: int
+    ready: torch.cuda.Event | None
+
+
 class ArchiveWriter:
     """
     Writes frames one after another.
@@ -49,31 +64,32 @@ class ArchiveWriter:
         self._archive, self._written = archive, written
         self._thread = ThreadPoolExecutor(1, thread_name_prefix='livevlm-archive')
         self._thread.submit(int)  # it starts now: no step may fail for want of a thread
-        self._jobs: list[Future[None]] = []
+        self._jobs: dict[Future[None], Tensor] = {}  # with the ids of the frame's tokens
         self.counts = WriteCounts()
 
-    def stage(self, frames: Sequence[Tokens]) -> list[Tokens]:
+    def stage(self, frames: Sequence[Tokens]) -> Staged:
         """Copy frames that are about to be written over, as far as there is room for them."""
-        self._jobs = [job for job in self._jobs if not job.done()]
+        self._jobs = {job: ids for job, ids in self._jobs.items() if not job.done()}
         room = max(0, MOST_WAITING - len(self._jobs))
-        return [Tokens(f.keys.clone(), f.values.clone(), f.ids) for f in frames[:room]]
-
-    def commit(self, staged: Sequence[Tokens], *, left: int) -> None:
-        """
-        Have staged frames written.
-
-        :param left: how many frames left short-term
-        """
-        self.counts.overrun += left - len(staged)
+        copies = [Tokens(f.keys.clone(), f.values.clone(), f.ids) for f in frames[:room]]
         ready = None
-        if staged and staged[0].keys.is_cuda:
-            ready = torch.cuda.current_stream(staged[0].keys.device).record_event()
-        for frame in staged:
-            self._jobs.append(self._thread.submit(self._write, frame, ready))
+        if copies and copies[0].keys.is_cuda:
+            ready = torch.cuda.current_stream(copies[0].keys.device).record_event()
+        return Staged(copies, len(frames), ready)
+
+    def commit(self, staged: Staged) -> None:
+        """Have staged frames written."""
+        self.counts.overrun += staged.left - len(staged.frames)
+        for frame in staged.frames:
+            self._jobs[self._thread.submit(self._write, frame, staged.ready)] = frame.ids
+
+    def waiting(self) -> list[Tensor]:
+        """Return the token ids of frames that wait to be written; some may be by now."""
+        return list(self._jobs.values())
 
     def settle(self, timeout_s: float | None = None) -> bool:
         """Wait until what was committed is written; returns False if the time was too short."""
-        done = not wait(self._jobs, timeout_s).not_done
+        done = not wait(self._jobs.keys(), timeout_s).not_done
         if done:
             self._jobs.clear()
         return done

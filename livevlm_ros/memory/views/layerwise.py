@@ -20,6 +20,7 @@ from torch import Tensor
 from livevlm_kernels.page_scores import page_scores
 from livevlm_ros.memory.archive.means import page_means
 from livevlm_ros.memory.filter import ReadFilter
+from livevlm_ros.memory.retrieval import tokens_of_pages
 from livevlm_ros.memory.tiers import Tiers
 from livevlm_ros.memory.tokens import Tokens, in_time_order
 from livevlm_ros.memory.views.evidence import EvidenceHeads
@@ -102,7 +103,7 @@ class LayerwiseView(QuestionView):
         mask = self.reading.long_term_mask(ids.frames(held.ids), ids)
         in_page = None if mask is None else mask.unflatten(0, (-1, self._size)).any(1)
         chosen = self._best(q, page_means(held.keys[0], page_tokens=self._size), in_page)
-        index = (chosen[:, None] * self._size + torch.arange(self._size)).flatten()
+        index = tokens_of_pages(chosen, self._size)
         return in_time_order([held.index_select(index if mask is None else index[mask[index]])])
 
     def _best(self, q: Tensor, means: Tensor, allowed: Tensor | None) -> Tensor:

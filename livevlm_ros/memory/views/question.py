@@ -22,9 +22,10 @@ class QuestionView(ReadView):
     What a question and its answer read, the same in every layer: none of it is changed.
 
     `queries` are those of the question before rotary, [q_heads, tokens, head_dim] by layer, of
-    `choosing` layers. Pages were chosen from `ranked` ones, which took `rank_s` seconds, `find_s`
-    of them while the layers read; they were `speculated` if they were chosen before the question
-    came. `complete` says whether all frames that had left short-term could be read.
+    `choosing` layers. Pages were chosen from `ranked` ones, which took `rank_s` seconds, or
+    `find_s` where layers choose while they read; they were `speculated` if they were chosen before
+    the question came. `complete` says whether all frames that had left short-term could be read,
+    `waited_s` how long the question waited for that.
 
     :param room: tokens of the question and its answer together
     :param reading: what may be read
@@ -54,7 +55,8 @@ class QuestionView(ReadView):
         )
         self.reading, self.complete = reading, True
         self.queries: dict[int, Tensor] = {}
-        self.ranked, self.rank_s, self.find_s, self.speculated = 0, 0.0, 0.0, False
+        self.ranked, self.speculated = 0, False
+        self.rank_s, self.find_s, self.waited_s = 0.0, 0.0, 0.0
         self._evidence, self._choosing = evidence, frozenset(choosing)
         self._ids: list[Tensor] = []  # of the tokens read of the memory, by layer
         self._rows: dict[int, Tensor] = {}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
-from livevlm_ros.memory import FrameRef
+from livevlm_ros.memory import FrameRef, ReadFilter
 from livevlm_ros.memory.archive.archive import Archive
 from livevlm_ros.memory.archive.writer import MOST_WAITING, ArchiveWriter
 from livevlm_ros.memory.tiers import FORGET_EVERY
@@ -60,7 +60,7 @@ def test_frames_are_written_in_order_and_each_is_told(
 ) -> None:
     for stamp in range(0, 30, 3):
         frames = [frame(stamp + n) for n in range(3)]
-        writer.commit(writer.stage(frames), left=3)
+        writer.commit(writer.stage(frames))
     assert writer.settle()
     assert archive.frames.tolist() == [2 * stamp for stamp in range(30)]
     assert all(written.acquire(blocking=False) for _ in range(30))
@@ -73,7 +73,7 @@ def test_staged_frames_are_copies(writer: ArchiveWriter, archive, frame, check_w
     staged = writer.stage([new])
     new.keys.zero_()
     new.values.zero_()
-    writer.commit(staged, left=1)
+    writer.commit(staged)
     writer.settle()
     check_whole(archive)
 
@@ -89,7 +89,7 @@ def test_a_frame_that_cannot_be_archived_is_counted_and_the_thread_goes_on(
         put(new)
 
     monkeypatch.setattr(archive, 'put', fail_at_three)
-    writer.commit(writer.stage([frame(stamp) for stamp in range(6)]), left=6)
+    writer.commit(writer.stage([frame(stamp) for stamp in range(6)]))
     assert writer.settle()
     assert (writer.counts.failed, writer.counts.overrun, writer.counts.lost) == (1, 0, 1)
     assert archive.frames.tolist() == [0, 2, 4, 8, 10]
@@ -101,13 +101,13 @@ def test_of_more_than_may_wait_those_that_come_are_counted(
     writer: ArchiveWriter, archive: Archive, frame, stuck: Stuck
 ) -> None:
     for stamp in range(MOST_WAITING + 9):
-        writer.commit(writer.stage([frame(stamp)]), left=1)
+        writer.commit(writer.stage([frame(stamp)]))
     assert (writer.counts.overrun, writer.counts.failed) == (9, 0)
     assert not writer.settle(0.0)
     stuck.go_on.set()
     assert writer.settle()
     assert len(archive) == MOST_WAITING
-    writer.commit(writer.stage([frame(900)]), left=1)  # there is room again
+    writer.commit(writer.stage([frame(900)]))  # there is room again
     writer.settle()
     assert 1800 in archive.frames.tolist() and writer.counts.lost == 9
 
@@ -116,7 +116,7 @@ def test_a_step_of_more_frames_than_may_wait_has_the_first_written(
     writer: ArchiveWriter, archive: Archive, frame
 ) -> None:
     frames = [frame(stamp) for stamp in range(MOST_WAITING + 3)]
-    writer.commit(writer.stage(frames), left=len(frames))
+    writer.commit(writer.stage(frames))
     writer.settle()
     assert archive.frames.tolist() == [2 * stamp for stamp in range(MOST_WAITING)]
     assert writer.counts.lost == 3
@@ -173,3 +173,29 @@ def test_a_question_without_patience_reads_what_is_there_and_is_told(
         _, views = ask(memory, patience_s=60.0)
         assert views[-1].complete
     assert torch.equal(views[-1].ids(0), ask(memory)[1][-1].ids(0))
+
+
+@pytest.mark.parametrize('preset', ['rekv', 'balanced'])
+def test_references_stay_bounded_though_the_disk_is_always_behind(
+    small, see, stuck: Stuck, preset: str
+) -> None:
+    memory = small(preset, 'front')
+    for stamp in range(MOST_WAITING + 4 * FORGET_EVERY):
+        see(memory, FrameRef('front', stamp))
+    assert memory.frame_count < 2 * FORGET_EVERY + MOST_WAITING
+    assert memory.refs()[0] == FrameRef('front', 0)  # it waits to be written
+    stuck.go_on.set()
+    memory.settle()
+    assert FrameRef('front', 0) in memory.refs()
+
+
+def test_a_question_that_reads_no_archive_does_not_wait_for_it(small, see, stuck: Stuck) -> None:
+    memory = small('balanced', 'front')
+    for stamp in range(20):
+        see(memory, FrameRef('front', stamp))
+    assert stuck.reached.wait(60)
+    reading = ReadFilter(long_term=False)
+    (view,) = memory.readings(tokens=2, extra_tokens=2, reading=reading)
+    assert view.complete and view.waited_s < 1.0
+    views = list(memory.readings(tokens=2, extra_tokens=2, patience_s=0.1))
+    assert not views[-1].complete and views[-1].waited_s >= 0.1
