@@ -16,13 +16,14 @@ import torch
 from livevlm_ros.engine.budget import Rung
 from livevlm_ros.engine.messages import Answer, Evidence, Finish, Latency, Source, Status
 from livevlm_ros.engine.parts import EngineParts
+from livevlm_ros.engine.question_read import read_question
 from livevlm_ros.engine.questions import PendingQuestion, refusal
 from livevlm_ros.engine.reading import filter_of, scope_of
 from livevlm_ros.memory import QuestionView, ReadFilter, TooManyTokens
 from livevlm_ros.model import BadQuestion, QuestionPrompt
 
 PATIENCE = 0.5
-"""Share of the time beyond that of the shortest answer that a question waits for the archive."""
+"""Share of the time that retrieval and the shortest answer leave, to wait for the archive."""
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class Answering:
             queue_ms=(waited_s - ingest_wait_s) * 1e3, ingest_wait_ms=ingest_wait_s * 1e3
         )
         self._reading = reading
-        self._rung = Rung.ALL
+        self.rung = Rung.ALL
         self._ids: list[int] = []
         self._evidence: tuple[Evidence, ...] = ()
 
@@ -92,10 +93,15 @@ class Answering:
             return self._refusal(
                 Status.DEADLINE, 'the time left is too short to read the question'
             )
-        reading, self._rung = costs.affordable(reading, left_s, prompt.tokens, pages=pages)
+        reading, self.rung = costs.affordable(reading, left_s, prompt.tokens, pages=pages)
+        if memory.newest(reading) is None:
+            return self._refusal(
+                Status.DEADLINE,
+                'the time left is too short to retrieve, and short-term has no frame of this time',
+            )
         fitting = costs.tokens_that_fit(left_s, prompt.tokens, reading, pages=pages)
         if fitting < self._max_tokens:
-            self._rung = Rung.FEWER_TOKENS
+            self.rung = Rung.FEWER_TOKENS
         self._so_far = Answer(
             status=Status.PARTIAL,
             request_id=self._question.request_id,
@@ -106,28 +112,29 @@ class Answering:
             prompt_tokens=prompt.tokens,
             degradation=Rung.PARTIAL,
         )
-        return self._closed(self._decode(*self._read(prompt, reading)))
+        tokens, token = self._read(prompt, reading, pages=pages)
+        if not self._so_far.frames_considered:
+            return self._refusal(Status.NO_EVIDENCE, 'nothing is left of the frames of this time')
+        return self._closed(self._decode(tokens, token))
 
     def _read(
-        self, prompt: QuestionPrompt, reading: ReadFilter
+        self, prompt: QuestionPrompt, reading: ReadFilter, *, pages: int
     ) -> tuple[Iterator[int], int | None]:
         """Read the question, draw the first token, and read off what it looked at."""
         model, memory, costs = self._parts.model, self._parts.memory, self._parts.costs
         spare_s = self._deadline.left_s() - costs.cheapest_answer_s(prompt.tokens)
-        began = time.monotonic()
-        speculated = False
-        for view in memory.readings(
+        spare_s -= costs.retrieval_s(reading, pages)
+        views = memory.readings(
             tokens=prompt.tokens,
             extra_tokens=prompt.tokens + self._max_tokens,
             reading=reading,
             key=self._question.text,
             patience_s=None if math.isinf(spare_s) else max(0.0, PATIENCE * spare_s),
-        ):
-            found = time.monotonic()
-            hidden = model.read(prompt.embeds, view)
-            speculated |= view.speculated
+        )
+        question = read_question(model, prompt.embeds, views)
+        view = question.view
         tokens = model.answer_tokens(
-            hidden,
+            question.hidden,
             view,
             temperature=self._question.temperature or 0.0,
             generator=self._generator(),
@@ -135,23 +142,15 @@ class Answering:
         token = next(tokens, None)
         read = time.monotonic()
         if not view.complete:
-            self._rung = max(self._rung, Rung.FEWER_PAGES)
+            self.rung = max(self.rung, Rung.FEWER_PAGES)
         self._evidence = self._seen(view)
         self._so_far = replace(self._so_far, frames_considered=len(view.frames()))
         finished = time.monotonic()
-        self._latency.retrieval_ms = (found - began + view.find_s) * 1e3
-        self._latency.prefill_ms = (read - found - view.find_s) * 1e3
+        self._latency.retrieval_ms = question.finding_s * 1e3
+        self._latency.prefill_ms = question.reading_s(read) * 1e3
         self._latency.first_token_ms = (read - self._deadline.received_s) * 1e3
         self._latency.postprocess_ms = (finished - read) * 1e3
-        if not speculated:  # what was found ahead says nothing of what finding costs
-            costs.add_reading(
-                tokens=prompt.tokens,
-                read_s=read - found - view.find_s,
-                retrieval_s=found - began - view.rank_s + view.find_s,
-                rank_s=view.rank_s,
-                pages=view.ranked,
-                share=view.reading.share,
-            )
+        question.teach(costs, tokens=prompt.tokens, until_s=read)
         costs.finish.add(finished - read)
         return tokens, token
 
@@ -180,18 +179,16 @@ class Answering:
 
     def _closed(self, finish: Finish) -> Answer:
         """Make the reply of an answer that ended this way."""
-        if not self._so_far.frames_considered:
-            return self._refusal(Status.NO_EVIDENCE, 'nothing is left of the frames of this time')
         if finish is Finish.BUDGET and not self._question.allow_partial:
             return self._refusal(
                 Status.DEADLINE, f'cut by the budget after {len(self._ids)} tokens'
             )
         answer = replace(self._reply_of(self._ids), finish=finish)
         if finish is Finish.STOP:
-            return replace(answer, status=Status.OK, truncated=False, degradation=self._rung)
+            return replace(answer, status=Status.OK, truncated=False, degradation=self.rung)
         if finish is Finish.LENGTH:
             message = f'cut at max_tokens = {self._max_tokens}'
-            return replace(answer, message=message, degradation=self._rung)
+            return replace(answer, message=message, degradation=self.rung)
         return replace(answer, message=f'cut by the budget after {len(self._ids)} tokens')
 
     def _reply_of(self, ids: Sequence[int]) -> Answer:

@@ -85,9 +85,9 @@ class Costs:
 
     `step`: a batch of frames, seconds; `prompt`: question tokens; `prefill`: seconds per question
     token up to the first answer token; `token`: seconds per further answer token; `finish`:
-    seconds for evidence and thumbnails; `retrieval`: seconds to probe for and fetch all that
-    retrieval reads; `rank`: seconds per page that is ranked; `answer`: seconds for a whole answer
-    as questions go.
+    seconds for evidence and thumbnails; `probe`: seconds until there is something to choose pages
+    by; `retrieval`: seconds to fetch all that retrieval reads; `rank`: seconds per page that is
+    ranked; `answer`: seconds for a whole answer as questions go.
     """
 
     def __init__(self) -> None:
@@ -96,6 +96,7 @@ class Costs:
         self.prefill = Average()
         self.token = Average()
         self.finish = Average()
+        self.probe = Average()
         self.retrieval = Average()
         self.rank = Average()
         self.answer = Average()
@@ -113,7 +114,8 @@ class Costs:
         """
         if not reading.long_term or not pages:
             return 0.0
-        return self.retrieval.value * reading.share + self.rank.value * pages
+        fetch_s = self.retrieval.value * reading.share
+        return self.probe.value + self.rank.value * pages + fetch_s
 
     def tokens_that_fit(
         self,
@@ -157,6 +159,7 @@ class Costs:
         *,
         tokens: int,
         read_s: float,
+        probe_s: float = 0.0,
         retrieval_s: float = 0.0,
         rank_s: float = 0.0,
         pages: int = 0,
@@ -166,12 +169,14 @@ class Costs:
         Take in what a question of so many tokens took.
 
         :param read_s: for its last read, up to the first token of the answer
-        :param retrieval_s: for probing and fetching before that, of a `share` of the pages
+        :param probe_s: for the probe before that
+        :param retrieval_s: for fetching a `share` of the pages
         :param rank_s: for ranking so many `pages`
         """
         self.prompt.add(tokens)
         self.prefill.add(read_s / tokens)
         if pages:
+            self.probe.add(probe_s)
             self.retrieval.add(retrieval_s / share)
             self.rank.add(rank_s / pages)
 
@@ -181,6 +186,7 @@ class Costs:
             'step_ms': self.step.value * 1e3,
             'prefill_ms_per_token': self.prefill.value * 1e3,
             'decode_ms_per_token': self.token.value * 1e3,
+            'probe_ms': self.probe.value * 1e3,
             'retrieval_ms': self.retrieval.value * 1e3,
             'rank_us_per_page': self.rank.value * 1e6,
             'answer_ms': self.answer.value * 1e3,

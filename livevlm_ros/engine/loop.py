@@ -15,6 +15,7 @@ from contextlib import contextmanager
 import torch
 
 from livevlm_ros.engine.answer import Answering
+from livevlm_ros.engine.budget import Rung
 from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.engine.gate import FrameGate
 from livevlm_ros.engine.ingest import Ingest
@@ -161,14 +162,17 @@ class Loop:
         """
         self.answering = pending
         with self._busy('answer', self.parts.costs.answer.value):
-            Answering(
+            answering = Answering(
                 self.parts,
                 pending,
                 pause=pause,
                 reading=reading,
                 ingest_wait_s=self._ingest_wait_s(pending),
                 seed=self._config.seed,
-            ).run()
+            )
+            answering.run()
+        if answering.rung == Rung.SHORT_TERM:  # what is never retrieved is never measured
+            self.doubt_costs()
         self.answering = None
         self.sizes = self.parts.memory.sizes()
 

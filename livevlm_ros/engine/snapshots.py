@@ -104,10 +104,9 @@ class Snapshots:
         if self._folder is None or writing or self._mark() == self._saved:
             return
         work = (self._folder, self._state(), self._mark())
-        self._writer = threading.Thread(
-            target=self._write, args=work, name='livevlm-save', daemon=True
-        )
-        self._writer.start()
+        writer = threading.Thread(target=self._write, args=work, name='livevlm-save', daemon=True)
+        writer.start()
+        self._writer = writer
         self.copy_s = time.monotonic() - began_s
 
     def _mark(self) -> Mark:

@@ -12,6 +12,7 @@ import numpy as np
 from livevlm_ros.engine.budget import Costs
 from livevlm_ros.engine.frames import see_frames
 from livevlm_ros.engine.messages import Frame
+from livevlm_ros.engine.question_read import read_question
 from livevlm_ros.memory import FrameRef, Memory
 from livevlm_ros.model import UnknownWords, VideoLanguageModel
 
@@ -58,24 +59,19 @@ def _fill(scratch: Memory, cameras: Sequence[str], frames: int) -> int:
 
 
 def measure_answer(model: VideoLanguageModel, memory: Memory, costs: Costs) -> None:
-    """Read a question and decode a few tokens; the memory is left as it was."""
+    """Read a question and decode a few tokens, waiting for nothing; the memory stays as it was."""
     prompt = model.question(_probe_text(model))
     started = time.monotonic()
-    for view in memory.readings(tokens=prompt.tokens, extra_tokens=prompt.tokens + TOKENS):
-        found = time.monotonic()
-        hidden = model.read(prompt.embeds, view)
-    int(model.logits(hidden).argmax())
-    read = time.monotonic()
-    view.evidence()
-    seen = time.monotonic()
-    costs.add_reading(
-        tokens=prompt.tokens,
-        read_s=read - found - view.find_s,
-        retrieval_s=found - started - view.rank_s + view.find_s,
-        rank_s=view.rank_s,
-        pages=view.ranked,
+    views = memory.readings(
+        tokens=prompt.tokens, extra_tokens=prompt.tokens + TOKENS, patience_s=0.0
     )
-    costs.finish.add(seen - read)
+    question = read_question(model, prompt.embeds, views)
+    int(model.logits(question.hidden).argmax())
+    read = time.monotonic()
+    view = question.view
+    view.evidence()
+    costs.finish.add(time.monotonic() - read)
+    question.teach(costs, tokens=prompt.tokens, until_s=read)
     for _ in range(TOKENS):
         begun = time.monotonic()
         int(model.logits(model.read(prompt.embeds[-1:], view)).argmax())

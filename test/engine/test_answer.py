@@ -3,6 +3,7 @@
 """What of the memory answers are read from."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -40,6 +41,50 @@ def test_a_budget_too_small_to_retrieve_all_is_answered_from_less_and_says_so(
     answer = remembering.ask_now(Question('what drove by ?', budget_s=budget_s, max_tokens=15))
     assert (answer.status, answer.degradation, answer.scope_used) == (Status.OK, rung, scope)
     assert answer.frames_considered == frames
+
+
+@pytest.mark.parametrize('allow_partial', [False, True])
+def test_a_hurried_question_about_what_left_short_term_is_not_answered_from_nothing(
+    remembering, model, allow_partial
+):
+    remembering._loop.parts.costs.retrieval.value = 20.0
+    past = {'time_start_ns': 2 * 10**9, 'time_end_ns': 4 * 10**9}
+    asked = Question('what drove by ?', budget_s=5.0, allow_partial=allow_partial, **past)
+    answer = remembering.ask_now(asked)
+    assert (answer.status, answer.text) == (Status.DEADLINE, '')
+    assert 'too short to retrieve' in answer.message
+    assert remembering.ask_now(replace(asked, budget_s=28.0)).status is Status.OK
+
+
+def test_what_was_once_too_dear_to_retrieve_is_measured_again(remembering):
+    costs = remembering._loop.parts.costs
+    costs.retrieval.value = 20.0
+    asked = Question('what drove by ?', budget_s=5.0, max_tokens=15)
+    assert remembering.ask_now(asked).degradation is Rung.SHORT_TERM
+    for _ in range(20):
+        remembering._loop._measured_s = 0.0  # as if a second had passed
+        remembering.ask_now(asked)
+        remembering.turn()
+    assert remembering.ask_now(asked).degradation is Rung.ALL
+
+
+def test_a_question_for_short_term_is_not_degraded_by_an_archive_that_lags(
+    make_engine, frame, monkeypatch
+):
+    memory = MemoryConfig(preset='balanced', short_term_frames=4, long_term_frames=8)
+    engine = make_engine(memory=memory, target_fps=1000.0)
+    engine.load()
+    archive, written = engine._loop.parts.memory._tiers.archive, threading.Event()
+    put = archive.put
+    monkeypatch.setattr(archive, 'put', lambda frame: written.wait(20) and put(frame))
+    for second in range(1, 15):
+        engine.see(frame(second))
+        engine._loop.turn()
+    for scope in (Scope.NOW, Scope.SHORT_TERM):
+        answer = engine.ask_now(Question('what drove by ?', scope=scope, budget_s=10.0))
+        assert (answer.status, answer.degradation) == (Status.OK, Rung.ALL)
+        assert answer.latency.total_ms < 1000
+    written.set()
 
 
 @pytest.mark.parametrize(

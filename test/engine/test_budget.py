@@ -133,6 +133,16 @@ def test_a_share_of_retrieval_tells_what_all_of_it_would_cost():
     assert costs.retrieval.value == pytest.approx(0.6)
 
 
+def test_a_probe_costs_as_much_whatever_is_fetched(costs):
+    costs.probe.value = 0.3
+    assert costs.retrieval_s(ReadFilter(share=0.5), PAGES) == pytest.approx(0.3 + 0.2 + 0.4)
+    for _ in range(50):
+        costs.add_reading(
+            tokens=10, read_s=0.1, probe_s=0.3, retrieval_s=0.4, rank_s=0.2, pages=PAGES, share=0.5
+        )
+    assert costs.retrieval_s(ReadFilter(), PAGES) == pytest.approx(0.3 + 0.2 + 0.8)
+
+
 def test_a_question_that_retrieves_nothing_says_nothing_about_retrieval(costs):
     costs.add_reading(tokens=10, read_s=0.1, retrieval_s=0.1)
     assert (costs.retrieval.value, costs.rank.value) == (0.8, 0.002)

@@ -221,6 +221,23 @@ def test_what_a_thread_writes_is_the_memory_as_it_was(make_saving, watch, tmp_pa
     assert len(read_snapshot(tmp_path).part('memory').facts['frames']) == 8
 
 
+def test_an_engine_that_can_start_no_thread_saves_when_it_stops(
+    make_saving, watch, tmp_path, monkeypatch
+):
+    engine = make_saving()
+    watch(engine, range(1, 9))
+
+    def none_left(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, 'start', none_left)
+        with pytest.raises(RuntimeError, match='start new thread'):
+            engine._loop.parts.snapshots.begin()
+    engine.stop()
+    assert len(read_snapshot(tmp_path).part('memory').facts['frames']) == 8
+
+
 def test_failures_while_running_are_told_once_and_so_is_their_end(
     make_saving, watch, full_disk, caplog, tmp_path
 ):
