@@ -41,11 +41,6 @@ class ReadFilter:
     only_ns: tuple[int, int] | None = None
     without: frozenset[FrameRef] = frozenset()
 
-    @property
-    def bounds(self) -> tuple:
-        """What confines the frames that may be read; equal for questions confined alike."""
-        return self.cameras, self.first_ns, self.last_ns, self.only_ns, self.without
-
     def contains(self, ref: FrameRef) -> bool:
         """Return whether a frame may be read, by its camera and stamp."""
         return (

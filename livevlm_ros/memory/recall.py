@@ -7,11 +7,12 @@ FreeKV (arXiv 2505.13109) lets a decode step read what the step before chose and
 choice off the critical path. Here a step is an asking: a robot asks its standing questions again
 and again. Once a question has been answered, a thread of its own chooses with the queries that
 chose for it, from all that the archive holds by then, and brings the pages to the device; and
-again whenever frames have been archived. The next asking reads them without a probe and without
-waiting. Then its queries in the heads that choose are compared with those of the asking that
-chose: where the mean cosine of a kv head's group is below tau the question is corrected: it is
-probed anew and waits for its pages. The choice in use and the one that is being made are the two
-buffers of the paper's double buffering; a newer choice replaces an older.
+again whenever frames have been archived. The next asking reads them without a probe, and waits
+only for a choice that is being made. Then its queries in the heads that choose are compared with
+those of the asking that chose: where the mean cosine of a kv head's group is below tau the
+question is corrected: it is probed anew and waits for its pages. The choice in use and the one
+that is being made are the two buffers of the paper's double buffering; a newer choice replaces an
+older.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class RecallCounts:
     :param corrected: those of them whose queries had moved
     :param questions: questions that read pages chosen ahead
     :param questions_corrected: those of them that were probed anew
-    :param exposed_s: seconds that questions were kept waiting for their pages to be chosen
+    :param exposed_s: seconds that questions waited for a choice ahead, or for pages to be ranked
     :param hidden_s: seconds spent on choosing ahead
     :param failed: choices ahead that ended in an error
     """

@@ -20,8 +20,9 @@ class MemorySizes:
     `read_bytes` is the room of read views, made for the longest at construction, under `full` that
     of the longest so far, and of pages chosen ahead. `frames` are those that `Memory.refs` gives.
     `full_cache_bytes` is what keys and values of every frame since `clear` would take.
-    `oldest_stamp_ns` is that of the oldest frame, `short_term_oldest_ns` of the oldest in
-    short-term, 0 without one. `long_term_capacity` are the tokens long-term has room for.
+    `oldest_stamp_ns` is that of the frame that came first of those in `frames`,
+    `short_term_oldest_ns` of the oldest in short-term, 0 without one. `long_term_capacity` are
+    the tokens long-term has room for.
     `recall` says what choosing ahead did so far. `archive_lost` are frames that left short-term
     and could not be archived, `disk_lost` says that the archive's file cannot grow.
     """

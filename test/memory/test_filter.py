@@ -80,17 +80,3 @@ def test_an_oracles_frames_are_those_between_its_stamps_whatever_the_other_bound
 )
 def test_of_short_term_what_is_asked_for_is_read_in_order(reading, read) -> None:
     assert [FRAMES[index] for index in reading.short_term_indices(FRAMES)] == read
-
-
-@pytest.mark.parametrize(
-    ('other', 'alike'),
-    [
-        (ReadFilter(share=0.5, newest_only=True), True),
-        (ReadFilter(first_ns=1), False),
-        (ReadFilter(only_ns=(1, 2)), False),
-        (ReadFilter(cameras=frozenset('a')), False),
-        (ReadFilter(without=LONE), False),
-    ],
-)
-def test_questions_are_confined_alike_by_cameras_times_and_frames_alone(other, alike) -> None:
-    assert (other.bounds == ReadFilter().bounds) == alike

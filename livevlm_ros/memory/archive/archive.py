@@ -65,7 +65,8 @@ class Archive:
     :param layout: of the records
     :param sketched: layers whose keys a question is ranked by, for the sketch; None: page means
         are kept in its place
-    :param host_bytes: most RAM: records and what goes with them
+    :param host_bytes: most RAM: records and what goes with them; the centroids of the sketch, as
+        many whatever is held, are not among them
     :param disk_bytes: most disk
     :param folder: where the file lies, if `disk_bytes` is not 0
     :raises ValueError: if there is too little RAM for the least, or no file can be made
@@ -102,6 +103,7 @@ class Archive:
             self._frames = torch.empty(rows, dtype=torch.int64)
             self._addresses = torch.empty(rows, dtype=torch.int64)
             self._rows: dict[int, int] = {}  # by the id of the frame
+            self._taken = 0  # frames, those that have been thinned too
             self.sketch: KeySketch | None = None
             self.means: PageMeans | None = None
             if self._sketched is None:
@@ -150,12 +152,13 @@ class Archive:
                     self.sketch.put(row, sketched)
                 self._frames[row], self._addresses[row] = frame_id, address
                 self._rows[frame_id] = row
+                self._taken += 1
             except BaseException:
                 self._store.free([address])
                 raise
             finally:
                 self.sizes = self._count()  # frames may have left to make room
-        if self.sketch is not None and self.sketch.outgrown(len(self._rows)):
+        if self.sketch is not None and self.sketch.outgrown(self._taken):
             self._refit(self.sketch)
 
     def _refit(self, sketch: KeySketch) -> None:
@@ -315,6 +318,7 @@ class Archive:
             self._addresses[:count] = self._store.fill(records)
             self._frames[:count] = frames
             self._rows = {frame: row for row, frame in enumerate(frames.tolist())}
+            self._taken = count
             if self.sketch is not None:
                 self.sketch.restore(state.part('sketch'))
             if self.means is not None:

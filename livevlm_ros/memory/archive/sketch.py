@@ -30,7 +30,7 @@ FIRST_FIT = 256
 """Frames from which the sketch is made; fewer are all ranked by their keys."""
 
 GROWTH = 4
-"""The sketch is made anew when the archive has grown so many times."""
+"""The sketch is made anew when the archive has taken so many times the frames, kept or not."""
 
 CHUNK = 64
 """Frames sketched at once, so that nobody waits for long."""
@@ -58,9 +58,9 @@ class KeySketch:
         """Bytes of a frame's codes."""
         return 2 * layers * shape.kv_heads * shape.tokens_per_frame
 
-    def outgrown(self, frames: int) -> bool:
-        """Return whether so many frames ask for centroids fitted anew."""
-        return frames >= self._next_fit
+    def outgrown(self, taken: int) -> bool:
+        """Return whether an archive that has taken so many frames asks for new centroids."""
+        return taken >= self._next_fit
 
     def encode(self, keys: Tensor) -> Tensor:
         """
@@ -112,7 +112,7 @@ class KeySketch:
         counts = _counted(codes[..., :frames])
         with lock:
             self._centroids, self._codes, self._counts = centroids, codes, counts
-        self._next_fit = max(FIRST_FIT, GROWTH * frames)
+        self._next_fit = GROWTH * max(self._next_fit, frames)
 
     def frame_scores(self, queries: Mapping[int, Tensor], frames: int) -> Tensor:
         """

@@ -176,7 +176,7 @@ def test_of_no_more_frames_than_are_ranked_the_best_pages_are_read_all(watched: 
 
 def test_one_frame_in_many_is_found_through_the_sketch(watched: Watched) -> None:
     for number in (3, 400, 1111):
-        target = watched.keys[number][:, :, 2] / watched.stream.widths**2
+        target = watched.keys[number][:, :, 2]  # [layers, kv_heads, head_dim]
         queries = {n: 3 * target[n].repeat_interleave(2, 0)[:, None] for n in range(2)}
         stamps = watched.ids.frames(watched.choose(queries).tokens.ids).unique().tolist()
         assert number in stamps
@@ -204,6 +204,20 @@ def test_frames_that_thinning_moves_keep_their_codes() -> None:
     watched = Watched(frames=500, room=300)
     assert len(watched.archive) == 300
     assert not torch.equal(watched.archive.frames, watched.archive.frames.sort().values)
+    watched.check_codes()
+    watched.archive.close()
+
+
+def test_an_archive_that_is_full_is_sketched_anew_as_its_stream_goes_on() -> None:
+    watched = Watched(frames=FIRST_FIT * GROWTH - 1, room=300)
+
+    def centroids() -> Tensor:
+        return watched.archive.state().part('sketch').tensors['centroids']
+
+    before = centroids()
+    watched.watch(range(FIRST_FIT * GROWTH - 1, FIRST_FIT * GROWTH))
+    assert len(watched.archive) <= 300
+    assert not torch.equal(centroids(), before)
     watched.check_codes()
     watched.archive.close()
 
