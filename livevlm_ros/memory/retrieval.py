@@ -188,7 +188,8 @@ class Retrieval:
         pages_a_frame = shape.tokens_per_frame // page_tokens
         mask = reading.long_term_mask(frames, self._ids)
         held = torch.arange(len(frames)) if mask is None else mask.nonzero()[:, 0]
-        if reading.only_ns is None and len(held) > RANKED_FRAMES:
+        sketched = archive.sketch is not None and archive.sketch.ready
+        if reading.only_ns is None and len(held) > RANKED_FRAMES and sketched:
             held = held[self._likely(archive, rows, held)]
         if reading.only_ns is not None or not len(held):
             chosen = torch.arange(len(held) * pages_a_frame)

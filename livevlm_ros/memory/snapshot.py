@@ -25,7 +25,7 @@ from livevlm_ros.memory.state import State
 MANIFEST = 'memory.json'
 TENSORS = 'memory-*.safetensors'
 REFUSED = '.refused'  # added to the names of a snapshot that is of no use
-FORMAT, VERSION = 'livevlm_ros memory', 2
+FORMAT, VERSION = 'livevlm_ros memory', 3
 
 
 class SnapshotError(ValueError):

@@ -103,7 +103,6 @@ class Archive:
             self._frames = torch.empty(rows, dtype=torch.int64)
             self._addresses = torch.empty(rows, dtype=torch.int64)
             self._rows: dict[int, int] = {}  # by the id of the frame
-            self._taken = 0  # frames, those that have been thinned too
             self.sketch: KeySketch | None = None
             self.means: PageMeans | None = None
             if self._sketched is None:
@@ -152,20 +151,16 @@ class Archive:
                     self.sketch.put(row, sketched)
                 self._frames[row], self._addresses[row] = frame_id, address
                 self._rows[frame_id] = row
-                self._taken += 1
             except BaseException:
                 self._store.free([address])
                 raise
             finally:
                 self.sizes = self._count()  # frames may have left to make room
-        if self.sketch is not None and self.sketch.outgrown(self._taken):
-            self._refit(self.sketch)
-
-    def _refit(self, sketch: KeySketch) -> None:
-        try:
-            sketch.refit(self.keys, len(self._rows), self.lock)
-        except Exception:  # the frame is archived all the same; the next one tries again
-            _log.exception('the archive is still ranked by its old sketch')
+        if self.sketch is not None:
+            try:
+                self.sketch.catch_up(self.keys, self.__len__, self.lock)
+            except Exception:  # the frame is archived all the same
+                _log.exception('the archive is still ranked by its old sketch')
 
     def keys(self, layer: int, rows: Tensor) -> Tensor:
         """
@@ -318,7 +313,6 @@ class Archive:
             self._addresses[:count] = self._store.fill(records)
             self._frames[:count] = frames
             self._rows = {frame: row for row, frame in enumerate(frames.tolist())}
-            self._taken = count
             if self.sketch is not None:
                 self.sketch.restore(state.part('sketch'))
             if self.means is not None:

@@ -7,33 +7,40 @@ Each key of the layers that choose is known by the nearest of some centroids, tw
 a vector. A question scores the centroids, the sketch says which frames may hold its best tokens,
 and only those are ranked by their keys. An inverted file's coarse quantiser, put to a key-value
 cache (Jégou et al., Product Quantization for Nearest Neighbor Search, 2011, section 4).
+
+A stream goes on to where it never was, so the sketch is made anew as it grows: a piece of that
+work with every frame, while the sketch before serves on.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
+from livevlm_ros.memory.archive.centroids import centroids_of
+from livevlm_ros.memory.archive.codebook import CENTROIDS, SPARE, Codebook, CodedFrame
 from livevlm_ros.memory.shape import CacheShape
-from livevlm_ros.memory.state import State, copied
+from livevlm_ros.memory.state import State
 
-CENTROIDS = 2048
-"""
-Of a kv head, keys of the stream itself. Of the 30 pages that are best among 768 to 1,008 frames of
-the simulated camera 92 % lie in the 256 frames that the sketch names.
-"""
+FIRST_FIT = 128
+"""Frames from which the sketch is made."""
 
-FIRST_FIT = 256
-"""Frames from which the sketch is made; fewer are all ranked by their keys."""
-
-GROWTH = 4
+GROWTH = 1.5
 """The sketch is made anew when the archive has taken so many times the frames, kept or not."""
 
-CHUNK = 64
-"""Frames sketched at once, so that nobody waits for long."""
+SAMPLED_KEYS = 16 * CENTROIDS
+"""Most keys of a kv head that its centroids are made from."""
+
+SAMPLED_AT_ONCE = 256
+"""Frames that a piece of work takes keys from, of one layer."""
+
+CODED_AT_ONCE = 8
+"""Frames that a piece of work codes anew."""
+
+Keys = Callable[[int, Tensor], Tensor]
 
 
 class KeySketch:
@@ -45,74 +52,113 @@ class KeySketch:
     """
 
     def __init__(self, shape: CacheShape, layers: Sequence[int], *, rows: int) -> None:
-        self._layers = tuple(layers)
-        self._tokens, self._next_fit = shape.tokens_per_frame, FIRST_FIT
-        heads = (len(self._layers), shape.kv_heads)
-        self._centroids = torch.zeros(*heads, CENTROIDS, shape.head_dim)
-        self._codes = torch.empty(*heads, shape.tokens_per_frame, rows, dtype=torch.int16)
-        self._counts = torch.zeros(*heads, CENTROIDS)  # keys by centroid
-        self._wide = torch.empty(*heads, shape.tokens_per_frame, dtype=torch.int64)
+        self._layers, self._tokens, self._rows = tuple(layers), shape.tokens_per_frame, rows
+        centroids = torch.zeros(len(self._layers), shape.kv_heads, CENTROIDS, shape.head_dim)
+        self._now = self._codebook(centroids, used=CENTROIDS)
+        self._next: Codebook | None = None  # in the making
+        self._making: Iterator[None] | None = None
+        self._taken, self._next_fit = 0, FIRST_FIT
+
+    def _codebook(self, centroids: Tensor, *, used: int) -> Codebook:
+        of_heads = torch.full(centroids.shape[:2], used)
+        return Codebook(centroids, of_heads, tokens=self._tokens, rows=self._rows)
 
     @staticmethod
     def row_bytes(shape: CacheShape, layers: int) -> int:
         """Bytes of a frame's codes."""
         return 2 * layers * shape.kv_heads * shape.tokens_per_frame
 
-    def outgrown(self, taken: int) -> bool:
-        """Return whether an archive that has taken so many frames asks for new centroids."""
-        return taken >= self._next_fit
+    @property
+    def ready(self) -> bool:
+        """Whether it has been made; before, no frame scores more than another."""
+        return self._next_fit > FIRST_FIT
 
-    def encode(self, keys: Tensor) -> Tensor:
+    def encode(self, keys: Tensor) -> list[CodedFrame]:
         """
-        Return the codes of a frame.
+        Code a frame, by the sketch and by the one in the making.
 
         :param keys: before rotary, float32 [layers of the model, kv_heads, tokens, head_dim]
-        :returns: int16 [layers, kv_heads, tokens]
         """
-        return _nearest(keys[list(self._layers)], self._centroids)
+        chosen = keys[list(self._layers)]
+        return [book.encode(chosen) for book in self._books()]
 
-    def put(self, row: int, codes: Tensor) -> None:
-        """Keep the codes of a frame, as `encode` gives them."""
-        self._count(codes, 1)
-        self._codes[..., row] = codes
+    def put(self, row: int, frame: Sequence[CodedFrame]) -> None:
+        """Keep a frame as `encode` gives it, in the first row that is free."""
+        for book, coded in zip(self._books(), frame, strict=True):
+            book.put(row, coded)
+        self._taken += 1
 
     def remove(self, row: int, last: int) -> None:
         """Forget a frame; that of the last row takes its place."""
-        self._count(self._codes[..., row], -1)
-        self._codes[..., row] = self._codes[..., last]
+        for book in self._books():
+            book.remove(row, last)
 
-    def _count(self, codes: Tensor, by: int) -> None:
-        """Count a frame's keys, or take them off; asks for no memory, so it cannot run out."""
-        self._wide.copy_(codes)
-        self._counts.scatter_(2, self._wide, by, reduce='add')
+    def _books(self) -> list[Codebook]:
+        return [self._now] if self._next is None else [self._now, self._next]
 
-    def refit(
-        self, keys: Callable[[int, Tensor], Tensor], frames: int, lock: threading.RLock
-    ) -> None:
+    def catch_up(self, keys: Keys, held: Callable[[], int], lock: threading.RLock) -> None:
         """
-        Take centroids from the frames held and sketch all of them anew; old ones serve until then.
+        Do a piece of making the sketch anew, if there is any to do; to be called after each `put`.
+
+        Whatever raises ends that, and it begins once more.
 
         :param keys: gives the keys of a layer, float32 [kv_heads, frames * tokens, head_dim], by
             layer and rows
-        :param frames: how many are held
-        :param lock: held while keys are read and while the new sketch takes its place
+        :param held: gives how many frames are held
+        :param lock: held while keys are read and while codes are written
         """
-        spread = _spread(frames * self._tokens)
-        centroids, codes = torch.empty_like(self._centroids), torch.empty_like(self._codes)
+        if self._making is None:
+            if self._taken < self._next_fit:
+                return
+            self._making = self._make(keys, held, lock)
+        try:
+            if next(self._making, self) is self:
+                self._making = None
+        except BaseException:
+            self._making = self._next = None
+            raise
+
+    def _make(self, keys: Keys, held: Callable[[], int], lock: threading.RLock) -> Iterator[None]:
+        """Make centroids of a sample of all keys, layer by layer, then code every frame."""
+        taken = self._taken
+        centroids = torch.empty_like(self._now.centroids)
         for index, layer in enumerate(self._layers):
-            with lock:
-                rows, places = spread // self._tokens, spread % self._tokens
-                held, of = rows.unique(return_inverse=True)
-                centroids[index] = keys(layer, held)[:, of * self._tokens + places]
-            for rows in torch.arange(frames).split(CHUNK):
+            sample = []
+            for places in self._sampled(held()):
                 with lock:
-                    nearest = _nearest(keys(layer, rows), centroids[index])
-                of_frames = nearest.unflatten(1, (len(rows), -1))  # [kv_heads, frames, tokens]
-                codes[index, :, :, rows] = of_frames.transpose(1, 2)
-        counts = _counted(codes[..., :frames])
+                    sample.append(self._at(places[places < held() * self._tokens], layer, keys))
+                yield
+            made = centroids_of(torch.cat(sample, 1), CENTROIDS - SPARE)
+            centroids[index] = made[:, torch.arange(CENTROIDS) % (CENTROIDS - SPARE)]
+            yield
+        book, farthest = self._codebook(centroids, used=CENTROIDS - SPARE), []
         with lock:
-            self._centroids, self._codes, self._counts = centroids, codes, counts
-        self._next_fit = GROWTH * max(self._next_fit, frames)
+            book.first, book.reach = held(), self._now.reach.clone()
+            self._next = book
+        while book.first:
+            yield
+            with lock:
+                first = max(0, book.first - CODED_AT_ONCE)
+                rows = torch.arange(first, book.first)
+                farthest.append(book.fill(first, [keys(layer, rows) for layer in self._layers]))
+        with lock:
+            book.reach = _reach(torch.cat(farthest, 2), frames=taken)
+            self._now, self._next, self._next_fit = book, None, int(GROWTH * taken)
+
+    def _sampled(self, frames: int) -> Iterator[Tensor]:
+        """Give keys spread over all frames, as row * tokens + token, some frames at a time."""
+        keys, most = frames * self._tokens, SAMPLED_KEYS
+        places = torch.arange(keys)
+        if keys > most:  # one of each stretch: even steps would meet the same few tokens
+            drawn = torch.rand(most, generator=torch.Generator().manual_seed(0))
+            places = ((torch.arange(most) + drawn.double()) * (keys / most)).long()
+        ends = torch.arange(0, keys, SAMPLED_AT_ONCE * self._tokens)[1:]
+        yield from places.tensor_split(torch.searchsorted(places, ends))
+
+    def _at(self, places: Tensor, layer: int, keys: Keys) -> Tensor:
+        """Return the keys at some places, [kv_heads, places, head_dim]."""
+        rows, of = (places // self._tokens).unique(return_inverse=True)
+        return keys(layer, rows)[:, of * self._tokens + places % self._tokens]
 
     def frame_scores(self, queries: Mapping[int, Tensor], frames: int) -> Tensor:
         """
@@ -122,16 +168,16 @@ class KeySketch:
         :param frames: how many are held
         :returns: float32 [frames]
         """
-        total = torch.zeros(frames)
+        total, now = torch.zeros(frames), self._now
         for index, layer in enumerate(self._layers):
             if layer not in queries:
                 continue
-            logits = queries[layer] @ self._centroids[index].transpose(1, 2)
+            logits = queries[layer] @ now.centroids[index].transpose(1, 2)
             parts = (logits - logits.amax(2, keepdim=True)).exp_()  # [kv_heads, rows, centroids]
-            shares = (parts / (parts @ self._counts[index, :, :, None])).amax(1)
+            shares = (parts / (parts @ now.counts[index, :, :, None])).amax(1)
             shares = shares.nan_to_num(0.0)  # of a kv head that does not choose
             best = torch.zeros(frames)
-            for share, codes in zip(shares, self._codes[index, :, :, :frames], strict=True):
+            for share, codes in zip(shares, now.codes[index, :, :, :frames], strict=True):
                 of_tokens = share.index_select(0, codes.int().flatten())
                 torch.maximum(best, of_tokens.view(self._tokens, frames).amax(0), out=best)
             total += best
@@ -139,11 +185,8 @@ class KeySketch:
 
     def state(self, frames: int) -> State:
         """Return copies of the sketch of so many frames, to `restore`."""
-        tensors = {'centroids': self._centroids, 'codes': self._codes[..., :frames]}
-        return State(
-            {name: copied(tensor) for name, tensor in tensors.items()},
-            {'layers': list(self._layers), 'next_fit': self._next_fit},
-        )
+        facts = {'layers': list(self._layers), 'taken': self._taken, 'next_fit': self._next_fit}
+        return State(self._now.state(frames).tensors, facts)
 
     def check(self, state: State) -> None:
         """
@@ -160,31 +203,19 @@ class KeySketch:
 
     def restore(self, state: State) -> None:
         """Take back a sketch that `check` accepts."""
-        centroids, codes = state.tensors['centroids'], state.tensors['codes']
-        self._centroids.copy_(centroids)
-        self._codes[..., : codes.shape[-1]] = codes
-        self._counts = _counted(codes)
-        self._next_fit = state.facts['next_fit']
+        self._now = Codebook.restored(state, rows=self._rows)
+        self._next = self._making = None
+        self._taken, self._next_fit = state.facts['taken'], state.facts['next_fit']
 
 
-def _spread(keys: int) -> Tensor:
+def _reach(farthest: Tensor, *, frames: int) -> Tensor:
     """
-    Return which of so many keys become centroids, spread over all of them, int64 [CENTROIDS].
+    Say how far a key must be to get a spare centroid, so that they last for as many frames again.
 
-    One is drawn from each stretch: at even steps it would be the same few places of every frame.
+    :param farthest: how far the farthest key of each frame is, [layers, kv_heads, frames held]
     """
-    drawn = torch.rand(CENTROIDS, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    return ((torch.arange(CENTROIDS) + drawn) * (keys / CENTROIDS)).long()
-
-
-def _nearest(keys: Tensor, centroids: Tensor) -> Tensor:
-    """Return which centroid each key is nearest to, int16, [..., keys, dim] and [..., n, dim]."""
-    near = keys @ centroids.transpose(-1, -2) - centroids.square().sum(-1).unsqueeze(-2) / 2
-    return near.argmax(-1).to(torch.int16)
-
-
-def _counted(codes: Tensor) -> Tensor:
-    """Count the keys of each centroid, int16 [layers, kv_heads, tokens, frames]."""
-    flat = codes.flatten(2).long()
-    counts = torch.zeros(*codes.shape[:2], CENTROIDS)
-    return counts.scatter_add_(2, flat, torch.ones(flat.shape))
+    count = farthest.shape[2]
+    near_enough = count - count * SPARE // frames  # frames
+    if near_enough <= 0:
+        return torch.zeros(farthest.shape[:2])
+    return farthest.sort(2).values[..., near_enough - 1]

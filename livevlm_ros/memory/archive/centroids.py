@@ -1,0 +1,77 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Centroids of keys, such that rare keys are near one too.
+
+What a question asks for was seen in few frames of many. Centroids drawn from the keys evenly, or
+moved by rounds of k-means, lie where keys are many, and what is rare cannot be told from them. So
+each is drawn where keys are far from those before: k-means++ (Arthur and Vassilvitskii, 2007) in
+rounds that double them (k-means||, Bahmani et al., 2012), by the fourth power of the distance, and
+then moved once to the mean of the keys that it is nearest to.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+FIRST_DRAWN = 64
+CHUNK_KEYS = 4096
+"""Keys whose distances are computed at once."""
+
+
+def centroids_of(keys: Tensor, count: int) -> Tensor:
+    """
+    Return centroids of keys; the same keys give the same bits.
+
+    :param keys: float32 [kv_heads, keys, head_dim], at least one
+    :param count: of centroids
+    :returns: float32 [kv_heads, count, head_dim]; of fewer keys each is one, some repeatedly
+    """
+    if keys.shape[1] <= count:
+        return keys[:, torch.arange(count) % keys.shape[1]]
+    drawn = _drawn_far_apart(keys, count, torch.Generator().manual_seed(0))
+    near = nearest(keys, drawn)[0].long()  # [kv_heads, keys]
+    sums = torch.zeros_like(drawn).scatter_add_(1, near[..., None].expand_as(keys), keys)
+    sizes = torch.zeros(drawn.shape[:2]).scatter_add_(1, near, torch.ones(near.shape))[..., None]
+    return torch.where(sizes > 0, sums / sizes, drawn)
+
+
+def nearest(
+    keys: Tensor, centroids: Tensor, halves: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """
+    Find the centroid that each key is nearest to.
+
+    :param keys: [..., keys, head_dim]
+    :param centroids: [..., centroids, head_dim]
+    :param halves: half their squared norms, inf for one that no key may have; None: computed
+    :returns: which it is, int16 [..., keys], and how far the key is from it, float32 [..., keys]
+    """
+    if halves is None:
+        halves = half_norms(centroids)
+    codes, far = [], []
+    for part in keys.split(CHUNK_KEYS, dim=-2):
+        near = (part @ centroids.transpose(-1, -2) - halves.unsqueeze(-2)).max(-1)
+        codes.append(near.indices.to(torch.int16))
+        far.append((part.square().sum(-1) - 2 * near.values).clamp_min_(0).sqrt_())
+    return torch.cat(codes, -1), torch.cat(far, -1)
+
+
+def half_norms(centroids: Tensor) -> Tensor:
+    """Return half the squared norms, [...]."""
+    return centroids.square().sum(-1) / 2
+
+
+def _drawn_far_apart(keys: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Draw so many of more keys, in rounds that double them."""
+    new = drawn = keys[:, torch.randperm(keys.shape[1], generator=generator)[:FIRST_DRAWN]]
+    far = torch.full(keys.shape[:2], torch.inf)  # from each key to the nearest that was drawn
+    while drawn.shape[1] < count:
+        far = torch.minimum(far, nearest(keys, new)[1])
+        weights = (far / far.amax(1, keepdim=True).clamp_min(1e-9)) ** 4 + 1e-9
+        more = min(drawn.shape[1], count - drawn.shape[1])
+        at = weights.multinomial(more, generator=generator)
+        new = keys.gather(1, at[..., None].expand(-1, -1, keys.shape[2]))
+        drawn = torch.cat((drawn, new), 1)
+    return drawn
