@@ -25,10 +25,13 @@ from livevlm_ros.memory.filter import ReadFilter
 from livevlm_ros.memory.long_term import LongTerm
 from livevlm_ros.memory.settings import RetrievalSettings
 from livevlm_ros.memory.shape import CacheShape
-from livevlm_ros.memory.tokens import TokenIds, Tokens, in_time_order, upload
+from livevlm_ros.memory.tokens import TokenIds, Tokens, in_time_order
 
 LOGIT_BYTES = 2**26
 """Of a layer's logits at a time, so that a long question asks for no more."""
+
+BLOCK_TOKENS = 2048
+"""Whose logits a CPU makes and sums at a time: they stay in its cache."""
 
 RANKED_FRAMES = 256
 """Frames of the archive that are ranked by their keys; of more, the sketch names so many."""
@@ -53,34 +56,41 @@ def page_scores(
     total: Tensor | float = 0.0
     hidden = None if allowed is None else ~allowed
     for layer, rows in queries.items():
-        shares = _best_shares(rows, keys(layer), hidden)
+        shares = best_shares(rows, keys(layer), hidden)
         total = total + shares.unflatten(0, (-1, page_tokens)).amax(1)
     assert isinstance(total, Tensor)
     return total / len(queries)
 
 
-def _best_shares(rows: Tensor, keys: Tensor, hidden: Tensor | None) -> Tensor:
-    """Return `best_shares` of queries by keys, some rows at a time."""
+def best_shares(rows: Tensor, keys: Tensor, hidden: Tensor | None = None) -> Tensor:
+    """
+    Return the largest attention that any row of any head pays each token.
+
+    :param rows: [kv_heads, rows, head_dim]; a kv head whose rows are NaN does not count
+    :param keys: [kv_heads, tokens, head_dim]
+    :param hidden: tokens that get none, bool [tokens]
+    :returns: [tokens]
+    """
     at_once = max(1, LOGIT_BYTES // (4 * keys.shape[0] * keys.shape[1]))
-    best: Tensor | None = None
-    for part in rows.split(at_once, dim=1):
-        logits = part @ keys.transpose(1, 2)  # [kv_heads, rows, tokens]
+    if hidden is not None:
+        hidden = hidden.to(keys.device)
+    logs = [_best_logs(part, keys, hidden) for part in rows.split(at_once, dim=1)]
+    return torch.stack(logs).amax(0).exp()
+
+
+def _best_logs(rows: Tensor, keys: Tensor, hidden: Tensor | None) -> Tensor:
+    """Return the logs of `best_shares`."""
+    size = keys.shape[1] if keys.is_cuda else BLOCK_TOKENS
+    logits, sums = [], []  # of each block
+    for start, block in zip(range(0, keys.shape[1], size), keys.split(size, dim=1), strict=True):
+        found = rows @ block.transpose(1, 2)  # [kv_heads, rows, tokens]
         if hidden is not None:
-            logits.masked_fill_(hidden.to(logits.device), -math.inf)
-        shares = best_shares(logits)
-        best = shares if best is None else torch.maximum(best, shares)
-    assert best is not None
-    return best
-
-
-def best_shares(logits: Tensor) -> Tensor:
-    """
-    Return the largest attention that any row of any head pays each token, [tokens].
-
-    :param logits: [kv_heads, rows, tokens]; a kv head whose logits are NaN does not count
-    """
-    best = (logits - logits.logsumexp(2, keepdim=True)).amax(1)
-    return best.nan_to_num(-math.inf, neginf=-math.inf).amax(0).exp()
+            found.masked_fill_(hidden[start : start + size], -math.inf)
+        logits.append(found)
+        sums.append(found.logsumexp(2, keepdim=True))
+    total = torch.cat(sums, 2).logsumexp(2, keepdim=True)
+    best = torch.cat([found.sub_(total).amax(1) for found in logits], dim=1)
+    return best.nan_to_num(-math.inf, neginf=-math.inf).amax(0)
 
 
 def scaled_rows(q: Tensor, heads: Sequence[int] | None, *, kv_heads: int) -> Tensor:
@@ -194,10 +204,9 @@ class Retrieval:
         if reading.only_ns is not None or not len(held):
             chosen = torch.arange(len(held) * pages_a_frame)
         else:
-            on_device = self._like.device
             scores = page_scores(
                 rows,
-                lambda layer: upload(archive.keys(layer, held), on_device),
+                lambda layer: archive.keys(layer, held, device=self._like.device),
                 page_tokens=page_tokens,
             )
             chosen = self._best(scores, reading)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from livevlm_ros.memory import FrameRef, Memory, ReadFilter
+from livevlm_ros.memory import FrameRef, Memory, ReadFilter, retrieval
 from livevlm_ros.memory.retrieval import best_shares, page_scores, scaled_rows
 
 CAMERAS = ('left', 'right')
@@ -73,21 +73,35 @@ def test_a_question_ranked_a_row_at_a_time_ranks_as_it_does_at_once(
     allowed = torch.arange(20) > 6 if confined else None
     most_rows = []
 
-    def seen(logits: Tensor) -> Tensor:
-        most_rows.append(logits.shape[1])
-        return best_shares(logits)
+    def seen(part: Tensor, *rest: Tensor | None) -> Tensor:
+        most_rows.append(part.shape[1])
+        return best_logs(part, *rest)
 
-    monkeypatch.setattr('livevlm_ros.memory.retrieval.best_shares', seen)
+    best_logs = retrieval._best_logs
+    monkeypatch.setattr(retrieval, '_best_logs', seen)
     whole = page_scores(rows, lambda _: keys, page_tokens=PAGE, allowed=allowed)
-    monkeypatch.setattr('livevlm_ros.memory.retrieval.LOGIT_BYTES', 3 * 2 * 20 * 4)
+    monkeypatch.setattr(retrieval, 'LOGIT_BYTES', 3 * 2 * 20 * 4)
     parts = page_scores(rows, lambda _: keys, page_tokens=PAGE, allowed=allowed)
     assert most_rows == [7, 3, 3, 1]
     torch.testing.assert_close(parts, whole)
 
 
+@pytest.mark.parametrize('confined', [False, True])
+def test_keys_ranked_in_blocks_rank_as_they_do_at_once(
+    monkeypatch: pytest.MonkeyPatch, confined: bool
+) -> None:
+    source = torch.Generator().manual_seed(3)
+    rows, keys = torch.randn(2, 7, 8, generator=source), torch.randn(2, 20, 8, generator=source)
+    hidden = torch.arange(20) < 9 if confined else None  # the first block is hidden whole
+    whole = best_shares(rows, keys, hidden)
+    monkeypatch.setattr(retrieval, 'BLOCK_TOKENS', 8)
+    torch.testing.assert_close(best_shares(rows, keys, hidden), whole)
+    assert (whole > 0).tolist() == [not confined or place >= 9 for place in range(20)]
+
+
 def test_where_nothing_may_be_read_no_page_is_worth_anything() -> None:
-    shares = best_shares(torch.full((2, 3, 4), -torch.inf))
-    assert shares.tolist() == [0.0] * 4
+    hidden = torch.ones(4, dtype=torch.bool)
+    assert best_shares(torch.ones(2, 3, 8), torch.ones(2, 4, 8), hidden).tolist() == [0.0] * 4
 
 
 def test_half_precision_is_ranked_in_float32() -> None:

@@ -26,6 +26,8 @@ from livevlm_ros.memory.archive.store import RecordStore
 from livevlm_ros.memory.state import State
 from livevlm_ros.memory.tokens import TokenIds, Tokens, upload
 
+CPU = torch.device('cpu')
+
 LEAST_FRAMES = 4
 """Frames of a lane that there is room for in RAM, so that there is always something to thin."""
 
@@ -162,17 +164,18 @@ class Archive:
             except Exception:  # the frame is archived all the same
                 _log.exception('the archive is still ranked by its old sketch')
 
-    def keys(self, layer: int, rows: Tensor) -> Tensor:
+    def keys(self, layer: int, rows: Tensor, *, device: torch.device = CPU) -> Tensor:
         """
         Return the keys of whole frames in one layer, before rotary.
 
         :param rows: int64 [frames]
+        :param device: where they are decoded, and returned
         :returns: float32 [kv_heads, frames * tokens_per_frame, head_dim]
         """
         blocks = self._store.gather(
             self._addresses[rows], lambda held, at: held[:, layer, :, 0].index_select(0, at)
         )
-        keys = self._layout.decode_blocks(blocks)
+        keys = self._layout.decode_blocks(upload(blocks, device))
         return keys.transpose(0, 1).flatten(1, 2)
 
     def read(
@@ -205,9 +208,9 @@ class Archive:
             addresses = self._addresses[rows[held]]
             packed = self._store.gather(addresses, codes, places)
             runs = self._store.gather(addresses, scales)
-        pages = layout.decode(upload(packed, like.device), upload(runs, like.device), like.dtype)
-        # [pages, layers, kv_heads, 2, page_tokens, head_dim]
-        keys, values = pages.permute(3, 1, 2, 0, 4, 5).flatten(3, 4)
+        packed, runs = upload(packed, like.device), upload(runs, like.device)
+        # [2, layers, kv_heads, pages, page_tokens, head_dim]
+        keys, values = layout.decode(_by_head(packed), _by_head(runs), like.dtype).flatten(3, 4)
         ids = self._ids.of_frames(frames).unflatten(1, (layout.pages, -1))
         return Tokens(keys, values, ids[torch.arange(len(frames)), places].flatten())
 
@@ -319,3 +322,8 @@ class Archive:
                 for row, record in enumerate(records):
                     self.means.put(row, self.means.of_frame(self._layout.keys(record)))
             self.sizes = self._count()
+
+
+def _by_head(pages: Tensor) -> Tensor:
+    """Return [pages, layers, kv_heads, 2, ...] as [2, layers, kv_heads, pages, ...]."""
+    return pages.permute(3, 1, 2, 0, *range(4, pages.ndim)).contiguous()

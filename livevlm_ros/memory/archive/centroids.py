@@ -5,9 +5,9 @@ Centroids of keys, such that rare keys are near one too.
 
 What a question asks for was seen in few frames of many. Centroids drawn from the keys evenly, or
 moved by rounds of k-means, lie where keys are many, and what is rare cannot be told from them. So
-each is drawn where keys are far from those before: k-means++ (Arthur and Vassilvitskii, 2007) in
-rounds that double them (k-means||, Bahmani et al., 2012), by the fourth power of the distance, and
-then moved once to the mean of the keys that it is nearest to.
+each is drawn where keys are far from those before: k-means++ (Arthur and Vassilvitskii, 2007), in
+rounds of many (k-means||, Bahmani et al., 2012), by the fourth power of the distance, and then
+moved once to the mean of the keys that it is nearest to.
 """
 
 from __future__ import annotations
@@ -64,13 +64,13 @@ def half_norms(centroids: Tensor) -> Tensor:
 
 
 def _drawn_far_apart(keys: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Draw so many of more keys, in rounds that double them."""
+    """Draw so many of more keys, a quarter of those drawn before in a round."""
     new = drawn = keys[:, torch.randperm(keys.shape[1], generator=generator)[:FIRST_DRAWN]]
     far = torch.full(keys.shape[:2], torch.inf)  # from each key to the nearest that was drawn
     while drawn.shape[1] < count:
         far = torch.minimum(far, nearest(keys, new)[1])
         weights = (far / far.amax(1, keepdim=True).clamp_min(1e-9)) ** 4 + 1e-9
-        more = min(drawn.shape[1], count - drawn.shape[1])
+        more = min(drawn.shape[1] // 4, count - drawn.shape[1])
         at = weights.multinomial(more, generator=generator)
         new = keys.gather(1, at[..., None].expand(-1, -1, keys.shape[2]))
         drawn = torch.cat((drawn, new), 1)

@@ -58,6 +58,7 @@ class KeySketch:
         self._next: Codebook | None = None  # in the making
         self._making: Iterator[None] | None = None
         self._taken, self._next_fit = 0, FIRST_FIT
+        self.ready = False  # before it has been made, no frame scores more than another
 
     def _codebook(self, centroids: Tensor, *, used: int) -> Codebook:
         of_heads = torch.full(centroids.shape[:2], used)
@@ -67,11 +68,6 @@ class KeySketch:
     def row_bytes(shape: CacheShape, layers: int) -> int:
         """Bytes of a frame's codes."""
         return 2 * layers * shape.kv_heads * shape.tokens_per_frame
-
-    @property
-    def ready(self) -> bool:
-        """Whether it has been made; before, no frame scores more than another."""
-        return self._next_fit > FIRST_FIT
 
     def encode(self, keys: Tensor) -> list[CodedFrame]:
         """
@@ -100,7 +96,7 @@ class KeySketch:
         """
         Do a piece of making the sketch anew, if there is any to do; to be called after each `put`.
 
-        Whatever raises ends that, and it begins once more.
+        Whatever raises ends that; it begins once more when as many frames came as at first.
 
         :param keys: gives the keys of a layer, float32 [kv_heads, frames * tokens, head_dim], by
             layer and rows
@@ -116,6 +112,7 @@ class KeySketch:
                 self._making = None
         except BaseException:
             self._making = self._next = None
+            self._next_fit = self._taken + FIRST_FIT
             raise
 
     def _make(self, keys: Keys, held: Callable[[], int], lock: threading.RLock) -> Iterator[None]:
@@ -144,6 +141,7 @@ class KeySketch:
         with lock:
             book.reach = _reach(torch.cat(farthest, 2), frames=taken)
             self._now, self._next, self._next_fit = book, None, int(GROWTH * taken)
+            self.ready = True
 
     def _sampled(self, frames: int) -> Iterator[Tensor]:
         """Give keys spread over all frames, as row * tokens + token, some frames at a time."""
@@ -185,7 +183,12 @@ class KeySketch:
 
     def state(self, frames: int) -> State:
         """Return copies of the sketch of so many frames, to `restore`."""
-        facts = {'layers': list(self._layers), 'taken': self._taken, 'next_fit': self._next_fit}
+        facts = {
+            'layers': list(self._layers),
+            'taken': self._taken,
+            'next_fit': self._next_fit,
+            'ready': self.ready,
+        }
         return State(self._now.state(frames).tensors, facts)
 
     def check(self, state: State) -> None:
@@ -205,7 +208,10 @@ class KeySketch:
         """Take back a sketch that `check` accepts."""
         self._now = Codebook.restored(state, rows=self._rows)
         self._next = self._making = None
-        self._taken, self._next_fit = state.facts['taken'], state.facts['next_fit']
+        facts = state.facts
+        self._taken, self._next_fit, self.ready = (
+            facts[name] for name in ('taken', 'next_fit', 'ready')
+        )
 
 
 def _reach(farthest: Tensor, *, frames: int) -> Tensor:

@@ -230,13 +230,13 @@ def test_a_sketch_that_cannot_be_made_anew_costs_no_frame_and_is_tried_again(
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr('livevlm_ros.memory.archive.sketch._counted', fail)
-        put_all(archive, range(258))
-    assert len(archive) == archive.sizes.frames == 258
-    assert caplog.text.count('still ranked by its old sketch') == 3
-    put_all(archive, [258])
-    assert archive.sketch is not None and not archive.sketch.outgrown(259)
-    assert archive.sketch.outgrown(4 * 259)
+        patch.setattr('livevlm_ros.memory.archive.sketch.centroids_of', fail)
+        put_all(archive, range(200))
+    assert len(archive) == archive.sizes.frames == 200
+    assert caplog.text.count('still ranked by its old sketch') == 1
+    assert archive.sketch is not None and not archive.sketch.ready
+    put_all(archive, range(200, 300))
+    assert archive.sketch.ready
     check_whole(archive)
 
 

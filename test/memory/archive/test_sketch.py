@@ -4,7 +4,6 @@
 
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 import torch
@@ -12,8 +11,9 @@ from torch import Tensor
 
 from livevlm_ros.memory import CacheShape, FrameRef, ReadFilter, RetrievalSettings
 from livevlm_ros.memory.archive.archive import Archive, index_bytes
+from livevlm_ros.memory.archive.codebook import CENTROIDS, SPARE
 from livevlm_ros.memory.archive.record import RecordLayout
-from livevlm_ros.memory.archive.sketch import CENTROIDS, FIRST_FIT, GROWTH, KeySketch
+from livevlm_ros.memory.archive.sketch import FIRST_FIT, KeySketch
 from livevlm_ros.memory.retrieval import (
     RANKED_FRAMES,
     Choice,
@@ -110,14 +110,15 @@ class Watched:
         return retrieval.choose(queries, reading or ReadFilter())
 
     def check_codes(self) -> None:
-        """Check that each key of each frame is sketched by the centroid nearest to it."""
+        """Check that each key's centroid is as near as the nearest of those that were fitted."""
         tensors = self.archive.state().part('sketch').tensors
         centroids, codes = tensors['centroids'], tensors['codes']  # [.., tokens, rows]
         for row, number in enumerate(self.archive.frames.tolist()):
             keys = self.keys[number][list(self.layers)]
             far = torch.cdist(keys, centroids)  # [layers, kv_heads, tokens, CENTROIDS]
             chosen = far.gather(-1, codes[..., row, None].long())[..., 0]
-            torch.testing.assert_close(chosen, far.amin(-1), rtol=1e-4, atol=1e-4)
+            assert bool((chosen <= far[..., : CENTROIDS - SPARE].amin(-1) + 1e-3).all())
+            assert bool((codes[..., row] < tensors['used'][..., None]).all())
 
 
 @pytest.fixture(scope='module')
@@ -182,60 +183,102 @@ def test_one_frame_in_many_is_found_through_the_sketch(watched: Watched) -> None
         assert number in stamps
 
 
-def test_every_key_is_sketched_by_its_nearest_centroid(watched: Watched) -> None:
-    assert not watched.archive.sketch.outgrown(FRAMES)
+def test_every_key_is_sketched_by_a_centroid_near_it(watched: Watched) -> None:
     watched.check_codes()
 
 
-@pytest.mark.parametrize('frames', [FIRST_FIT - 1, FIRST_FIT, FIRST_FIT * GROWTH])
+@pytest.mark.parametrize('frames', [FIRST_FIT + 40, 300])
 def test_the_sketch_is_made_anew_as_the_archive_grows_and_no_code_is_left_behind(
     frames: int,
 ) -> None:
     watched = Watched(frames=frames, layers=(1,))
-    centroids = watched.archive.state().part('sketch').tensors['centroids']
-    assert bool(centroids.any()) == (frames >= FIRST_FIT)
     watched.check_codes()
-    watched.watch(range(frames, frames + 40))  # and what comes until the next time
+    watched.watch(range(frames, frames + 90))  # some of them while it is made anew
     watched.check_codes()
     watched.archive.close()
 
 
-def test_frames_that_thinning_moves_keep_their_codes() -> None:
-    watched = Watched(frames=500, room=300)
-    assert len(watched.archive) == 300
+@pytest.mark.parametrize('room', [300, 150])
+def test_a_full_archive_is_sketched_anew_as_its_stream_goes_on(room: int) -> None:
+    watched, fits = Watched(frames=0, room=room), set()
+    for number in range(700):
+        watched.watch(range(number, number + 1))
+        if number % 20 == 0:
+            fits.add(watched.archive.sketch.state(0).facts['next_fit'])
+            if watched.archive.sketch.ready:
+                watched.check_codes()
+    assert len(watched.archive) <= room
     assert not torch.equal(watched.archive.frames, watched.archive.frames.sort().values)
-    watched.check_codes()
+    assert sorted(fits)[:4] == [128, 192, 288, 432]
     watched.archive.close()
 
 
-def test_an_archive_that_is_full_is_sketched_anew_as_its_stream_goes_on() -> None:
-    watched = Watched(frames=FIRST_FIT * GROWTH - 1, room=300)
+@pytest.mark.parametrize(('layers', 'tokens'), [(4, 9), (40, 4)])
+def test_the_sketch_is_ready_before_frames_are_ranked_by_it(layers: int, tokens: int) -> None:
+    shape = CacheShape(layers, 1, 1, 8, tokens, 1e4, 32768)
+    sketch, rows = KeySketch(shape, range(layers), rows=RANKED_FRAMES), []
+    source = torch.Generator().manual_seed(0)
 
-    def centroids() -> Tensor:
-        return watched.archive.state().part('sketch').tensors['centroids']
+    def keys(layer: int, at: Tensor) -> Tensor:
+        return torch.stack([rows[row][layer] for row in at.tolist()], 1).flatten(1, 2)
 
-    before = centroids()
-    watched.watch(range(FIRST_FIT * GROWTH - 1, FIRST_FIT * GROWTH))
-    assert len(watched.archive) <= 300
-    assert not torch.equal(centroids(), before)
-    watched.check_codes()
+    while not sketch.ready:
+        rows.append(torch.randn(layers, 1, tokens, 8, generator=source))
+        sketch.put(len(rows) - 1, sketch.encode(rows[-1]))
+        sketch.catch_up(keys, lambda: len(rows), threading.RLock())
+    assert FIRST_FIT < len(rows) <= RANKED_FRAMES
+
+
+def test_without_a_sketch_all_frames_are_ranked_by_their_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr('livevlm_ros.memory.archive.sketch.FIRST_FIT', 10**6)
+    watched = Watched(frames=RANKED_FRAMES + 20)
+    choice = watched.choose(watched.stream.question())
+    assert choice.ranked == 2 * (RANKED_FRAMES + 20)
     watched.archive.close()
 
 
-def test_a_restored_sketch_gives_the_same_scores_bit_for_bit(watched: Watched) -> None:
+def test_what_was_never_seen_before_is_found_though_the_sketch_is_older(watched: Watched) -> None:
+    """A new scene lies far from the centroids, and its frames would all score alike."""
+    other = Watched(frames=0)
+    other.archive.restore(watched.archive.state())
+    other.keys = dict(watched.keys)
+    used = other.archive.state().part('sketch').tensors['used'].clone()
+    place = torch.randn(other.stream.scenes[0].shape, generator=torch.Generator().manual_seed(9))
+    for number in range(FRAMES, FRAMES + 30):
+        scene = other.stream.scenes[number % SCENES] if number % 3 else 2.5 * place
+        other.keys[number] = scene.half().float()
+        other.archive.put(
+            Tokens(
+                other.keys[number],
+                -other.keys[number],
+                other.ids.of_frame(FrameRef('front', number)),
+            )
+        )
+    sketch = other.archive.state().part('sketch').tensors
+    assert bool((sketch['used'] > used).all())
+    far = torch.cdist(2.5 * place, sketch['centroids']).amin(-1)
+    assert float(far.median()) < 0.1
+    other.archive.close()
+
+
+@pytest.mark.parametrize('room', [2 * FRAMES, 300])
+def test_a_restored_sketch_gives_the_same_scores_bit_for_bit(room: int) -> None:
+    watched = Watched(frames=700, room=room)
+    held = len(watched.archive)
     other = Watched(frames=3)
     other.archive.restore(watched.archive.state())
     for _ in range(5):
         queries = watched.stream.question()
         rows = {layer: q.unflatten(0, (2, 2)).flatten(1, 2) for layer, q in queries.items()}
-        mine, theirs = (
-            each.archive.sketch.frame_scores(rows, FRAMES) for each in (watched, other)
-        )
+        mine, theirs = (each.archive.sketch.frame_scores(rows, held) for each in (watched, other))
         assert torch.equal(mine, theirs)
         other.ids.start(0)
         ids = [each.choose(queries).tokens.ids for each in (watched, other)]
         assert torch.equal(*ids)
-    other.archive.close()
+    for each in (watched, other):
+        each.archive.close()
 
 
 def test_a_sketch_of_other_layers_is_refused(watched: Watched) -> None:
@@ -264,42 +307,7 @@ def test_a_layer_that_does_not_choose_and_a_head_that_does_not_have_no_say(
     assert torch.equal(torch.maximum(*scores), alone)
 
 
-def test_the_bytes_said_are_those_of_a_frames_codes() -> None:
-    sketch = KeySketch(SMALL, (0, 1), rows=7)
-    sketch.refit(lambda layer, rows: torch.randn(2, 6 * len(rows), 16), 7, threading.RLock())
-    codes = sketch.state(7).tensors['codes']
+def test_the_bytes_said_are_those_of_a_frames_codes(watched: Watched) -> None:
+    codes = watched.archive.sketch.state(7).tensors['codes']
     assert codes.nbytes == 7 * KeySketch.row_bytes(SMALL, 2)
-    assert codes.dtype == torch.int16 and int(codes.max()) < CENTROIDS
-
-
-@pytest.mark.parametrize(('tokens', 'frames'), [(6, 1024), (6, 4096), (4, 512), (196, 256)])
-def test_centroids_come_from_every_place_of_a_frame_and_all_of_the_stream(
-    tokens: int, frames: int
-) -> None:
-    """Keys tell their place and frame, and are their own nearest centroid."""
-    shape = replace(SMALL, tokens_per_frame=tokens, kv_heads=1, q_heads=1)
-    sketch = KeySketch(shape, (0,), rows=frames)
-
-    def keys(layer: int, rows: Tensor) -> Tensor:
-        places = torch.arange(tokens).repeat(len(rows))
-        of_frame = rows.repeat_interleave(tokens)
-        return torch.nn.functional.pad(torch.stack((places, of_frame), -1), (0, 14))[None].float()
-
-    sketch.refit(keys, frames, threading.RLock())
-    places, of_frames = sketch.state(frames).tensors['centroids'][0, 0, :, :2].long().T
-    drawn = places.bincount(minlength=tokens)
-    assert drawn.min() >= 0.2 * CENTROIDS / tokens
-    assert (of_frames * 8 // frames).bincount(minlength=8).tolist() == [CENTROIDS // 8] * 8
-    early = places[of_frames < frames // 4].bincount(minlength=tokens)
-    assert (early > 0).float().mean() > 0.85  # of each place at any time
-
-
-def test_few_tokens_suffice_for_a_first_fit() -> None:
-    shape = replace(SMALL, tokens_per_frame=1)
-    sketch = KeySketch(shape, (0,), rows=FIRST_FIT)
-    keys = torch.randn(2, FIRST_FIT, 16, generator=torch.Generator().manual_seed(0))
-    sketch.refit(lambda layer, rows: keys[:, rows], FIRST_FIT, threading.RLock())
-    tensors = sketch.state(FIRST_FIT).tensors
-    centroids, codes = tensors['centroids'][0], tensors['codes'][0, :, 0].long()
-    for head in range(2):
-        assert torch.equal(centroids[head][codes[head]], keys[head])  # each key is a centroid
+    assert codes.dtype == torch.int16
