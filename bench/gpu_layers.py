@@ -166,8 +166,9 @@ def new_memory(layers: Layers, row: Row) -> Memory:
     shape = layers.shape
     heads = {layer: tuple(range(shape.q_heads)) for layer in layers.choosing}
     retrieval = RetrievalSettings(largest_page(shape.tokens_per_frame), heads if row.named else {})
+    frame_bytes = shape.tokens_per_frame * shape.token_bytes(2)
     memory = Memory(
-        MemoryConfig(row.preset, archive_host_bytes=4 * 2**30 + row.frames * 8 * 2**20),
+        MemoryConfig(row.preset, archive_host_bytes=(row.frames + 100) * frame_bytes),
         shape,
         (CAMERA,),
         layers.device,

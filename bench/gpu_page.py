@@ -155,16 +155,17 @@ def _kernels(found: Mapping[str, Any] | None) -> list[str]:
     rows = [
         [
             name,
+            part['what'],
             f'{part["triton_ms"]:.3f}',
             f'{part["torch_ms"]:.3f}',
-            f'{part["largest_difference"]:.1e}',
-            f'{part["largest_score"]:.1e}',
+            f'{part["differs_by"]:.1e}',
         ]
-        for name, part in found.items()
-        if isinstance(part, dict)
+        for name, parts in found.items()
+        if isinstance(parts, list)
+        for part in parts
     ]
-    titles = ('page scores', 'Triton ms', 'torch ms', 'largest difference', 'largest score')
-    return ['## Kernels', f'{found["pages"]} pages.', _table(titles, rows)]
+    titles = ('kernel', 'of', 'Triton ms', 'twin ms', 'differs by')
+    return ['## Kernels', _table(titles, rows)]
 
 
 def _tower(found: Mapping[str, Any] | None) -> list[str]:

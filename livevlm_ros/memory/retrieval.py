@@ -220,8 +220,7 @@ class Retrieval:
     def _likely(self, archive: Archive, rows: Mapping[int, Tensor], held: Tensor) -> Tensor:
         """Return which of `held` the sketch would rank by their keys."""
         assert archive.sketch is not None
-        on_host = {layer: each.cpu() for layer, each in rows.items()}
-        scores = archive.sketch.frame_scores(on_host, len(archive))[held]
+        scores = archive.sketch.frame_scores(rows, len(archive))[held]
         return scores.topk(RANKED_FRAMES).indices.sort().values
 
     def _of_long_term(self, rows: Mapping[int, Tensor], reading: ReadFilter) -> Choice:

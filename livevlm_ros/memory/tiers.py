@@ -99,6 +99,7 @@ def new_tiers(
             host_bytes=config.archive_host_bytes,
             disk_bytes=config.archive_disk_bytes,
             folder=Path(config.path) if config.path else None,
+            device=like.device,
         )
     nothing = like.new_empty(shape.layers, shape.kv_heads, 0, shape.head_dim)
     return Tiers(

@@ -111,6 +111,9 @@ class TokenIds:
         return torch.tensor([self._lanes[camera] for camera in cameras], dtype=torch.int64)
 
 
+CPU = torch.device('cpu')
+
+
 def upload(tensor: Tensor, device: torch.device) -> Tensor:
     """Copy a tensor of the host to a device; a GPU takes it from pinned memory, nobody waits."""
     if device.type != 'cuda':

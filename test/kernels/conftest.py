@@ -1,6 +1,8 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from multiprocessing import get_context
 
 import pytest
 import torch
@@ -26,3 +28,26 @@ def draw() -> Callable[..., tuple[Tensor, Tensor]]:
         return q.to(dtype), means.to(dtype)
 
     return draw
+
+
+@pytest.fixture
+def draw_slab() -> Callable[..., tuple[Tensor, Tensor]]:
+    """Draw bytes, and where some runs start in them, in units."""
+
+    def draw_slab(unit: int, run: int) -> tuple[Tensor, Tensor]:
+        source = torch.Generator().manual_seed(0)
+        size = 5 * run // unit * unit
+        slab = torch.randint(256, (size,), dtype=torch.uint8, generator=source)
+        return slab, torch.randint((size - run) // unit + 1, (2, 3), generator=source)
+
+    return draw_slab
+
+
+@pytest.fixture(scope='module')
+def interpreter() -> Iterator[Executor]:
+    """Start a process in which Triton interprets kernels, as it decides when it is imported."""
+    with ProcessPoolExecutor(1, mp_context=get_context('spawn')) as process:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv('TRITON_INTERPRET', '1')
+            process.submit(int).result()
+        yield process

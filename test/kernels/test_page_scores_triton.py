@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kernel gives its twin's scores, and compiles for GPUs on a machine that has none."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
-from multiprocessing import get_context
+from collections.abc import Callable
+from concurrent.futures import Executor
 from pathlib import Path
 
 import pytest
@@ -28,16 +27,6 @@ from livevlm_kernels.page_scores_triton import (
 
 Draw = Callable[..., tuple[Tensor, Tensor]]
 F32, F16, BF16 = torch.float32, torch.float16, torch.bfloat16
-
-
-@pytest.fixture(scope='module')
-def interpreter() -> Iterator[Executor]:
-    """Start a process in which Triton interprets kernels, as it decides when it is imported."""
-    with ProcessPoolExecutor(1, mp_context=get_context('spawn')) as process:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv('TRITON_INTERPRET', '1')
-            process.submit(int).result()
-        yield process
 
 
 def assert_parity(scores: Tensor, expected: Tensor) -> None:

@@ -29,8 +29,7 @@ def _archived(memory: Memory, shape, *, bits: int = 16) -> dict[int, torch.Tenso
     held = memory.state().part('archive').part('frames').tensors
     layout = RecordLayout(shape, 2, bits)
     records = held['records']
-    codes = layout.codes(records).flatten(4, 5)
-    both = layout.decode(codes, layout.scales(records), torch.float32)
+    both = layout.decode_blocks(records)
     return dict(zip(held['frames'].tolist(), both.permute(0, 3, 1, 2, 4, 5), strict=True))
 
 

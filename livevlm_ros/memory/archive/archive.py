@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -24,9 +25,7 @@ from livevlm_ros.memory.archive.record import RecordLayout
 from livevlm_ros.memory.archive.sketch import KeySketch
 from livevlm_ros.memory.archive.store import RecordStore
 from livevlm_ros.memory.state import State
-from livevlm_ros.memory.tokens import TokenIds, Tokens, upload
-
-CPU = torch.device('cpu')
+from livevlm_ros.memory.tokens import CPU, TokenIds, Tokens
 
 LEAST_FRAMES = 4
 """Frames of a lane that there is room for in RAM, so that there is always something to thin."""
@@ -71,7 +70,9 @@ class Archive:
         many whatever is held, are not among them
     :param disk_bytes: most disk
     :param folder: where the file lies, if `disk_bytes` is not 0
-    :raises ValueError: if there is too little RAM for the least, or no file can be made
+    :param device: that questions read on
+    :raises ValueError: if there is too little RAM for the least, no file can be made, or RAM
+        cannot be locked for a GPU
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Archive:
         host_bytes: int,
         disk_bytes: int = 0,
         folder: Path | None = None,
+        device: torch.device = CPU,
     ) -> None:
         self._ids, self._layout, self._sketched = ids, layout, sketched
         record, index = layout.record_bytes, index_bytes(layout, sketched)
@@ -93,7 +95,7 @@ class Archive:
         disk = min(disk_bytes // record, (host_bytes - least) // index)
         host = (host_bytes - disk * index) // (record + index)
         self._index_bytes = index
-        self._store = RecordStore(layout, host=host, disk=disk, folder=folder)
+        self._store = RecordStore(layout, host=host, disk=disk, folder=folder, device=device)
         self.lock = threading.RLock()
         self.clear()
 
@@ -172,11 +174,10 @@ class Archive:
         :param device: where they are decoded, and returned
         :returns: float32 [kv_heads, frames * tokens_per_frame, head_dim]
         """
-        blocks = self._store.gather(
-            self._addresses[rows], lambda held, at: held[:, layer, :, 0].index_select(0, at)
-        )
-        keys = self._layout.decode_blocks(upload(blocks, device))
-        return keys.transpose(0, 1).flatten(1, 2)
+        layout = self._layout
+        at, block = layout.blocks(layer)[0, 0, :, None], layout.block_bytes
+        blocks = self._store.gather(self._addresses[rows], at, block, unit=block, device=device)
+        return layout.decode_blocks(blocks).flatten(1, 2)
 
     def read(
         self, frames: Tensor, places: Tensor, *, like: Tensor, layer: int | None = None
@@ -190,27 +191,24 @@ class Archive:
         :param layer: the only one that is read; None: all
         :returns: the tokens of all pages in their order
         """
-        layers = slice(None) if layer is None else slice(layer, layer + 1)
         layout = self._layout
-
-        def codes(records: Tensor, at: Tensor, place: Tensor) -> Tensor:
-            return layout.codes(records[:, layers])[at, :, :, :, place]
-
-        def scales(records: Tensor, at: Tensor) -> Tensor:
-            return layout.scales(records[:, layers])[at]
-
+        blocks = layout.blocks(slice(None) if layer is None else layer)[..., None]
         with self.lock:
             rows = torch.tensor(
                 [self._rows.get(frame, -1) for frame in frames.tolist()], dtype=torch.int64
             )
             held = rows >= 0
             frames, places = frames[held], places[held]
-            addresses = self._addresses[rows[held]]
-            packed = self._store.gather(addresses, codes, places)
-            runs = self._store.gather(addresses, scales)
-        packed, runs = upload(packed, like.device), upload(runs, like.device)
+            gather = partial(
+                self._store.gather,
+                self._addresses[rows[held]],
+                unit=layout.unit,
+                device=like.device,
+            )
+            codes = gather(blocks + places * layout.page_bytes, layout.page_bytes)
+            scales = gather(blocks + layout.code_bytes, layout.scales_bytes)
         # [2, layers, kv_heads, pages, page_tokens, head_dim]
-        keys, values = layout.decode(_by_head(packed), _by_head(runs), like.dtype).flatten(3, 4)
+        keys, values = layout.decode(codes, scales, like.dtype).flatten(3, 4)
         ids = self._ids.of_frames(frames).unflatten(1, (layout.pages, -1))
         return Tokens(keys, values, ids[torch.arange(len(frames)), places].flatten())
 
@@ -284,7 +282,7 @@ class Archive:
         """Return copies of all that is held, to `restore`."""
         with self.lock:
             count = len(self._rows)
-            records = self._store.gather(self._addresses[:count], lambda held, at: held[at])
+            records = self._store.records(self._addresses[:count])
             held = State({'records': records, 'frames': self.frames.clone()})
             sketch = self.sketch.state(count) if self.sketch is not None else State()
             return State.joined({'frames': held, 'sketch': sketch})
@@ -322,8 +320,3 @@ class Archive:
                 for row, record in enumerate(records):
                     self.means.put(row, self.means.of_frame(self._layout.keys(record)))
             self.sizes = self._count()
-
-
-def _by_head(pages: Tensor) -> Tensor:
-    """Return [pages, layers, kv_heads, 2, ...] as [2, layers, kv_heads, pages, ...]."""
-    return pages.permute(3, 1, 2, 0, *range(4, pages.ndim)).contiguous()

@@ -12,7 +12,7 @@ record as it is.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
+from math import gcd, prod
 
 import torch
 from torch import Tensor
@@ -42,8 +42,7 @@ class RecordLayout:
     @property
     def record(self) -> tuple[int, int, int, int]:
         """Shape of a record."""
-        block = self._code_bytes + scales_bytes(dim=self.shape.head_dim, bits=self.bits)
-        return self.shape.layers, self.shape.kv_heads, 2, block
+        return self.shape.layers, self.shape.kv_heads, 2, self.block_bytes
 
     @property
     def record_bytes(self) -> int:
@@ -51,8 +50,35 @@ class RecordLayout:
         return prod(self.record)
 
     @property
-    def _code_bytes(self) -> int:
-        return self.shape.tokens_per_frame * self.shape.head_dim * self.bits // 8
+    def block_bytes(self) -> int:
+        """Bytes of a head's keys, or values, in a layer: codes and then scales."""
+        return self.code_bytes + self.scales_bytes
+
+    @property
+    def code_bytes(self) -> int:
+        """Bytes of a block's codes."""
+        return self.pages * self.page_bytes
+
+    @property
+    def page_bytes(self) -> int:
+        """Bytes of a page's codes in a block."""
+        return self.page_tokens * self.shape.head_dim * self.bits // 8
+
+    @property
+    def scales_bytes(self) -> int:
+        """Bytes of a block's scales and zeros."""
+        return scales_bytes(dim=self.shape.head_dim, bits=self.bits)
+
+    @property
+    def unit(self) -> int:
+        """Bytes that pages, scales and blocks are multiples of."""
+        return gcd(self.page_bytes, self.scales_bytes)
+
+    def blocks(self, layers: slice | int) -> Tensor:
+        """Return where blocks start in a record, int64 [2, layers, kv_heads]; an int names one."""
+        layers = layers if isinstance(layers, slice) else slice(layers, layers + 1)
+        starts = torch.arange(0, self.record_bytes, self.block_bytes).view(self.record[:3])
+        return starts[layers].permute(2, 0, 1)
 
     def encode(self, keys: Tensor, values: Tensor) -> Tensor:
         """
@@ -79,22 +105,14 @@ class RecordLayout:
         :param blocks: uint8 [..., block]
         :returns: float32 [..., tokens_per_frame, head_dim]
         """
-        codes, scales = blocks[..., : self._code_bytes], blocks[..., self._code_bytes :]
+        codes, scales = blocks[..., : self.code_bytes], blocks[..., self.code_bytes :]
         return self.decode(codes, scales, torch.float32)
-
-    def codes(self, records: Tensor) -> Tensor:
-        """View the codes of records by page, [records, layers, kv_heads, 2, pages, bytes]."""
-        return records[..., : self._code_bytes].unflatten(-1, (self.pages, -1))
-
-    def scales(self, records: Tensor) -> Tensor:
-        """View the scales and zeros of records, [records, layers, kv_heads, 2, bytes]."""
-        return records[..., self._code_bytes :]
 
     def decode(self, codes: Tensor, scales: Tensor, dtype: torch.dtype) -> Tensor:
         """
         Undo `encode`, for pages or whole frames.
 
-        :param codes: of `codes`, uint8 [..., bytes]
+        :param codes: uint8 [..., bytes]
         :param scales: of the frames they are from, uint8 [..., bytes]
         :returns: [..., tokens, head_dim] in `dtype`
         """

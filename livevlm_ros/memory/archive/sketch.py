@@ -24,6 +24,7 @@ from livevlm_ros.memory.archive.centroids import centroids_of
 from livevlm_ros.memory.archive.codebook import CENTROIDS, SPARE, Codebook, CodedFrame
 from livevlm_ros.memory.shape import CacheShape
 from livevlm_ros.memory.state import State
+from livevlm_ros.memory.tokens import upload
 
 FIRST_FIT = 128
 """Frames from which the sketch is made."""
@@ -162,23 +163,20 @@ class KeySketch:
         """
         Say about how much each frame's best token would get, as `retrieval.page_scores` counts.
 
-        :param queries: by layer, scaled, float32 [kv_heads, rows, head_dim]
+        :param queries: by layer, scaled, float32 [kv_heads, rows, head_dim], on any device
         :param frames: how many are held
-        :returns: float32 [frames]
+        :returns: float32 [frames], on the host
         """
-        total, now = torch.zeros(frames), self._now
+        now, shares = self._now, {}
         for index, layer in enumerate(self._layers):
-            if layer not in queries:
-                continue
-            logits = queries[layer] @ now.centroids[index].transpose(1, 2)
-            parts = (logits - logits.amax(2, keepdim=True)).exp_()  # [kv_heads, rows, centroids]
-            shares = (parts / (parts @ now.counts[index, :, :, None])).amax(1)
-            shares = shares.nan_to_num(0.0)  # of a kv head that does not choose
-            best = torch.zeros(frames)
-            for share, codes in zip(shares, now.codes[index, :, :, :frames], strict=True):
-                of_tokens = share.index_select(0, codes.int().flatten())
-                torch.maximum(best, of_tokens.view(self._tokens, frames).amax(0), out=best)
-            total += best
+            if layer in queries:
+                shares[index] = _shares(queries[layer], now.centroids[index], now.counts[index])
+        on_host = torch.stack(list(shares.values())).cpu()  # [layers, kv_heads, CENTROIDS]
+        total = torch.zeros(frames)
+        for index, share in zip(shares, on_host, strict=True):
+            codes = now.codes[index, :, :, :frames]
+            of_tokens = share.gather(1, codes.flatten(1).long())
+            total += of_tokens.view(-1, frames).amax(0)
         return total
 
     def state(self, frames: int) -> State:
@@ -225,3 +223,16 @@ def _reach(farthest: Tensor, *, frames: int) -> Tensor:
     if near_enough <= 0:
         return torch.zeros(farthest.shape[:2])
     return farthest.sort(2).values[..., near_enough - 1]
+
+
+def _shares(rows: Tensor, centroids: Tensor, counts: Tensor) -> Tensor:
+    """
+    Return the largest attention that any row pays a key of each centroid, on the rows' device.
+
+    :param rows: [kv_heads, rows, head_dim]
+    :param centroids: [kv_heads, CENTROIDS, head_dim], with so many keys each
+    """
+    logits = rows @ upload(centroids, rows.device).transpose(1, 2)
+    parts = (logits - logits.amax(2, keepdim=True)).exp_()  # [kv_heads, rows, CENTROIDS]
+    shares = (parts / (parts @ upload(counts, rows.device)[..., None])).amax(1)
+    return shares.nan_to_num(0.0)  # of a kv head that does not choose

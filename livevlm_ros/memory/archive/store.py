@@ -5,16 +5,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from livevlm_kernels.gather_runs import gather_runs
 from livevlm_ros.memory.archive.file import ArchiveFile
+from livevlm_ros.memory.archive.locked import LockedPages
 from livevlm_ros.memory.archive.record import RecordLayout
-
-Pick = Callable[..., Tensor]
+from livevlm_ros.memory.tokens import CPU, upload
 
 _log = logging.getLogger(__name__)
 
@@ -26,24 +27,34 @@ class RecordStore:
     :param host: most records in RAM
     :param disk: most records on disk
     :param folder: where the file lies, if `disk` is not 0
-    :raises ValueError: if no file can be made
+    :param device: that records are read to
+    :raises ValueError: if no file can be made, or RAM cannot be locked for a GPU
     """
 
     def __init__(
-        self, layout: RecordLayout, *, host: int, disk: int, folder: Path | None = None
+        self,
+        layout: RecordLayout,
+        *,
+        host: int,
+        disk: int,
+        folder: Path | None = None,
+        device: torch.device = CPU,
     ) -> None:
-        self._layout = layout
+        self._layout, self._device = layout, device
         self.host, self.all = host, host + disk
         self._file = None
         if disk:
             if folder is None:
                 raise ValueError('archive_disk_bytes needs a folder: set path')
             self._file = ArchiveFile(folder, slots=disk, record=layout.record)
+        self._locked: LockedPages | None = None
         self._reserve()
 
     def _reserve(self) -> None:
-        """Reserve RAM whole; the system gives it as it is written."""
-        self._slab = torch.empty(self.host, *self._layout.record, dtype=torch.uint8)
+        """Reserve RAM whole; the system gives it as it is written, for a GPU at once."""
+        if self._locked is None:
+            self._slab = torch.empty(self.host, *self._layout.record, dtype=torch.uint8)
+            self._locked = LockedPages.of(self._slab, self._device)
         self._free_host = list(reversed(range(self.host)))
         self._free_disk = list(reversed(range(self.host, self.all)))
         self._on_disk = 0
@@ -84,26 +95,59 @@ class RecordStore:
 
     def write(self, address: int, record: Tensor) -> None:
         """Write a record, uint8 [*record]."""
+        self._wait_for_reads()
         self._at(address).copy_(record)
 
-    def gather(self, addresses: Tensor, pick: Pick, *along: Tensor) -> Tensor:
+    def gather(
+        self,
+        addresses: Tensor,
+        offsets: Tensor,
+        run: int,
+        *,
+        unit: int,
+        device: torch.device = CPU,
+    ) -> Tensor:
         """
-        Return copies of parts of records, whichever tier they lie in.
+        Return runs of bytes out of records, whichever tier they lie in.
 
         :param addresses: int64 [records]
-        :param pick: called with a tier's records, the rows wanted of them, and those of `along`
-        :param along: what goes with each address, [records] each
-        :returns: [records, ...]
+        :param offsets: where runs start within a record, int64, broadcast with addresses
+        :param run: bytes of a run
+        :param unit: bytes that run, offsets and records are multiples of
+        :param device: that gets them; a GPU reads RAM by itself, some time after this returns
+        :returns: uint8 [..., records, run]
         """
-        if self._file is None or not bool((addresses >= self.host).any()):
-            return pick(self._slab, addresses, *along)
-        low = addresses < self.host
-        in_ram = pick(self._slab, addresses[low], *(each[low] for each in along))
-        rows = addresses[~low] - self.host
-        on_disk = pick(self._file.records, rows, *(each[~low] for each in along))
-        found = in_ram.new_empty(len(addresses), *in_ram.shape[1:])
-        found[low], found[~low] = in_ram, on_disk
+        record = self._layout.record_bytes
+        starts = (addresses * record + offsets) // unit
+        on_disk = addresses >= self.host
+        if self._file is None or not bool(on_disk.any()):
+            return self._out_of_ram(starts, run, unit=unit, device=device)
+        in_ram = self._out_of_ram(starts[..., ~on_disk], run, unit=unit, device=device)
+        file, starts = (
+            self._file.records.view(-1),
+            starts[..., on_disk] - self.host * record // unit,
+        )
+        from_disk = gather_runs(file, starts, run, unit=unit, locked=False)
+        order = on_disk.long().argsort(stable=True).argsort()  # first those in RAM
+        found = torch.cat((in_ram, upload(from_disk, device)), dim=-2)
+        return found.index_select(-2, upload(order, device))
+
+    def records(self, addresses: Tensor) -> Tensor:
+        """Return copies of records, uint8 [addresses, *record]."""
+        record, start = self._layout.record_bytes, torch.zeros((), dtype=torch.int64)
+        return self.gather(addresses, start, record, unit=record).view(-1, *self._layout.record)
+
+    def _out_of_ram(self, starts: Tensor, run: int, *, unit: int, device: torch.device) -> Tensor:
+        slab = self._slab.view(-1)
+        if self._locked is None or device != self._device:
+            return upload(gather_runs(slab, starts, run, unit=unit, locked=False), device)
+        found = gather_runs(slab, upload(starts, device), run, unit=unit, locked=True)
+        self._locked.note_read()
         return found
+
+    def _wait_for_reads(self) -> None:
+        if self._locked is not None:
+            self._locked.wait_for_reads()
 
     def spill(self, address: int) -> int | None:
         """Move a record from RAM to disk; returns its new address, None if there is no room."""
@@ -136,6 +180,7 @@ class RecordStore:
             for slot in range(on_disk):
                 self._file.allocate(slot)
             self._file.records[:on_disk] = records[:on_disk]
+        self._wait_for_reads()
         self._slab[:in_ram] = records[on_disk:]
         self._free_disk = self._free_disk[: len(self._free_disk) - on_disk]
         self._free_host = self._free_host[: self.host - in_ram]
@@ -149,7 +194,10 @@ class RecordStore:
         self._reserve()
 
     def close(self) -> None:
-        """Remove the file; nothing may follow."""
+        """Remove the file and unlock RAM; nothing may follow."""
+        if self._locked is not None:
+            self._locked.unlock()
+            self._locked = None
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -35,8 +35,9 @@ def test_pages_come_out_of_records_as_they_went_in(
 
     frames = torch.tensor([2, 0, 2])
     for place in range(layout.pages):
-        codes = layout.codes(records)[frames, :, :, :, place]
-        read = layout.decode(codes, layout.scales(records)[frames], torch.float32)
+        codes = records[frames, ..., : layout.code_bytes].unflatten(-1, (layout.pages, -1))
+        scales = records[frames, ..., layout.code_bytes :]
+        read = layout.decode(codes[..., place, :], scales, torch.float32)
         span = slice(place * page_tokens, (place + 1) * page_tokens)
         for side, part in enumerate((keys, values)):
             expected = part[frames, :, :, span]
@@ -51,12 +52,19 @@ def test_the_keys_of_a_record_are_those_of_its_pages(shape: CacheShape, bits: in
     record = layout.encode(keys[0], values[0])
     whole = layout.keys(record)
     assert whole.shape == keys[0].shape and whole.dtype == torch.float32
-    pages = layout.decode(
-        layout.codes(record)[:, :, 0],
-        layout.scales(record)[:, :, 0, None].expand(-1, -1, 2, -1),
-        torch.float32,
-    )
-    assert torch.equal(whole, pages.flatten(2, 3))
+    codes = record[:, :, 0, : layout.code_bytes].unflatten(-1, (layout.pages, -1))
+    scales = record[:, :, 0, None, layout.code_bytes :].expand(-1, -1, layout.pages, -1)
+    assert torch.equal(whole, layout.decode(codes, scales, torch.float32).flatten(2, 3))
+
+
+@pytest.mark.parametrize('bits', [4, 8, 16])
+def test_blocks_lie_where_it_is_said(shape: CacheShape, bits: int) -> None:
+    layout = RecordLayout(shape, 2, bits)
+    numbers = torch.arange(layout.record_bytes).view(layout.record)
+    assert torch.equal(layout.blocks(slice(None)), numbers[..., 0].permute(2, 0, 1))
+    assert torch.equal(layout.blocks(1), numbers[1:2, ..., 0].permute(2, 0, 1))
+    sizes = (layout.page_bytes, layout.code_bytes, layout.scales_bytes, layout.block_bytes)
+    assert not any(size % layout.unit for size in sizes)
 
 
 @pytest.mark.parametrize(('bits', 'times'), [(4, 3.8), (8, 1.95), (16, 1.0)])

@@ -25,7 +25,7 @@ def record(layout: RecordLayout, number: int) -> Tensor:
 def read(store: RecordStore, *addresses: int) -> list[int]:
     """Return the number that each record is full of."""
     wanted = torch.tensor(addresses, dtype=torch.int64)
-    records = store.gather(wanted, lambda held, at: held[at])
+    records = store.records(wanted)
     assert records.flatten(1).unique(dim=1).shape[1] <= 1
     return records[:, 0, 0, 0, 0].tolist()
 
@@ -49,16 +49,26 @@ def test_a_record_moves_to_disk_and_its_place_in_ram_is_free(
     store.close()
 
 
-def test_what_goes_with_an_address_goes_with_its_record_whichever_tier_it_lies_in(
-    layout: RecordLayout, tmp_path: Path
+@pytest.mark.parametrize('bits', [4, 8, 16])
+def test_runs_are_those_bytes_of_the_records_whichever_tier_they_lie_in(
+    shape: CacheShape, tmp_path: Path, bits: int
 ) -> None:
+    layout = RecordLayout(shape, 2, bits)
     store = RecordStore(layout, host=2, disk=2, folder=tmp_path)
-    addresses = store.fill(torch.stack([record(layout, n) for n in range(4)]))
-    order = torch.tensor([3, 0, 2, 1])
-    picked = store.gather(
-        addresses[order], lambda held, at, tag: held[at][:, 0, 0, 0, 0] + 10 * tag, order
-    )
-    assert picked.tolist() == [33, 0, 22, 11]
+    source = torch.Generator().manual_seed(0)
+    records = torch.randint(256, (4, *layout.record), dtype=torch.uint8, generator=source)
+    addresses = store.fill(records)
+    order = torch.tensor([3, 0, 2, 1, 0])
+    offsets = layout.blocks(slice(None))[..., None] + order % 2 * layout.page_bytes
+    for run in (layout.page_bytes, layout.scales_bytes):
+        runs = store.gather(addresses[order], offsets, run, unit=layout.unit)
+        assert runs.shape == (2, shape.layers, shape.kv_heads, 5, run)
+        for at, number in enumerate(order.tolist()):
+            start = number % 2 * layout.page_bytes
+            expected = records[number, ..., start : start + run].permute(2, 0, 1, 3)
+            assert torch.equal(runs[..., at, :], expected)
+    assert torch.equal(store.records(addresses[order]), records[order])
+    assert store.records(addresses[:0]).shape == (0, *layout.record)
     store.close()
 
 
