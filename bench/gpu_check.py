@@ -152,8 +152,8 @@ def sections(scale: Scale, device: str, *, in_time: Callable[[], bool]) -> list[
         Section('tower', 6, tower_run),
         *(small(row, 8) for row in second),
         Section('flat', 15, flat_run),
-        *(small(row, 25) for row in last),
         *(large(row, 12) for row in first),
+        *(small(row, 25) for row in last),
     ]
 
 
