@@ -194,7 +194,8 @@ def check(
     :param left_s: seconds that are left
     :param keep: called with the report after each section
     """
-    report: dict[str, Any] = {'machine': machine(device), 'sections': {}}
+    unreached = {part.name: {'skipped': 'the run ended before'} for part in parts}
+    report: dict[str, Any] = {'machine': machine(device), 'sections': unreached}
     for part in parts:
         began = time.perf_counter()
         found: dict[str, Any]

@@ -17,6 +17,9 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
+LEAST_PAGES = 65_536
+"""Pages from which the kernel is faster than its twin: of fewer, launching it takes longer."""
+
 _HAS_TRITON = find_spec('triton') is not None  # not every torch for a GPU brings it
 
 
@@ -36,7 +39,7 @@ def page_scores(q: Tensor, *means: Tensor, mask: Tensor | None = None) -> Tensor
     :raises ValueError: if the shapes do not fit each other or `mask` is not bool
     """
     _check(q, means, mask)
-    if q.is_cuda and _HAS_TRITON:
+    if q.is_cuda and _HAS_TRITON and sum(map(len, means)) >= LEAST_PAGES:
         from livevlm_kernels.page_scores_triton import page_scores_triton
 
         joined = means[0] if len(means) == 1 else torch.cat([part.float() for part in means])

@@ -12,12 +12,13 @@ moved once to the mean of the keys that it is nearest to.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 FIRST_DRAWN = 64
-CHUNK_KEYS = 4096
-"""Keys whose distances are computed at once."""
+CHUNK_KEYS = 512
+"""Keys of a head whose distances are computed at once: they stay in the cache."""
 
 
 def centroids_of(keys: Tensor, count: int) -> Tensor:
@@ -50,12 +51,19 @@ def nearest(
     """
     if halves is None:
         halves = half_norms(centroids)
-    codes, far = [], []
-    for part in keys.split(CHUNK_KEYS, dim=-2):
-        near = (part @ centroids.transpose(-1, -2) - halves.unsqueeze(-2)).max(-1)
-        codes.append(near.indices.to(torch.int16))
-        far.append((part.square().sum(-1) - 2 * near.values).clamp_min_(0).sqrt_())
-    return torch.cat(codes, -1), torch.cat(far, -1)
+    codes = torch.empty(keys.shape[:-1], dtype=torch.int16)
+    near = torch.empty(keys.shape[:-1])
+    heads = (each.flatten(0, -dims) for each, dims in ((keys, 3), (centroids, 3), (halves, 2)))
+    of_heads = zip(*heads, codes.flatten(0, -2), near.flatten(0, -2), strict=True)
+    for own, points, half, code, most in of_heads:
+        for at in range(0, len(own), CHUNK_KEYS):
+            part = slice(at, at + CHUNK_KEYS)
+            products = torch.addmm(half, own[part], points.T, beta=-1).numpy()
+            best = products.argmax(1, keepdims=True)  # several times as fast as PyTorch's
+            code[part] = torch.from_numpy(best[:, 0])
+            most[part] = torch.from_numpy(np.take_along_axis(products, best, 1)[:, 0])
+    far = (keys.square().sum(-1) - 2 * near).clamp_min_(0).sqrt_()
+    return codes, far
 
 
 def half_norms(centroids: Tensor) -> Tensor:
