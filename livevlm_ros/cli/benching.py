@@ -18,8 +18,8 @@ def bench(
     suite: Annotated[
         str,
         typer.Argument(
-            help='first-token; standing, a question asked every second; or language, what a '
-            'pretrained language model answers from each memory.'
+            help='first-token; standing, a question asked every second; deadline, budgets of all '
+            'lengths; or language, what a pretrained language model answers from each memory.'
         ),
     ] = 'first-token',
     rounds: Annotated[int, typer.Option(min=2, help='Rounds that count.')] = 21,
@@ -55,12 +55,15 @@ def bench(
             _first_token(rounds, quick, json_file)
         elif suite == 'standing':
             _standing(quick, json_file)
+        elif suite == 'deadline':
+            _deadline(quick, json_file)
         elif suite == 'language':
             _language(
                 *(facts, text, seed, streams, tokens), rows=row or (), short=short, file=json_file
             )
         else:
-            refuse(f'bench {suite}: no such suite; expected first-token, standing or language')
+            suites = 'first-token, standing, deadline or language'
+            refuse(f'bench {suite}: no such suite; expected {suites}')
 
 
 def _first_token(rounds: int, quick: bool, json_file: Path | None) -> None:
@@ -131,5 +134,22 @@ def _standing(quick: bool, json_file: Path | None) -> None:
             progress=lambda name, share: bar.update(task, completed=share, description=name),
         )
     print_standing(found, report_console())
+    if json_file is not None:
+        json_file.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
+
+
+def _deadline(quick: bool, json_file: Path | None) -> None:
+    from livevlm_bench.deadline import QUICK_FRAMES, QUICK_QUESTIONS, measure
+    from livevlm_bench.deadline_table import print_deadline
+    from livevlm_ros.replay.table import report_console
+
+    length = {'frames': QUICK_FRAMES, 'questions': QUICK_QUESTIONS} if quick else {}
+    with progress_bar() as bar:
+        task = bar.add_task('loading the model', total=1.0)
+        found = measure(
+            **length,
+            progress=lambda name, share: bar.update(task, completed=share, description=name),
+        )
+    print_deadline(found, report_console())
     if json_file is not None:
         json_file.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
