@@ -10,7 +10,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-STATUSES = ('OK', 'PARTIAL', 'DEADLINE', 'NO_EVIDENCE', 'OVERLOADED')
+STATUSES = ('OK', 'PARTIAL', 'DEADLINE', 'NO_EVIDENCE', 'OVERLOADED', 'ERROR')
 RUNGS = ('ALL', 'FEWER_PAGES', 'SHORT_TERM', 'FEWER_TOKENS')
 
 
@@ -45,7 +45,7 @@ def _rows(rows: list[dict[str, Any]]) -> Table:
             f'{low:g} to {high:g} s',
             str(row['questions']),
             str(row['late']),
-            str(row['refused_though_it_fits']),
+            '-' if row['refused_though_it_fits'] is None else str(row['refused_though_it_fits']),
             '-' if row['took_ms'] is None else f'{row["took_ms"]["p50"]:.0f}',
             '-' if row['least_left_ms'] is None else f'{row["least_left_ms"]:.0f}',
             *(_share(row, 'statuses', name) for name in STATUSES),

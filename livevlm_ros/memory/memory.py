@@ -315,7 +315,7 @@ class Memory:
     def settle(self) -> None:
         """Wait until what steps handed to the archive is in it, and what is chosen ahead there."""
         if self._writer is not None:
-            self._writer.settle()
+            self._writer.rest()
         if self._recall is not None:
             self._recall.settle()
 

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from livevlm_ros.memory.archive.archive import Archive
+from livevlm_ros.memory.archive.sketch import RANKED_FRAMES
 from livevlm_ros.memory.filter import ReadFilter
 from livevlm_ros.memory.long_term import LongTerm
 from livevlm_ros.memory.settings import RetrievalSettings
@@ -31,10 +32,7 @@ LOGIT_BYTES = 2**26
 """Of a layer's logits at a time, so that a long question asks for no more."""
 
 BLOCK_TOKENS = 2048
-"""Whose logits a CPU makes and sums at a time: they stay in its cache."""
-
-RANKED_FRAMES = 256
-"""Frames of the archive that are ranked by their keys; of more, the sketch names so many."""
+"""Tokens per block of logits on a CPU, so that a block stays in its cache."""
 
 
 def page_scores(
@@ -165,7 +163,7 @@ class Retrieval:
     def pages_to_rank(self) -> int:
         """How many pages a question would rank by their keys now."""
         most = self.held()
-        if self._archive is not None:
+        if self._archive is not None and self._sketched(self._archive):
             most = min(most, RANKED_FRAMES * self._shape.tokens_per_frame)
         return most // self._settings.page_tokens
 
@@ -198,8 +196,7 @@ class Retrieval:
         pages_a_frame = shape.tokens_per_frame // page_tokens
         mask = reading.long_term_mask(frames, self._ids)
         held = torch.arange(len(frames)) if mask is None else mask.nonzero()[:, 0]
-        sketched = archive.sketch is not None and archive.sketch.ready
-        if reading.only_ns is None and len(held) > RANKED_FRAMES and sketched:
+        if reading.only_ns is None and len(held) > RANKED_FRAMES and self._sketched(archive):
             held = held[self._likely(archive, rows, held)]
         if reading.only_ns is not None or not len(held):
             chosen = torch.arange(len(held) * pages_a_frame)
@@ -216,6 +213,10 @@ class Retrieval:
         rank_s = time.monotonic() - began
         tokens = archive.read(ids[order], places[order], like=self._like)
         return Choice(tokens, len(held) * pages_a_frame, rank_s)
+
+    @staticmethod
+    def _sketched(archive: Archive) -> bool:
+        return archive.sketch is not None and archive.sketch.ready
 
     def _likely(self, archive: Archive, rows: Mapping[int, Tensor], held: Tensor) -> Tensor:
         """Return which of `held` the sketch would rank by their keys."""

@@ -160,10 +160,13 @@ class Archive:
                 raise
             finally:
                 self.sizes = self._count()  # frames may have left to make room
+
+    def tend(self) -> None:
+        """Do a piece of what can wait; after each `put`, in the same thread."""
         if self.sketch is not None:
             try:
                 self.sketch.catch_up(self.keys, self.__len__, self.lock)
-            except Exception:  # the frame is archived all the same
+            except Exception:
                 _log.exception('the archive is still ranked by its old sketch')
 
     def keys(self, layer: int, rows: Tensor, *, device: torch.device = CPU) -> Tensor:

@@ -17,7 +17,7 @@ CENTROIDS = 2048
 """Of a kv head in a layer."""
 
 SPARE = 512
-"""Of those, such as are kept for keys that come and are far from all others."""
+"""Centroids reserved for later keys that are far from all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class Codebook:
     Centroids, and the codes of frames by them.
 
     A key that lies farther from every centroid than `reach` gets a spare one, one in a frame.
-    Frames are coded from the last row to the first, so that the rows from `first` on are coded,
-    whatever comes and goes meanwhile.
+    Rows from `first` on are coded; coding proceeds from the last row down, so frames may come and
+    go meanwhile.
 
     :param centroids: float32 [layers, kv_heads, CENTROIDS, head_dim]
     :param used: how many of a kv head's centroids are not spare, int64 [layers, kv_heads]
@@ -70,13 +70,17 @@ class Codebook:
         codes = torch.where(nearer, self._used[..., None].to(torch.int16), codes)
         return CodedFrame(codes, opens, new[:, :, 0])
 
-    def put(self, row: int, frame: CodedFrame) -> None:
-        """Keep a frame in the first row that is free."""
+    def open(self, frame: CodedFrame) -> None:
+        """Put spare centroids where a frame's farthest keys lie, before it is `put`."""
         layer, head = frame.opens.nonzero(as_tuple=True)
-        spare = self._used[layer, head]
-        self.centroids[layer, head, spare] = frame.farthest[layer, head]
-        self._halves[layer, head, spare] = half_norms(frame.farthest[layer, head])
+        spare, keys = self._used[layer, head], frame.farthest[layer, head]
+        halves = half_norms(keys)
+        self.centroids[layer, head, spare] = keys
         self._used += frame.opens
+        self._halves[layer, head, spare] = halves  # last: until then no key is coded by it
+
+    def put(self, row: int, frame: CodedFrame) -> None:
+        """Keep a frame in the first row that is free; asks for no memory, so it cannot fail."""
         self._count(frame.codes, 1)
         self.codes[..., row] = frame.codes
 

@@ -4,15 +4,20 @@
 
 from __future__ import annotations
 
+import logging
+import weakref
+
 import torch
 from torch import Tensor
 
-from livevlm_kernels.gather_runs import can_read_host
+from livevlm_kernels.gather_runs import can_read_host, gather_runs
+
+_log = logging.getLogger(__name__)
 
 
 class LockedPages:
     """
-    A host tensor that a GPU reads.
+    A host tensor that a GPU reads; unlocked when this is dropped, at the latest.
 
     :raises ValueError: if the system does not lock so much
     """
@@ -27,11 +32,22 @@ class LockedPages:
                 f'archive_host_bytes: the GPU driver cannot lock {tensor.nbytes / 1e9:.1f} GB of '
                 f'RAM (error {int(status)}): set less'
             )
+        self._unlock = weakref.finalize(self, _unlock, tensor.data_ptr(), device)
 
     @staticmethod
     def of(tensor: Tensor, device: torch.device) -> LockedPages | None:
-        """Lock a tensor's pages if the device can make use of it."""
-        return LockedPages(tensor, device) if can_read_host(device) and tensor.nbytes else None
+        """Lock a tensor's pages if the device can read them."""
+        if not can_read_host(device) or not tensor.nbytes:
+            return None
+        pages = LockedPages(tensor, device)
+        try:
+            start = torch.zeros(1, dtype=torch.int64, device=device)
+            gather_runs(tensor.view(-1), start, 1, unit=1, locked=True)
+        except Exception:  # Triton needs a C compiler, for one
+            _log.warning('the CPU fetches pages for the GPU: Triton fails', exc_info=True)
+            pages.unlock()
+            return None
+        return pages
 
     def note_read(self) -> None:
         """Note that the current stream reads the tensor from here on."""
@@ -47,5 +63,9 @@ class LockedPages:
     def unlock(self) -> None:
         """Give the pages back, before the tensor is."""
         self.wait_for_reads()
-        with torch.cuda.device(self._device):
-            torch.cuda.cudart().cudaHostUnregister(self._tensor.data_ptr())
+        self._unlock()
+
+
+def _unlock(pointer: int, device: torch.device) -> None:
+    with torch.cuda.device(device):
+        torch.cuda.cudart().cudaHostUnregister(pointer)

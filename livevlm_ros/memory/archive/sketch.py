@@ -1,7 +1,7 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-A sketch of every archived key, so that ranking does not grow with the stream.
+A sketch of every archived key, so that no more than some frames are ranked by their keys.
 
 Each key of the layers that choose is known by the nearest of some centroids, two bytes in place of
 a vector. A question scores the centroids, the sketch says which frames may hold its best tokens,
@@ -26,11 +26,14 @@ from livevlm_ros.memory.shape import CacheShape
 from livevlm_ros.memory.state import State
 from livevlm_ros.memory.tokens import upload
 
-FIRST_FIT = 128
-"""Frames from which the sketch is made."""
+RANKED_FRAMES = 256
+"""Frames of the archive that are ranked by their keys; of more, the sketch names so many."""
 
-GROWTH = 1.5
-"""The sketch is made anew when the archive has taken so many times the frames, kept or not."""
+FIRST_FIT = 128
+"""Frames from which the sketch is made, so that it is ready before it is needed."""
+
+GROWTH = 0.5
+"""Frames archived between two fits, in relation to those held: a sketch of older ones misleads."""
 
 SAMPLED_KEYS = 16 * CENTROIDS
 """Most keys of a kv head that its centroids are made from."""
@@ -54,21 +57,22 @@ class KeySketch:
 
     def __init__(self, shape: CacheShape, layers: Sequence[int], *, rows: int) -> None:
         self._layers, self._tokens, self._rows = tuple(layers), shape.tokens_per_frame, rows
-        centroids = torch.zeros(len(self._layers), shape.kv_heads, CENTROIDS, shape.head_dim)
-        self._now = self._codebook(centroids, used=CENTROIDS)
+        self._heads = len(self._layers), shape.kv_heads
+        self._head_dim = shape.head_dim
+        self._now: Codebook | None = None
         self._next: Codebook | None = None  # in the making
         self._making: Iterator[None] | None = None
         self._taken, self._next_fit = 0, FIRST_FIT
-        self.ready = False  # before it has been made, no frame scores more than another
-
-    def _codebook(self, centroids: Tensor, *, used: int) -> Codebook:
-        of_heads = torch.full(centroids.shape[:2], used)
-        return Codebook(centroids, of_heads, tokens=self._tokens, rows=self._rows)
 
     @staticmethod
     def row_bytes(shape: CacheShape, layers: int) -> int:
-        """Bytes of a frame's codes."""
-        return 2 * layers * shape.kv_heads * shape.tokens_per_frame
+        """Bytes of a frame's codes, by the sketch and by the next one."""
+        return 2 * 2 * layers * shape.kv_heads * shape.tokens_per_frame
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a sketch: an archive of no more than `RANKED_FRAMES` needs none."""
+        return self._now is not None
 
     def encode(self, keys: Tensor) -> list[CodedFrame]:
         """
@@ -81,7 +85,10 @@ class KeySketch:
 
     def put(self, row: int, frame: Sequence[CodedFrame]) -> None:
         """Keep a frame as `encode` gives it, in the first row that is free."""
-        for book, coded in zip(self._books(), frame, strict=True):
+        pairs = list(zip(self._books(), frame, strict=True))
+        for book, coded in pairs:
+            book.open(coded)
+        for book, coded in pairs:
             book.put(row, coded)
         self._taken += 1
 
@@ -91,21 +98,21 @@ class KeySketch:
             book.remove(row, last)
 
     def _books(self) -> list[Codebook]:
-        return [self._now] if self._next is None else [self._now, self._next]
+        return [book for book in (self._now, self._next) if book is not None]
 
     def catch_up(self, keys: Keys, held: Callable[[], int], lock: threading.RLock) -> None:
         """
-        Do a piece of making the sketch anew, if there is any to do; to be called after each `put`.
+        Do a piece of making the sketch anew, if there is any to do; in the thread that writes.
 
-        Whatever raises ends that; it begins once more when as many frames came as at first.
+        An error ends the attempt; the next begins after `FIRST_FIT` more frames.
 
         :param keys: gives the keys of a layer, float32 [kv_heads, frames * tokens, head_dim], by
             layer and rows
         :param held: gives how many frames are held
-        :param lock: held while keys are read and while codes are written
+        :param lock: held while the new sketch takes its place
         """
         if self._making is None:
-            if self._taken < self._next_fit:
+            if self._rows <= RANKED_FRAMES or self._taken < self._next_fit:
                 return
             self._making = self._make(keys, held, lock)
         try:
@@ -118,31 +125,30 @@ class KeySketch:
 
     def _make(self, keys: Keys, held: Callable[[], int], lock: threading.RLock) -> Iterator[None]:
         """Make centroids of a sample of all keys, layer by layer, then code every frame."""
-        taken = self._taken
-        centroids = torch.empty_like(self._now.centroids)
+        frames, next_fit = held(), self._taken + int(GROWTH * held())
+        centroids = torch.empty(*self._heads, CENTROIDS, self._head_dim)
         for index, layer in enumerate(self._layers):
             sample = []
             for places in self._sampled(held()):
-                with lock:
-                    sample.append(self._at(places[places < held() * self._tokens], layer, keys))
+                sample.append(self._at(places[places < held() * self._tokens], layer, keys))
                 yield
             made = centroids_of(torch.cat(sample, 1), CENTROIDS - SPARE)
             centroids[index] = made[:, torch.arange(CENTROIDS) % (CENTROIDS - SPARE)]
             yield
-        book, farthest = self._codebook(centroids, used=CENTROIDS - SPARE), []
-        with lock:
-            book.first, book.reach = held(), self._now.reach.clone()
-            self._next = book
+        used = torch.full(self._heads, CENTROIDS - SPARE)
+        book, farthest = Codebook(centroids, used, tokens=self._tokens, rows=self._rows), []
+        book.first = held()
+        if self._now is not None:
+            book.reach = self._now.reach.clone()
+        self._next = book
         while book.first:
             yield
-            with lock:
-                first = max(0, book.first - CODED_AT_ONCE)
-                rows = torch.arange(first, book.first)
-                farthest.append(book.fill(first, [keys(layer, rows) for layer in self._layers]))
+            first = max(0, book.first - CODED_AT_ONCE)
+            rows = torch.arange(first, book.first)
+            farthest.append(book.fill(first, [keys(layer, rows) for layer in self._layers]))
+        book.reach = _reach(torch.cat(farthest, 2), frames=frames)
         with lock:
-            book.reach = _reach(torch.cat(farthest, 2), frames=taken)
-            self._now, self._next, self._next_fit = book, None, int(GROWTH * taken)
-            self.ready = True
+            self._now, self._next, self._next_fit = book, None, next_fit
 
     def _sampled(self, frames: int) -> Iterator[Tensor]:
         """Give keys spread over all frames, as row * tokens + token, some frames at a time."""
@@ -167,27 +173,26 @@ class KeySketch:
         :param frames: how many are held
         :returns: float32 [frames], on the host
         """
+        assert self._now is not None
         now, shares = self._now, {}
         for index, layer in enumerate(self._layers):
             if layer in queries:
                 shares[index] = _shares(queries[layer], now.centroids[index], now.counts[index])
         on_host = torch.stack(list(shares.values())).cpu()  # [layers, kv_heads, CENTROIDS]
         total = torch.zeros(frames)
-        for index, share in zip(shares, on_host, strict=True):
-            codes = now.codes[index, :, :, :frames]
-            of_tokens = share.gather(1, codes.flatten(1).long())
-            total += of_tokens.view(-1, frames).amax(0)
+        for index, of_layer in zip(shares, on_host, strict=True):
+            best = torch.zeros(frames)
+            for share, codes in zip(of_layer, now.codes[index, :, :, :frames], strict=True):
+                of_tokens = share.index_select(0, codes.int().flatten())
+                torch.maximum(best, of_tokens.view(self._tokens, frames).amax(0), out=best)
+            total += best
         return total
 
     def state(self, frames: int) -> State:
         """Return copies of the sketch of so many frames, to `restore`."""
-        facts = {
-            'layers': list(self._layers),
-            'taken': self._taken,
-            'next_fit': self._next_fit,
-            'ready': self.ready,
-        }
-        return State(self._now.state(frames).tensors, facts)
+        tensors = {} if self._now is None else self._now.state(frames).tensors
+        facts = {'layers': list(self._layers), 'taken': self._taken, 'next_fit': self._next_fit}
+        return State(tensors, facts)
 
     def check(self, state: State) -> None:
         """
@@ -204,12 +209,10 @@ class KeySketch:
 
     def restore(self, state: State) -> None:
         """Take back a sketch that `check` accepts."""
-        self._now = Codebook.restored(state, rows=self._rows)
+        made = bool(state.tensors)
+        self._now = Codebook.restored(state, rows=self._rows) if made else None
         self._next = self._making = None
-        facts = state.facts
-        self._taken, self._next_fit, self.ready = (
-            facts[name] for name in ('taken', 'next_fit', 'ready')
-        )
+        self._taken, self._next_fit = state.facts['taken'], state.facts['next_fit']
 
 
 def _reach(farthest: Tensor, *, frames: int) -> Tensor:
@@ -232,7 +235,9 @@ def _shares(rows: Tensor, centroids: Tensor, counts: Tensor) -> Tensor:
     :param rows: [kv_heads, rows, head_dim]
     :param centroids: [kv_heads, CENTROIDS, head_dim], with so many keys each
     """
+    counts = upload(counts, rows.device)
     logits = rows @ upload(centroids, rows.device).transpose(1, 2)
+    logits.masked_fill_(counts[:, None] == 0, -torch.inf)
     parts = (logits - logits.amax(2, keepdim=True)).exp_()  # [kv_heads, rows, CENTROIDS]
-    shares = (parts / (parts @ upload(counts, rows.device)[..., None])).amax(1)
+    shares = (parts / (parts @ counts[..., None])).amax(1)
     return shares.nan_to_num(0.0)  # of a kv head that does not choose

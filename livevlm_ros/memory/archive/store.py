@@ -188,7 +188,7 @@ class RecordStore:
         return torch.cat((torch.arange(self.host, self.host + on_disk), torch.arange(in_ram)))
 
     def clear(self) -> None:
-        """Forget every record, and give their bytes back."""
+        """Forget every record, and give their bytes back unless they are locked for a GPU."""
         if self._file is not None:
             self._file.clear()
         self._reserve()

@@ -65,6 +65,7 @@ class ArchiveWriter:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix='livevlm-archive')
         self._thread.submit(int)  # it starts now: no step may fail for want of a thread
         self._jobs: dict[Future[None], Tensor] = {}  # with the ids of the frame's tokens
+        self._tending: Future[None] | None = None  # the last of them
         self.counts = WriteCounts()
 
     def stage(self, frames: Sequence[Tokens]) -> Staged:
@@ -82,6 +83,7 @@ class ArchiveWriter:
         self.counts.overrun += staged.left - len(staged.frames)
         for frame in staged.frames:
             self._jobs[self._thread.submit(self._write, frame, staged.ready)] = frame.ids
+            self._tending = self._thread.submit(self._tend)
 
     def waiting(self) -> list[Tensor]:
         """Return the token ids of frames that wait to be written; some may be by now."""
@@ -93,6 +95,12 @@ class ArchiveWriter:
         if done:
             self._jobs.clear()
         return done
+
+    def rest(self) -> None:
+        """Wait until nothing is left to do, the archive tended too."""
+        self.settle()
+        if self._tending is not None:
+            self._tending.result()
 
     def close(self) -> None:
         """End the thread; nothing may follow."""
@@ -110,3 +118,7 @@ class ArchiveWriter:
             return
         if self._written is not None:
             self._written()
+
+    @torch.inference_mode()
+    def _tend(self) -> None:
+        self._archive.tend()

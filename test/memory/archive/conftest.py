@@ -130,5 +130,6 @@ def put_all(frame: Callable) -> Callable[..., None]:
         for stamp in stamps:
             for camera in cameras or ('left',):
                 archive.put(frame(stamp, camera))
+                archive.tend()
 
     return put_all

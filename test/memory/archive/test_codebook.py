@@ -22,6 +22,12 @@ def new_book(source: torch.Generator, *, used: int = FITTED) -> Codebook:
     return Codebook(centroids, torch.full((LAYERS, HEADS), used), tokens=TOKENS, rows=ROWS)
 
 
+def put(book: Codebook, row: int, keys: Tensor) -> None:
+    coded = book.encode(keys)
+    book.open(coded)
+    book.put(row, coded)
+
+
 def check(book: Codebook, keys: list[Tensor]) -> None:
     """Check codes and counts of all rows against plain distances."""
     counts = torch.zeros(LAYERS, HEADS, CENTROIDS)
@@ -47,7 +53,7 @@ def test_rows_that_come_and_go_while_others_are_coded_are_counted_once(
     while book.first:
         if drawn(2) and len(keys) < ROWS:
             keys.append(torch.randn(LAYERS, HEADS, TOKENS, DIM, generator=source))
-            book.put(len(keys) - 1, book.encode(keys[-1]))
+            put(book, len(keys) - 1, keys[-1])
         while drawn(3) and len(keys) > 1:
             row = drawn(len(keys))
             book.remove(row, len(keys) - 1)
@@ -68,13 +74,13 @@ def test_a_far_key_gets_a_spare_centroid_and_its_like_are_coded_by_it(
     book = new_book(source)
     book.reach = torch.full((LAYERS, HEADS), 5.0)
     near = book.centroids[:, :, :TOKENS].clone()
-    book.put(0, book.encode(near))
+    put(book, 0, near)
     assert not book.encode(near).opens.any()
     far = near.clone()
     far[1, 0, 2] = 40.0
     coded = book.encode(far)
     assert coded.opens.tolist() == [[False, False], [True, False]]
-    book.put(1, coded)
+    put(book, 1, far)
     assert int(book.codes[1, 0, 2, 1]) == FITTED
     again = book.encode(far + 0.1)
     assert not again.opens.any() and int(again.codes[1, 0, 2]) == FITTED
@@ -84,7 +90,7 @@ def test_a_far_key_gets_a_spare_centroid_and_its_like_are_coded_by_it(
 def test_spare_centroids_come_to_an_end(source: torch.Generator) -> None:
     book = new_book(source, used=CENTROIDS - 2)
     for row in range(4):
-        book.put(row, book.encode(torch.full((LAYERS, HEADS, TOKENS, DIM), 10.0 * (row + 2))))
+        put(book, row, torch.full((LAYERS, HEADS, TOKENS, DIM), 10.0 * (row + 2)))
     codes = book.codes[0, 0, 0, :4].tolist()
     assert codes == [CENTROIDS - 2, *[CENTROIDS - 1] * 3]  # the last one was given to row 1
 
@@ -93,10 +99,10 @@ def test_a_restored_codebook_goes_on_as_the_first_would(source: torch.Generator)
     book = new_book(source)
     frames = [3 * torch.randn(LAYERS, HEADS, TOKENS, DIM, generator=source) for _ in range(20)]
     for row, keys in enumerate(frames[:10]):
-        book.put(row, book.encode(keys))
+        put(book, row, keys)
     twin = Codebook.restored(book.state(10), rows=ROWS)
     for row, keys in enumerate(frames[10:], start=10):
         for each in (book, twin):
-            each.put(row, each.encode(keys))
+            put(each, row, keys)
     assert torch.equal(book.codes[..., :20], twin.codes[..., :20])
     assert torch.equal(book.centroids, twin.centroids) and torch.equal(book.counts, twin.counts)
