@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from livevlm_kernels.gather_runs import gather_runs_torch
 from livevlm_ros.memory import CacheShape
+from livevlm_ros.memory.archive.locked import LockedPages
 from livevlm_ros.memory.archive.record import RecordLayout
 from livevlm_ros.memory.archive.store import RecordStore
 
@@ -111,6 +113,67 @@ def test_a_disk_without_room_for_what_shall_fill_it_leaves_an_empty_store(
             store.fill(torch.stack([record(layout, n) for n in range(4)]))
     assert (store.count, store.host_bytes, store.disk_bytes) == (0, 0, 0)
     assert [store.take(), store.take(), store.take()] == [0, 1, None]
+    store.close()
+
+
+class FakePages:
+    """Stands for RAM that is locked for a GPU: notes what is done with it."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def note_read(self) -> None:
+        self.calls.append('read')
+
+    def wait_for_reads(self) -> None:
+        self.calls.append('wait')
+
+    def unlock(self) -> None:
+        self.calls.append('unlock')
+
+
+@pytest.fixture
+def pages(monkeypatch: pytest.MonkeyPatch) -> FakePages:
+    """Let a store on the CPU believe that a GPU reads its RAM."""
+    pages = FakePages()
+    monkeypatch.setattr(LockedPages, 'of', lambda slab, device: pages)
+
+    def gather(slab: Tensor, starts: Tensor, run: int, *, unit: int, locked: bool) -> Tensor:
+        if locked:
+            pages.calls.append('gather')
+        return gather_runs_torch(slab, starts, run, unit=unit)
+
+    monkeypatch.setattr('livevlm_ros.memory.archive.store.gather_runs', gather)
+    return pages
+
+
+def test_what_a_gpu_may_still_read_is_not_written_over(
+    layout: RecordLayout, tmp_path: Path, pages: FakePages
+) -> None:
+    store = RecordStore(layout, host=2, disk=2, folder=tmp_path)
+    store.fill(torch.stack([record(layout, n) for n in range(4)]))
+    assert pages.calls == ['wait']
+    assert read(store, 2, 0, 3, 1) == [0, 2, 1, 3]
+    assert pages.calls == ['wait', 'gather', 'read']
+    store.write(0, record(layout, 7))
+    assert pages.calls[-1] == 'wait' and read(store, 0) == [7]
+    store.close()
+    assert pages.calls[-1] == 'unlock' and pages.calls.count('unlock') == 1
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+def test_a_gpu_gets_what_was_there_when_it_was_asked_for(
+    layout: RecordLayout, tmp_path: Path
+) -> None:
+    device = torch.device('cuda', 0)
+    store = RecordStore(layout, host=2, disk=2, folder=tmp_path, device=device)
+    store.fill(torch.stack([record(layout, n) for n in range(4)]))
+    start, size = torch.zeros((), dtype=torch.int64), layout.record_bytes
+    torch.cuda._sleep(100_000_000)  # the kernel waits behind this
+    found = store.gather(torch.tensor([2, 0, 3, 1]), start, size, unit=size, device=device)
+    for address in (0, 1):
+        store.write(address, record(layout, 9))
+    assert found[:, 0].tolist() == [0, 2, 1, 3]
     store.close()
 
 
