@@ -86,7 +86,7 @@ def measure(
         'frames': frames,
         'frames_used': stats.frames_used,
         'frames_per_s': frames_per_s,
-        **counted(asked),
+        **counted(asked, step_ms=stats.model.costs_ms['step_ms'] if stats.model else 0.0),
     }
 
 
@@ -154,19 +154,23 @@ def _ask(
     return asked
 
 
-def counted(asked: Sequence[Asked]) -> dict[str, Any]:
+def counted(asked: Sequence[Asked], *, step_ms: float) -> dict[str, Any]:
     """
     Count what became of questions, all and by budget.
 
+    :param step_ms: what a step takes, for the one that has begun when a question comes is ended
     :returns: `fits_ms`, what nine in ten of the answers from short-term alone took to the first
-        token, with the engine's reserve; `rows`, one for each range of budgets and one for all
+        token, with a step and the engine's reserve; `rows`, one for each range of budgets and one
+        for all
     """
     needed_ms = sorted(
         each.answer.latency.prefill_ms
         for each in asked
         if each.answer.status in ANSWERED and each.answer.scope_used == Scope.SHORT_TERM
     )
-    fits_ms = needed_ms[int(0.9 * len(needed_ms))] + 1e3 * RESERVE_S if needed_ms else None
+    fits_ms = None
+    if needed_ms:
+        fits_ms = needed_ms[int(0.9 * len(needed_ms))] + step_ms + 1e3 * RESERVE_S
     ranges = list(zip(BUDGETS_S, BUDGETS_S[1:], strict=False))
     rows = [_row(asked, low, high, fits_ms) for low, high in ranges]
     return {

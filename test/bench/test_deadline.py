@@ -27,19 +27,21 @@ def asked(
 
 
 def test_a_reply_after_its_budget_is_late_whatever_it_says() -> None:
-    found = counted([asked(0.1, took_s=0.11), asked(0.1, Status.DEADLINE, took_s=0.1001)])
+    found = counted(
+        [asked(0.1, took_s=0.11), asked(0.1, Status.DEADLINE, took_s=0.1001)], step_ms=0.0
+    )
     assert found['rows'][-1]['late'] == 2
     assert found['rows'][-1]['least_left_ms'] == pytest.approx(-10)
 
 
 def test_no_time_is_said_wrongly_only_where_short_term_would_have_fitted() -> None:
-    fits_ms = 40 + 1e3 * RESERVE_S
+    fits_ms = 40 + 15 + 1e3 * RESERVE_S
     refused = [
         asked((fits_ms - 1) / 1e3, Status.DEADLINE),
         asked((fits_ms + 1) / 1e3, Status.DEADLINE),
         asked((fits_ms + 1) / 1e3, Status.DEADLINE, waited_ms=2.0),
     ]
-    found = counted([*[asked(0.5, prefill_ms=40.0, **SHORT)] * 9, *refused])
+    found = counted([*[asked(0.5, prefill_ms=40.0, **SHORT)] * 9, *refused], step_ms=15.0)
     assert found['fits_ms'] == fits_ms
     assert found['rows'][-1]['refused_though_it_fits'] == 1
     assert found['rows'][-1]['statuses'] == {'OK': 9, 'DEADLINE': 3}
@@ -47,7 +49,7 @@ def test_no_time_is_said_wrongly_only_where_short_term_would_have_fitted() -> No
 
 
 def test_each_question_counts_in_the_range_of_its_budget() -> None:
-    found = counted([asked(0.06), asked(0.3), asked(0.3), asked(1.7)])
+    found = counted([asked(0.06), asked(0.3), asked(0.3), asked(1.7)], step_ms=0.0)
     assert [row['questions'] for row in found['rows']] == [1, 0, 2, 0, 1, 4]
 
 
