@@ -18,7 +18,7 @@ from livevlm_bench.language_suite import SHORT, Streams
 @pytest.mark.parametrize(
     ('arguments', 'told'),
     [
-        (('decode',), 'expected first-token, standing or language'),
+        (('decode',), 'expected first-token, standing, deadline or language'),
         (('standing', '--json', '/nowhere/r.json'), 'existing folder'),
         (('language', '--row', 'balanced=balanced'), 'given twice'),
     ],
