@@ -235,9 +235,7 @@ def _shares(rows: Tensor, centroids: Tensor, counts: Tensor) -> Tensor:
     :param rows: [kv_heads, rows, head_dim]
     :param centroids: [kv_heads, CENTROIDS, head_dim], with so many keys each
     """
-    counts = upload(counts, rows.device)
-    logits = rows @ upload(centroids, rows.device).transpose(1, 2)
-    logits.masked_fill_(counts[:, None] == 0, -torch.inf)
-    parts = (logits - logits.amax(2, keepdim=True)).exp_()  # [kv_heads, rows, CENTROIDS]
-    shares = (parts / (parts @ counts[..., None])).amax(1)
-    return shares.nan_to_num(0.0)  # of a kv head that does not choose
+    logs = upload(counts, rows.device).log()  # -inf where there are none
+    logits = torch.baddbmm(logs[:, None], rows, upload(centroids, rows.device).transpose(1, 2))
+    of_all = logits.log_softmax(2).amax(1)  # a centroid's keys together
+    return (of_all - logs).exp().nan_to_num(0.0)  # of a kv head that does not choose
