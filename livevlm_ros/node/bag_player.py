@@ -186,7 +186,7 @@ def main(args: Sequence[str] | None = None) -> int:
         spinner = Spinner(executor)
         player.play(stop)
         spinner.stop()
-        executor.shutdown()
+        executor.shutdown(timeout_sec=1.0)
         player.destroy_node()
         rclpy.try_shutdown()
     return 0

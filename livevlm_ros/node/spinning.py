@@ -13,6 +13,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from queue import SimpleQueue
 from types import FrameType
 
 from rclpy.exceptions import InvalidHandle
@@ -50,15 +51,27 @@ class Spinner:
 
 @contextmanager
 def stop_signals() -> Iterator[threading.Event]:
-    """Give an event that SIGINT and SIGTERM set."""
+    """
+    Give an event that SIGINT and SIGTERM set.
+
+    A handler that set it could wait for itself: it runs in the main thread, perhaps in the middle
+    of `Event.wait`, which holds the event's lock. A queue's `put` may be interrupted by itself.
+    """
     stop = threading.Event()
+    heard: SimpleQueue[bool] = SimpleQueue()
 
-    def heard(number: int, frame: FrameType | None) -> None:
-        stop.set()
+    def hear(number: int, frame: FrameType | None) -> None:
+        heard.put(True)
 
-    before = {kind: signal.signal(kind, heard) for kind in (signal.SIGINT, signal.SIGTERM)}
+    def pass_on() -> None:
+        if heard.get():
+            stop.set()
+
+    before = {kind: signal.signal(kind, hear) for kind in (signal.SIGINT, signal.SIGTERM)}
+    threading.Thread(target=pass_on, name='signals', daemon=True).start()
     try:
         yield stop
     finally:
         for kind, handler in before.items():
             signal.signal(kind, handler)
+        heard.put(False)

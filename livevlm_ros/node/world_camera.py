@@ -232,7 +232,7 @@ def main(args: Sequence[str] | None = None) -> int:
         spinner = Spinner(executor)
         stop.wait()
         spinner.stop()
-        executor.shutdown()
+        executor.shutdown(timeout_sec=1.0)
         camera.destroy_node()
         rclpy.try_shutdown()
     return 0
