@@ -10,7 +10,6 @@ import pytest
 
 from livevlm_ros.node.spinning import stop_signals
 
-
 SENDER = 'import os, sys; [os.kill(os.getppid(), int(sys.argv[1])) for _ in range(5000)]'
 
 
