@@ -136,15 +136,16 @@ def choose_heads(
     def alone(flat: int) -> tuple[Head, HeadRecall]:
         return divmod(flat, q_heads), HeadRecall(*(float(half[flat]) for half in single))
 
-    def vote(first: int) -> HeadRecall:
-        found = (half.found(lambda each: each[first:].amax(1).sum(0)[None]) for half in halves)
+    def vote(voters: Sequence[int]) -> HeadRecall:
+        chosen = list(voters)
+        found = (half.found(lambda each: each[chosen].amax(1).sum(0)[None]) for half in halves)
         return HeadRecall(*(float(each.mean()) for each in found))
 
     recalls = {
         'chance': HeadRecall(*(float(half.chance.mean()) for half in halves)),
         'best head': alone(int(single[0].argmax()))[1],
-        'default vote': vote(voting_layers(layers).start),
-        'all heads': vote(0),
+        'default vote': vote(voting_layers(layers)),
+        'all heads': vote(range(layers)),
     }
     enough = max(recalls['default vote'].choosing, recalls['all heads'].choosing) - BEHIND
     least = recalls['default vote'].held_out - HELD_OUT_BEHIND

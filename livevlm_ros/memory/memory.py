@@ -50,7 +50,7 @@ class Memory:
     :param device: where keys and values live
     :param dtype: type of keys and values, that of the model
     :param evidence: heads that evidence is read from; None: those that choose pages
-    :param retrieval: how pages are found; None: by all heads of the middle and upper layers
+    :param retrieval: how pages are found; None: by all heads of `voting_layers`
     :raises ValueError: if a lane would hold no frame, or the model has too few positions
     """
 

@@ -12,6 +12,9 @@ from livevlm_ros.memory.shape import CacheShape
 PAGE_TOKENS = 16
 """Most tokens of a page (C), as LiveVLM has it; a page is a whole part of a frame."""
 
+VOTERS = 8
+"""Most layers that choose where none is named: more cost as much each and find no more."""
+
 
 @dataclass(frozen=True, slots=True)
 class RetrievalSettings:
@@ -19,7 +22,7 @@ class RetrievalSettings:
     How a checkpoint finds pages.
 
     :param page_tokens: tokens of a page (C), a divisor of those of a frame
-    :param heads: query heads that choose, by layer; empty: all of the middle and upper layers
+    :param heads: query heads that choose, by layer; empty: all of `voting_layers`
     """
 
     page_tokens: int
@@ -30,8 +33,7 @@ class RetrievalSettings:
         """
         Read `retrieval: {page_tokens: 14, heads: {18: [6, 7]}}` of a checkpoint's `memory.yaml`.
 
-        :param settings: the whole file; without the entry all heads of the middle
-            and upper layers choose
+        :param settings: the whole file; without the entry all heads of `voting_layers` choose
         :raises ValueError: naming a key that is unknown, a page that is no part of a frame, or a
             layer or head that the model does not have
         """
@@ -50,13 +52,17 @@ class RetrievalSettings:
         return cls(page_tokens, _heads(entry.get('heads'), shape))
 
     def layers(self, shape: CacheShape) -> tuple[int, ...]:
-        """Return the layers that choose, ascending; none named: the middle and upper ones."""
-        return tuple(sorted(self.heads)) or tuple(voting_layers(shape.layers))
+        """Return the layers that choose, ascending; none named: some middle and upper ones."""
+        return tuple(sorted(self.heads)) or voting_layers(shape.layers)
 
 
-def voting_layers(layers: int) -> range:
-    """Return the layers that choose where none is named: the middle and upper ones."""
-    return range(layers // 3, layers)
+def voting_layers(layers: int) -> tuple[int, ...]:
+    """Return the layers that choose where none is named, spread over the middle and upper ones."""
+    first = layers // 3
+    voters = min(VOTERS, layers - first)
+    return tuple(
+        first + round(n * (layers - 1 - first) / max(1, voters - 1)) for n in range(voters)
+    )
 
 
 def largest_page(frame_tokens: int) -> int:

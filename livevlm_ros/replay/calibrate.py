@@ -331,9 +331,7 @@ def _table(title: str, *names: str) -> Table:
 def words(retrieval: Mapping[str, Any]) -> str:
     """Say in a few words who chooses pages."""
     heads = retrieval.get('heads')
-    return (
-        _named(heads) if heads else 'all heads of the middle and upper layers: no few do as well'
-    )
+    return _named(heads) if heads else 'all heads of the layers that vote: no few do as well'
 
 
 def _named(heads: Mapping[int, Sequence[int]]) -> str:

@@ -1,11 +1,12 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from livevlm_ros.memory import CacheShape, RetrievalSettings
-from livevlm_ros.memory.settings import largest_page
+from livevlm_ros.memory.settings import VOTERS, largest_page, voting_layers
 
 
 @pytest.mark.parametrize(
@@ -21,9 +22,18 @@ def test_without_an_entry_pages_are_large_and_middle_and_upper_layers_choose(
     read = RetrievalSettings.from_settings
     for settings in ({}, {'retrieval': None}, {'retrieval': {}}, {'evidence': {'layers': [1]}}):
         assert read(settings, shape) == RetrievalSettings(4)
-    for layers, first in ((2, 0), (3, 1), (24, 8)):
+    for layers, first in ((1, 0), (2, 0), (3, 1), (12, 4)):
         deep = replace(shape, layers=layers)
         assert RetrievalSettings(4).layers(deep) == tuple(range(first, layers))
+
+
+@pytest.mark.parametrize(('layers', 'first'), [(13, 4), (24, 8), (28, 9), (30, 10), (80, 26)])
+def test_no_more_layers_than_some_choose_in_a_deep_model(layers: int, first: int) -> None:
+    voters = voting_layers(layers)
+    assert len(voters) == VOTERS
+    assert (voters[0], voters[-1]) == (first, layers - 1)
+    steps = [after - before for before, after in pairwise(voters)]
+    assert max(steps) - min(steps) <= 1 and min(steps) >= 1
 
 
 def test_an_entry_names_the_page_and_the_heads_by_layer(shape: CacheShape) -> None:

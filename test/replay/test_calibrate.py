@@ -203,7 +203,7 @@ def test_words_say_who_chooses() -> None:
     assert calibration.words({'heads': {2: [0]}}) == '1 head, layer 2: 0'
     heads = {'heads': {2: [0, 3], 4: [1]}}
     assert calibration.words(heads) == '3 heads, layer 2: 0 3, layer 4: 1'
-    assert calibration.words({'page_tokens': 9}).startswith('all heads of the middle and upper')
+    assert calibration.words({'page_tokens': 9}).startswith('all heads of the layers that vote')
 
 
 def test_a_file_that_cannot_be_finished_is_left_as_it_was(tmp_path: Path, monkeypatch) -> None:
