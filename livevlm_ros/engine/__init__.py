@@ -15,7 +15,8 @@ For whoever drives the engine:
   `stop` saves, however long the disk takes.
 - `see` wants `stamp_ns > 0`, rising per camera; a node replaces zero stamps by arrival time. A
   leap in time counts when the next frame confirms it, so that it costs a frame (`on_jump`), and
-  with several cameras when all make it: one camera's clock never clears what the others saw.
+  with several cameras when all make it. The memory stays, in a time of its own; stamps in answers
+  and questions are those that the frames came with.
   Nothing is raised: bad frames are counted in `stats().cameras[name]`, those of unknown cameras in
   `stats().unknown_cameras`.
 - `ask` blocks its thread until the reply, at most the budget counted from `received_s`. `None` in

@@ -82,7 +82,9 @@ class Answering:
         now = memory.newest()
         if now is None:
             return self._refusal(Status.NO_EVIDENCE, 'the memory is empty: no frame has been seen')
-        reading = self._reading or filter_of(self._question, newest_ns=now.stamp_ns)
+        reading = self._reading or filter_of(
+            self._question, self._parts.timeline, newest_ns=now.stamp_ns
+        )
         newest = memory.newest(reading)
         if newest is None:
             return self._refusal(
@@ -108,7 +110,7 @@ class Answering:
             truncated=True,
             finish=Finish.BUDGET,
             scope_used=scope_of(reading, retrieves=memory.retrieves),
-            newest_stamp_ns=newest.stamp_ns,
+            newest_stamp_ns=self._parts.timeline.header_ns(newest.stamp_ns),
             prompt_tokens=prompt.tokens,
             degradation=Rung.PARTIAL,
         )
@@ -203,12 +205,12 @@ class Answering:
 
     def _seen(self, view: QuestionView) -> tuple[Evidence, ...]:
         """Return the frames the first answer token looked at, best first."""
-        album, memory = self._parts.album, self._parts.memory
+        album, memory, timeline = self._parts.album, self._parts.memory, self._parts.timeline
         wanted = view.evidence()[: self._question.max_evidence]
         return tuple(
             Evidence(
                 camera=ref.camera,
-                stamp_ns=ref.stamp_ns,
+                stamp_ns=timeline.header_ns(ref.stamp_ns),
                 frame_id=ref.frame_id,
                 frame_key=ref.key,
                 score=score,

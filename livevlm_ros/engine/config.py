@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from livevlm_ros.memory import MemoryConfig
 from livevlm_ros.model import ModelConfig
 
-ON_JUMP = ('reset', 'drop')
+ON_JUMP = ('keep', 'reset', 'drop')
 MAX_ANSWER_TOKENS = 512  # half of what the preset `full` leaves free for question and answer
 
 
@@ -34,11 +34,13 @@ class EngineConfig:
     :param default_max_tokens: answer length of a question that names none
     :param temperature: sampling temperature of a question that names none; 0 is greedy
     :param max_evidence: evidence frames of a question that names no number
-    :param on_jump: stamps that run back more than one second clear the memory and go on (`reset`,
-        for a bag that loops) or are dropped (`drop`). A leap in time, that far back or more than
-        an hour ahead, counts when the next frame confirms it: the first frame after it is a bad
-        one, and so is a lone stray stamp, which changes nothing. The frames of a camera that leaps
-        while another goes on are bad: it is that camera's clock
+    :param on_jump: what stamps that run back more than one second do: the memory stays and goes on
+        in a time of its own (`keep`), it is cleared where they return to the first ten seconds of
+        the stream since the last leap, or before, as those of a bag that loops (`reset`), or the
+        frames are dropped (`drop`). A leap in time, that far back or more than an hour ahead,
+        counts when the next frame confirms it: the first frame after it is a bad one, and so is a
+        lone stray stamp, which changes nothing. The frames of a camera that leaps while another
+        goes on are bad: it is that camera's clock
     :param snapshot: restore what was saved in the memory's `path` at load, and save it at stop
     :param autosave_s: seconds between two times it is saved in between; 0: it is not
     :param threads: threads of torch on the CPU; 0: see `torch_threads`
@@ -61,7 +63,7 @@ class EngineConfig:
     default_max_tokens: int = 64
     temperature: float = 0.0
     max_evidence: int = 3
-    on_jump: str = 'reset'
+    on_jump: str = 'keep'
     snapshot: bool = False
     autosave_s: float = 0.0
     threads: int = 0

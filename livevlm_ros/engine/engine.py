@@ -99,7 +99,8 @@ class Engine:
                 return
             if threads := self._config.torch_threads:
                 torch.set_num_threads(threads)
-            parts = build_parts(self._config, load=self._load, progress=progress)
+            timeline = self._ingest.timeline
+            parts = build_parts(self._config, timeline, load=self._load, progress=progress)
             self._loop = Loop(parts, self._ingest, self._questions, self._config)
             model = parts.model
             self._model_stats = ModelStats(
@@ -258,11 +259,12 @@ class Engine:
     def stats(self) -> EngineStats:
         """Return a snapshot; never waits for the engine thread."""
         loop, model = self._loop, self._model_stats
-        cameras, unknown, jumps = self._ingest.stats()
+        seen = self._ingest.stats()
         snapshot = EngineStats(
-            cameras=cameras,
-            unknown_cameras=unknown,
-            time_jumps=jumps,
+            cameras=seen.cameras,
+            unknown_cameras=seen.unknown,
+            time_jumps=seen.jumps,
+            time_resets=seen.resets,
             ask=self._record.stats(waiting=len(self._questions)),
         )
         if loop is None or model is None:
@@ -272,7 +274,7 @@ class Engine:
             state='running' if self.running else 'loaded',
             busy_with=loop.busy_with,
             heartbeat_age_s=time.monotonic() - loop.beat_s if self.running else math.nan,
-            memory=loop.sizes,
+            memory=loop.sizes.stamped(self._ingest.timeline.header_ns),
             model=replace(model, costs_ms=loop.parts.costs.in_ms()),
         )
 

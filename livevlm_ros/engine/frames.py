@@ -17,7 +17,7 @@ def see_frames(
 ) -> None:
     """Encode frames in stamp order and keep their keys and values in the memory."""
     refs = [
-        FrameRef(frame.camera, frame.stamp_ns, frame.frame_id, frame_key(frame))
+        FrameRef(frame.camera, frame.stream_ns, frame.frame_id, frame_key(frame))
         for frame, _ in frames
     ]
     tokens = model.encode_frames(
@@ -31,8 +31,8 @@ def see_frames(
 
 
 def frame_key(frame: Frame) -> str:
-    """Return the stable name of a frame: camera and stamp."""
-    return f'{frame.camera}/{frame.stamp_ns}'
+    """Return the stable name of a frame: camera and stream time, which no two frames share."""
+    return f'{frame.camera}/{frame.stream_ns}'
 
 
 def checked(pixels: Pixels) -> Pixels:

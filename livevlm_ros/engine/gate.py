@@ -33,21 +33,21 @@ class FrameGate:
         self._on = on
         self._similarity = similarity
         self._heartbeat_ns = round(heartbeat_s * 1e9)
-        self._kept: dict[str, tuple[int, np.ndarray]] = {}  # stamp and sketch by camera
+        self._kept: dict[str, tuple[int, np.ndarray]] = {}  # stream time and sketch by camera
 
     def repeats(self, frame: Frame, pixels: Pixels) -> bool:
         """Return whether a frame can be skipped: its camera's last kept one stands for it."""
         if frame.camera not in self._kept:
             return False
         kept_ns, kept = self._kept[frame.camera]
-        if frame.stamp_ns - kept_ns >= self._heartbeat_ns:
+        if frame.stream_ns - kept_ns >= self._heartbeat_ns:
             return False
         return float(kept @ sketch(pixels)) > self._similarity
 
     def keep(self, frame: Frame, pixels: Pixels) -> None:
         """Note a frame that is in the memory now: the next ones are compared with it."""
         if self._on:
-            self._kept[frame.camera] = frame.stamp_ns, sketch(pixels)
+            self._kept[frame.camera] = frame.stream_ns, sketch(pixels)
 
     def clear(self) -> None:
         """Let the next frame of each camera pass: the memory holds none."""

@@ -16,46 +16,65 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from livevlm_ros.engine.messages import NAME_CHARACTERS, BadFrame, Frame
-from livevlm_ros.engine.slot import CameraSlot, CameraStats
+from livevlm_ros.engine.slot import CameraSlot, CameraStats, Leap
+from livevlm_ros.engine.timeline import Timeline
 
+JUMP = 'time', BadFrame  # as a kind of warning
 WARN_EVERY_S = 5.0  # between warnings of one kind about one camera; the counters tell of each
 
 _log = logging.getLogger(__name__)
 
 
+class IngestStats(NamedTuple):
+    """
+    The account of all cameras.
+
+    :param unknown: of frames whose camera is none of these
+    :param jumps: how often the clock leapt back, or further than the memory spans
+    :param resets: how often the memory was cleared for it
+    """
+
+    cameras: dict[str, CameraStats]
+    unknown: CameraStats
+    jumps: int
+    resets: int
+
+
 class Ingest:
-    """The slots of all cameras under one lock, which is held for a few assignments only."""
+    """
+    The slots of all cameras under one lock, which is held for a few assignments only.
+
+    `timeline` is the memory's own time, which the clocks of the cameras move.
+    """
 
     def __init__(self, cameras: tuple[str, ...], *, target_fps: float, on_jump: str) -> None:
+        self.timeline = Timeline()
         self._slots = {
-            name: CameraSlot(name, target_fps=target_fps, on_jump=on_jump) for name in cameras
+            name: CameraSlot(name, self.timeline, target_fps=target_fps, on_jump=on_jump)
+            for name in cameras
         }
-        self._follow_back = on_jump == 'reset'
+        self._follow_back, self._clears = on_jump != 'drop', on_jump == 'reset'
         self._lock = threading.Lock()
         self._jumped = False
-        self._jumps = 0
+        self._jumps = self._resets = 0
         self._unknown = CameraSlot('unknown', target_fps=target_fps, on_jump='drop')
         self._warned_s: dict[tuple[str, type[Exception]], float] = {}
 
     def put(self, frame: Frame) -> bool:
         """Store the newest frame of its camera; return whether a frame waits now. Any thread."""
-        jumped = False
         if len(frame.frame_id) > NAME_CHARACTERS:
             frame = replace(frame, frame_id=frame.frame_id[:NAME_CHARACTERS])
         try:
             with self._lock:
-                jumped = self._put(frame)
+                leap = self._put(frame)
         except BadFrame as error:
             self._warn(frame.camera, error, str(error))
             return False
-        if jumped:
-            _log.warning(
-                'camera %s: time ran back to %.3f s, the memory is cleared',
-                frame.camera,
-                frame.stamp_ns / 1e9,
-            )
+        if leap == 'back':
+            self._tell_jump(frame, cleared=self._jumped)
         return self.waits
 
     def turn_away(self, camera: str, why: BadFrame) -> None:
@@ -68,13 +87,13 @@ class Ingest:
         """
         Take the newest unseen frame of each camera.
 
-        :returns: the frames in stamp order, and whether time jumped back since the last call, so
-            that what the memory holds must be cleared before they are written
+        :returns: the frames in order of time, and whether what the memory holds must be cleared
+            before they are written, because time began anew since the last call
         """
         with self._lock:
             frames = [frame for slot in self._slots.values() if (frame := slot.take()) is not None]
             jumped, self._jumped = self._jumped, False
-        return sorted(frames, key=lambda frame: frame.stamp_ns), jumped
+        return sorted(frames, key=lambda frame: frame.stream_ns), jumped
 
     def used(self, frame: Frame) -> None:
         """Count a taken frame as written to the memory."""
@@ -93,26 +112,24 @@ class Ingest:
             self._slots[frame.camera].bad(text)
         self._warn(frame.camera, why, text)
 
-    def leapt(self, camera: str, stamp_ns: int, *, ahead: bool) -> bool:
+    def leapt(self, frame: Frame, *, ahead: bool) -> bool:
         """
-        Tell of a taken frame that is further from the begin of the stream than the memory spans.
+        Tell of a taken frame that is further from the start of the stream than the memory spans.
 
         :param ahead: whether it is later than that, or else earlier
-        :returns: whether that is followed as a jump in time, so that what the memory holds must be
-            cleared; not if it is the clock of this camera that differs from those in use
+        :returns: whether that is followed, so that the next frame has a place in the memory's
+            time; not if it is the clock of this camera that differs from those in use
         """
+        camera = frame.camera
         with self._lock:
             used = {name for name, slot in self._slots.items() if slot.stats().frames_used}
             alone = not self._slots[camera].settled and self._unmoved(camera) is not None
             followed = (not used or camera in used) and (ahead or self._follow_back) and not alone
             if followed:
-                self._jump(to=camera)
+                self._jump(frame)
+                self.timeline.leap(frame.stamp_ns)
         if followed:
-            _log.warning(
-                'camera %s: time leapt to %.3f s, further than the memory spans, it is cleared',
-                camera,
-                stamp_ns / 1e9,
-            )
+            self._tell_jump(frame, cleared=False)
         return followed
 
     def differs(self, camera: str, stamp_ns: int) -> str:
@@ -125,16 +142,18 @@ class Ingest:
         """
         Go on after the frames of an earlier life.
 
-        :param newest_ns: by camera, the stamp of the newest frame that the memory holds of it
+        :param newest_ns: by camera, the stream time of the newest frame that the memory holds
         """
         with self._lock:
-            for camera, stamp_ns in newest_ns.items():
-                self._slots[camera].resume(stamp_ns)
+            for camera, stream_ns in newest_ns.items():
+                self._slots[camera].resume(self.timeline.header_ns(stream_ns))
+                self.timeline.seen(stream_ns)
 
     def restart(self) -> None:
         """Drop waiting frames and forget the stamps seen; the counters go on."""
         with self._lock:
             self._jumped = False
+            self.timeline.clear()
             for slot in self._slots.values():
                 slot.restart()
 
@@ -153,13 +172,13 @@ class Ingest:
             ]
         return time.monotonic() - min(since) if since else 0.0
 
-    def stats(self) -> tuple[dict[str, CameraStats], CameraStats, int]:
-        """Return the accounts by camera, that of unknown cameras, and the jumps followed."""
+    def stats(self) -> IngestStats:
+        """Return the accounts of the cameras, and what clocks did."""
         with self._lock:
             cameras = {name: slot.stats() for name, slot in self._slots.items()}
-            return cameras, self._unknown.stats(), self._jumps
+            return IngestStats(cameras, self._unknown.stats(), self._jumps, self._resets)
 
-    def _put(self, frame: Frame) -> bool:
+    def _put(self, frame: Frame) -> Leap:
         slot = self._slots.get(frame.camera)
         if slot is None:
             camera, known = frame.camera[:NAME_CHARACTERS], ', '.join(self._slots)
@@ -167,21 +186,36 @@ class Ingest:
             self._unknown.turn_away(str(error))
             raise error
         others = self._others(frame.camera)
-        leap = slot.put(frame, others)
+        clears = self._clears and self.timeline.returns(frame.stamp_ns)
+        leap = slot.put(frame, others, clears=clears)
         if leap == 'back':
-            self._jumped = True
-            self._jump(to=frame.camera)
+            self._jump(frame, clears=clears)
         elif leap == 'ahead':
             for other in others:
                 if other.astray == 'ahead':
-                    other.restart()
-        return leap == 'back'
+                    other.begin_anew()
+        return leap
 
-    def _jump(self, *, to: str) -> None:
-        """Let time begin anew with a camera's frame."""
+    def _jump(self, to: Frame, *, clears: bool = False) -> None:
+        """Let every camera follow where one has leapt."""
         self._jumps += 1
-        for slot in self._others(to):
-            slot.restart()
+        self._resets += clears
+        self._jumped |= clears
+        for slot in self._others(to.camera):
+            slot.restart() if clears else slot.begin_anew()
+
+    def _tell_jump(self, frame: Frame, *, cleared: bool) -> None:
+        """Warn of a jump in time."""
+        now = time.monotonic()
+        if now - self._warned_s.get(JUMP, -math.inf) < WARN_EVERY_S:
+            return
+        self._warned_s[JUMP] = now
+        _log.warning(
+            'camera %s: time jumped to %.3f s, the memory %s',
+            frame.camera,
+            frame.stamp_ns / 1e9,
+            'is cleared' if cleared else 'stays and goes on',
+        )
 
     def _others(self, camera: str) -> list[CameraSlot]:
         return [slot for name, slot in self._slots.items() if name != camera]

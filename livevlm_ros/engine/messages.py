@@ -67,6 +67,9 @@ NAME_CHARACTERS = 256
 """Characters that are kept of a name that comes from outside: a camera, a frame, an encoding."""
 
 
+NO_TIME = -(2**63)
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """
@@ -78,12 +81,20 @@ class Frame:
         function raises `BadFrame` for data that cannot be decoded
     :param frame_id: the header's coordinate frame, handed back with evidence; the engine keeps
         `NAME_CHARACTERS` of it
+    :param stream_ns: its place in the memory's own time, which the engine gives it; by default
+        `stamp_ns`
     """
 
     camera: str
     stamp_ns: int
     pixels: Pixels | Callable[[], Pixels]
     frame_id: str = ''
+    stream_ns: int = NO_TIME
+
+    def __post_init__(self) -> None:
+        """Take the stamp as the place in time where none is given."""
+        if self.stream_ns == NO_TIME:
+            object.__setattr__(self, 'stream_ns', self.stamp_ns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from livevlm_ros.engine.album import Album
 from livevlm_ros.engine.budget import Costs
 from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.engine.snapshots import Snapshots, check_folder, check_ram
+from livevlm_ros.engine.timeline import Timeline
 from livevlm_ros.engine.warmup import warm_up
 from livevlm_ros.memory import EvidenceHeads, Memory, RetrievalSettings
 from livevlm_ros.model import ModelConfig, VideoLanguageModel
@@ -32,6 +33,7 @@ class EngineParts:
     memory: Memory
     album: Album
     snapshots: Snapshots
+    timeline: Timeline
     costs: Costs
     load_s: float
 
@@ -42,10 +44,17 @@ class EngineParts:
 
 
 @torch.inference_mode()
-def build_parts(config: EngineConfig, *, load: LoadModel, progress: Progress) -> EngineParts:
+def build_parts(
+    config: EngineConfig,
+    timeline: Timeline | None = None,
+    *,
+    load: LoadModel,
+    progress: Progress,
+) -> EngineParts:
     """
     Load the weights, measure what work costs, write the prefix into a memory, restore the rest.
 
+    :param timeline: the memory's time, restored with it; None: one of its own
     :param progress: called with what happens next and the share done, [0, 1]
     :raises CheckpointError: for weights that cannot be used
     :raises ValueError: for a memory that cannot be built for this model, a folder that cannot
@@ -54,15 +63,16 @@ def build_parts(config: EngineConfig, *, load: LoadModel, progress: Progress) ->
     if config.snapshot:
         check_folder(Path(config.memory.path))
         check_ram(config.memory.archive_disk_bytes if config.memory.archive_bits else 0)
-    started = time.monotonic()
+    started, timeline = time.monotonic(), timeline or Timeline()
     progress('weights', 0.0)
     model = load(config.model)
     progress('warm-up', 0.6)
     costs = _measured(config, model)
     progress('memory', 0.9)
-    memory, album, snapshots = _restored(config, model)
+    memory, album, snapshots = _restored(config, model, timeline)
     progress('ready', 1.0)
-    return EngineParts(model, memory, album, snapshots, costs, time.monotonic() - started)
+    load_s = time.monotonic() - started
+    return EngineParts(model, memory, album, snapshots, timeline, costs, load_s)
 
 
 def _measured(config: EngineConfig, model: VideoLanguageModel) -> Costs:
@@ -79,16 +89,18 @@ def _measured(config: EngineConfig, model: VideoLanguageModel) -> Costs:
     return costs
 
 
-def _restored(config: EngineConfig, model: VideoLanguageModel) -> tuple[Memory, Album, Snapshots]:
+def _restored(
+    config: EngineConfig, model: VideoLanguageModel, timeline: Timeline
+) -> tuple[Memory, Album, Snapshots]:
     """Build what remembers, as it was saved or else empty."""
     with ExitStack() as unless_used:
         memory, album = new_memory(config, model), Album()
         unless_used.callback(memory.close)
-        snapshots = Snapshots(config, model, memory, album)
+        snapshots = Snapshots(config, model, memory, album, timeline)
         if snapshots.restore():
             unless_used.pop_all()
             return memory, album, snapshots
-    return _restored(config, model)  # what was refused has another name now
+    return _restored(config, model, timeline)  # what was refused has another name now
 
 
 def new_memory(config: EngineConfig, model: VideoLanguageModel) -> Memory:

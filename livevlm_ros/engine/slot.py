@@ -7,11 +7,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from livevlm_ros.engine.messages import BadFrame, Frame
 from livevlm_ros.engine.rate import RateGate
+from livevlm_ros.engine.timeline import Timeline
 
 BACK_NS = 1_000_000_000  # a stamp that runs back further is a leap in time, not a late frame
 FORTH_NS = 3600 * 1_000_000_000  # one that runs ahead further is a leap, not a camera's pause
@@ -68,11 +69,19 @@ class CameraSlot:
     then it is this camera's clock that leapt, and its frames are bad until both agree.
     """
 
-    def __init__(self, name: str, *, target_fps: float, on_jump: str) -> None:
+    def __init__(
+        self, name: str, timeline: Timeline | None = None, *, target_fps: float, on_jump: str
+    ) -> None:
+        """
+        Create an empty slot.
+
+        :param timeline: shared by the cameras of a memory
+        """
         self.name = name
+        self._timeline = timeline or Timeline()
         self.frame: Frame | None = None
         self.waits_since_s: float | None = None  # when a frame last came into the empty slot
-        self._follow_jumps = on_jump == 'reset'
+        self._follow_jumps = on_jump != 'drop'
         self._rate = RateGate(target_fps)
         self._in = self._in_step = self._used = 0
         self._dropped = {'rate': 0, 'newer': 0, 'gate': 0, 'bad': 0}
@@ -88,11 +97,14 @@ class CameraSlot:
         self._arrived_s: float | None = None
         self._last_error = ''
 
-    def put(self, frame: Frame, others: Sequence[CameraSlot] = ()) -> Leap:
+    def put(
+        self, frame: Frame, others: Sequence[CameraSlot] = (), *, clears: bool = False
+    ) -> Leap:
         """
-        Store a frame if it is due.
+        Store a frame if it is due, with its place in the memory's own time.
 
         :param others: the slots of the other cameras
+        :param clears: whether the memory is cleared if time leaps back to this frame
         :returns: where time leapt with this frame, if it did and is followed
         :raises BadFrame: for a stamp that is not positive, not newer than the last, the first
             after a leap, or one of a clock that leapt alone; already counted
@@ -104,10 +116,16 @@ class CameraSlot:
         except BadFrame as error:
             self._refuse(str(error))
             raise
-        if leap:
+        if leap or (self._resumed_ns and not self._newest_stamp_ns):
+            self._timeline.leap(frame.stamp_ns)
+        if leap == 'back' and clears:
             self.restart()
+        elif leap:
+            self.begin_anew()
         self._go_on(frame.stamp_ns, self._arrived_s, others)
-        if not self._rate.due(frame.stamp_ns):
+        frame = replace(frame, stream_ns=self._timeline.stream_ns(frame.stamp_ns))
+        self._timeline.seen(frame.stream_ns)
+        if not self._rate.due(frame.stream_ns):
             self._dropped['rate'] += 1
             return leap
         self._drop_waiting()
@@ -127,7 +145,7 @@ class CameraSlot:
         self.waits_since_s = None
         if frame is not None:
             self._in_step += 1
-            self._rate.take(frame.stamp_ns)
+            self._rate.take(frame.stream_ns)
         return frame
 
     def used(self, frame: Frame) -> None:
@@ -156,12 +174,16 @@ class CameraSlot:
         self._resumed_ns = stamp_ns
 
     def restart(self) -> None:
-        """Drop the waiting frame and forget the newest stamp: time begins anew."""
+        """Let time begin anew, in a memory that holds nothing: any frame may come first."""
+        self.begin_anew()
+        self._rate.restart()
+
+    def begin_anew(self) -> None:
+        """Drop the waiting frame and forget the newest stamp: the clock has leapt."""
         self._drop_waiting()
         self.waits_since_s = None
         self._newest_stamp_ns, self._resumed_ns, self._leapt_to_ns = 0, 0, None
         self.astray, self.settled, self._in_time_s = '', False, None
-        self._rate.restart()
 
     @property
     def goes_on(self) -> bool:

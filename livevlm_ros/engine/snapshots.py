@@ -17,6 +17,7 @@ from torch import Tensor
 
 from livevlm_ros.engine.album import Album
 from livevlm_ros.engine.config import EngineConfig
+from livevlm_ros.engine.timeline import Timeline
 from livevlm_ros.memory import FrameRef, Memory, SnapshotError, State
 from livevlm_ros.memory.snapshot import (
     MANIFEST,
@@ -43,12 +44,18 @@ class Snapshots:
     """
 
     def __init__(
-        self, config: EngineConfig, model: VideoLanguageModel, memory: Memory, album: Album
+        self,
+        config: EngineConfig,
+        model: VideoLanguageModel,
+        memory: Memory,
+        album: Album,
+        timeline: Timeline,
     ) -> None:
         """Look at the model once, to know it again."""
         self._folder = Path(config.memory.path) if config.snapshot else None
         self._every_s = config.autosave_s or math.inf
         self._model_id, self._memory, self._album = model.model_id, memory, album
+        self._timeline = timeline
         self._sight = _sight(model) if config.snapshot else torch.empty(0)
         self._saved = self._mark()
         self._due_s = time.monotonic() + self._every_s
@@ -118,6 +125,7 @@ class Snapshots:
             {
                 'memory': self._memory.state(),
                 'album': self._album.state(),
+                'time': State({}, {'episodes': self._timeline.facts()}),
                 'model': State({'sight': self._sight}, {'id': self._model_id}),
             }
         )
@@ -143,6 +151,7 @@ class Snapshots:
             )
         self._memory.restore(state.part('memory'))
         self._album.restore(state.part('album'))
+        self._timeline.restore(state.part('time').facts['episodes'])
 
     def _write(self, folder: Path, state: State, mark: Mark) -> None:
         try:

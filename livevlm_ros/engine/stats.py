@@ -79,7 +79,8 @@ class EngineStats:
     :param cameras: the account of each configured camera
     :param unknown_cameras: the account of frames of cameras that are not configured, all of them
         bad
-    :param time_jumps: times that stamps ran back and the memory was cleared for it
+    :param time_jumps: how often the clock leapt back, or further than the memory spans
+    :param time_resets: how often the memory was cleared for it
     :param state: `unloaded`, `loaded` or `running`
     :param busy_with: `idle`, `step`, `answer` or `save`
     :param heartbeat_age_s: seconds since the engine thread last finished a token, a step or an
@@ -91,6 +92,7 @@ class EngineStats:
     unknown_cameras: CameraStats
     time_jumps: int
     ask: AskStats
+    time_resets: int = 0
     state: str = 'unloaded'
     busy_with: str = 'idle'
     heartbeat_age_s: float = math.nan

@@ -59,15 +59,12 @@ def _written(
             see_frames(parts.model, parts.memory, frames)
             break
         except OutOfSpan as error:
-            ref, began = error.ref, parts.memory.frame_count > 0
-            if began and ingest.leapt(ref.camera, ref.stamp_ns, ahead=error.ahead):
-                parts.forget()
-                gate.clear()
-            else:
-                astray = next(frame for frame, _ in frames if frame.camera == ref.camera)
-                why = filter(None, (ingest.differs(ref.camera, ref.stamp_ns), str(error)))
-                ingest.bad(astray, BadFrame('; '.join(why)))
-                frames = [seen for seen in frames if seen[0] is not astray]
+            astray = next(frame for frame, _ in frames if frame.camera == error.ref.camera)
+            why = [ingest.differs(astray.camera, astray.stamp_ns), str(error)]
+            if parts.memory.frame_count and ingest.leapt(astray, ahead=error.ahead):
+                why = ['time leapt with it; the next frame counts']
+            ingest.bad(astray, BadFrame('; '.join(filter(None, why))))
+            frames = [seen for seen in frames if seen[0] is not astray]
         except Exception as error:  # model or device failed: frames are lost, the engine is not
             for frame, _ in frames:
                 ingest.bad(frame, error)

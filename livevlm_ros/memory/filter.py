@@ -22,6 +22,7 @@ class ReadFilter:
     :param cameras: only these cameras; None: all
     :param first_ns: no frame with an earlier stamp
     :param last_ns: no frame with a later stamp, as if it had not been seen yet
+    :param spans: only frames of these stretches of time, first and last stamp each; empty: of any
     :param short_term: read the newest frames
     :param long_term: read what retrieval finds of the frames that left short-term
     :param newest_only: of short-term, the newest frame of each camera alone
@@ -34,6 +35,7 @@ class ReadFilter:
     cameras: frozenset[str] | None = None
     first_ns: int | None = None
     last_ns: int | None = None
+    spans: tuple[tuple[int, int], ...] = ()
     short_term: bool = True
     long_term: bool = True
     newest_only: bool = False
@@ -47,6 +49,7 @@ class ReadFilter:
             (self.cameras is None or ref.camera in self.cameras)
             and (self.first_ns is None or ref.stamp_ns >= self.first_ns)
             and (self.last_ns is None or ref.stamp_ns <= self.last_ns)
+            and (not self.spans or any(low <= ref.stamp_ns <= high for low, high in self.spans))
             and ref not in self.without
         )
 
@@ -74,7 +77,8 @@ class ReadFilter:
         first_ns, last_ns = self.first_ns, self.last_ns
         if self.only_ns is not None:
             first_ns, last_ns = self.only_ns
-        if self.cameras is None and first_ns is None and last_ns is None and not self.without:
+        times = first_ns is not None or last_ns is not None or bool(self.spans)
+        if self.cameras is None and not times and not self.without:
             return None
         origin_ns, since_ns = ids.origin_ns or 0, ids.since_ns(frames)
         mask = torch.ones_like(frames, dtype=torch.bool)
@@ -82,6 +86,11 @@ class ReadFilter:
             mask &= since_ns >= first_ns - origin_ns
         if last_ns is not None:
             mask &= since_ns <= last_ns - origin_ns
+        if self.spans and self.only_ns is None:
+            inside = torch.zeros_like(mask)
+            for low, high in self.spans:
+                inside |= (since_ns >= low - origin_ns) & (since_ns <= high - origin_ns)
+            mask &= inside
         if self.cameras is not None:
             mask &= torch.isin(ids.lanes(frames), ids.lanes_of(self.cameras))
         if self.without:

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from livevlm_ros.memory.archive.archive import ArchiveSizes
 from livevlm_ros.memory.recall import RecallCounts
@@ -45,6 +46,14 @@ class MemorySizes:
     archive_lost: int = 0
     disk_lost: bool = False
     recall: RecallCounts = field(default_factory=RecallCounts, compare=False)
+
+    def stamped(self, stamp_ns: Callable[[int], int]) -> MemorySizes:
+        """Return the same with stamps of another time; `stamp_ns` gives them."""
+        return replace(
+            self,
+            oldest_stamp_ns=stamp_ns(self.oldest_stamp_ns) if self.frames else 0,
+            short_term_oldest_ns=stamp_ns(self.short_term_oldest_ns) if self.frames else 0,
+        )
 
     @classmethod
     def of(

@@ -124,7 +124,7 @@ class BagPlayer(Node):
         while not self._awaited() and not stop.wait(TICK_S):
             pass
         due_s, unreadable = time.monotonic(), 0
-        slot = CameraSlot('camera', target_fps=1.0, on_jump='reset')  # knows stray stamps
+        slot = CameraSlot('camera', target_fps=1.0, on_jump='keep')  # knows stray stamps
         for frame, message in self._source.messages():
             with suppress(BadFrame):
                 slot.put(frame)

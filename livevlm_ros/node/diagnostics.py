@@ -204,6 +204,7 @@ def _ingest(state: Lifecycle, stats: EngineStats) -> Health:
         **{f'dropped_{why}': n for why, n in dataclasses.asdict(stats.dropped).items()},
         'frames_waiting': stats.waiting,
         'time_jumps': stats.time_jumps,
+        'time_resets': stats.time_resets,
     }
     if state.label != 'active':
         return Health('ingest', STALE, f'stopped: the node is {state.label}', values)

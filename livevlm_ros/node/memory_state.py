@@ -48,7 +48,7 @@ class MemoryTeller:
         rates = self._rates(stats, parameters['diagnostics.window_s'])
         message = MemoryState(
             preset=parameters['memory.preset'],
-            memory_id=f'{self._name}-{stats.time_jumps}',  # a jump of time clears the memory
+            memory_id=f'{self._name}-{stats.time_resets}',
             short_term_frames=sizes.short_term_frames,
             short_term_tokens=sizes.short_term_tokens,
             long_term_tokens=sizes.long_term_tokens,

@@ -237,10 +237,10 @@ PARAMETERS: tuple[Parameter, ...] = (
     ),
     Parameter(
         'time.on_jump',
-        'reset',
-        'When the stamps of all cameras run back more than a second (a bag that loops): reset '
-        'clears the memory, drop drops the frames.',
-        choices=('reset', 'drop'),
+        'keep',
+        'When the stamps of all cameras run back more than a second: keep goes on with the memory '
+        'as it is, reset clears it where time begins anew (a bag that loops), drop drops frames.',
+        choices=('keep', 'reset', 'drop'),
     ),
     Parameter(
         'diagnostics.period',

@@ -30,6 +30,7 @@ def told_stats(client: Client) -> EngineStats:
         cameras={CAMERA: _told_frames(ingest) if ingest else CameraStats()},
         unknown_cameras=CameraStats(),
         time_jumps=int(ingest.get('time_jumps', 0)),
+        time_resets=int(ingest.get('time_resets', 0)),
         ask=AskStats({}, 0, 0, 0, none, none),
         memory=_told_memory(memory) if memory else None,
         model=ModelStats(

@@ -29,7 +29,7 @@ def test_the_defaults_are_valid():
         ({'snapshot': True}, "snapshot needs a folder: set the memory's path"),
         ({'threads': -1}, 'threads must be between 0 and 1024, got -1'),
         ({'seed': -1}, 'seed must be between 0'),
-        ({'on_jump': 'ignore'}, "on_jump must be one of reset, drop, got 'ignore'"),
+        ({'on_jump': 'ignore'}, "on_jump must be one of keep, reset, drop, got 'ignore'"),
         ({'cameras': ()}, 'cameras must be distinct names, at least one, got ()'),
         ({'cameras': ('left', 'left')}, 'cameras must be distinct names'),
         ({'cameras': ('left', '')}, 'cameras must be distinct names'),

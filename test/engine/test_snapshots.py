@@ -268,10 +268,29 @@ def test_a_robot_that_comes_back_later_loses_no_frame(make_saving, watch):
     assert second.stats().memory.frames == 8 + 3
 
 
-def test_time_that_begins_anew_clears_what_was_restored(make_saving, frame, watch):
-    watch(first := make_saving(), range(1000, 1009))
+def test_a_clock_behind_after_a_boot_costs_nothing_of_what_was_restored(make_saving, frame, watch):
+    watch(first := make_saving(), range(1000, 1012))
     first.cleanup()
     (second := make_saving()).load()
+    for number in (400, 401, 402):
+        second.see(frame(number))
+        second.turn()
+    second.cleanup()
+    (third := make_saving()).load()
+    for number in (1020, 1021):  # the clock is right again
+        third.see(frame(number))
+        assert third.turn()
+    assert third.stats().memory.frames == 12 + 2 + 2
+    answer = third.ask_now(Question('now ?', max_evidence=20))
+    stamps = {found.stamp_ns // 10**9 for found in answer.evidence}
+    assert stamps == {*range(1000, 1012), 401, 402, 1020, 1021}
+    assert third.ask_now(Question('now ?', time_end_ns=402 * 10**9)).frames_considered == 2
+
+
+def test_time_that_begins_anew_clears_what_was_restored_when_told_so(make_saving, frame, watch):
+    watch(first := make_saving(on_jump='reset'), range(1000, 1009))
+    first.cleanup()
+    (second := make_saving(on_jump='reset')).load()
     for number in range(1, 6):
         second.see(frame(number))
         second.turn()

@@ -35,8 +35,8 @@ def test_the_memory_has_a_new_name_after_each_clearing_and_for_each_engine(
     stats = replace(fake_engine.stats(), memory=SIZES)
     teller = MemoryTeller()
     names = [
-        teller.message(replace(stats, time_jumps=jumps), [], DEFAULTS, now_ns=0).memory_id
-        for jumps in (0, 0, 1)
+        teller.message(replace(stats, time_jumps=2, time_resets=resets), [], DEFAULTS, now_ns=0).memory_id
+        for resets in (0, 0, 1)
     ]
     assert names[0] == names[1] != names[2]
     assert MemoryTeller().message(stats, [], DEFAULTS, now_ns=0).memory_id != names[0]
