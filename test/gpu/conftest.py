@@ -20,7 +20,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
@@ -32,7 +32,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_leaves, tree_map
 
 import livevlm_ros
 from livevlm_kernels import gather_runs as runs
@@ -111,16 +110,15 @@ class StandIn(TorchFunctionMode):
             pinned = args[0].clone()
             pinned.pinned = True
             return pinned
-        on_host, named = _on_host((args, kwargs))
         if func is scaled_dot_product_attention and isinstance(args[0], OnDevice):
-            return OnDevice(self.laid_out(func(*on_host, **named)))
-        if not any(map(_is_device, tree_leaves((args, kwargs)))):
+            return OnDevice(self.laid_out(func(*_on_host(args), **_on_host(kwargs))))
+        if not any(map(_is_device, (*args, *kwargs.values()))):
             return func(*args, **kwargs)
         if func is Tensor.to and not isinstance(args[0], OnDevice):
             _note_upload(args[0], kwargs.get('non_blocking', False))
         elif func is torch.tensor:
             _note('upload')
-        made = func(*on_host, **named)
+        made = func(*_on_host(args), **_on_host(kwargs))
         return OnDevice(made) if isinstance(made, Tensor) else func(*args, **kwargs)
 
 
@@ -170,14 +168,16 @@ def _run(func: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         _note('download')
     elif func in INDEXING:
         _note_indices(args[1])
-        _refuse_host((args[0], args[2:]))
+        _refuse_host((args[0], *args[2:]))
     else:
-        _refuse_host((args, kwargs))
+        _refuse_host((*args, *kwargs.values()))
         if WAITING & set(func.tags) or func is aten.multinomial.default:
             _note(func.overloadpacket.__name__)
-    on_host, named = _on_host((args, kwargs))
-    found = func(*on_host, **named)
-    return found if to_host else _on_device(found, given=tree_leaves((args, kwargs)))
+    found = func(*_on_host(args), **_on_host(kwargs))
+    if to_host:
+        return found
+    known = {id(_on_host(each)): each for each in (*args, *kwargs.values())}
+    return _on_device(found, known)
 
 
 def _has_parts(func: Any) -> bool:
@@ -193,37 +193,36 @@ def _is_device(leaf: object) -> bool:
     return named
 
 
-def _on_host(arguments: Any) -> Any:
+def _on_host(given: Any) -> Any:
     """Put the host in place of the device."""
-
-    def on_host(leaf: Any) -> Any:
-        if isinstance(leaf, OnDevice):
-            return leaf.host
-        return CPU if _is_device(leaf) else leaf
-
-    return tree_map(on_host, arguments)
-
-
-def _on_device(found: Any, given: Sequence[Any]) -> Any:
-    """Put tensors on the device; those that were given, as outputs, stay who they are."""
-    known = {id(_on_host(each)): each for each in given}
-
-    def on_device(leaf: Any) -> Any:
-        if id(leaf) in known or not isinstance(leaf, Tensor):
-            return known.get(id(leaf), leaf)
-        return OnDevice(leaf)
-
-    return tree_map(on_device, found)
+    if isinstance(given, OnDevice):
+        return given.host
+    if isinstance(given, dict):
+        return {name: _on_host(each) for name, each in given.items()}
+    if isinstance(given, list | tuple):
+        return [_on_host(each) for each in given]
+    return CPU if _is_device(given) else given
 
 
-def _refuse_host(arguments: Any) -> None:
+def _on_device(found: Any, known: Mapping[int, Any]) -> Any:
+    """Put tensors on the device but for those that were given, `known` by their identity."""
+    if isinstance(found, list | tuple):
+        return type(found)(_on_device(each, known) for each in found)
+    if id(found) in known or not isinstance(found, Tensor):
+        return known.get(id(found), found)
+    return OnDevice(found)
+
+
+def _refuse_host(given: Any) -> None:
     """Refuse tensors that are not on the device, but for numbers, which go with a call."""
-    for each in tree_leaves(arguments):
-        if isinstance(each, Tensor) and not isinstance(each, OnDevice):
-            if each.is_meta:
-                raise NotImplementedError('C++ made a tensor that the stand-in knows nothing of')
-            if each.dim():
-                raise RuntimeError(f'expected all tensors on {DEVICE}, found one on the host')
+    if isinstance(given, list | tuple):
+        for each in given:
+            _refuse_host(each)
+    elif isinstance(given, Tensor) and not isinstance(given, OnDevice):
+        if given.is_meta:
+            raise NotImplementedError('C++ made a tensor that the stand-in knows nothing of')
+        if given.dim():
+            raise RuntimeError(f'expected all tensors on {DEVICE}, found one on the host')
 
 
 def _note_upload(source: Tensor, non_blocking: bool = False) -> None:
