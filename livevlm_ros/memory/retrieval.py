@@ -48,14 +48,12 @@ def page_scores(
     :param queries: of the heads that choose, by layer, scaled, [kv_heads, rows, head_dim]: a row
         for each head of the kv head's group and token of the question
     :param keys: gives a layer's keys before rotary, float32 [kv_heads, tokens, head_dim]
-    :param allowed: tokens that may be read, bool [tokens] on the host; None: all
+    :param allowed: tokens that may be read, bool [tokens], where the keys are; None: all
     :returns: float32 [pages], above 0, at most 1; 0 for pages without such a token
     """
     total: Tensor | float = 0.0
-    hidden = None
+    hidden = None if allowed is None else ~allowed
     for layer, rows in queries.items():
-        if allowed is not None and hidden is None:
-            hidden = upload(~allowed, rows.device)
         shares = best_shares(rows, keys(layer), hidden)
         total = total + shares.unflatten(0, (-1, page_tokens)).amax(1)
     assert isinstance(total, Tensor)
@@ -68,7 +66,7 @@ def best_shares(rows: Tensor, keys: Tensor, hidden: Tensor | None = None) -> Ten
 
     :param rows: [kv_heads, rows, head_dim]; a kv head whose rows are NaN does not count
     :param keys: [kv_heads, tokens, head_dim]
-    :param hidden: tokens that get none, bool [tokens], on the same device
+    :param hidden: tokens that get none, bool [tokens], where the keys are
     :returns: [tokens]
     """
     at_once = max(1, LOGIT_BYTES // (4 * keys.shape[0] * keys.shape[1]))
@@ -236,7 +234,7 @@ class Retrieval:
                 rows,
                 lambda layer: torch.cat([lane.keys[layer] for lane in lanes], dim=1).float(),
                 page_tokens=size,
-                allowed=mask,
+                allowed=None if mask is None else upload(mask, self._like.device),
             )
             chosen, ranked = self._best(scores, reading), len(scores)
         rank_s = time.monotonic() - began

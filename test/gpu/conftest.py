@@ -49,14 +49,16 @@ WAITING = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
 _thread = threading.local()  # with the stand-in that is entered
 
 
-@pytest.fixture(params=[True, False], ids=['triton', 'no triton'])
+@pytest.fixture
 def gpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    """Give a stand-in, to be entered; threads of pools enter one of their own."""
+    """
+    Give a stand-in, to be entered; threads of pools enter one of their own.
+
+    A parameter says whether there is Triton; without one there is.
+    """
     submit = ThreadPoolExecutor.submit
 
-    def submit_inside(
-        pool: ThreadPoolExecutor, work: Callable, *args: Any, **named: Any
-    ) -> Future:
+    def submit_inside(pool: ThreadPoolExecutor, work: Callable, *args: Any) -> Future:
         def inside() -> Any:
             with StandIn():
                 return work(*args)
@@ -66,7 +68,7 @@ def gpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
     monkeypatch.setattr(ThreadPoolExecutor, 'submit', submit_inside)
     for name, replacement in CUDA.items():
         monkeypatch.setattr(torch.cuda, name, replacement)
-    monkeypatch.setattr(runs, '_HAS_TRITON', request.param)
+    monkeypatch.setattr(runs, '_HAS_TRITON', getattr(request, 'param', True))
     triton = SimpleNamespace(gather_runs_triton=_gather_runs_triton)
     monkeypatch.setitem(sys.modules, 'livevlm_kernels.gather_runs_triton', triton)
     yield StandIn()
@@ -107,9 +109,7 @@ class StandIn(TorchFunctionMode):
         """Call what makes tensors on the device, or brings them there, on the host."""
         kwargs = kwargs or {}
         if func is Tensor.pin_memory:
-            pinned = args[0].clone()
-            pinned.pinned = True
-            return pinned
+            return _pinned(args[0])
         if func is scaled_dot_product_attention and isinstance(args[0], OnDevice):
             return OnDevice(self.laid_out(func(*_on_host(args), **_on_host(kwargs))))
         if not any(map(_is_device, (*args, *kwargs.values()))):
@@ -154,7 +154,7 @@ class OnDevice(Tensor):
         return self.cpu().tolist()
 
     def record_stream(self, stream: Stream) -> None:
-        """Nothing: its memory is not used again before its stream has come so far."""
+        """Do nothing: whatever a stream was given is done."""
 
 
 def _run(func: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
@@ -176,8 +176,17 @@ def _run(func: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     found = func(*_on_host(args), **_on_host(kwargs))
     if to_host:
         return found
-    known = {id(_on_host(each)): each for each in (*args, *kwargs.values())}
-    return _on_device(found, known)
+    given = [each for each in (*args, *kwargs.values()) if isinstance(each, Tensor)]
+    return _on_device(found, {id(_on_host(each)): each for each in given})
+
+
+def _pinned(tensor: Tensor) -> Tensor:
+    """Return a copy in pinned memory."""
+    if isinstance(tensor, OnDevice):
+        raise RuntimeError('only memory of the host can be pinned')
+    pinned = tensor.clone()
+    pinned.pinned = True
+    return pinned
 
 
 def _has_parts(func: Any) -> bool:
@@ -204,7 +213,7 @@ def _on_host(given: Any) -> Any:
     return CPU if _is_device(given) else given
 
 
-def _on_device(found: Any, known: Mapping[int, Any]) -> Any:
+def _on_device(found: Any, known: Mapping[int, Tensor]) -> Any:
     """Put tensors on the device but for those that were given, `known` by their identity."""
     if isinstance(found, list | tuple):
         return type(found)(_on_device(each, known) for each in found)

@@ -82,6 +82,7 @@ REFUSED: list[Callable[[Tensor], object]] = [
     lambda x: torch.ones(2, 3).add_(x),
     lambda x: torch.zeros(2, device='cuda'),
     lambda x: x.to('cuda:0'),
+    lambda x: x.pin_memory(),
     lambda x: x.numpy(),
 ]
 
@@ -109,8 +110,10 @@ def test_attention_leaves_its_output_as_it_is_told(gpu, x: Tensor) -> None:
         out.view(4, 24)
 
 
-def test_triton_reads_locked_ram_where_it_is_there(request, gpu, x: Tensor) -> None:
-    pages = LockedPages.of(torch.zeros(4, dtype=torch.uint8), gpu.device)
-    assert (pages is not None) == ('no triton' not in request.node.name)
-    if pages is not None:
-        pages.unlock()
+@pytest.mark.parametrize(('gpu', 'locked'), [(True, True), (False, False)], indirect=['gpu'])
+def test_with_triton_it_reads_ram_that_is_locked(gpu, locked: bool) -> None:
+    with gpu:
+        pages = LockedPages.of(torch.zeros(4, dtype=torch.uint8), gpu.device)
+        assert (pages is not None) == locked
+        if pages is not None:
+            pages.unlock()
