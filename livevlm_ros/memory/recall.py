@@ -166,7 +166,7 @@ class Recall:
         now, before = self._retrieval.rows(queries), self._retrieval.rows(self._before)
         cosines = torch.stack(  # NaN where no head of the group chooses
             [torch.cosine_similarity(now[n], before[n], dim=-1).mean(dim=1) for n in now]
-        )
+        ).cpu()
         moved = int((cosines < self._tau).sum())
         self.counts.speculated += int(cosines.isfinite().sum())
         self.counts.corrected += moved

@@ -26,7 +26,7 @@ from livevlm_ros.memory.filter import ReadFilter
 from livevlm_ros.memory.long_term import LongTerm
 from livevlm_ros.memory.settings import RetrievalSettings
 from livevlm_ros.memory.shape import CacheShape
-from livevlm_ros.memory.tokens import TokenIds, Tokens, in_time_order
+from livevlm_ros.memory.tokens import TokenIds, Tokens, in_time_order, upload
 
 LOGIT_BYTES = 2**26
 """Of a layer's logits at a time, so that a long question asks for no more."""
@@ -48,7 +48,7 @@ def page_scores(
     :param queries: of the heads that choose, by layer, scaled, [kv_heads, rows, head_dim]: a row
         for each head of the kv head's group and token of the question
     :param keys: gives a layer's keys before rotary, float32 [kv_heads, tokens, head_dim]
-    :param allowed: tokens that may be read, bool [tokens]; None: all
+    :param allowed: tokens that may be read, bool [tokens], where the keys are; None: all
     :returns: float32 [pages], above 0, at most 1; 0 for pages without such a token
     """
     total: Tensor | float = 0.0
@@ -66,12 +66,10 @@ def best_shares(rows: Tensor, keys: Tensor, hidden: Tensor | None = None) -> Ten
 
     :param rows: [kv_heads, rows, head_dim]; a kv head whose rows are NaN does not count
     :param keys: [kv_heads, tokens, head_dim]
-    :param hidden: tokens that get none, bool [tokens]
+    :param hidden: tokens that get none, bool [tokens], where the keys are
     :returns: [tokens]
     """
     at_once = max(1, LOGIT_BYTES // (4 * keys.shape[0] * keys.shape[1]))
-    if hidden is not None:
-        hidden = hidden.to(keys.device)
     logs = [_best_logs(part, keys, hidden) for part in rows.split(at_once, dim=1)]
     return torch.stack(logs).amax(0).exp()
 
@@ -236,7 +234,7 @@ class Retrieval:
                 rows,
                 lambda layer: torch.cat([lane.keys[layer] for lane in lanes], dim=1).float(),
                 page_tokens=size,
-                allowed=mask,
+                allowed=None if mask is None else upload(mask, self._like.device),
             )
             chosen, ranked = self._best(scores, reading), len(scores)
         rank_s = time.monotonic() - began
@@ -254,8 +252,20 @@ class Retrieval:
     def _best(self, scores: Tensor, reading: ReadFilter) -> Tensor:
         """Return the pages that are read, ascending, int64 [pages] on the host."""
         most = max(1, int(self.most_pages * reading.share))
-        best = scores.topk(min(most, len(scores)))
-        return best.indices[best.values > 0].sort().values.cpu()
+        return best_pages(scores, most, above=0.0)
+
+
+def best_pages(scores: Tensor, most: int, *, above: float) -> Tensor:
+    """
+    Return which pages score best, ascending, int64 [pages] on the host: one wait for a GPU.
+
+    :param scores: [pages]
+    :param most: pages
+    :param above: what a page's score must exceed
+    """
+    best = scores.topk(min(most, len(scores)))
+    pages = best.indices.masked_fill(~(best.values > above), -1).cpu()
+    return pages[pages >= 0].sort().values
 
 
 def tokens_of_pages(pages: Tensor, page_tokens: int) -> Tensor:

@@ -95,15 +95,15 @@ def frame_shares(rows: Sequence[tuple[Tensor, Tensor]]) -> list[tuple[int, float
     """
     Share of the attention on frames that each frame got, best first; the shares sum to 1.
 
-    :param rows: of each evidence layer the frame of every token it read, int64 [tokens], by time,
-        and the attention on it, [tokens]
+    :param rows: of each evidence layer the frame of every token it read, int64 [tokens] on the
+        host, by time, and the attention on it, [tokens], which is fetched for all layers at once
     :returns: frames and shares; of equal ones the older first
     """
     if not rows:
         return []
     frames, place = torch.cat([frames for frames, _ in rows]).unique(return_inverse=True)
-    mass = torch.zeros(len(frames), dtype=torch.float64, device=frames.device)
-    mass.index_add_(0, place, torch.cat([row for _, row in rows]).double())
+    mass = torch.zeros(len(frames), dtype=torch.float64)
+    mass.index_add_(0, place, torch.cat([row for _, row in rows]).cpu().double())
     shares = mass / mass.sum().clamp_min(torch.finfo(mass.dtype).tiny)
     pairs = zip(frames.tolist(), shares.tolist(), strict=True)
     return sorted(pairs, key=lambda pair: pair[1], reverse=True)

@@ -20,9 +20,9 @@ from torch import Tensor
 from livevlm_kernels.page_scores import page_scores
 from livevlm_ros.memory.archive.means import page_means
 from livevlm_ros.memory.filter import ReadFilter
-from livevlm_ros.memory.retrieval import tokens_of_pages
+from livevlm_ros.memory.retrieval import best_pages, tokens_of_pages
 from livevlm_ros.memory.tiers import Tiers
-from livevlm_ros.memory.tokens import Tokens, in_time_order
+from livevlm_ros.memory.tokens import Tokens, in_time_order, upload
 from livevlm_ros.memory.views.evidence import EvidenceHeads
 from livevlm_ros.memory.views.question import QuestionView
 from livevlm_ros.memory.views.view import ReadBuffer
@@ -86,7 +86,8 @@ class LayerwiseView(QuestionView):
             mask = self.reading.long_term_mask(frames, tiers.ids)
             rows = torch.arange(len(frames)) if mask is None else mask.nonzero()[:, 0]
             assert archive.means is not None
-            chosen = self._best(q, archive.means.of_layer(layer, rows), None)
+            means = upload(archive.means.of_layer(layer, rows), q.device)
+            chosen = self._best(q, means, None)
             ids, places = frames[rows[chosen // pages_a_frame]], chosen % pages_a_frame
             order = (ids * pages_a_frame + places).argsort()
             return archive.read(ids[order], places[order], like=q, layer=layer)
@@ -110,16 +111,15 @@ class LayerwiseView(QuestionView):
         """
         Return the pages that are read, ascending, int64 [pages] on the host.
 
-        :param means: mean keys, [kv_heads, pages, head_dim]
-        :param allowed: pages that may be read, bool [pages]; None: all
+        :param means: mean keys, [kv_heads, pages, head_dim] on the device
+        :param allowed: pages that may be read, bool [pages] on the host; None: all
         """
         pages = self.ranked = means.shape[1]
         if not pages or self.reading.only_ns is not None:
             return torch.arange(pages) if allowed is None else allowed.nonzero()[:, 0]
-        pooled, means = q.mean(dim=1, keepdim=True), means.transpose(0, 1).to(q.device)
-        there = None if allowed is None else allowed.to(q.device)
-        scores = page_scores(pooled, means, mask=there).mean(dim=0)
+        there = None if allowed is None else upload(allowed, q.device)
+        pooled = q.mean(dim=1, keepdim=True)
+        scores = page_scores(pooled, means.transpose(0, 1), mask=there).mean(dim=0)
         if there is not None:
             scores = scores.masked_fill(~there, -math.inf)
-        best = scores.topk(min(self._most, pages))
-        return best.indices[best.values > -math.inf].sort().values.cpu()
+        return best_pages(scores, self._most, above=-math.inf)

@@ -103,7 +103,7 @@ class QuestionView(ReadView):
         """Frames and their share of the attention on frames, best first, after the question."""
         first, tiers = self._tiers.prefix_tokens, self._tiers
         rows = [
-            (tiers.ids.frames(self._ids[layer]), row[first : first + len(self._ids[layer])].cpu())
+            (tiers.ids.frames(self._ids[layer]), row[first : first + len(self._ids[layer])])
             for layer, row in self._rows.items()
         ]
         return [
