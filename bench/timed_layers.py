@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,7 @@ class Language:
     :param question: embeddings of the text after it, [tokens, hidden]
     :param read: sends embeddings through all layers over a view; gives the last one's hidden state
     :param logits: scores of every next token, from that state
+    :param embed: makes embeddings of ids, [tokens] to [tokens, hidden]
     :param settings: the checkpoint's `memory.yaml`, parsed
     """
 
@@ -57,6 +58,7 @@ class Language:
     question: Tensor
     read: Callable[[Tensor, View], Tensor]
     logits: Callable[[Tensor], Tensor]
+    embed: Callable[[Tensor], Tensor]
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def another_question(self, number: int) -> Tensor:
@@ -66,16 +68,24 @@ class Language:
         return (noise * self.question.float().std()).to(self.dtype)
 
     @torch.inference_mode()
-    def first_token(self, question: Tensor, memory: Memory) -> tuple[int, QuestionView]:
+    def answer(
+        self, question: Tensor, memory: Memory, *, tokens: int
+    ) -> Iterator[tuple[int, QuestionView]]:
         """
-        Read a question from a memory, which need not know it.
+        Read a question from a memory, which need not know it, and speak.
 
         :param question: embeddings, [tokens, hidden]
-        :returns: the likeliest next token, and the view that it was read off
+        :param tokens: to be spoken, whatever they mean
+        :returns: the likeliest next token, one after another, and the view it was read off
         """
-        for view in memory.readings(tokens=len(question), extra_tokens=len(question)):
+        room = len(question) + tokens - 1
+        for view in memory.readings(tokens=len(question), extra_tokens=room):
             hidden = self.read(question, view)
-        return int(next_token(self.logits(hidden), temperature=0.0, generator=None)), view
+        for left in reversed(range(tokens)):
+            token = next_token(self.logits(hidden), temperature=0.0, generator=None)
+            yield int(token), view
+            if left:
+                hidden = self.read(self.embed(token[None]), view)
 
 
 def half_billion() -> Language:
@@ -113,6 +123,7 @@ def random_language(
         question=question,
         read=LanguageLayers(model).read,
         logits=lambda hidden: torch.mv(model.embed_tokens.weight, hidden),  # the head is tied
+        embed=model.embed_tokens,
     )
 
 
@@ -127,5 +138,6 @@ def embedded_language() -> Language:
         question=model.question(EMBEDDED_QUESTION).embeds,
         read=model.read,
         logits=model.logits,
+        embed=model.hf.model.language_model.embed_tokens,
         settings=model.memory_settings,
     )
