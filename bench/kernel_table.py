@@ -28,14 +28,14 @@ def print_kernels(found: dict[str, Any], console: Console) -> None:
         highlight=False,
     )
     table = new_table(
-        'kernel', 'of', 'way', 'ms', 'quartiles', 'cpu', 'x naive', 'quartiles', 'differs by'
+        'task', 'way', 'ms', 'quartiles', 'cpu', 'x naive', 'quartiles', 'differs by'
     )
     for row in found['rows']:
         for way in WAYS:
             if way in row:
                 took = row[way]
                 table.add_row(
-                    *(row['kernel'], row['what'], way),
+                    *(row['what'], way),
                     *quartile_cells(took['wall_ms'], 2),
                     f'{took["cpu_ms"]["p50"]:.2f}',
                     *quartile_cells(took['times_as_fast'], 2),

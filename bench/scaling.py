@@ -11,6 +11,8 @@ Beyond `ARCHIVE_FRAMES` the archive is full and thins. Between the lengths frame
 
 from __future__ import annotations
 
+import ctypes
+import gc
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -118,7 +120,7 @@ def measure(
             for frames in lengths:
                 progress(f'{frames} frames', grown.seen / lengths[-1])
                 grown.fill(frames)
-                row = {'frames': frames, **_bytes(grown.memory, before)}
+                row = {'frames': frames, **_bytes(language, grown.memory, before)}
                 rows.append(row | _compared(language, grown, lengths[0], rounds, steps))
     return {
         **head('scaling', seed=SEED, threads=1),
@@ -133,7 +135,10 @@ def measure(
 
 
 def resident_bytes() -> int:
-    """Return the RAM that this process takes; Linux alone."""
+    """Return the RAM that this process takes, without what C has kept of freed memory; Linux."""
+    gc.collect()
+    if (trim := getattr(ctypes.CDLL(None), 'malloc_trim', None)) is not None:
+        trim(0)
     (line,) = (
         line
         for line in Path('/proc/self/status').read_text(encoding='utf-8').splitlines()
@@ -142,11 +147,12 @@ def resident_bytes() -> int:
     return int(line.split()[1]) * 1024
 
 
-def _bytes(memory: Memory, before: int) -> dict[str, Any]:
+def _bytes(language: Language, memory: Memory, before: int) -> dict[str, Any]:
     memory.settle()
     sizes = memory.sizes()
+    tokens = sizes.short_term_tokens + sizes.archive_tokens
     return {
-        'frames_held': sizes.frames,
+        'frames_held': tokens // language.shape.tokens_per_frame,
         'device_bytes': sizes.device_bytes,
         'read_bytes': sizes.read_bytes,
         'host_bytes': sizes.host_bytes,
@@ -214,7 +220,7 @@ def judged(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     length = f'{last["frames"]} frames'
     return [
         bar(
-            f'first token, {length} / {FEW}',
+            f'first token, {length} / {rows[0]["frames"]}',
             asked['grown']['wall_ms']['p50'],
             asked['young']['wall_ms']['p50'],
             most=MOST_GROWTH,
