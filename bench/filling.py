@@ -15,15 +15,12 @@ from dataclasses import replace
 
 import torch
 
+from livevlm_bench.one_camera import CAMERA, fill
 from livevlm_bench.timed_layers import Language
-from livevlm_ros.memory import EvidenceHeads, FrameRef, Memory, MemoryConfig, RetrievalSettings
+from livevlm_ros.memory import EvidenceHeads, Memory, MemoryConfig, RetrievalSettings
 from livevlm_ros.memory.archive.archive import LEAST_FRAMES, index_bytes
 from livevlm_ros.memory.shape import CacheShape
 from livevlm_ros.memory.tiers import archive_layout
-
-CAMERA = 'camera'
-CLIP = 8
-"""Frames that are stored together."""
 
 
 def archive_in_ram(
@@ -89,8 +86,5 @@ def filled(language: Language, *, preset: str, frames: int) -> Memory:
     """
     memory = empty(language, preset=preset, archive_frames=frames)
     torch.manual_seed(frames)
-    for first in range(0, frames, CLIP):
-        seconds = range(first, min(first + CLIP, frames))
-        memory.put_noise([FrameRef(CAMERA, second * 10**9) for second in seconds])
-        memory.settle()  # the archive's thread takes only so many at once
+    fill(memory, range(frames))
     return memory

@@ -18,9 +18,10 @@ from typing import Any
 import torch
 from transformers import LlavaOnevisionConfig, LlavaOnevisionModel, SiglipVisionConfig
 
-from livevlm_bench.gpu_layers import Layers, Row, Shape, new_memory, put_frame, wait
+from livevlm_bench.gpu_layers import Layers, Row, new_memory, put_frame, wait
 from livevlm_bench.gpu_stream import Stream, see
 from livevlm_bench.kernel_cases import cases, difference
+from livevlm_bench.shapes import Shape
 from livevlm_ros.model import vision
 
 KERNEL_ROUNDS = 20

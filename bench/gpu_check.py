@@ -23,18 +23,11 @@ import torch
 from transformers import SiglipVisionConfig
 
 from livevlm_bench.gpu_calls import kernels, tower, waits
-from livevlm_bench.gpu_layers import (
-    HALF_BILLION,
-    SEVEN_BILLION,
-    Layers,
-    Row,
-    Shape,
-    measure,
-    qwen2,
-)
+from livevlm_bench.gpu_layers import Layers, Row, measure
 from livevlm_bench.gpu_page import page, summary
 from livevlm_bench.gpu_stream import SEED, flat, parity, smoke
 from livevlm_bench.report_head import head
+from livevlm_bench.shapes import HALF_BILLION, SEVEN_BILLION, Shape, qwen2
 from livevlm_ros.memory import PRESETS
 
 SO400M = SiglipVisionConfig(

@@ -17,13 +17,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from livevlm_bench.filling import CAMERA
 from livevlm_bench.gpu_stream import stream_memory
+from livevlm_bench.one_camera import fill, frame
 from livevlm_bench.question_suite import BASELINE, PRESETS, Progress
 from livevlm_bench.report_head import head
 from livevlm_bench.rounds import Contender, Quartiles, in_rounds
 from livevlm_bench.threads import one_thread
-from livevlm_ros.memory import FrameRef, MemoryConfig
+from livevlm_ros.memory import MemoryConfig
 from livevlm_ros.model import ModelConfig, VideoLanguageModel, load_model
 from livevlm_ros.world import World
 
@@ -63,36 +63,33 @@ ROWS = (
 
 
 class Watcher:
-    """A memory that watches images come, again from the first after the last."""
+    """
+    A memory that watches images come, again from the first after the last.
 
-    def __init__(self, model: VideoLanguageModel, row: Row, images: Sequence[np.ndarray]) -> None:
+    :param held: frames of noise that it holds before
+    """
+
+    def __init__(
+        self, model: VideoLanguageModel, row: Row, images: Sequence[np.ndarray], *, held: int
+    ) -> None:
         self._model, self._images, self._batch = model, images, row.batch
         self.memory = stream_memory(model, MemoryConfig(row.preset))
-        self._seen = 0
-
-    def fill(self, frames: int) -> None:
-        """Let frames of noise come before those that are watched."""
-        for _ in range(frames):
-            self.memory.put_noise([self._next()])
-            self.memory.settle()
+        fill(self.memory, range(held))
+        self._seen = held
 
     @torch.inference_mode()
     def step(self, number: int) -> Iterator[str]:
         """Take the next images in, and yield the marks of a step."""
-        first = self._seen
-        images = [self._images[(first + place) % IMAGES] for place in range(self._batch)]
-        features = self._model.encode_frames(images)
+        seconds = range(self._seen, self._seen + self._batch)
+        features = self._model.encode_frames([self._images[each % IMAGES] for each in seconds])
         yield ENCODED
-        view = self.memory.step([self._next() for _ in images])
+        view = self.memory.step([frame(each) for each in seconds])
         self._model.read(features, view)
         view.commit()
+        self._seen = seconds.stop
         yield KEPT
         self.memory.settle()
         yield ARCHIVED
-
-    def _next(self) -> FrameRef:
-        self._seen += 1
-        return FrameRef(CAMERA, self._seen * 10**9)
 
 
 def measure(
@@ -116,9 +113,8 @@ def measure(
         model = load_model(ModelConfig())
         watchers = {}
         for row in rows:
-            watcher = watchers[row.name] = Watcher(model, row, images)
+            watcher = watchers[row.name] = Watcher(model, row, images, held=held)
             stack.enter_context(closing(watcher.memory))
-            watcher.fill(held)
         laps = in_rounds(
             {row: Contender(each.step, each.memory.settle) for row, each in watchers.items()},
             rounds=rounds,

@@ -96,7 +96,7 @@ def _lengths(axes: Axes, report: Mapping[str, Any]) -> None:
                 alpha=0.2,
                 linewidth=0,
             )
-    tails = [row['step']['tails_ms']['grown']['p99'] for row in rows]
+    tails = [row['step']['tails']['grown']['wall_ms']['p99'] for row in rows]
     axes.plot(frames, tails, linestyle='--', markersize=5, label='step, p99', **look(2))
     axes.axvline(report['archive_frames'], color=INK, linewidth=0.8, linestyle='--')
     axes.set_xscale('log', base=2)

@@ -22,13 +22,14 @@ from typing import Any
 import torch
 
 from livevlm_bench.bars import bar
-from livevlm_bench.filling import CAMERA, CLIP, empty
+from livevlm_bench.filling import empty
+from livevlm_bench.one_camera import fill, frame
 from livevlm_bench.question_suite import FIRST_TOKEN, AskedMemory, Progress
 from livevlm_bench.report_head import head
 from livevlm_bench.rounds import Contender, Lap, Quartiles, in_rounds, quotients
 from livevlm_bench.threads import one_thread
 from livevlm_bench.timed_layers import Language, embedded_language
-from livevlm_ros.memory import FrameRef, Memory
+from livevlm_ros.memory import Memory
 
 FEW = 256
 LENGTHS = (FEW, 1024, 4096, 8192, 16_384, 20_000)
@@ -70,24 +71,19 @@ class Stream:
 
     def fill(self, frames: int) -> None:
         """Let frames come until so many have been seen."""
-        while self.seen < frames:
-            count = min(CLIP, frames - self.seen)
-            self.memory.put_noise([self._next() for _ in range(count)])
-            self.memory.settle()  # the archive's thread takes only so many at once
+        fill(self.memory, range(self.seen, frames))
+        self.seen = frames
 
     @torch.inference_mode()
     def step(self, number: int) -> Iterator[str]:
         """Take a frame's tokens through the layers into the memory, and yield `STEP`."""
         size = (self._language.shape.tokens_per_frame, self._language.prefix.shape[1])
-        frame = torch.randn(size, generator=self._source).to(self._language.dtype)
-        view = self.memory.step([self._next()])
-        self._language.read(frame, view)
+        tokens = torch.randn(size, generator=self._source).to(self._language.dtype)
+        view = self.memory.step([frame(self.seen)])
+        self._language.read(tokens, view)
         view.commit()
-        yield STEP
-
-    def _next(self) -> FrameRef:
         self.seen += 1
-        return FrameRef(CAMERA, self.seen * 10**9)
+        yield STEP
 
 
 def measure(
@@ -191,7 +187,10 @@ def _compared(
         'first_token': _pair(questions, FIRST_TOKEN),
         'step': {
             **_pair(stepped, STEP),
-            'tails_ms': {name: tail(laps[STEP].wall) for name, laps in stepped.items()},
+            'tails': {
+                name: {'wall_ms': tail(laps[STEP].wall), 'cpu_ms': tail(laps[STEP].cpu)}
+                for name, laps in stepped.items()
+            },
         },
     }
 
@@ -215,7 +214,7 @@ def tail(times_ms: Sequence[float]) -> dict[str, float]:
 def judged(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Say which bars the longest stream meets."""
     last, full = rows[-1], next(row for row in rows if row['frames'] >= ARCHIVE_FRAMES)
-    asked, steps = last['first_token'], last['step']['tails_ms']['grown']
+    asked, steps = last['first_token'], last['step']['tails']['grown']['wall_ms']
     predicted = last['device_bytes'] + last['read_bytes'] + last['host_bytes']
     length = f'{last["frames"]} frames'
     return [

@@ -12,26 +12,10 @@ import torch
 from torch import Tensor
 from transformers.models.qwen2.modeling_qwen2 import Qwen2Config, Qwen2Model
 
+from livevlm_bench.shapes import HALF_BILLION, PREFIX_TOKENS, QUESTION_TOKENS, cache_shape
 from livevlm_ros.memory import CacheShape, Memory, QuestionView, View
 from livevlm_ros.model import ModelConfig, load_model
 from livevlm_ros.model.language import LanguageLayers, next_token
-
-HALF_BILLION = Qwen2Config(
-    vocab_size=152_000,
-    hidden_size=896,
-    intermediate_size=4864,
-    num_hidden_layers=24,
-    num_attention_heads=14,
-    num_key_value_heads=2,
-    max_position_embeddings=32_768,
-    rope_parameters={'rope_type': 'default', 'rope_theta': 1e6},
-)
-"""The language layers of LLaVA-OneVision 0.5B."""
-
-FRAME_TOKENS = 196
-"""Tokens of a frame of LLaVA-OneVision."""
-
-PREFIX_TOKENS, QUESTION_TOKENS = 14, 20
 
 EMBEDDED_QUESTION = (
     'what color was the last traffic light you did see before the thing in front of you ?'
@@ -92,8 +76,8 @@ def half_billion() -> Language:
     """Build the layers of LLaVA-OneVision 0.5B with random weights."""
     return random_language(
         'llava-onevision-0.5b',
-        HALF_BILLION,
-        tokens_per_frame=FRAME_TOKENS,
+        HALF_BILLION.config,
+        tokens_per_frame=HALF_BILLION.tokens_per_frame,
         dtype=torch.bfloat16,
     )
 
@@ -109,15 +93,7 @@ def random_language(
     prefix, question = model.embed_tokens(words).split((PREFIX_TOKENS, QUESTION_TOKENS))
     return Language(
         name=name,
-        shape=CacheShape(
-            layers=config.num_hidden_layers,
-            q_heads=config.num_attention_heads,
-            kv_heads=config.num_key_value_heads,
-            head_dim=config.hidden_size // config.num_attention_heads,
-            tokens_per_frame=tokens_per_frame,
-            rope_theta=config.rope_parameters['rope_theta'],
-            max_positions=config.max_position_embeddings,
-        ),
+        shape=cache_shape(config, tokens_per_frame=tokens_per_frame),
         dtype=dtype,
         prefix=prefix,
         question=question,

@@ -1,6 +1,8 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -104,3 +106,9 @@ def test_what_failed_alike_is_told_once() -> None:
     assert text.endswith(
         '- smoke, flat: error: OSError: no\n- waits: skipped: 1 s were left, it needs 3\n'
     )
+
+
+def test_no_more_is_needed_than_torch_transformers_numpy_and_opencv_bring() -> None:
+    missing = ('typer', 'rich', 'matplotlib', 'rclpy', 'rosbags', 'mcap', 'zstandard')
+    absent = f'import sys; sys.modules.update(dict.fromkeys({missing}))'
+    subprocess.run([sys.executable, '-c', f'{absent}; import livevlm_bench.gpu_check'], check=True)

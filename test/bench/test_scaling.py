@@ -38,7 +38,7 @@ def test_questions_and_steps_stand_beside_those_of_a_young_memory(found: dict[st
                 assert row[mark][name]['cpu_ms']['p50'] > 0
             ratio = row[mark]['times_as_long']
             assert 0 < ratio['p25'] <= ratio['p50'] <= ratio['p75']
-        tails = row['step']['tails_ms']['grown']
+        tails = row['step']['tails']['grown']['wall_ms']
         assert tails['p50'] <= tails['p99'] <= tails['most']
 
 
@@ -47,7 +47,7 @@ def test_bars_are_of_the_longest_stream(found: dict[str, Any]) -> None:
     last = found['rows'][-1]
     assert growth['value'] == last['first_token']['times_as_long']['p50']
     assert growth['quotient'] == 'first token, 140 frames / 60'
-    tails = last['step']['tails_ms']['grown']
+    tails = last['step']['tails']['grown']['wall_ms']
     assert steps['numbers'] == [tails['p99'], tails['p50']]
     together = last['device_bytes'] + last['read_bytes'] + last['host_bytes']
     assert ram['numbers'] == [last['resident_bytes'] / 1e6, together / 1e6]
