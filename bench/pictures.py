@@ -73,12 +73,12 @@ def _times(axes: Axes, report: Mapping[str, Any], mark: str) -> None:
 
 
 def _lengths(axes: Axes, report: Mapping[str, Any]) -> None:
-    """Draw first tokens and steps over the stream's length, beside the young memory's."""
+    """Draw CPU time by the stream's length, beside the young memory's."""
     rows = report['rows']
     frames = [row['frames'] for row in rows]
     for number, (mark, words) in enumerate({'first_token': 'first token', 'step': 'step'}.items()):
         for name, style in {'grown': '-', 'young': ':'}.items():
-            took = [row[mark][name]['wall_ms'] for row in rows]
+            took = [row[mark][name]['cpu_ms'] for row in rows]
             shown = look(number)
             axes.plot(
                 frames,
@@ -96,14 +96,14 @@ def _lengths(axes: Axes, report: Mapping[str, Any]) -> None:
                 alpha=0.2,
                 linewidth=0,
             )
-    tails = [row['step']['tails']['grown']['wall_ms']['p99'] for row in rows]
+    tails = [row['step']['tails']['grown']['cpu_ms']['p99'] for row in rows]
     axes.plot(frames, tails, linestyle='--', markersize=5, label='step, p99', **look(2))
     axes.axvline(report['archive_frames'], color=INK, linewidth=0.8, linestyle='--')
     axes.set_xscale('log', base=2)
     axes.set_xticks(frames, [f'{each:,}' for each in frames], rotation=60)
     axes.set_ylim(bottom=0)
     axes.set_xlabel('frames seen; dashed: the archive is full')
-    axes.set_ylabel('ms')
+    axes.set_ylabel('ms of CPU')
     axes.legend(**{**LEGEND_ABOVE, 'ncols': 3})
 
 
