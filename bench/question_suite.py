@@ -29,8 +29,6 @@ Progress = Callable[[str, float], None]
 FIRST_TOKEN, ANSWER = 'first_token', 'answer'
 """Marks that a question comes to."""
 
-ANSWER_TOKENS = 8
-
 BASELINE = 'rekv'
 PRESETS = (BASELINE, 'livevlm', 'balanced', 'full', 'recent')
 

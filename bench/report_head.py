@@ -22,12 +22,12 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 
 def head(suite: str, *, seed: int, threads: int, device: str = 'cpu') -> dict[str, Any]:
     """
-    Say what was measured where; to be called when it has been.
+    Say what is measured where.
 
     :param seed: decides what was seen and asked
     :param threads: that torch was given
-    :returns: `suite`, `date`, `seed`, `machine` with its 5-minute `load`, the suite's own part of
-        it included, and `versions`, with the `commit` where this is a checkout
+    :returns: `suite`, `date`, `seed`, `machine` with its `load`, that of the last 5 minutes, and
+        `versions`, with the `commit` where this is a checkout
     """
     return {
         'suite': suite,

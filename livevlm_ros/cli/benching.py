@@ -99,8 +99,9 @@ def _run(suite: Suite, json_file: Path | None) -> None:
 
 
 def _questions(mark: str, rounds: int, quick: bool) -> Suite:
-    from livevlm_bench.question_suite import ANSWER, ANSWER_TOKENS, measure, suite
+    from livevlm_bench.question_suite import ANSWER, measure, suite
     from livevlm_bench.question_table import print_questions
+    from livevlm_bench.shapes import ANSWER_TOKENS
 
     settings, tokens = suite(mark, quick=quick), ANSWER_TOKENS if mark == ANSWER else 1
     return Suite(
