@@ -23,7 +23,7 @@ export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 INTERFACES := $(shell find livevlm_interfaces -type f -not -name '*.pyc')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check gpu-check lint format install install-dev clean
+.PHONY: help demo test check gpu-check pages lint format install install-dev clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -39,10 +39,13 @@ check: install-dev  ## run the quick half of the tests (under 4 minutes)
 	$(BIN)/python -m pytest -m 'not slow'
 
 # Nothing is installed: a machine with a GPU has its own PyTorch. Packages whose folders have other names get links.
-gpu-check:  ## measure what only a GPU can show; docs/gpu.md is made from its report
+gpu-check:  ## measure what only a GPU can show; `make pages REPORTS=gpu.json` shows it in docs/gpu.md
 	links=$$(mktemp -d) && trap 'rm -rf "$$links"' EXIT && \
 	ln -s '$(CURDIR)/kernels' "$$links/livevlm_kernels" && ln -s '$(CURDIR)/bench' "$$links/livevlm_bench" && \
 	PYTHONPATH="$(CURDIR):$$links" $(or $(PYTHON),python3) -m livevlm_bench.gpu_check --json $(or $(REPORT),gpu.json) $(GPU_CHECK)
+
+pages: install  ## file reports, REPORTS='answer.json …', and make docs/bench.md and docs/gpu.md from all
+	$(BIN)/python -m livevlm_bench.page $(REPORTS)
 
 lint: install-dev  ## ruff, its formatter and mypy
 	$(BIN)/ruff check .

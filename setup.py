@@ -23,7 +23,7 @@ setup(
         NAME: ['py.typed'],
         f'{NAME}.model': ['embedded/*'],
         f'{NAME}.memory': ['presets/*'],
-        'livevlm_bench': ['facts/*'],
+        'livevlm_bench': ['facts/*', 'pages/*'],
     },
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from livevlm_bench.report_head import head
 from livevlm_ros.engine import Answer, Engine, EngineConfig, Frame, Question, Scope, Status
 from livevlm_ros.engine.budget import RESERVE_S, Rung
 from livevlm_ros.replay.settings import engine_config
@@ -79,10 +80,7 @@ def measure(
         asked = feeder.run_with(lambda: _ask(engine, world, feeder, questions, progress))
         stats = engine.stats()
     return {
-        'suite': 'deadline',
-        'torch': torch.__version__,
-        'threads': torch.get_num_threads(),
-        'stream': STREAM,
+        **head('deadline', seed=STREAM, threads=torch.get_num_threads()),
         'frames': frames,
         'frames_used': stats.frames_used,
         'frames_per_s': frames_per_s,

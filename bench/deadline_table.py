@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
+
+from livevlm_bench.table import new_table
 
 STATUSES = ('OK', 'PARTIAL', 'DEADLINE', 'NO_EVIDENCE', 'OVERLOADED', 'ERROR')
 RUNGS = ('ALL', 'FEWER_PAGES', 'SHORT_TERM', 'FEWER_TOKENS')
@@ -23,7 +24,7 @@ def print_deadline(found: dict[str, Any], console: Console) -> None:
     line = (
         f'{found["questions"]} questions while {found["frames"]} frames came, '
         f'{found["frames_per_s"]:g} a second ({found["frames_used"]} used), '
-        f'{found["threads"]} threads; shares in %, times in ms'
+        f'{found["machine"]["threads"]} threads; shares in %, times in ms'
     )
     console.print(line, highlight=False)
     console.print(_rows(found['rows']))
@@ -33,12 +34,8 @@ def print_deadline(found: dict[str, Any], console: Console) -> None:
 
 
 def _rows(rows: list[dict[str, Any]]) -> Table:
-    table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column('budget', no_wrap=True)
     words = [name.lower().replace('_', '\n') for name in (*STATUSES, *RUNGS)]
-    titles = ('n', 'late', 'refused,\nfits', 'took\np50', 'least\nleft', *words)
-    for title in titles:
-        table.add_column(title, justify='right', no_wrap=True)
+    table = new_table('budget', 'n', 'late', 'refused,\nfits', 'took\np50', 'least\nleft', *words)
     for row in rows:
         low, high = row['budget_s']
         table.add_row(

@@ -15,15 +15,12 @@ from dataclasses import replace
 
 import torch
 
+from livevlm_bench.one_camera import CAMERA, fill
 from livevlm_bench.timed_layers import Language
-from livevlm_ros.memory import EvidenceHeads, FrameRef, Memory, MemoryConfig, RetrievalSettings
+from livevlm_ros.memory import EvidenceHeads, Memory, MemoryConfig, RetrievalSettings
 from livevlm_ros.memory.archive.archive import LEAST_FRAMES, index_bytes
 from livevlm_ros.memory.shape import CacheShape
 from livevlm_ros.memory.tiers import archive_layout
-
-CAMERA = 'camera'
-CLIP = 8
-"""Frames that are stored together."""
 
 
 def archive_in_ram(
@@ -60,16 +57,16 @@ def frame_bytes(
     return layout.record_bytes, index_bytes(layout, sketched)
 
 
-def filled(language: Language, *, preset: str, frames: int) -> Memory:
+def empty(language: Language, *, preset: str, archive_frames: int) -> Memory:
     """
-    Build a memory as the preset has it, with the model's prefix and so many frames, 1 s apart.
+    Build a memory as the preset has it, with the model's prefix and RAM for so many frames.
 
     :returns: the memory, to be closed by the caller
     """
     shape = language.shape
     retrieval = RetrievalSettings.from_settings(language.settings, shape)
     memory = Memory(
-        archive_in_ram(MemoryConfig(preset), shape, retrieval, frames=frames),
+        archive_in_ram(MemoryConfig(preset), shape, retrieval, frames=archive_frames),
         shape,
         (CAMERA,),
         dtype=language.dtype,
@@ -78,9 +75,16 @@ def filled(language: Language, *, preset: str, frames: int) -> Memory:
     )
     with torch.inference_mode(), memory.write_prefix() as view:
         language.read(language.prefix, view)
+    return memory
+
+
+def filled(language: Language, *, preset: str, frames: int) -> Memory:
+    """
+    Build a memory that has seen so many frames, 1 s apart, and keeps what its preset does.
+
+    :returns: the memory, to be closed by the caller
+    """
+    memory = empty(language, preset=preset, archive_frames=frames)
     torch.manual_seed(frames)
-    for first in range(0, frames, CLIP):
-        seconds = range(first, min(first + CLIP, frames))
-        memory.put_noise([FrameRef(CAMERA, second * 10**9) for second in seconds])
-        memory.settle()  # the archive's thread takes only so many at once
+    fill(memory, range(frames))
     return memory

@@ -9,7 +9,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from statistics import median
@@ -18,18 +18,13 @@ from typing import Any
 import torch
 from transformers import LlavaOnevisionConfig, LlavaOnevisionModel, SiglipVisionConfig
 
-from livevlm_bench.gpu_layers import Layers, Row, Shape, new_memory, put_frame, wait
+from livevlm_bench.gpu_layers import Layers, Row, new_memory, put_frame, wait
 from livevlm_bench.gpu_stream import Stream, see
-from livevlm_kernels.gather_runs import gather_runs, gather_runs_torch
-from livevlm_kernels.page_scores import page_scores_torch
-from livevlm_ros.memory.archive.locked import LockedPages
-from livevlm_ros.memory.tokens import upload
+from livevlm_bench.kernel_cases import cases, difference
+from livevlm_bench.shapes import Shape
 from livevlm_ros.model import vision
 
 KERNEL_ROUNDS = 20
-SLAB_BYTES, GATHERED_BYTES = 2**30, 2**25
-RUNS = ((128, 896), (128, 12_800))
-"""Unit and bytes of a page of the 0.5B model, and of all keys of a head in a frame."""
 
 WAITS = 'called a synchronizing CUDA operation'
 """What torch says of a call that waits, in its debug mode."""
@@ -101,49 +96,21 @@ def _place() -> str:
     return 'elsewhere'
 
 
-def kernels(*, device: str, pages: Sequence[int] = (14_336, 229_376)) -> dict[str, Any]:
+def kernels(*, device: str) -> dict[str, Any]:
     """Compare the Triton kernels with their twins, in value and in time."""
-    return {
-        'page scores': [_page_scores(device, count) for count in pages],
-        'gather runs': [_gather_runs(device, unit, run) for unit, run in RUNS],
-    }
-
-
-def _page_scores(device: str, pages: int) -> dict[str, Any]:
-    """Compare the scores of page means, of the 0.5B model's heads."""
-    from livevlm_kernels.page_scores_triton import page_scores_triton
-
-    torch.manual_seed(0)
-    q = torch.randn(14, 20, 64, device=device, dtype=torch.bfloat16)
-    means = torch.randn(pages, 2, 64, device=device, dtype=torch.bfloat16)
-    ours, twin = page_scores_triton(q, means), page_scores_torch(q, means)
-    return {
-        'what': f'{pages} page means',
-        'differs_by': float((ours - twin).abs().max() / twin.max()),
-        'triton_ms': _ms(partial(page_scores_triton, q, means), KERNEL_ROUNDS),
-        'torch_ms': _ms(partial(page_scores_torch, q, means), KERNEL_ROUNDS),
-    }
-
-
-def _gather_runs(device: str, unit: int, run: int) -> dict[str, Any]:
-    """Compare runs that a GPU reads out of RAM with those that the CPU gathers and sends."""
-    torch.manual_seed(0)
-    slab = torch.randint(256, (SLAB_BYTES,), dtype=torch.uint8)
-    starts = torch.randint((SLAB_BYTES - run) // unit, (GATHERED_BYTES // run,))
-    pages, on_device = LockedPages(slab, torch.device(device)), starts.to(device)
-    try:
-        ours = gather_runs(slab, on_device, run, unit=unit, locked=True)
-        by_cpu = partial(gather_runs_torch, slab, starts, run, unit=unit)
-        return {
-            'what': f'{GATHERED_BYTES / 1e6:.0f} MB in runs of {run} bytes',
-            'differs_by': float((ours.cpu() != by_cpu()).sum()),
-            'triton_ms': _ms(
-                partial(gather_runs, slab, on_device, run, unit=unit, locked=True), KERNEL_ROUNDS
-            ),
-            'torch_ms': _ms(lambda: upload(by_cpu(), on_device.device), KERNEL_ROUNDS),
-        }
-    finally:
-        pages.unlock()
+    found: dict[str, Any] = {}
+    for entered in cases(device):
+        with entered as case:
+            assert case.triton is not None
+            found.setdefault(case.kernel, []).append(
+                {
+                    'what': case.what,
+                    'differs_by': difference(case.kernel, case.triton(), case.twin()),
+                    'triton_ms': _ms(case.triton, KERNEL_ROUNDS),
+                    'torch_ms': _ms(case.twin, KERNEL_ROUNDS),
+                }
+            )
+    return found
 
 
 def tower(shape: Shape, config: SiglipVisionConfig, *, device: str, rounds: int) -> dict[str, Any]:

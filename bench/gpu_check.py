@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import sys
 import time
 import traceback
@@ -21,21 +20,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-import transformers
 from transformers import SiglipVisionConfig
 
 from livevlm_bench.gpu_calls import kernels, tower, waits
-from livevlm_bench.gpu_layers import (
-    HALF_BILLION,
-    SEVEN_BILLION,
-    Layers,
-    Row,
-    Shape,
-    measure,
-    qwen2,
-)
+from livevlm_bench.gpu_layers import Layers, Row, measure
 from livevlm_bench.gpu_page import page, summary
-from livevlm_bench.gpu_stream import flat, parity, smoke
+from livevlm_bench.gpu_stream import SEED, flat, parity, smoke
+from livevlm_bench.report_head import head
+from livevlm_bench.shapes import HALF_BILLION, SEVEN_BILLION, Shape, qwen2
 from livevlm_ros.memory import PRESETS
 
 SO400M = SiglipVisionConfig(
@@ -195,7 +187,11 @@ def check(
     :param keep: called with the report after each section
     """
     unreached = {part.name: {'skipped': 'the run ended before'} for part in parts}
-    report: dict[str, Any] = {'machine': machine(device), 'sections': unreached}
+    threads = torch.get_num_threads()
+    report: dict[str, Any] = {
+        **head('gpu', seed=SEED, threads=threads, device=device),
+        'sections': unreached,
+    }
     for part in parts:
         began = time.perf_counter()
         found: dict[str, Any]
@@ -213,41 +209,13 @@ def check(
     return report
 
 
-def machine(device: str) -> dict[str, Any]:
-    """Say what this is measured on."""
-    found = {
-        'device': 'cpu',
-        'host': platform.machine(),
-        'threads': torch.get_num_threads(),
-        'python': platform.python_version(),
-        'torch': torch.__version__,
-        'transformers': transformers.__version__,
-        'date': time.strftime('%Y-%m-%d', time.gmtime()),
-    }
-    if device != 'cpu':
-        import triton
-
-        found |= {
-            'device': torch.cuda.get_device_name(device),
-            'cuda': torch.version.cuda,
-            'triton': triton.__version__,
-            'bytes': torch.cuda.get_device_properties(device).total_memory,
-        }
-    return found
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Check, or render what a check has found; returns the exit status."""
+    """Check, and print the page of what was found; returns the exit status."""
     parser = argparse.ArgumentParser(prog='gpu_check', description=__doc__)
     parser.add_argument('--json', type=Path, help='where the report goes')
     parser.add_argument('--seconds', type=float, default=600.0, help='time for all sections')
     parser.add_argument('--device', default='cuda', help='cuda, cuda:N, or cpu for a rehearsal')
-    parser.add_argument('--render', type=Path, metavar='JSON', help='print the page of a report')
     given = parser.parse_args(arguments)
-    if given.render is not None:
-        report = json.loads(given.render.read_text()) if given.render.is_file() else None
-        print(page(report), end='')
-        return 0
     if given.device != 'cpu' and not torch.cuda.is_available():
         print('gpu_check: PyTorch finds no GPU here; --device cpu rehearses it', file=sys.stderr)
         return 2

@@ -12,12 +12,18 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from transformers import Qwen2Config, Qwen2Model
+from transformers import Qwen2Model
 
 from livevlm_bench.copies import Copies
+from livevlm_bench.one_camera import CAMERA, fill, frame
+from livevlm_bench.shapes import (
+    ANSWER_TOKENS,
+    PREFIX_TOKENS,
+    QUESTION_TOKENS,
+    Shape,
+    cache_shape,
+)
 from livevlm_ros.memory import (
-    CacheShape,
-    FrameRef,
     Memory,
     MemoryConfig,
     QuestionView,
@@ -25,46 +31,6 @@ from livevlm_ros.memory import (
 )
 from livevlm_ros.memory.settings import largest_page
 from livevlm_ros.model.language import LanguageLayers
-
-CAMERA = 'camera'
-PREFIX_TOKENS, QUESTION_TOKENS, ANSWER_TOKENS = 14, 20, 8
-FILL_CLIP = 8
-"""Frames of noise that are put in together."""
-
-
-class Shape(NamedTuple):
-    """
-    A model's dimensions.
-
-    :param choosing: layers that choose pages where two are named for it
-    """
-
-    name: str
-    config: Qwen2Config
-    tokens_per_frame: int
-    choosing: tuple[int, int]
-
-
-def qwen2(*, hidden: int, mlp: int, layers: int, heads: int, kv_heads: int) -> Qwen2Config:
-    """Return the language layers of a LLaVA-OneVision of these dimensions."""
-    return Qwen2Config(
-        vocab_size=152_000,
-        hidden_size=hidden,
-        intermediate_size=mlp,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-        num_key_value_heads=kv_heads,
-        max_position_embeddings=32_768,
-        rope_parameters={'rope_type': 'default', 'rope_theta': 1e6},
-    )
-
-
-HALF_BILLION = Shape(
-    '0.5b', qwen2(hidden=896, mlp=4864, layers=24, heads=14, kv_heads=2), 196, (16, 17)
-)
-SEVEN_BILLION = Shape(
-    '7b', qwen2(hidden=3584, mlp=18_944, layers=28, heads=28, kv_heads=4), 196, (18, 19)
-)
 
 
 class Layers:
@@ -82,15 +48,7 @@ class Layers:
         self.model, self.device = model, torch.device(device)
         self.layers = LanguageLayers(model)
         config = shape.config
-        self.shape = CacheShape(
-            layers=config.num_hidden_layers,
-            q_heads=config.num_attention_heads,
-            kv_heads=config.num_key_value_heads,
-            head_dim=config.hidden_size // config.num_attention_heads,
-            tokens_per_frame=shape.tokens_per_frame,
-            rope_theta=config.rope_parameters['rope_theta'],
-            max_positions=config.max_position_embeddings,
-        )
+        self.shape = cache_shape(config, tokens_per_frame=shape.tokens_per_frame)
         self.choosing, self._hidden = shape.choosing, config.hidden_size
         self.weight_bytes = sum(weights.nbytes for weights in model.parameters())
 
@@ -137,7 +95,7 @@ def measure(layers: Layers, row: Row, *, questions: int, steps: int) -> dict[str
     """
     began = time.perf_counter()
     with closing(new_memory(layers, row)) as memory:
-        _fill(memory, row.frames)
+        fill(memory, range(row.frames))
         filled_s = time.perf_counter() - began
         _restart_peak(layers.device)
         found = _questions(layers, memory, questions)
@@ -178,13 +136,6 @@ def new_memory(layers: Layers, row: Row) -> Memory:
     with memory.write_prefix() as view:
         layers.layers.read(layers.words(PREFIX_TOKENS), view)
     return memory
-
-
-def _fill(memory: Memory, frames: int) -> None:
-    for first in range(0, frames, FILL_CLIP):
-        seconds = range(first, min(first + FILL_CLIP, frames))
-        memory.put_noise([FrameRef(CAMERA, second * 10**9) for second in seconds])
-        memory.settle()
 
 
 def _questions(layers: Layers, memory: Memory, count: int) -> dict[str, Any]:
@@ -246,17 +197,17 @@ def _steps(layers: Layers, memory: Memory, count: int, *, first: int) -> dict[st
     """Time steps one by one, and again as fast as they come."""
     took = []
     for second in range(first, first + count):
-        frame = layers.frame()
+        tokens = layers.frame()
         wait(layers.device)
         began = time.perf_counter()
-        put_frame(layers, memory, frame, second)
+        put_frame(layers, memory, tokens, second)
         wait(layers.device)
         took.append(time.perf_counter() - began)
         memory.settle()
-    frame = layers.frame()
+    tokens = layers.frame()
     began = time.perf_counter()
     for second in range(first + count, first + 2 * count):
-        put_frame(layers, memory, frame, second)
+        put_frame(layers, memory, tokens, second)
     memory.settle()
     wait(layers.device)
     rate = count / (time.perf_counter() - began)
@@ -267,10 +218,10 @@ def _steps(layers: Layers, memory: Memory, count: int, *, first: int) -> dict[st
     }
 
 
-def put_frame(layers: Layers, memory: Memory, frame: Tensor, second: int) -> None:
+def put_frame(layers: Layers, memory: Memory, tokens: Tensor, second: int) -> None:
     """Take a frame's tokens, [tokens_per_frame, hidden], into a memory."""
-    view = memory.step([FrameRef(CAMERA, second * 10**9)])
-    layers.layers.read(frame, view)
+    view = memory.step([frame(second)])
+    layers.layers.read(tokens, view)
     view.commit()
 
 

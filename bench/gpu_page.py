@@ -30,13 +30,13 @@ def page(report: Mapping[str, Any] | None) -> str:
         return f'{head}{NO_RUN}\n'
     machine, found = report['machine'], report['sections']
     versions = ', '.join(
-        f'{name} {machine[name]}'
+        f'{name} {report["versions"][name]}'
         for name in ('torch', 'transformers', 'cuda', 'triton', 'python')
-        if machine.get(name)
+        if name in report['versions']
     )
     done = {name: part for name, part in found.items() if not {'skipped', 'error'} & set(part)}
     blocks = [
-        f'One run of `{COMMAND}` on {machine["device"]}, {machine["date"]}; {versions}; '
+        f'One run of `{COMMAND}` on {machine.get("device", "cpu")}, {report["date"]}; {versions}; '
         f'{machine["threads"]} CPU threads. This page is made from its report.',
         *_answers(done),
         *_costs(done),

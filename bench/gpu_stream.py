@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from livevlm_bench.one_camera import CAMERA, frame
 from livevlm_ros.memory import (
     EvidenceHeads,
-    FrameRef,
     Memory,
     MemoryConfig,
     QuestionView,
@@ -23,7 +23,6 @@ from livevlm_ros.memory import (
 from livevlm_ros.model import ModelConfig, VideoLanguageModel, load_model
 from livevlm_ros.world import AskedQuestion, World, score
 
-CAMERA = 'camera'
 SEED = 29
 MOST_TOKENS = 8
 
@@ -96,7 +95,7 @@ def stream_memory(model: VideoLanguageModel, config: MemoryConfig) -> Memory:
 def see(model: VideoLanguageModel, memory: Memory, image: Any, *, second: int) -> None:
     """Take one image in, uint8 [height, width, 3]."""
     with torch.inference_mode():
-        view = memory.step([FrameRef(CAMERA, second * 10**9)])
+        view = memory.step([frame(second)])
         model.read(model.encode_frames([image]), view)
         view.commit()
 

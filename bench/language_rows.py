@@ -23,7 +23,7 @@ from livevlm_ros.replay.settings import engine_config
 LONG = 4096
 """Tokens of a stream from which on budgets are the presets' own."""
 
-SHORT_ROWS = ('full', 'balanced', 'oracle', 'rekv', 'recent')
+QUICK_ROWS = ('full', 'balanced', 'oracle', 'rekv', 'recent')
 """Rows that tell in three minutes whether retrieval finds anything."""
 
 
@@ -75,13 +75,13 @@ class TextRow(NamedTuple):
     reads: Callable[[Memory, Fact], ReadFilter] = everything
 
 
-def table_rows(tokens: int, *, texts: Sequence[str] = (), short: bool = False) -> list[TextRow]:
+def table_rows(tokens: int, *, texts: Sequence[str] = (), quick: bool = False) -> list[TextRow]:
     """
     Make the rows for streams of some length.
 
     :param texts: further rows as `livevlm evaluate --row` takes them, with settings of memory and
         retrieval; sizes that are not given are those of the others
-    :param short: no more than `SHORT_ROWS`, and those of `texts`
+    :param quick: no more than `QUICK_ROWS`, and those of `texts`
     :raises BadInput: for a text that is no row, another setting, or a name given twice
     """
     sizes = sizes_for(tokens)
@@ -101,8 +101,8 @@ def table_rows(tokens: int, *, texts: Sequence[str] = (), short: bool = False) -
         TextRow('window', preset('recent', short_term_frames=window)),
         TextRow('closed', preset('balanced'), nothing),
     ]
-    if short:
-        rows = [row for row in rows if row.name in SHORT_ROWS]
+    if quick:
+        rows = [row for row in rows if row.name in QUICK_ROWS]
     rows += [_read(text, sizes) for text in texts]
     names = [row.name for row in rows]
     for number, name in enumerate(names):

@@ -23,6 +23,7 @@ from livevlm_bench.filler import built_in_filler, read_filler
 from livevlm_bench.language_model import FRAME_TOKENS, LanguageModel
 from livevlm_bench.language_report import Asked, fingerprint, language_report
 from livevlm_bench.language_rows import TextRow
+from livevlm_bench.report_head import head
 from livevlm_bench.text_memory import STEP_FRAMES, ask, remember
 from livevlm_bench.text_streams import TextStream, text_stream
 from livevlm_bench.threads import one_thread
@@ -34,8 +35,8 @@ from livevlm_ros.replay.evaluate import Progress
 FEWEST_TOKENS = 512
 """Of a stream."""
 
-SHORT = {'count': 1, 'tokens': 1536}
-"""Streams of the short form."""
+QUICK = {'count': 1, 'tokens': 1536}
+"""Streams of a quick run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +118,9 @@ def measure(
                 asked += _asked(model, stream, number, same, settings)
             done += same
             report = {
+                **head('language', seed=streams.seed, threads=torch.get_num_threads()),
                 'model': model.name,
                 'parameters': model.parameters,
-                'torch': torch.__version__,
-                'threads': torch.get_num_threads(),
                 'source': _source(streams, read),
                 **language_report(
                     asked, [row for row in rows if row in done], tokens=streams.tokens

@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from livevlm_bench.table import new_table
 from livevlm_bench.text_streams import TYPES
 from livevlm_ros.replay.accuracy import Report
 from livevlm_ros.replay.table import difference, percent, rate_text
@@ -27,7 +27,7 @@ def print_language(found: Report, console: Console) -> None:
         f'{found["seconds_taken"]:.0f} s',
         highlight=False,
     )
-    table = _table('row', 'n', 'right', 'log p', 'recall', 'tokens read', 'of all')
+    table = new_table('row', 'n', 'right', 'log p', 'recall', 'tokens read', 'of all')
     for name, row in rows.items():
         table.add_row(
             name,
@@ -38,7 +38,9 @@ def print_language(found: Report, console: Console) -> None:
     console.print(_parts('by_age', 'frames since', rows))
     console.print(_parts('by_type', 'type', rows))
     _print_not_said(rows, console)
-    pairs = _table('right, in pairs', 'points', '95 %', 'n', 'only the first', 'second', 'log p')
+    pairs = new_table(
+        'right, in pairs', 'points', '95 %', 'n', 'only the first', 'second', 'log p'
+    )
     for row in found['paired']:
         pairs.add_row(
             f'{row["candidate"]} − {row["baseline"]}',
@@ -53,7 +55,7 @@ def _parts(part: str, title: str, rows: Report) -> Table:
     """Put the rates of some parts of the questions side by side."""
     first = next(iter(rows.values()))
     names = [name for name, rated in first[part].items() if rated['n'] and 'right' in rated]
-    table = _table(title, *(f'{name} ({first[part][name]["n"]})' for name in names))
+    table = new_table(title, *(f'{name} ({first[part][name]["n"]})' for name in names))
     for row, of_row in rows.items():
         table.add_row(row, *(rate_text(_rated(of_row[part][name])) for name in names))
     return table
@@ -61,7 +63,7 @@ def _parts(part: str, title: str, rows: Report) -> Table:
 
 def _print_not_said(rows: Report, console: Console) -> None:
     not_said = TYPES[-1]
-    table = _table('not said', 'n', 'log p of the likeliest', 'where said', 'told apart by it')
+    table = new_table('not said', 'n', 'log p of the likeliest', 'where said', 'told apart by it')
     for name, row in rows.items():
         told = row['by_type'][not_said]
         if told['told_apart'] is not None:
@@ -76,10 +78,3 @@ def _print_not_said(rows: Report, console: Console) -> None:
 
 def _rated(row: Report) -> Report:
     return {'n': row['n'], 'rate': row['right'], 'se': row['se']}
-
-
-def _table(first: str, *others: str) -> Table:
-    table = Table(first, box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
-    for title in others:
-        table.add_column(title, justify='right', no_wrap=True)
-    return table

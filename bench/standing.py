@@ -20,7 +20,9 @@ from typing import Any
 
 import torch
 
+from livevlm_bench.bars import bar
 from livevlm_bench.filling import archive_on_disk
+from livevlm_bench.report_head import head
 from livevlm_bench.robots import Robot, Run, Second
 from livevlm_ros.engine import Frame
 from livevlm_ros.memory import RetrievalSettings
@@ -79,10 +81,7 @@ def measure(
     world = World(STREAM, float(seconds))
     runs, right = _live_through(world, seconds, first_asked_s, progress)
     return {
-        'suite': 'standing',
-        'torch': torch.__version__,
-        'threads': 1,
-        'stream': STREAM,
+        **head('standing', seed=STREAM, threads=torch.get_num_threads()),
         'seconds': seconds,
         'question': QUESTION,
         'left_out': left_out,
@@ -167,9 +166,9 @@ def judged(runs: Mapping[str, Run], *, left_out: int) -> list[dict[str, Any]]:
     answer_ms = median(second.answer for second in default)
     slowest_ms = max(second.step + second.idle + second.answer for second in runs[DEFAULT].seconds)
     return [
-        _bar('wait for pages, default / blocking', waited_ms, blocking_ms, most=MOST_EXPOSED),
-        _bar('default, wait for pages / answer', waited_ms, answer_ms, most=MOST_OF_ANSWER),
-        _bar('default, slowest second / a second', slowest_ms, 1000.0, most=1.0),
+        bar('wait for pages, default / blocking', waited_ms, blocking_ms, most=MOST_EXPOSED),
+        bar('default, wait for pages / answer', waited_ms, answer_ms, most=MOST_OF_ANSWER),
+        bar('default, slowest second / a second', slowest_ms, 1000.0, most=1.0),
     ]
 
 
@@ -193,14 +192,3 @@ def _spread(times_ms: Sequence[float]) -> dict[str, float]:
     """Return median, 95th percentile and the longest."""
     cuts = quantiles(times_ms, n=20, method='inclusive')
     return {'p50': median(times_ms), 'p95': cuts[18], 'most': max(times_ms)}
-
-
-def _bar(quotient: str, above: float, below: float, *, most: float) -> dict[str, Any]:
-    value = above / below
-    return {
-        'quotient': quotient,
-        'ms': [above, below],
-        'value': value,
-        'most': most,
-        'met': value <= most,
-    }

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from livevlm_bench.table import bar_words
+from livevlm_bench.bars import bar_words
+from livevlm_bench.table import new_table
 from livevlm_ros.replay.accuracy import Report
 
 
@@ -23,7 +23,7 @@ def print_standing(found: dict[str, Any], console: Console) -> None:
     commonest = found['commonest']
     lines = [
         f'"{found["question"]}" {found["questions"]} times in {found["seconds"]} s, '
-        f'archive on disk, {found["threads"]} thread; times in ms, without the first '
+        f'archive on disk, {found["machine"]["threads"]} thread; times in ms, without the first '
         f'{found["left_out"]} questions',
         f'always "{commonest["answer"]}" would agree in {_percent(commonest)} %',
     ]
@@ -35,21 +35,11 @@ def print_standing(found: dict[str, Any], console: Console) -> None:
 
 
 def _rows(rows: list[dict[str, Any]]) -> Table:
-    table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column('memory', no_wrap=True)
-    for title in (
-        'agrees\n%',
-        'right\n%',
-        'ahead',
-        'corrected\n%',
-        'wait\np50',
-        'wait\np95',
-        'answer\np50',
-        'wait\n%',
-        'hidden\nms/s',
-        'idle\np95',
-    ):
-        table.add_column(title, justify='right', no_wrap=True)
+    table = new_table(
+        'memory',
+        *('agrees\n%', 'right\n%', 'ahead', 'corrected\n%', 'wait\np50', 'wait\np95'),
+        *('answer\np50', 'wait\n%', 'hidden\nms/s', 'idle\np95'),
+    )
     for row in rows:
         wait = row['exposed_ms']
         table.add_row(

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,26 +12,10 @@ import torch
 from torch import Tensor
 from transformers.models.qwen2.modeling_qwen2 import Qwen2Config, Qwen2Model
 
+from livevlm_bench.shapes import HALF_BILLION, PREFIX_TOKENS, QUESTION_TOKENS, cache_shape
 from livevlm_ros.memory import CacheShape, Memory, QuestionView, View
 from livevlm_ros.model import ModelConfig, load_model
 from livevlm_ros.model.language import LanguageLayers, next_token
-
-HALF_BILLION = Qwen2Config(
-    vocab_size=152_000,
-    hidden_size=896,
-    intermediate_size=4864,
-    num_hidden_layers=24,
-    num_attention_heads=14,
-    num_key_value_heads=2,
-    max_position_embeddings=32_768,
-    rope_parameters={'rope_type': 'default', 'rope_theta': 1e6},
-)
-"""The language layers of LLaVA-OneVision 0.5B."""
-
-FRAME_TOKENS = 196
-"""Tokens of a frame of LLaVA-OneVision."""
-
-PREFIX_TOKENS, QUESTION_TOKENS = 14, 20
 
 EMBEDDED_QUESTION = (
     'what color was the last traffic light you did see before the thing in front of you ?'
@@ -47,6 +31,7 @@ class Language:
     :param question: embeddings of the text after it, [tokens, hidden]
     :param read: sends embeddings through all layers over a view; gives the last one's hidden state
     :param logits: scores of every next token, from that state
+    :param embed: makes embeddings of ids, [tokens] to [tokens, hidden]
     :param settings: the checkpoint's `memory.yaml`, parsed
     """
 
@@ -57,6 +42,7 @@ class Language:
     question: Tensor
     read: Callable[[Tensor, View], Tensor]
     logits: Callable[[Tensor], Tensor]
+    embed: Callable[[Tensor], Tensor]
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def another_question(self, number: int) -> Tensor:
@@ -66,24 +52,32 @@ class Language:
         return (noise * self.question.float().std()).to(self.dtype)
 
     @torch.inference_mode()
-    def first_token(self, question: Tensor, memory: Memory) -> tuple[int, QuestionView]:
+    def answer(
+        self, question: Tensor, memory: Memory, *, tokens: int
+    ) -> Iterator[tuple[int, QuestionView]]:
         """
-        Read a question from a memory, which need not know it.
+        Read a question from a memory, which need not know it, and speak.
 
         :param question: embeddings, [tokens, hidden]
-        :returns: the likeliest next token, and the view that it was read off
+        :param tokens: to be spoken, whatever they mean
+        :returns: the likeliest next token, one after another, and the view it was read off
         """
-        for view in memory.readings(tokens=len(question), extra_tokens=len(question)):
+        room = len(question) + tokens - 1
+        for view in memory.readings(tokens=len(question), extra_tokens=room):
             hidden = self.read(question, view)
-        return int(next_token(self.logits(hidden), temperature=0.0, generator=None)), view
+        for left in reversed(range(tokens)):
+            token = next_token(self.logits(hidden), temperature=0.0, generator=None)
+            yield int(token), view
+            if left:
+                hidden = self.read(self.embed(token[None]), view)
 
 
 def half_billion() -> Language:
     """Build the layers of LLaVA-OneVision 0.5B with random weights."""
     return random_language(
         'llava-onevision-0.5b',
-        HALF_BILLION,
-        tokens_per_frame=FRAME_TOKENS,
+        HALF_BILLION.config,
+        tokens_per_frame=HALF_BILLION.tokens_per_frame,
         dtype=torch.bfloat16,
     )
 
@@ -99,20 +93,13 @@ def random_language(
     prefix, question = model.embed_tokens(words).split((PREFIX_TOKENS, QUESTION_TOKENS))
     return Language(
         name=name,
-        shape=CacheShape(
-            layers=config.num_hidden_layers,
-            q_heads=config.num_attention_heads,
-            kv_heads=config.num_key_value_heads,
-            head_dim=config.hidden_size // config.num_attention_heads,
-            tokens_per_frame=tokens_per_frame,
-            rope_theta=config.rope_parameters['rope_theta'],
-            max_positions=config.max_position_embeddings,
-        ),
+        shape=cache_shape(config, tokens_per_frame=tokens_per_frame),
         dtype=dtype,
         prefix=prefix,
         question=question,
         read=LanguageLayers(model).read,
         logits=lambda hidden: torch.mv(model.embed_tokens.weight, hidden),  # the head is tied
+        embed=model.embed_tokens,
     )
 
 
@@ -127,5 +114,6 @@ def embedded_language() -> Language:
         question=model.question(EMBEDDED_QUESTION).embeds,
         read=model.read,
         logits=model.logits,
+        embed=model.hf.model.language_model.embed_tokens,
         settings=model.memory_settings,
     )

@@ -3,28 +3,48 @@
 """The command that measures against the peers' methods."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
+from rich.console import Console
 
 from livevlm_ros.cli.options import JsonFile
 from livevlm_ros.terminal import check_writable, plain_errors, progress_bar, refuse
+
+Found = dict[str, Any]
+Progress = Callable[[str, float], None]
+
+
+class Suite(NamedTuple):
+    """
+    How a suite is run.
+
+    :param measure: called with what tells of progress, and what writes a report that is not whole
+    :param show: prints what was found
+    """
+
+    measure: Callable[[Progress, Callable[[Found], None]], Found]
+    show: Callable[[Found, Console], None]
 
 
 def bench(
     suite: Annotated[
         str,
         typer.Argument(
-            help='first-token; standing, a question asked every second; deadline, budgets of all '
-            'lengths; or language, what a pretrained language model answers from each memory.'
+            help='first-token; answer, to its last token; scaling, by length of the stream; '
+            'ingest, frames a second; kernels; standing, a question asked every second; deadline, '
+            'budgets of all lengths; or language, what a pretrained language model answers.'
         ),
     ] = 'first-token',
     rounds: Annotated[int, typer.Option(min=2, help='Rounds that count.')] = 21,
     quick: Annotated[
-        bool, typer.Option('--quick', help='Few frames, to see that it runs: no bar is judged.')
+        bool,
+        typer.Option(
+            '--quick', help='Few frames, streams and rows, to see that it runs: no bar is judged.'
+        ),
     ] = False,
     facts: Annotated[
         Path | None, typer.Option(help='For language: file of facts; by default those built in.')
@@ -42,45 +62,110 @@ def bench(
             help="For language: a row more, such as 'small=balanced retrieval.frames=4'."
         ),
     ] = None,
-    short: Annotated[
-        bool,
-        typer.Option('--short', help='For language: one stream of 1536 tokens and five rows.'),
-    ] = False,
     json_file: JsonFile = None,
 ) -> None:
     """Measure memories against the peers' in one run, and print ratios."""
+    suites: dict[str, Callable[[], Suite]] = {
+        'first-token': lambda: _questions('first_token', rounds, quick),
+        'answer': lambda: _questions('answer', rounds, quick),
+        'scaling': lambda: _scaling(rounds, quick),
+        'ingest': lambda: _ingest(rounds, quick),
+        'kernels': lambda: _kernels(rounds, quick),
+        'standing': lambda: _standing(quick),
+        'deadline': lambda: _deadline(quick),
+        'language': lambda: _language(facts, text, seed, streams, tokens, row or [], quick),
+    }
     with plain_errors():
         check_writable(json_file)
-        if suite == 'first-token':
-            _first_token(rounds, quick, json_file)
-        elif suite == 'standing':
-            _standing(quick, json_file)
-        elif suite == 'deadline':
-            _deadline(quick, json_file)
-        elif suite == 'language':
-            _language(
-                *(facts, text, seed, streams, tokens), rows=row or (), short=short, file=json_file
-            )
-        else:
-            suites = 'first-token, standing, deadline or language'
-            refuse(f'bench {suite}: no such suite; expected {suites}')
+        if suite not in suites:
+            refuse(f'bench {suite}: no such suite; expected one of {", ".join(suites)}')
+        _run(suites[suite](), json_file)
 
 
-def _first_token(rounds: int, quick: bool, json_file: Path | None) -> None:
-    from livevlm_bench.first_token import measure, suite
-    from livevlm_bench.table import print_first_token
+def _run(suite: Suite, json_file: Path | None) -> None:
     from livevlm_ros.replay.table import report_console
 
+    def write(found: Found) -> None:
+        if json_file is not None:
+            json_file.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
+
     with progress_bar() as bar:
-        task = bar.add_task('building the model', total=1.0)
-        found = measure(
-            suite(quick=quick),
-            rounds=rounds,
-            progress=lambda name, share: bar.update(task, completed=share, description=name),
+        task = bar.add_task('loading the model', total=1.0)
+        found = suite.measure(
+            lambda name, share: bar.update(task, completed=share, description=name), write
         )
-    print_first_token(found, report_console())
-    if json_file is not None:
-        json_file.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
+    suite.show(found, report_console())
+    write(found)
+
+
+def _questions(mark: str, rounds: int, quick: bool) -> Suite:
+    from livevlm_bench.question_suite import ANSWER, measure, suite
+    from livevlm_bench.question_table import print_questions
+    from livevlm_bench.shapes import ANSWER_TOKENS
+
+    settings, tokens = suite(mark, quick=quick), ANSWER_TOKENS if mark == ANSWER else 1
+    return Suite(
+        lambda progress, _: measure(
+            settings, rounds=rounds, answer_tokens=tokens, progress=progress
+        ),
+        print_questions,
+    )
+
+
+def _scaling(rounds: int, quick: bool) -> Suite:
+    from livevlm_bench.scaling import QUICK_LENGTHS, QUICK_STEPS, measure
+    from livevlm_bench.scaling_table import print_scaling
+
+    size = {'lengths': QUICK_LENGTHS, 'steps': QUICK_STEPS, 'bars': False} if quick else {}
+    return Suite(
+        lambda progress, _: measure(rounds=rounds, progress=progress, **size), print_scaling
+    )
+
+
+def _ingest(rounds: int, quick: bool) -> Suite:
+    from livevlm_bench.ingest import HELD, QUICK_HELD, measure
+    from livevlm_bench.ingest_table import print_ingest
+
+    held = QUICK_HELD if quick else HELD
+    return Suite(
+        lambda progress, _: measure(rounds=rounds, held=held, progress=progress), print_ingest
+    )
+
+
+def _kernels(rounds: int, quick: bool) -> Suite:
+    import torch
+
+    from livevlm_bench.kernel_cases import QUICK_SIZES, cases
+    from livevlm_bench.kernel_suite import measure
+    from livevlm_bench.kernel_table import print_kernels
+
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    size = QUICK_SIZES if quick else {}
+    return Suite(
+        lambda progress, _: measure(
+            cases(device, **size), device, rounds=rounds, progress=progress
+        ),
+        print_kernels,
+    )
+
+
+def _standing(quick: bool) -> Suite:
+    from livevlm_bench.standing import QUICK_SECONDS, SECONDS, measure
+    from livevlm_bench.standing_table import print_standing
+
+    seconds = QUICK_SECONDS if quick else SECONDS
+    return Suite(
+        lambda progress, _: measure(seconds=seconds, bars=not quick, progress=progress),
+        print_standing,
+    )
+
+
+def _deadline(quick: bool) -> Suite:
+    from livevlm_bench.deadline import QUICK_FRAMES, QUICK_QUESTIONS, measure
+    from livevlm_bench.deadline_table import print_deadline
+
+    size = {'frames': QUICK_FRAMES, 'questions': QUICK_QUESTIONS} if quick else {}
+    return Suite(lambda progress, _: measure(progress=progress, **size), print_deadline)
 
 
 def _language(
@@ -89,67 +174,21 @@ def _language(
     seed: int,
     streams: int,
     tokens: int,
-    *,
-    rows: Sequence[str],
-    short: bool,
-    file: Path | None,
-) -> None:
+    rows: list[str],
+    quick: bool,
+) -> Suite:
     from livevlm_bench.language_rows import table_rows
-    from livevlm_bench.language_suite import SHORT, Streams, measure
+    from livevlm_bench.language_suite import QUICK, Streams, measure
     from livevlm_bench.language_table import print_language
     from livevlm_bench.smollm2 import load_smollm2
-    from livevlm_ros.replay.table import report_console
 
     read = Streams(seed, streams, tokens, facts, text)
-    if short:
-        read = replace(read, **SHORT)
-    chosen = table_rows(read.tokens, texts=rows, short=short)
-
-    def write(found: dict[str, Any]) -> None:
-        if file is not None:
-            file.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
-
-    with progress_bar() as bar:
-        task = bar.add_task('loading the model', total=1.0)
-        found = measure(
-            load_smollm2(),
-            read,
-            chosen,
-            progress=lambda name, share: bar.update(task, completed=share, description=name),
-            so_far=write,
-        )
-    print_language(found, report_console())
-
-
-def _standing(quick: bool, json_file: Path | None) -> None:
-    from livevlm_bench.standing import QUICK_SECONDS, SECONDS, measure
-    from livevlm_bench.standing_table import print_standing
-    from livevlm_ros.replay.table import report_console
-
-    with progress_bar() as bar:
-        task = bar.add_task('loading the model', total=1.0)
-        found = measure(
-            seconds=QUICK_SECONDS if quick else SECONDS,
-            bars=not quick,
-            progress=lambda name, share: bar.update(task, completed=share, description=name),
-        )
-    print_standing(found, report_console())
-    if json_file is not None:
-        json_file.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
-
-
-def _deadline(quick: bool, json_file: Path | None) -> None:
-    from livevlm_bench.deadline import QUICK_FRAMES, QUICK_QUESTIONS, measure
-    from livevlm_bench.deadline_table import print_deadline
-    from livevlm_ros.replay.table import report_console
-
-    length = {'frames': QUICK_FRAMES, 'questions': QUICK_QUESTIONS} if quick else {}
-    with progress_bar() as bar:
-        task = bar.add_task('loading the model', total=1.0)
-        found = measure(
-            **length,
-            progress=lambda name, share: bar.update(task, completed=share, description=name),
-        )
-    print_deadline(found, report_console())
-    if json_file is not None:
-        json_file.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
+    if quick:
+        read = replace(read, **QUICK)
+    chosen = table_rows(read.tokens, texts=rows, quick=quick)
+    return Suite(
+        lambda progress, so_far: measure(
+            load_smollm2(), read, chosen, progress=progress, so_far=so_far
+        ),
+        print_language,
+    )

@@ -108,6 +108,24 @@ def figure(title: str, draw: Callable[[Axes], None], *, height: float = 3.2) -> 
     :param height: inches
     :returns: a captioned `<figure>` that fetches nothing
     """
+    drawing = svg(title, draw, height=height)
+    # Inside HTML no namespaces are needed, and names of groups would clash between the drawings.
+    drawing = re.sub(r' xmlns(:\w+)?="[^"]*"| id="[\w.]+_\d+"', '', drawing)
+    drawing = re.sub(r' (width|height)="[\d.]+pt"', '', drawing[drawing.index('<svg') :], count=2)
+    drawing = drawing.replace(INK, 'currentColor')
+    name = escape(title)
+    drawing = drawing.replace('<svg', f'<svg role="img" aria-label="{name}"', 1)
+    return f'<figure><figcaption>{name}</figcaption>{drawing}</figure>'
+
+
+def svg(title: str, draw: Callable[[Axes], None], *, height: float) -> str:
+    """
+    Draw into one pair of axes on no ground.
+
+    :param draw: draws in `INK` what shall have the colour of text
+    :param height: inches
+    :returns: a whole SVG file, the same each time
+    """
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -117,14 +135,7 @@ def figure(title: str, draw: Callable[[Axes], None], *, height: float = 3.2) -> 
         draw(canvas.add_subplot())
         nothing = dict.fromkeys(('Creator', 'Date', 'Format', 'Type'))
         canvas.savefig(data, format='svg', transparent=True, metadata=nothing)
-    drawing = data.getvalue()
-    # Inside HTML no namespaces are needed, and names of groups would clash between the drawings.
-    drawing = re.sub(r' xmlns(:\w+)?="[^"]*"| id="[\w.]+_\d+"', '', drawing)
-    drawing = re.sub(r' (width|height)="[\d.]+pt"', '', drawing[drawing.index('<svg') :], count=2)
-    drawing = drawing.replace(INK, 'currentColor')
-    name = escape(title)
-    drawing = drawing.replace('<svg', f'<svg role="img" aria-label="{name}"', 1)
-    return f'<figure><figcaption>{name}</figcaption>{drawing}</figure>'
+    return data.getvalue()
 
 
 def look(number: int) -> dict[str, Any]:

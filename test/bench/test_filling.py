@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from livevlm_bench.filling import (
-    CLIP,
     archive_in_ram,
     archive_on_disk,
     filled,
     frame_bytes,
 )
+from livevlm_bench.one_camera import CLIP
 from livevlm_bench.timed_layers import Language
 from livevlm_ros.memory import FrameRef, Memory, MemoryConfig, RetrievalSettings
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from livevlm_bench.language_rows import SHORT_ROWS, TextRow, sizes_for, table_rows
+from livevlm_bench.language_rows import QUICK_ROWS, TextRow, sizes_for, table_rows
 from livevlm_bench.text_memory import everything, truth
 from livevlm_ros.memory import MemoryConfig
 from livevlm_ros.replay.errors import BadInput
@@ -44,12 +44,12 @@ def test_an_oracle_and_closed_book_ask_the_memory_of_balanced() -> None:
 
 
 def test_the_short_form_has_few_rows() -> None:
-    assert [row.name for row in table_rows(1536, short=True)] == list(SHORT_ROWS)
+    assert [row.name for row in table_rows(1536, quick=True)] == list(QUICK_ROWS)
 
 
 def test_further_rows_have_the_sizes_of_the_others_and_their_own_settings() -> None:
     texts = ('few=balanced retrieval.frames=3', 'best=rekv oracle=true memory.archive_bits=8')
-    few, best = table_rows(1536, texts=texts, short=True)[-2:]
+    few, best = table_rows(1536, texts=texts, quick=True)[-2:]
     assert few.config.retrieval_frames == 3 and few.config.short_term_frames == 8
     assert few.reads is everything and best.reads is truth
     assert best.config.archive_bits == 8 and best.config.retrieval_frames == 12

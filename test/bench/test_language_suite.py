@@ -10,7 +10,7 @@ from rich.console import Console
 
 from livevlm_bench.language_model import LanguageModel
 from livevlm_bench.language_rows import TextRow, table_rows
-from livevlm_bench.language_suite import SHORT, Streams, measure
+from livevlm_bench.language_suite import QUICK, Streams, measure
 from livevlm_bench.language_table import print_language
 from livevlm_ros.replay.errors import BadInput
 
@@ -54,7 +54,7 @@ def test_progress_names_row_and_stream_and_rows_are_told_when_done(
 ) -> None:
     steps: list[tuple[str, float]] = []
     reports: list[dict[str, Any]] = []
-    rows: list[TextRow] = table_rows(768, short=True)
+    rows: list[TextRow] = table_rows(768, quick=True)
     last = measure(
         text_model,
         Streams(count=2, tokens=768),
@@ -104,8 +104,8 @@ def test_what_was_found_is_printed_without_cutting_anything(found: dict[str, Any
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_pretrained_model_finds_what_it_was_told_long_ago(pretrained: LanguageModel) -> None:
-    streams = Streams(**SHORT)
-    rows = measure(pretrained, streams, table_rows(streams.tokens, short=True))['rows']
+    streams = Streams(**QUICK)
+    rows = measure(pretrained, streams, table_rows(streams.tokens, quick=True))['rows']
     right = {name: row['right'] for name, row in rows.items()}
     assert right['full'] > 0.7 and right['oracle'] > 0.7  # the streams are fair
     assert right['balanced'] > 0.9 * right['full']

@@ -2,47 +2,30 @@
 # SPDX-License-Identifier: Apache-2.0
 from io import StringIO
 
+import pytest
 from rich.console import Console
 
-from livevlm_bench.table import bar_words, print_first_token
-
-BAR = {'quotient': 'rekv@256 / livevlm@256', 'ms': [30.0, 12.0], 'value': 2.5, 'least': 1.5}
+from livevlm_bench.table import megabytes, new_table, quartile_cells
 
 
-def test_a_bar_gives_both_numbers_and_says_whether_it_is_met() -> None:
-    met = bar_words({**BAR, 'met': True})
-    assert met == 'rekv@256 / livevlm@256 = 30.0 ms / 12.0 ms = 2.50, at least 1.5: met'
-    growth = {'quotient': 'a / b', 'ms': [30.0, 12.0], 'value': 2.5, 'most': 1.2, 'met': False}
-    assert bar_words(growth).endswith('at most 1.2: missed')
+def test_numbers_stand_on_the_right_of_names() -> None:
+    table = new_table('name', 'ms')
+    table.add_row('a', '1')
+    table.add_row('long', '100')
+    console = Console(width=40, record=True, file=StringIO())
+    console.print(table)
+    lines = [line.rstrip() for line in console.export_text().splitlines()]
+    (few,), (many,) = ([line for line in lines if name in line.split()] for name in ('a', 'long'))
+    assert few.index('a') == many.index('long') and len(few) == len(many)
 
 
-def test_rows_and_bars_are_printed() -> None:
-    row = {
-        'name': 'livevlm@256',
-        'first_token_ms': {'p25': 11.0, 'p50': 12.0, 'p75': 13.0},
-        'cpu_ms': {'p25': 14.0, 'p50': 15.0, 'p75': 16.0},
-        'times_as_fast': 2.5,
-        'tokens_read': 7921.4,
-        'tokens_brought': 4704.0,
-        'device_bytes': 211_700_000,
-        'read_bytes': 21_480_000,
-        'host_bytes': 0,
-        'fill_s': 9.0,
-    }
-    setting = {
-        'name': 'small',
-        'dtype': 'bfloat16',
-        'question_tokens': 20,
-        'rows': [row],
-        'bars': [{**BAR, 'met': True}],
-    }
-    found = {
-        'threads': 1,
-        'rounds': 21,
-        'settings': [setting],
-    }
-    console = Console(width=80, record=True, file=StringIO())
-    print_first_token(found, console)
-    text = console.export_text()
-    shown = ('livevlm@256', '12.0', '11.0..13.0', '15.0', '2.50', '7921', '4704', '212', '21.5')
-    assert [each for each in (*shown, '1.5: met') if each not in text] == []
+def test_a_median_stands_beside_its_quartiles() -> None:
+    assert quartile_cells({'p25': 1.04, 'p50': 2.0, 'p75': 3.0}) == ('2.0', '1.0..3.0')
+    assert quartile_cells({'p25': 1.04, 'p50': 2.0, 'p75': 3.0}, 2)[1] == '1.04..3.00'
+
+
+@pytest.mark.parametrize(
+    ('count', 'shown'), [(0, '0.0'), (1_234_000, '1.2'), (123_456_000, '123')]
+)
+def test_few_megabytes_have_a_digit_after_the_point(count: int, shown: str) -> None:
+    assert megabytes(count) == shown

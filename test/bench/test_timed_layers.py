@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from livevlm_bench.timed_layers import HALF_BILLION, Language, embedded_language
+from livevlm_bench.timed_layers import Language, embedded_language
 from livevlm_ros.memory import Memory, MemoryConfig
 
 
@@ -17,8 +17,21 @@ def test_the_first_token_is_the_likeliest_after_the_question(
     with torch.inference_mode():
         view = memory.question(extra_tokens=len(small.question))
         scores = small.logits(small.read(small.question, view))
-    token, view = small.first_token(small.question, memory)
+    ((token, view),) = small.answer(small.question, memory, tokens=1)
     assert token == scores.argmax() and view.tokens_read == [0] * small.shape.layers
+
+
+def test_each_token_of_an_answer_is_the_likeliest_after_those_before(
+    language: Callable[..., Language],
+) -> None:
+    small = language()
+    memory = Memory(MemoryConfig('recent'), small.shape, ('front',))
+    said = [token for token, _ in small.answer(small.question, memory, tokens=4)]
+    for number in range(1, 4):
+        spoken = small.embed(torch.tensor(said[:number]))
+        longer = torch.cat((small.question, spoken)).detach()
+        ((token, _),) = small.answer(longer, memory, tokens=1)
+        assert token == said[number]
 
 
 def test_another_number_is_another_question_as_large(language: Callable[..., Language]) -> None:
@@ -30,12 +43,6 @@ def test_another_number_is_another_question_as_large(language: Callable[..., Lan
         assert float(question.float().std() / small.question.float().std()) == pytest.approx(
             1.0, rel=0.1
         )
-
-
-def test_the_large_shape_is_that_of_llava_onevision() -> None:
-    layers, heads = HALF_BILLION.num_hidden_layers, HALF_BILLION.num_attention_heads
-    assert (layers, heads, HALF_BILLION.hidden_size // heads) == (24, 14, 64)
-    assert HALF_BILLION.num_key_value_heads == 2
 
 
 def test_the_embedded_model_comes_with_its_settings() -> None:

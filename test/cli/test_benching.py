@@ -3,22 +3,30 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-import livevlm_bench.first_token
+import livevlm_bench.ingest
+import livevlm_bench.ingest_table
+import livevlm_bench.kernel_suite
+import livevlm_bench.kernel_table
 import livevlm_bench.language_suite
 import livevlm_bench.language_table
+import livevlm_bench.question_suite
+import livevlm_bench.scaling
+import livevlm_bench.scaling_table
 import livevlm_bench.smollm2
-from livevlm_bench.language_rows import SHORT_ROWS, TextRow
-from livevlm_bench.language_suite import SHORT, Streams
+from livevlm_bench.bars import bar
+from livevlm_bench.language_rows import QUICK_ROWS, TextRow
+from livevlm_bench.language_suite import QUICK, Streams
 
 
 @pytest.mark.parametrize(
     ('arguments', 'told'),
     [
-        (('decode',), 'expected first-token, standing, deadline or language'),
+        (('decode',), 'expected one of first-token, answer, scaling, ingest, kernels'),
         (('standing', '--json', '/nowhere/r.json'), 'existing folder'),
         (('language', '--row', 'balanced=balanced'), 'given twice'),
     ],
@@ -29,30 +37,86 @@ def test_what_cannot_be_used_is_one_line(
     assert told in refused('bench', *arguments)
 
 
+@pytest.mark.parametrize(('suite', 'tokens'), [((), 1), (('answer',), 8)])
 def test_the_suite_is_printed_and_written(
-    livevlm: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    livevlm: Callable[..., tuple[int, str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    suite: tuple[str, ...],
+    tokens: int,
 ) -> None:
     given: dict[str, Any] = {}
-    bar = {'quotient': 'a / b', 'ms': [2.0, 1.0], 'value': 2.0, 'least': 1.5, 'met': True}
     setting = {
         'name': 'small',
         'dtype': 'float32',
         'question_tokens': 4,
         'rows': [],
-        'bars': [bar],
+        'bars': [bar('a / b', 2.0, 1.0, least=1.5)],
     }
 
     def measure(settings: object, **named: Any) -> dict[str, Any]:
         given.update(named, settings=settings)
-        return {'settings': [setting], 'threads': 1, 'rounds': named['rounds']}
+        head = {'machine': {'threads': 1}, 'answer_tokens': named['answer_tokens']}
+        return {**head, 'settings': [setting], 'rounds': named['rounds']}
 
-    monkeypatch.setattr(livevlm_bench.first_token, 'measure', measure)
+    monkeypatch.setattr(livevlm_bench.question_suite, 'measure', measure)
     chosen = ('--rounds', 15, '--json', tmp_path / 'r.json')
-    code, out, _ = livevlm('bench', '--quick', *chosen)
+    code, out, _ = livevlm('bench', *suite, '--quick', *chosen)
     assert code == 0 and 'a / b = 2.0 ms / 1.0 ms = 2.00, at least 1.5: met' in out
-    assert given['rounds'] == 15
+    assert (given['rounds'], given['answer_tokens']) == (15, tokens)
     assert not any(setting.bars for setting in given['settings'])
     assert json.loads((tmp_path / 'r.json').read_text())['settings'] == [setting]
+
+
+@pytest.mark.parametrize(
+    ('suite', 'module', 'table', 'show', 'little'),
+    [
+        (
+            'scaling',
+            livevlm_bench.scaling,
+            livevlm_bench.scaling_table,
+            'print_scaling',
+            {'lengths': (64, 96, 128), 'steps': 20, 'bars': False},
+        ),
+        (
+            'ingest',
+            livevlm_bench.ingest,
+            livevlm_bench.ingest_table,
+            'print_ingest',
+            {'held': 24},
+        ),
+        (
+            'kernels',
+            livevlm_bench.kernel_suite,
+            livevlm_bench.kernel_table,
+            'print_kernels',
+            {},
+        ),
+    ],
+)
+def test_a_quick_run_does_little_and_is_written(
+    livevlm: Callable[..., tuple[int, str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    suite: str,
+    module: ModuleType,
+    table: ModuleType,
+    show: str,
+    little: dict[str, Any],
+) -> None:
+    given: dict[str, Any] = {}
+
+    def measure(*_: object, **named: Any) -> dict[str, Any]:
+        given.update(named)
+        return {'suite': suite}
+
+    monkeypatch.setattr(module, 'measure', measure)
+    monkeypatch.setattr(table, show, lambda found, console: print(f'{found["suite"]} found'))
+    file = tmp_path / 'r.json'
+    code, out, _ = livevlm('bench', suite, '--quick', '--rounds', 5, '--json', file)
+    assert code == 0 and out == f'{suite} found\n'
+    assert given.items() >= {'rounds': 5, **little}.items()
+    assert json.loads(file.read_text()) == {'suite': suite}
 
 
 @pytest.fixture
@@ -94,10 +158,10 @@ def test_streams_and_rows_are_as_asked(
     assert json.loads((tmp_path / 'r.json').read_text()) == measured['found']
 
 
-def test_the_short_form_is_one_stream_and_few_rows(
+def test_a_quick_run_is_one_stream_and_few_rows(
     livevlm: Callable[..., tuple[int, str, str]], measured: dict[str, Any]
 ) -> None:
-    code, _, _ = livevlm('bench', 'language', '--short', '--seed', 7)
+    code, _, _ = livevlm('bench', 'language', '--quick', '--seed', 7)
     assert code == 0
-    assert measured['streams'] == Streams(7, **SHORT)
-    assert measured['rows'] == list(SHORT_ROWS)
+    assert measured['streams'] == Streams(7, **QUICK)
+    assert measured['rows'] == list(QUICK_ROWS)
