@@ -15,7 +15,7 @@ import torch
 from livevlm_ros.engine.album import Album
 from livevlm_ros.engine.budget import Costs
 from livevlm_ros.engine.config import EngineConfig
-from livevlm_ros.engine.snapshots import Snapshots, check_folder, check_ram
+from livevlm_ros.engine.snapshots import Snapshots, check_folder
 from livevlm_ros.engine.warmup import warm_up
 from livevlm_ros.memory import EvidenceHeads, Memory, RetrievalSettings
 from livevlm_ros.model import ModelConfig, VideoLanguageModel
@@ -53,7 +53,6 @@ def build_parts(config: EngineConfig, *, load: LoadModel, progress: Progress) ->
     """
     if config.snapshot:
         check_folder(Path(config.memory.path))
-        check_ram(config.memory.archive_disk_bytes if config.memory.archive_bits else 0)
     started = time.monotonic()
     progress('weights', 0.0)
     model = load(config.model)

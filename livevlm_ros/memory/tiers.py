@@ -53,12 +53,10 @@ class Tiers:
     forget_at: int = FORGET_EVERY
 
     def clear(self) -> None:
-        """Forget every frame, keep the prefix."""
+        """Forget every frame but those of the archive, keep the prefix."""
         self.short_term.clear()
         for lane in self.long_term:
             lane.clear()
-        if self.archive is not None:
-            self.archive.clear()
         self.refs.clear()
         self.ids.clear()
         self.forget_at = FORGET_EVERY

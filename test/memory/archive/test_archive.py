@@ -170,7 +170,9 @@ def test_bytes_stay_bounded_and_old_times_represented_over_a_long_stream(
 
 def _held(archive: Archive) -> tuple:
     state = archive.state()
-    return {name: tensor.tolist() for name, tensor in state.tensors.items()}, state.facts
+    rows = {name: part.whole() for name, part in state.rows.items()}
+    held = {name: each.tolist() for name, each in (state.tensors | rows).items()}
+    return held, state.facts
 
 
 @pytest.mark.parametrize('held', [3, 8, 30])
@@ -261,6 +263,8 @@ def test_clearing_forgets_everything_and_the_archive_goes_on(
     archive = make_archive(host=8, disk=4)
     put_all(archive, range(50))
     archive.clear()
+    while archive.tend():
+        pass
     sizes = archive.sizes
     assert (sizes.frames, sizes.host_bytes, sizes.disk_bytes) == (0, 0, 0)
     assert len(archive) == len(archive.frames) == 0

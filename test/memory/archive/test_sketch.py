@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A large archive is ranked through its sketch about as through all of its keys."""
 
-import threading
 from collections.abc import Iterator
+from threading import RLock
 
 import pytest
 import torch
@@ -94,7 +94,8 @@ class Watched:
     def watch(self, numbers: range) -> None:
         for number in numbers:
             self.archive.put(self.tokens(number))
-            self.archive.tend()
+            while self.archive.tend():
+                pass
 
     def tokens(self, number: int) -> Tokens:
         """Return the next frame of the stream, as the one of this number."""
@@ -116,8 +117,9 @@ class Watched:
 
     def check_codes(self) -> None:
         """Check that each key's centroid is as near as the nearest of those that were fitted."""
-        tensors = self.archive.state().part('sketch').tensors
-        centroids, codes = tensors['centroids'], tensors['codes']  # [.., tokens, rows]
+        sketch = self.archive.state().part('sketch')
+        tensors, codes = sketch.tensors, sketch.rows['codes'].whole().movedim(0, 3)
+        centroids = tensors['centroids']  # [layers, kv_heads, CENTROIDS, head_dim]
         for row, number in enumerate(self.archive.frames.tolist()):
             keys = self.keys[number][list(self.layers)]
             far = torch.cdist(keys, centroids)  # [layers, kv_heads, tokens, CENTROIDS]
@@ -212,7 +214,7 @@ def test_a_full_archive_is_sketched_anew_as_often_as_half_of_it_has_changed() ->
     for number in range(1200):
         watched.watch(range(number, number + 1))
         if number % 20 == 0:
-            fits.add(watched.archive.sketch.state(0).facts['next_fit'])
+            fits.add(watched.archive.state().part('sketch').facts['next_fit'])
             if watched.archive.sketch.ready:
                 watched.check_codes()
     assert len(watched.archive) <= 300
@@ -225,7 +227,7 @@ def test_a_full_archive_is_sketched_anew_as_often_as_half_of_it_has_changed() ->
 def test_an_archive_that_needs_no_sketch_makes_none() -> None:
     watched = Watched(frames=RANKED_FRAMES + 50, room=RANKED_FRAMES)
     assert not watched.archive.sketch.ready
-    assert not watched.archive.sketch.state(0).tensors
+    assert not watched.archive.state().part('sketch').tensors
     assert watched.choose(watched.stream.question()).ranked == 2 * len(watched.archive)
     watched.archive.close()
 
@@ -244,10 +246,11 @@ def test_counts_are_those_of_the_codes_whatever_failed_between(
                 failures += 1
                 patch.undo()
                 watched.archive.put(frame)
-        watched.archive.tend()
+        while watched.archive.tend():
+            pass
     assert failures > 100
     book = watched.archive.sketch._now
-    held = Codebook.restored(book.state(len(watched.archive)), rows=2 * FRAMES)
+    held = Codebook.restored(book.state(len(watched.archive), RLock()), rows=2 * FRAMES)
     assert torch.equal(book.counts, held.counts)
     watched.check_codes()
     watched.archive.close()
@@ -266,7 +269,8 @@ def test_the_sketch_is_ready_before_frames_are_ranked_by_it(layers: int, tokens:
     while not sketch.ready:
         rows.append(torch.randn(layers, 1, tokens, 8, generator=source))
         sketch.put(len(rows) - 1, sketch.encode(rows[-1]))
-        sketch.catch_up(keys, lambda: len(rows), threading.RLock())
+        while sketch.catch_up(keys, lambda: len(rows), RLock()):
+            pass
     assert FIRST_FIT < len(rows) <= RANKED_FRAMES
 
 
@@ -323,7 +327,7 @@ def test_a_restored_sketch_gives_the_same_scores_bit_for_bit(room: int) -> None:
 
 
 def test_a_sketch_of_other_layers_is_refused(watched: Watched) -> None:
-    state = watched.archive.sketch.state(FRAMES)
+    state = watched.archive.sketch.state(FRAMES, RLock())
     KeySketch(SMALL, (0, 1), rows=9).check(state)
     for layers in ((0,), (1,), (1, 0)):
         with pytest.raises(ValueError, match='retrieval.heads of memory.yaml, has changed'):
@@ -349,6 +353,6 @@ def test_a_layer_that_does_not_choose_and_a_head_that_does_not_have_no_say(
 
 
 def test_the_bytes_said_are_those_of_a_frames_codes_now_and_of_the_next(watched: Watched) -> None:
-    codes = watched.archive.sketch.state(7).tensors['codes']
+    codes = watched.archive.sketch.state(7, RLock()).rows['codes'].whole()
     assert 2 * codes.nbytes == 7 * KeySketch.row_bytes(SMALL, 2)
     assert codes.dtype == torch.int16
