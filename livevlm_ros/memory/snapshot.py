@@ -17,8 +17,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-
 from livevlm_ros.memory.state import State
 from livevlm_ros.memory.tensor_file import read_tensors, write_tensors
 
@@ -78,37 +76,36 @@ def write_snapshot(folder: Path, state: State) -> None:
             'rows': sorted(state.rows),
             **state.facts,
         }
-        with draft.open('w', encoding='utf-8') as opened:
-            opened.write(_signed(content))
-            opened.flush()
-            os.fsync(opened.fileno())
+        draft.write_text(_signed(content), encoding='utf-8')
+        _sync(draft)
         file = _tensors_file(folder, digest)
         if not file.exists():
             unfinished.append(file)
         tensors.replace(file)
-        _sync_names(folder)
+        _sync(folder)
         draft.replace(manifest)
         unfinished.clear()
-        _sync_names(folder)
+        _sync(folder)
         for old in folder.glob(TENSORS):
             if old != file:
                 old.unlink()
-    except OSError as error:
+    except Exception as error:
+        for path in unfinished:
+            with suppress(OSError):
+                path.unlink()
+        if not isinstance(error, OSError):
+            raise
         raise SnapshotError(
             f'{manifest}: no snapshot could be written ({error}), the one before is as it was: '
             'expected a folder that can be written and has room'
         ) from error
-    finally:
-        for path in unfinished:
-            with suppress(OSError):
-                path.unlink()
 
 
 def read_snapshot(folder: Path) -> State:
     """
     Read a snapshot whose every bit is as it was written.
 
-    :returns: the state; its tensors and rows are mapped from the file
+    :returns: the state; its rows are read from the file when they are asked for
     :raises SnapshotError: if it is missing, truncated, damaged or no snapshot
     :raises UnreadableSnapshot: if the system does not let it be read, or it is of another version
     """
@@ -131,7 +128,7 @@ def read_snapshot(folder: Path) -> State:
             )
         tensors, of_rows = read_tensors(file, rows)
         return State(tensors, content, of_rows)
-    except (FileNotFoundError, SafetensorError) as error:
+    except FileNotFoundError as error:
         raise SnapshotError(
             f'{file}: cannot be read ({error}), expected the tensors that {MANIFEST} names: '
             f'bring back both files from a copy, or remove {MANIFEST}'
@@ -216,9 +213,9 @@ def _tensors_file(folder: Path, digest: str) -> Path:
     return folder / TENSORS.replace('*', digest[:16])
 
 
-def _sync_names(folder: Path) -> None:
-    """Have the disk keep the names in a folder."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _sync(path: Path) -> None:
+    """Have the disk keep a file, or the names in a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -44,16 +44,15 @@ class Rows:
         """Bytes of the whole tensor."""
         return prod(self.shape) * self.dtype.itemsize
 
-    def runs(self) -> Iterator[tuple[int, Tensor]]:
-        """Give runs of rows of about `RUN_BYTES`, each with the place of its first row."""
+    def runs(self) -> Iterator[Tensor]:
+        """Give all rows in runs of about `RUN_BYTES`."""
         at_once = max(1, RUN_BYTES * len(self) // max(1, self.nbytes))
         for first in range(0, len(self), at_once):
-            yield first, self.read(first, min(first + at_once, len(self)))
+            yield self.read(first, min(first + at_once, len(self)))
 
     def whole(self) -> Tensor:
         """Return the whole tensor."""
-        parts = [run for _, run in self.runs()]
-        return torch.cat(parts) if parts else torch.empty(self.shape, dtype=self.dtype)
+        return torch.cat([torch.empty(0, *self.shape[1:], dtype=self.dtype), *self.runs()])
 
 
 @dataclass(frozen=True, slots=True)

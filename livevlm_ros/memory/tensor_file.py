@@ -9,15 +9,17 @@ header in JSON, and the tensors' bytes without gaps.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from functools import partial
+from io import BufferedReader
+from math import prod
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import safe_open
 from torch import Tensor
 
 from livevlm_ros.memory.state import Rows, State
@@ -44,12 +46,9 @@ def write_tensors(path: Path, state: State) -> tuple[str, int]:
     :returns: the file's SHA-256 and its bytes
     :raises OSError: if it cannot be written
     """
-    parts = {name: Rows.of(tensor[None]) for name, tensor in state.tensors.items()} | state.rows
-    shapes = {name: tensor.shape for name, tensor in state.tensors.items()}
-    widest_first = sorted(parts, key=lambda name: (-parts[name].dtype.itemsize, name))  # aligned
     digest, unsynced = hashlib.sha256(), 0
     with path.open('wb') as file:
-        for run in _runs({name: parts[name] for name in widest_first}, shapes):
+        for run in _runs(state):
             digest.update(run)
             unsynced += file.write(run)
             if unsynced >= SYNCED_BYTES:
@@ -61,37 +60,52 @@ def write_tensors(path: Path, state: State) -> tuple[str, int]:
         return digest.hexdigest(), file.tell()
 
 
-def _runs(
-    parts: Mapping[str, Rows], shapes: Mapping[str, torch.Size]
-) -> Iterator[bytes | memoryview]:
-    """Give the bytes of a file."""
+def _runs(state: State) -> Iterator[bytes | memoryview]:
+    """Give the bytes of a file, the tensors of the widest types first, so that each is aligned."""
+    parts: dict[str, Tensor | Rows] = {**state.tensors, **state.rows}
+    parts = dict(sorted(parts.items(), key=lambda part: (-part[1].dtype.itemsize, part[0])))
     header, end = {}, 0
     for name, part in parts.items():
         start, end = end, end + part.nbytes
-        shape = list(shapes.get(name, part.shape))
-        header[name] = {'dtype': _NAMES[part.dtype], 'shape': shape, 'data_offsets': [start, end]}
+        shape, dtype = list(part.shape), _NAMES[part.dtype]
+        header[name] = {'dtype': dtype, 'shape': shape, 'data_offsets': [start, end]}
     text = json.dumps(header).encode()
     text += b' ' * (-len(text) % 8)
     yield len(text).to_bytes(8, 'little') + text
     for part in parts.values():
-        for _, run in part.runs():
+        for run in (part,) if isinstance(part, Tensor) else part.runs():
             yield run.contiguous().flatten().view(torch.uint8).numpy().data
 
 
 def read_tensors(path: Path, rows: Iterable[str]) -> tuple[dict[str, Tensor], dict[str, Rows]]:
     """
-    Map the tensors of a file.
+    Read the tensors of a file as `write_tensors` makes it.
 
-    :param rows: names of those that are given in rows
+    :param rows: names of those that are given in rows, to be read later; the file may be replaced
     :raises OSError: if it cannot be read
-    :raises SafetensorError: if it is no such file
     """
-    opened, by_rows = safe_open(path, 'pt'), set(rows)
-    tensors = {name: opened.get_tensor(name) for name in opened.keys() - by_rows}
-    return tensors, {name: _mapped(opened.get_slice(name)) for name in by_rows}
+    file = path.open('rb')
+    header = json.loads(file.read(int.from_bytes(file.read(8), 'little')))
+    start, parts = file.tell(), {}
+    for name, part in header.items():
+        shape, dtype = tuple(part['shape']), TYPES[part['dtype']]
+        read = partial(_read, file, start + part['data_offsets'][0], shape[1:], dtype)
+        parts[name] = Rows(shape, dtype, read)
+    by_rows = {name: parts.pop(name) for name in rows}
+    return {name: part.read(0, len(part)) for name, part in parts.items()}, by_rows
 
 
-def _mapped(part: Any) -> Rows:
-    """Return the rows of a `PySafeSlice`, which the library has no type for."""
-    shape = tuple(part.get_shape())
-    return Rows(shape, TYPES[part.get_dtype()], lambda first, last: part[first:last])
+def _read(
+    file: BufferedReader,
+    start: int,
+    row: tuple[int, ...],
+    dtype: torch.dtype,
+    first: int,
+    last: int,
+) -> Tensor:
+    """Read some rows of a tensor that lies at a place of a file."""
+    rows = torch.empty(last - first, *row, dtype=dtype)
+    file.seek(start + first * dtype.itemsize * prod(row))
+    if file.readinto(rows.flatten().view(torch.uint8).numpy().data) < rows.nbytes:
+        raise OSError(errno.EIO, 'the file ends before its tensors do')
+    return rows

@@ -86,19 +86,3 @@ def test_a_folder_that_is_none_is_refused_before_weights_are_loaded(
     with pytest.raises(ValueError, match='expected a folder that can be written, for snapshots'):
         engine.load()
     assert model.encoded == [] and engine.stats().state == 'unloaded'
-
-
-@pytest.mark.parametrize('free_pages', [255, 256])
-def test_an_archive_on_disk_that_ram_could_not_gather_is_refused(
-    make_saving, model, monkeypatch, free_pages
-):
-    figures = {'SC_AVPHYS_PAGES': free_pages, 'SC_PAGE_SIZE': 4096}
-    monkeypatch.setattr('os.sysconf', figures.__getitem__)
-    engine = make_saving(memory={'archive_disk_bytes': 2**20})
-    if free_pages == 256:
-        engine.load()
-        return
-    with pytest.raises(ValueError, match='is 1048576, expected no more than the 1044480 bytes'):
-        engine.load()
-    assert model.encoded == []
-    make_saving(memory={'archive_disk_bytes': 2**20}, snapshot=False).load()

@@ -140,8 +140,10 @@ class Codebook:
         codes = state.rows['codes']
         book = Codebook(held['centroids'], held['used'], tokens=codes.shape[3], rows=rows)
         book.reach = held['reach']
-        for first, run in codes.runs():
+        first = 0
+        for run in codes.runs():
             book.codes[..., first : first + len(run)] = run.movedim(0, 3)
+            first += len(run)
             for of_token in run.unbind(3):
                 wide = of_token.movedim(0, 2).long()  # [layers, kv_heads, frames]
                 book.counts.scatter_add_(2, wide, torch.ones(wide.shape))

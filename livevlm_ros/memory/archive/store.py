@@ -208,12 +208,14 @@ class RecordStore:
             for slot in range(on_disk):
                 self._file.allocate(slot)
         self._wait_for_reads()
-        for first, run in records.runs():
-            to_disk = run[: max(0, on_disk - first)]
+        first = 0
+        for run in records.runs():
+            to_disk, to_ram = run.tensor_split([max(0, on_disk - first)])
             if self._file is not None:
                 self._file.records[first : first + len(to_disk)] = to_disk
-            to_ram, at = run[len(to_disk) :], max(0, first - on_disk)
-            self._slab[at : at + len(to_ram)] = to_ram
+            first += len(run)
+            if len(to_ram):
+                self._slab[first - on_disk - len(to_ram) : first - on_disk] = to_ram
         self._free_disk = self._free_disk[: len(self._free_disk) - on_disk]
         self._free_host = self._free_host[: self.host - in_ram]
         self._on_disk = on_disk
