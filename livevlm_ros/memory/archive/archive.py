@@ -129,7 +129,7 @@ class Archive:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __contains__(self, frame: int) -> bool:
+    def __contains__(self, frame: object) -> bool:
         """Return whether a frame is held, by its id; does not wait for a write."""
         return frame in self._rows
 
