@@ -13,6 +13,7 @@ import torch
 
 from livevlm_ros.engine import Answer, Engine, Latency, Question, Status
 from livevlm_ros.memory import FrameRef
+from livevlm_ros.memory.archive.store import RecordStore
 from livevlm_ros.memory.contents import read_refs
 from livevlm_ros.memory.snapshot import (
     MANIFEST,
@@ -226,6 +227,49 @@ def test_what_a_thread_writes_is_the_memory_as_it_was(make_saving, watch, tmp_pa
     watch(engine, range(9, 40))
     snapshots._writer.join()
     assert len(_saved(tmp_path)) == 8
+
+
+def test_the_archive_is_read_by_the_thread_that_writes_it_down(
+    make_saving, watch, monkeypatch: pytest.MonkeyPatch
+):
+    engine, readers = make_saving(), []
+    watch(engine, range(1, 40))
+    records = RecordStore.records
+
+    def noted(store: RecordStore, addresses: torch.Tensor) -> torch.Tensor:
+        readers.append((threading.current_thread().name, len(addresses)))
+        return records(store, addresses)
+
+    monkeypatch.setattr(RecordStore, 'records', noted)
+    snapshots = engine._loop.parts.snapshots
+    snapshots.begin()
+    snapshots._writer.join()
+    assert readers == [('livevlm-save', 35)]
+
+
+def test_a_memory_that_is_cleared_while_it_is_saved_leaves_the_snapshot_before(
+    make_saving, watch, tmp_path, monkeypatch, caplog
+):
+    go_on, engine = threading.Event(), make_saving()
+    watch(engine, range(1, 9))
+    snapshots = engine._loop.parts.snapshots
+    snapshots.save()
+
+    def hold(folder: Path, state) -> None:
+        assert go_on.wait(10)
+        write(folder, state)
+
+    watch(engine, range(9, 20))
+    monkeypatch.setattr('livevlm_ros.engine.snapshots.write_snapshot', hold)
+    snapshots.begin()
+    engine._loop.parts.forget()
+    go_on.set()
+    snapshots._writer.join()
+    assert len(_saved(tmp_path)) == 8
+    assert 'not saved' not in caplog.text
+    monkeypatch.undo()
+    engine.cleanup()
+    assert _saved(tmp_path) == []
 
 
 def test_an_engine_that_can_start_no_thread_saves_when_it_stops(

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from livevlm_ros.memory import CacheShape, FrameRef, ReadFilter, RetrievalSettings
 from livevlm_ros.memory.archive.archive import Archive, index_bytes
+from livevlm_ros.memory.archive.centroids import PRODUCTS_AT_ONCE
 from livevlm_ros.memory.archive.codebook import CENTROIDS, SPARE, Codebook
 from livevlm_ros.memory.archive.record import RecordLayout
-from livevlm_ros.memory.archive.sketch import FIRST_FIT, KeySketch
+from livevlm_ros.memory.archive.sketch import FIRST_FIT, SAMPLED_AT_ONCE, KeySketch
 from livevlm_ros.memory.retrieval import (
     RANKED_FRAMES,
     Choice,
@@ -272,6 +273,34 @@ def test_the_sketch_is_ready_before_frames_are_ranked_by_it(layers: int, tokens:
         while sketch.catch_up(keys, lambda: len(rows), RLock()):
             pass
     assert FIRST_FIT < len(rows) <= RANKED_FRAMES
+
+
+@pytest.mark.parametrize('tokens', [4, 196])
+def test_a_piece_of_the_making_computes_few_distances(
+    monkeypatch: pytest.MonkeyPatch, tokens: int
+) -> None:
+    """Whatever a frame has of tokens: a question waits for the piece that is being done."""
+    computed = []
+
+    def counted(keys: Tensor, centroids: Tensor, halves: Tensor | None = None):
+        products = keys.shape[:-1].numel() * centroids.shape[-2]
+        computed[-1] += products
+        return torch.zeros(keys.shape[:-1], dtype=torch.int16), keys[..., 0].abs()
+
+    for module in ('centroids', 'codebook'):
+        monkeypatch.setattr(f'livevlm_ros.memory.archive.{module}.nearest', counted)
+    sketch = KeySketch(CacheShape(2, 2, 2, 2, tokens, 1e4, 32768), (0, 1), rows=1000)
+    sketch._taken, sketch._owed = FIRST_FIT, 10**6
+    source = torch.Generator().manual_seed(0)
+
+    def keys(layer: int, rows: Tensor) -> Tensor:
+        assert len(rows) * tokens <= max(tokens, SAMPLED_AT_ONCE)
+        return torch.randn(2, len(rows) * tokens, 2, generator=source)
+
+    computed.append(0)
+    while sketch.catch_up(keys, lambda: 300, RLock()):
+        computed.append(0)
+    assert sketch.ready and 0 < max(computed) <= 1.1 * PRODUCTS_AT_ONCE
 
 
 def test_without_a_sketch_all_frames_are_ranked_by_their_keys(
