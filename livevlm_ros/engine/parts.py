@@ -15,7 +15,7 @@ import torch
 from livevlm_ros.engine.album import Album
 from livevlm_ros.engine.budget import Costs
 from livevlm_ros.engine.config import EngineConfig
-from livevlm_ros.engine.snapshots import Snapshots, check_folder, check_ram
+from livevlm_ros.engine.snapshots import Snapshots, check_folder
 from livevlm_ros.engine.timeline import Timeline
 from livevlm_ros.engine.warmup import warm_up
 from livevlm_ros.memory import EvidenceHeads, Memory, RetrievalSettings
@@ -62,7 +62,6 @@ def build_parts(
     """
     if config.snapshot:
         check_folder(Path(config.memory.path))
-        check_ram(config.memory.archive_disk_bytes if config.memory.archive_bits else 0)
     started, timeline = time.monotonic(), timeline or Timeline()
     progress('weights', 0.0)
     model = load(config.model)

@@ -19,6 +19,7 @@ from livevlm_ros.engine.album import Album
 from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.engine.timeline import Timeline
 from livevlm_ros.memory import FrameRef, Memory, SnapshotError, State
+from livevlm_ros.memory.archive.frozen import Forgotten
 from livevlm_ros.memory.snapshot import (
     MANIFEST,
     UnreadableSnapshot,
@@ -104,7 +105,7 @@ class Snapshots:
         return time.monotonic() >= self._due_s
 
     def begin(self) -> None:
-        """Copy what is remembered, if it is new, and let a thread write it."""
+        """Let a thread write what is remembered now, if it is new; the archive is not copied."""
         began_s = time.monotonic()
         self._due_s = began_s + self._every_s
         writing = self._writer is not None and self._writer.is_alive()
@@ -156,6 +157,9 @@ class Snapshots:
     def _write(self, folder: Path, state: State, mark: Mark) -> None:
         try:
             write_snapshot(folder, state)
+        except Forgotten:
+            _log.info('the memory was cleared while it was saved: the snapshot before stays')
+            return
         except Exception as error:
             self._failures += 1
             if self._failures == 1:
@@ -177,21 +181,6 @@ def check_folder(folder: Path) -> None:
         raise ValueError(
             f'path is {str(folder)!r}, expected a folder that can be written, for snapshots: make '
             'it, or set another'
-        )
-
-
-def check_ram(archive_disk_bytes: int) -> None:
-    """
-    Refuse an archive that could never be saved: a snapshot gathers it in RAM, the disk's part too.
-
-    :raises ValueError: if the disk's part may become larger than the RAM that is free now
-    """
-    free = os.sysconf('SC_AVPHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
-    if archive_disk_bytes > free:
-        raise ValueError(
-            f'archive_disk_bytes is {archive_disk_bytes}, expected no more than the {free} bytes '
-            'of RAM that are free, for snapshots gather the archive there: make it smaller, or '
-            'set snapshot to false'
         )
 
 

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from livevlm_ros.memory.config import MemoryConfig
 from livevlm_ros.memory.shape import CacheShape, FrameRef
@@ -40,7 +42,7 @@ def identity(
 
 def contents(tiers: Tiers, *, identity: Mapping[str, Any]) -> State:
     """
-    Return copies of all that a memory holds, to `put_back`.
+    Return all that a memory holds, to `put_back`, without copies of the archive.
 
     Of the prefix there are only the values, by which the model is known again: each layer's depend
     on all weights of the language layers below.
@@ -57,11 +59,13 @@ def contents(tiers: Tiers, *, identity: Mapping[str, Any]) -> State:
     facts = {
         'identity': dict(identity),
         'origin_ns': tiers.ids.origin_ns,
-        'frames': [astuple(ref) for ref in tiers.refs.values()],
         'forget_at': tiers.forget_at,
     }
-    prefix = {'prefix_values': copied(tiers.prefix_values)}
-    return State({**prefix, **parts.tensors}, {**facts, **parts.facts})
+    tensors = {
+        'prefix_values': copied(tiers.prefix_values),
+        'frames': _written_down(tiers.refs.values()),
+    }
+    return State({**tensors, **parts.tensors}, {**facts, **parts.facts}, parts.rows)
 
 
 @torch.inference_mode()
@@ -83,9 +87,20 @@ def put_back(tiers: Tiers, state: State, *, identity: Mapping[str, Any]) -> None
     tiers.short_term.restore(state.part('short_term'))
     for number, lane in enumerate(tiers.long_term):
         lane.restore(state.part(f'long_term.{number}'))
-    refs = (FrameRef(*fields) for fields in state.facts['frames'])
+    refs = read_refs(state.tensors['frames'])
     tiers.refs = {tiers.ids.frame(ref): ref for ref in refs}
     tiers.forget_at = state.facts['forget_at']
+
+
+def _written_down(refs: Iterable[FrameRef]) -> Tensor:
+    """Return the references of frames as JSON, uint8 [bytes]: facts of all would take too long."""
+    fields = [(ref.camera, ref.stamp_ns, ref.frame_id, ref.key) for ref in refs]
+    return torch.frombuffer(bytearray(json.dumps(fields).encode()), dtype=torch.uint8)
+
+
+def read_refs(written: Tensor) -> list[FrameRef]:
+    """Return the references of frames that a state's tensor `frames` holds."""
+    return [FrameRef(*fields) for fields in json.loads(written.numpy().tobytes())]
 
 
 def _check(tiers: Tiers, state: State, identity: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ then all is written: whatever raises costs the step's frames and leaves the memo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ from livevlm_ros.memory.archive.writer import ArchiveWriter
 from livevlm_ros.memory.long_term import LongTerm, LongTermChange
 from livevlm_ros.memory.shape import FrameRef
 from livevlm_ros.memory.short_term import Held
-from livevlm_ros.memory.tiers import FORGET_EVERY, Tiers
+from livevlm_ros.memory.tiers import FORGET_EVERY, LOOKED_AT_ONCE, Tiers
 from livevlm_ros.memory.tokens import in_time_order
 
 
@@ -49,15 +49,15 @@ def keep(
         left = [tiers.short_term.tokens_of(held) for held, _ in entering.left]
         archived = writer.stage(left) if writer is not None else None
         bucketed = _staged(tiers, entering.left, scores)
-        held = _refs_left(tiers, writer)
+        looked = _looked_at(tiers, writer)
     except BaseException:
         tiers.ids.origin_ns = origin_ns
         raise
     for lane, change in bucketed:
         lane.commit(change)
     tiers.short_term.commit(entering, keys, values)
-    if held is not None:
-        tiers.refs, tiers.forget_at = held, len(held) + max(FORGET_EVERY, len(held) // 4)
+    if looked is not None:
+        _forget(tiers, *looked)
     tiers.refs.update((tiers.ids.frame(ref), ref) for ref in frames)
     if writer is not None and archived is not None:
         writer.commit(archived)
@@ -82,19 +82,33 @@ def noise(tiers: Tiers, frames: int) -> tuple[Tensor, Tensor]:
     return keys, values
 
 
-def _refs_left(tiers: Tiers, writer: ArchiveWriter | None) -> dict[int, FrameRef] | None:
-    """Return the references of frames of which a token is left; None: it is not time to look."""
-    if len(tiers.refs) < tiers.forget_at:
+def _looked_at(tiers: Tiers, writer: ArchiveWriter | None) -> tuple[list[int], list[int]] | None:
+    """
+    Look at some references, whether a token of their frames is left.
+
+    :returns: ids of frames of which none is, and of those yet to be looked at; None: it is not
+        time to look
+    """
+    if not tiers.unlooked and len(tiers.refs) < tiers.forget_at:
         return None
-    held = [torch.tensor([tiers.ids.frame(ref) for ref in tiers.short_term.refs()])]
-    held += [tiers.ids.frames(lane.tokens.ids) for lane in tiers.long_term]
-    if writer is not None:
-        held += [tiers.ids.frames(ids) for ids in writer.waiting()]
-    if tiers.archive is not None:
-        with tiers.archive.lock:  # after those that wait: none is in neither
-            held.append(tiers.archive.frames.clone())
-    alive = set(torch.cat(held).unique().tolist())
-    return {frame: ref for frame, ref in tiers.refs.items() if frame in alive}
+    unlooked = tiers.unlooked or list(tiers.refs)
+    held = {tiers.ids.frame(ref) for ref in tiers.short_term.refs()}
+    for lane in tiers.long_term:
+        held.update(tiers.ids.frames(lane.tokens.ids).unique().tolist())
+    if writer is not None:  # those that wait before those that are archived: none is in neither
+        held.update(int(tiers.ids.frames(ids[:1])) for ids in writer.waiting())
+    archived: Container[int] = () if tiers.archive is None else tiers.archive
+    some, rest = unlooked[:LOOKED_AT_ONCE], unlooked[LOOKED_AT_ONCE:]
+    return [frame for frame in some if frame not in held and frame not in archived], rest
+
+
+def _forget(tiers: Tiers, gone: Sequence[int], unlooked: list[int]) -> None:
+    """Drop references; after the last of a look, say when the next one begins."""
+    for frame in gone:
+        del tiers.refs[frame]
+    tiers.unlooked = unlooked
+    if not unlooked:
+        tiers.forget_at = len(tiers.refs) + max(FORGET_EVERY, len(tiers.refs) // 4)
 
 
 def _staged(

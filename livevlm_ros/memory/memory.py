@@ -304,11 +304,17 @@ class Memory:
         return view
 
     def clear(self) -> int:
-        """Forget every frame, keep the prefix; returns the frames forgotten."""
+        """
+        Forget every frame, keep the prefix; returns the frames forgotten.
+
+        It waits for what is being written or chosen, not for what could be.
+        """
         forgotten = self.frame_count
-        self.settle()
+        if self._writer is not None:
+            self._writer.clear()
         if self._recall is not None:
             self._recall.clear()
+            self._recall.settle()
         self._tiers.clear()
         return forgotten
 
@@ -376,8 +382,14 @@ class Memory:
         )
 
     def state(self) -> State:
-        """Return copies of all that is remembered, to `restore`."""
-        self.settle()
+        """
+        Return all that is remembered, to `restore`; the memory may go on meanwhile.
+
+        The archive is not copied: its rows are read as they are now whenever that is, by any
+        thread, and raise `Forgotten` after a `clear`.
+        """
+        if self._writer is not None:
+            self._writer.settle()
         return contents(self._tiers, identity=self._identity)
 
     def restore(self, state: State) -> None:

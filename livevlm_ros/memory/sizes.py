@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from livevlm_ros.memory.archive.archive import ArchiveSizes
 from livevlm_ros.memory.recall import RecallCounts
@@ -70,8 +71,8 @@ class MemorySizes:
         shape, ring, lanes = tiers.shape, tiers.short_term, tiers.long_term
         archive = tiers.archive.sizes if tiers.archive else ArchiveSizes()
         new, token_bytes = ring.refs(), shape.token_bytes(tiers.prefix_keys.itemsize)
-        known = list(tiers.refs.values())[:1] if lanes or tiers.archive is not None else []
-        held = new[:1] + known
+        known = tiers.refs.values() if lanes or tiers.archive is not None else ()
+        held = [*new[:1], *islice(known, 1)]
         return cls(
             short_term_tokens=len(new) * shape.tokens_per_frame,
             long_term_tokens=sum(lane.count for lane in lanes),

@@ -17,15 +17,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-
 from livevlm_ros.memory.state import State
+from livevlm_ros.memory.tensor_file import read_tensors, write_tensors
 
 MANIFEST = 'memory.json'
 TENSORS = 'memory-*.safetensors'
 REFUSED = '.refused'  # added to the names of a snapshot that is of no use
-FORMAT, VERSION = 'livevlm_ros memory', 3
+FORMAT, VERSION = 'livevlm_ros memory', 4
 
 
 class SnapshotError(ValueError):
@@ -63,35 +61,40 @@ def has_snapshot(folder: Path) -> bool:
 
 def write_snapshot(folder: Path, state: State) -> None:
     """
-    Write a snapshot in the place of the one before.
+    Write a snapshot in the place of the one before, which stays as it was whatever is raised.
 
-    :raises SnapshotError: if the folder is none, cannot be written or the disk is full; the
-        snapshot before is as it was, and nothing else is left
+    :raises SnapshotError: if the folder is none, cannot be written or the disk is full
     """
     manifest = folder / MANIFEST
     tensors, draft = folder / 'memory.safetensors.tmp', folder / f'{MANIFEST}.tmp'
     unfinished = [tensors, draft]
     try:
-        save_file(state.tensors, tensors)
-        digest, size = _synced(tensors)
-        content = {'tensors_sha256': digest, 'tensors_bytes': size, **state.facts}
+        digest, size = write_tensors(tensors, state)
+        content = {
+            'tensors_sha256': digest,
+            'tensors_bytes': size,
+            'rows': sorted(state.rows),
+            **state.facts,
+        }
         draft.write_text(_signed(content), encoding='utf-8')
-        _synced(draft)
+        _sync(draft)
         file = _tensors_file(folder, digest)
         if not file.exists():
             unfinished.append(file)
         tensors.replace(file)
-        _sync_names(folder)
+        _sync(folder)
         draft.replace(manifest)
         unfinished.clear()
-        _sync_names(folder)
+        _sync(folder)
         for old in folder.glob(TENSORS):
             if old != file:
                 old.unlink()
-    except (OSError, SafetensorError) as error:
+    except Exception as error:
         for path in unfinished:
             with suppress(OSError):
                 path.unlink()
+        if not isinstance(error, OSError):
+            raise
         raise SnapshotError(
             f'{manifest}: no snapshot could be written ({error}), the one before is as it was: '
             'expected a folder that can be written and has room'
@@ -102,13 +105,14 @@ def read_snapshot(folder: Path) -> State:
     """
     Read a snapshot whose every bit is as it was written.
 
-    :returns: the state; its tensors are mapped from the file
+    :returns: the state; its rows are read from the file when they are asked for
     :raises SnapshotError: if it is missing, truncated, damaged or no snapshot
     :raises UnreadableSnapshot: if the system does not let it be read, or it is of another version
     """
     manifest = folder / MANIFEST
     content = _content(manifest)
     digest, size = content.pop('tensors_sha256'), content.pop('tensors_bytes')
+    rows = content.pop('rows')
     file = _tensors_file(folder, digest)
     try:
         found = file.stat().st_size
@@ -122,8 +126,9 @@ def read_snapshot(folder: Path) -> State:
                 f'{file}: damaged, its checksum is not the one that {MANIFEST} says: '
                 'bring back both files from a copy, or remove them'
             )
-        return State(load_file(file), content)
-    except (FileNotFoundError, SafetensorError) as error:
+        tensors, of_rows = read_tensors(file, rows)
+        return State(tensors, content, of_rows)
+    except FileNotFoundError as error:
         raise SnapshotError(
             f'{file}: cannot be read ({error}), expected the tensors that {MANIFEST} names: '
             f'bring back both files from a copy, or remove {MANIFEST}'
@@ -208,16 +213,9 @@ def _tensors_file(folder: Path, digest: str) -> Path:
     return folder / TENSORS.replace('*', digest[:16])
 
 
-def _synced(file: Path) -> tuple[str, int]:
-    """Have the disk keep a file; return its checksum and size."""
-    with file.open('rb') as opened:
-        os.fsync(opened.fileno())
-        return hashlib.file_digest(opened, 'sha256').hexdigest(), opened.tell()
-
-
-def _sync_names(folder: Path) -> None:
-    """Have the disk keep the names in a folder."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _sync(path: Path) -> None:
+    """Have the disk keep a file, or the names in a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

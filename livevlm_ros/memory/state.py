@@ -4,12 +4,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from math import prod
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+
+T = TypeVar('T')
+
+RUN_BYTES = 2**24
+"""Of rows that are read at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """
+    A tensor that is read in runs of rows, for it may be as large as the disk.
+
+    :param shape: the whole tensor's, [rows, ...]
+    :param read: gives the rows from one to before another, on the CPU
+    """
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    read: Callable[[int, int], Tensor]
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> Rows:
+        """Return the rows of a tensor."""
+        return cls(tuple(tensor.shape), tensor.dtype, lambda first, last: tensor[first:last])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the whole tensor."""
+        return prod(self.shape) * self.dtype.itemsize
+
+    def runs(self) -> Iterator[Tensor]:
+        """Give all rows in runs of about `RUN_BYTES`."""
+        at_once = max(1, RUN_BYTES * len(self) // max(1, self.nbytes))
+        for first in range(0, len(self), at_once):
+            yield self.read(first, min(first + at_once, len(self)))
+
+    def whole(self) -> Tensor:
+        """Return the whole tensor."""
+        return torch.cat([torch.empty(0, *self.shape[1:], dtype=self.dtype), *self.runs()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,32 +62,34 @@ class State:
 
     :param tensors: by name, on the CPU
     :param facts: the rest, as JSON has it
+    :param rows: tensors that are read in runs, by name
     """
 
     tensors: dict[str, Tensor] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+    rows: dict[str, Rows] = field(default_factory=dict)
 
     @classmethod
     def joined(cls, parts: Mapping[str, State]) -> State:
         """Join states, each under a name; `part` gives it back."""
         return cls(
-            {
-                f'{part}.{name}': tensor
-                for part, state in parts.items()
-                for name, tensor in state.tensors.items()
-            },
+            _named({part: state.tensors for part, state in parts.items()}),
             {part: state.facts for part, state in parts.items()},
+            _named({part: state.rows for part, state in parts.items()}),
         )
 
     def part(self, name: str) -> State:
         """Return the state that was joined under a name."""
-        start = f'{name}.'
-        tensors = {
-            key.removeprefix(start): tensor
-            for key, tensor in self.tensors.items()
-            if key.startswith(start)
-        }
-        return State(tensors, self.facts[name])
+        return State(_of(name, self.tensors), self.facts[name], _of(name, self.rows))
+
+
+def _named(parts: Mapping[str, Mapping[str, T]]) -> dict[str, T]:
+    return {f'{part}.{name}': each for part, held in parts.items() for name, each in held.items()}
+
+
+def _of(part: str, held: Mapping[str, T]) -> dict[str, T]:
+    start = f'{part}.'
+    return {key.removeprefix(start): each for key, each in held.items() if key.startswith(start)}
 
 
 def copied(tensor: Tensor) -> Tensor:

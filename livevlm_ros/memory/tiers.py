@@ -29,6 +29,9 @@ from livevlm_ros.memory.views.rotary import RotaryTable
 FORGET_EVERY = 256
 """Frames between two looks for frames of which no token is left, whose references then go."""
 
+LOOKED_AT_ONCE = 512
+"""References that a step looks at."""
+
 
 @dataclass(slots=True)
 class Tiers:
@@ -39,6 +42,7 @@ class Tiers:
     :param prefix_values: shaped like `prefix_keys`
     :param refs: every frame of which the memory holds a token, by id, in the order they came
     :param forget_at: how many of them there must be for a look at which of them have no token left
+    :param unlooked: ids of those that the look has yet to come to
     """
 
     shape: CacheShape
@@ -51,17 +55,16 @@ class Tiers:
     prefix_values: Tensor
     refs: dict[int, FrameRef] = field(default_factory=dict)
     forget_at: int = FORGET_EVERY
+    unlooked: list[int] = field(default_factory=list)
 
     def clear(self) -> None:
-        """Forget every frame, keep the prefix."""
+        """Forget every frame but those of the archive, keep the prefix."""
         self.short_term.clear()
         for lane in self.long_term:
             lane.clear()
-        if self.archive is not None:
-            self.archive.clear()
         self.refs.clear()
         self.ids.clear()
-        self.forget_at = FORGET_EVERY
+        self.forget_at, self.unlooked = FORGET_EVERY, []
 
     @property
     def prefix_tokens(self) -> int:

@@ -9,8 +9,15 @@ from pathlib import Path
 import pytest
 
 from livevlm_ros.engine import Engine, Finish, Question, Status
+from livevlm_ros.memory import FrameRef
+from livevlm_ros.memory.contents import read_refs
 from livevlm_ros.memory.snapshot import read_snapshot
 from livevlm_ros.memory.snapshot import write_snapshot as write
+
+
+def _saved(folder: Path) -> list[FrameRef]:
+    """Return the frames of the snapshot in a folder."""
+    return read_refs(read_snapshot(folder).part('memory').tensors['frames'])
 
 
 def test_an_engine_that_does_not_run_says_so(make_engine):
@@ -213,7 +220,7 @@ def test_a_clear_does_not_wait_for_a_save_beyond_its_time_and_is_done_after_it(
         assert time.monotonic() - began < 5.0
         go_on.set()
         assert stopped.result(10)
-    assert len(read_snapshot(tmp_path).part('memory').facts['frames']) == 8
+    assert len(_saved(tmp_path)) == 8
     assert engine.stop()
     assert engine.stats().memory.frames == 0
-    assert read_snapshot(tmp_path).part('memory').facts['frames'] == []
+    assert _saved(tmp_path) == []

@@ -12,6 +12,9 @@ import pytest
 import torch
 
 from livevlm_ros.engine import Answer, Engine, Latency, Question, Status
+from livevlm_ros.memory import FrameRef
+from livevlm_ros.memory.archive.store import RecordStore
+from livevlm_ros.memory.contents import read_refs
 from livevlm_ros.memory.snapshot import (
     MANIFEST,
     UnreadableSnapshot,
@@ -21,6 +24,11 @@ from livevlm_ros.memory.snapshot import (
 from livevlm_ros.memory.snapshot import write_snapshot as write
 
 ASKED = Question('now ?', attach_images=True)
+
+
+def _saved(folder: Path) -> list[FrameRef]:
+    """Return the frames of the snapshot in a folder."""
+    return read_refs(read_snapshot(folder).part('memory').tensors['frames'])
 
 
 def _said(engine: Engine) -> Answer:
@@ -76,13 +84,13 @@ def test_stop_saves_and_a_memory_that_did_not_change_is_not_written_again(
     watch(engine, range(1, 9))
     engine.start()
     assert engine.stop()
-    assert len(read_snapshot(tmp_path).part('memory').facts['frames']) == 8
+    assert len(_saved(tmp_path)) == 8
     monkeypatch.setattr('os.fsync', _full)
     engine.start()
     engine.cleanup()
     (second := make_saving()).load()
     second.cleanup()
-    assert len(read_snapshot(tmp_path).part('memory').facts['frames']) == 8
+    assert len(_saved(tmp_path)) == 8
 
 
 def test_what_was_cleared_does_not_come_back(make_saving, watch):
@@ -125,7 +133,7 @@ def test_a_snapshot_that_is_refused_is_told_and_kept_under_another_name(
     caplog.clear()
     second.cleanup()
     assert {file.name: file.read_bytes() for file in tmp_path.glob('*.refused')} == before
-    assert len(read_snapshot(tmp_path).part('memory').facts['frames']) == 3
+    assert len(_saved(tmp_path)) == 3
 
 
 def test_another_model_is_known_by_its_name_and_by_what_it_sees(
@@ -184,7 +192,7 @@ def test_a_disk_that_is_full_at_stop_is_told_and_the_memory_goes_on(
     assert _said(engine).newest_stamp_ns == 11 * 10**9
     full_disk(False)
     engine.cleanup()
-    assert len(read_snapshot(tmp_path).part('memory').facts['frames']) == 11
+    assert len(_saved(tmp_path)) == 11
 
 
 def test_a_running_engine_saves_from_time_to_time_and_while_it_writes_it_works(
@@ -208,7 +216,7 @@ def test_a_running_engine_saves_from_time_to_time_and_while_it_writes_it_works(
     go_on.set()
     until(lambda: has_snapshot(tmp_path))
     engine.stop()
-    assert len(read_snapshot(tmp_path).part('memory').facts['frames']) == 4
+    assert len(_saved(tmp_path)) == 4
 
 
 def test_what_a_thread_writes_is_the_memory_as_it_was(make_saving, watch, tmp_path):
@@ -218,7 +226,50 @@ def test_what_a_thread_writes_is_the_memory_as_it_was(make_saving, watch, tmp_pa
     snapshots.begin()
     watch(engine, range(9, 40))
     snapshots._writer.join()
-    assert len(read_snapshot(tmp_path).part('memory').facts['frames']) == 8
+    assert len(_saved(tmp_path)) == 8
+
+
+def test_the_archive_is_read_by_the_thread_that_writes_it_down(
+    make_saving, watch, monkeypatch: pytest.MonkeyPatch
+):
+    engine, readers = make_saving(), []
+    watch(engine, range(1, 40))
+    records = RecordStore.records
+
+    def noted(store: RecordStore, addresses: torch.Tensor) -> torch.Tensor:
+        readers.append((threading.current_thread().name, len(addresses)))
+        return records(store, addresses)
+
+    monkeypatch.setattr(RecordStore, 'records', noted)
+    snapshots = engine._loop.parts.snapshots
+    snapshots.begin()
+    snapshots._writer.join()
+    assert readers == [('livevlm-save', 35)]
+
+
+def test_a_memory_that_is_cleared_while_it_is_saved_leaves_the_snapshot_before(
+    make_saving, watch, tmp_path, monkeypatch, caplog
+):
+    go_on, engine = threading.Event(), make_saving()
+    watch(engine, range(1, 9))
+    snapshots = engine._loop.parts.snapshots
+    snapshots.save()
+
+    def hold(folder: Path, state) -> None:
+        assert go_on.wait(10)
+        write(folder, state)
+
+    watch(engine, range(9, 20))
+    monkeypatch.setattr('livevlm_ros.engine.snapshots.write_snapshot', hold)
+    snapshots.begin()
+    engine._loop.parts.forget()
+    go_on.set()
+    snapshots._writer.join()
+    assert len(_saved(tmp_path)) == 8
+    assert 'not saved' not in caplog.text
+    monkeypatch.undo()
+    engine.cleanup()
+    assert _saved(tmp_path) == []
 
 
 def test_an_engine_that_can_start_no_thread_saves_when_it_stops(
@@ -235,7 +286,7 @@ def test_an_engine_that_can_start_no_thread_saves_when_it_stops(
         with pytest.raises(RuntimeError, match='start new thread'):
             engine._loop.parts.snapshots.begin()
     engine.stop()
-    assert len(read_snapshot(tmp_path).part('memory').facts['frames']) == 8
+    assert len(_saved(tmp_path)) == 8
 
 
 def test_failures_while_running_are_told_once_and_so_is_their_end(

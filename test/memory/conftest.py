@@ -263,7 +263,8 @@ class Held:
 
     def __init__(self, memory: Memory) -> None:
         state = memory.state()
-        self.tensors, self.facts = state.tensors, state.facts
+        rows = {name: part.whole() for name, part in state.rows.items()}
+        self.tensors, self.facts = state.tensors | rows, state.facts
         self.told = memory.refs(), memory.newest(), memory.newest(ReadFilter(last_ns=20))
         sizes = memory.sizes()
         self.sizes = replace(sizes, read_bytes=0)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors import SafetensorError
 
 from livevlm_ros.memory import SnapshotError, State
+from livevlm_ros.memory.archive.frozen import Forgotten
 from livevlm_ros.memory.snapshot import (
     MANIFEST,
     TENSORS,
@@ -22,6 +22,7 @@ from livevlm_ros.memory.snapshot import (
     set_aside,
     write_snapshot,
 )
+from livevlm_ros.memory.state import Rows
 
 
 def _state(seed: int = 1) -> State:
@@ -175,16 +176,15 @@ def test_a_full_disk_does_not_remove_tensors_that_the_snapshot_needs(
     _check_same(read_snapshot(saved), _state())
 
 
-def test_an_error_of_safetensors_is_told_as_one_of_the_snapshot(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*args: object) -> None:
-        raise SafetensorError('No space left on device')
+def test_whatever_ends_the_writing_nothing_of_it_is_left(saved: Path) -> None:
+    def forget(first: int, last: int) -> torch.Tensor:
+        raise Forgotten
 
-    monkeypatch.setattr('livevlm_ros.memory.snapshot.save_file', fail)
-    with pytest.raises(SnapshotError, match='No space left'):
-        write_snapshot(tmp_path, _state())
-    assert _names(tmp_path) == set()
+    before = _names(saved)
+    with pytest.raises(Forgotten):
+        write_snapshot(saved, State(rows={'frames': Rows((3, 2), torch.uint8, forget)}))
+    assert _names(saved) == before
+    _check_same(read_snapshot(saved), _state())
 
 
 def test_a_write_that_the_system_refuses_is_told_and_leaves_nothing(saved: Path) -> None:

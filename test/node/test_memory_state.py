@@ -35,7 +35,9 @@ def test_the_memory_has_a_new_name_after_each_clearing_and_for_each_engine(
     stats = replace(fake_engine.stats(), memory=SIZES)
     teller = MemoryTeller()
     names = [
-        teller.message(replace(stats, time_jumps=2, time_resets=resets), [], DEFAULTS, now_ns=0).memory_id
+        teller.message(
+            replace(stats, time_jumps=2, time_resets=resets), [], DEFAULTS, now_ns=0
+        ).memory_id
         for resets in (0, 0, 1)
     ]
     assert names[0] == names[1] != names[2]

@@ -31,7 +31,7 @@ LEAST_FRAMES = 4
 """Frames of a lane that there is room for in RAM, so that there is always something to thin."""
 
 THINNED_SHARE = 64
-"""Of the frames held, one in so many is dropped at a time: few, because a write waits for it."""
+"""Of the frames held, one in so many is picked at a time, to go one by one as room is needed."""
 
 ROW_BYTES = 24
 """Bytes of the table for a frame: id, lane, address."""
@@ -100,13 +100,14 @@ class Archive:
         self.clear()
 
     def clear(self) -> None:
-        """Forget every frame and give the bytes back."""
+        """Forget every frame; `tend` gives the bytes back."""
         with self.lock:
             self._store.clear()
             rows, shape = self._store.all, self._layout.shape
             self._frames = torch.empty(rows, dtype=torch.int64)
             self._addresses = torch.empty(rows, dtype=torch.int64)
             self._rows: dict[int, int] = {}  # by the id of the frame
+            self._picked: list[int] = []  # frames that go next, the last one first
             self.sketch: KeySketch | None = None
             self.means: PageMeans | None = None
             if self._sketched is None:
@@ -127,6 +128,10 @@ class Archive:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def __contains__(self, frame: object) -> bool:
+        """Return whether a frame is held, by its id; does not wait for a write."""
+        return frame in self._rows
 
     @property
     def frames(self) -> Tensor:
@@ -161,13 +166,17 @@ class Archive:
             finally:
                 self.sizes = self._count()  # frames may have left to make room
 
-    def tend(self) -> None:
-        """Do a piece of what can wait; after each `put`, in the same thread."""
-        if self.sketch is not None:
-            try:
-                self.sketch.catch_up(self.keys, self.__len__, self.lock)
-            except Exception:
-                _log.exception('the archive is still ranked by its old sketch')
+    def tend(self) -> bool:
+        """Do a piece of what can wait, in the writing thread; returns whether there is more."""
+        if self._store.give_back():
+            return True
+        if self.sketch is None:
+            return False
+        try:
+            return self.sketch.catch_up(self.keys, self.__len__, self.lock)
+        except Exception:
+            _log.exception('the archive is still ranked by its old sketch')
+            return False
 
     def keys(self, layer: int, rows: Tensor, *, device: torch.device = CPU) -> Tensor:
         """
@@ -240,11 +249,23 @@ class Archive:
         return target is not None
 
     def _thin(self) -> None:
+        """Drop a frame: a write waits for it, so others that are picked with it stay for now."""
+        if not self._picked:
+            self._picked = self._sparable()
+        row = self._rows[self._picked[-1]]
+        address = int(self._addresses[row])
+        self._remove(row)
+        self._store.free([address])
+        self._picked.pop()
+
+    def _sparable(self) -> list[int]:
         """
-        Drop every other frame of where they lie densest, in the older half of the fullest lane.
+        Pick every other frame of where they lie densest, in the older half of the fullest lane.
 
         What is new stays dense, and what is older gets equally sparse everywhere. Without room on
         disk those in RAM alone must give.
+
+        :returns: their ids, the first to go last
         """
         held = torch.arange(len(self._rows))
         if self._store.disk_lost:
@@ -257,18 +278,15 @@ class Archive:
         gaps = (stamps[2:] - stamps[:-2])[::2]  # that the loss of every other frame would open
         most = max(1, len(self._rows) // THINNED_SHARE)
         densest = gaps.topk(min(most, len(gaps)), largest=False).indices
-        gone = self._frames[older[1:-1:2][densest]]
-        self._store.free(self._addresses[older[1:-1:2][densest]].tolist())
-        for frame in gone.tolist():
-            self._remove(self._rows[frame])
+        return self._frames[older[1:-1:2][densest]].flip(0).tolist()
 
     def _remove(self, row: int) -> None:
         """Forget a row; the last one takes its place."""
         last = len(self._rows) - 1
-        del self._rows[int(self._frames[row])]
         for index in (self.sketch, self.means):
             if index is not None:
                 index.remove(row, last)
+        del self._rows[int(self._frames[row])]
         if row != last:
             self._frames[row], self._addresses[row] = self._frames[last], self._addresses[last]
             self._rows[int(self._frames[row])] = row
@@ -282,12 +300,19 @@ class Archive:
         )
 
     def state(self) -> State:
-        """Return copies of all that is held, to `restore`."""
+        """
+        Return all that is held, to `restore`; records and codes are read later, as they are now.
+
+        :returns: its rows raise `Forgotten` after a `clear`
+        """
         with self.lock:
             count = len(self._rows)
-            records = self._store.records(self._addresses[:count])
-            held = State({'records': records, 'frames': self.frames.clone()})
-            sketch = self.sketch.state(count) if self.sketch is not None else State()
+            held = State(
+                {'frames': self.frames.clone()},
+                {'picked': list(self._picked)},
+                {'records': self._store.frozen(self._addresses[:count].clone(), self.lock)},
+            )
+            sketch = self.sketch.state(count, self.lock) if self.sketch is not None else State()
             return State.joined({'frames': held, 'sketch': sketch})
 
     def restore(self, state: State) -> None:
@@ -298,12 +323,12 @@ class Archive:
             archive holds is untouched
         :raises OSError: if the disk has no room for its part; the archive is empty
         """
-        held = state.part('frames').tensors
-        records, frames, count = held['records'], held['frames'], len(held['frames'])
-        if tuple(records.shape[1:]) != self._layout.record:
+        held = state.part('frames')
+        records, frames = held.rows['records'], held.tensors['frames']
+        count = len(frames)
+        if records.shape[1:] != self._layout.record:
             raise ValueError(
-                f'archive: expected records like {self._layout.record}, got '
-                f'{tuple(records.shape[1:])}'
+                f'archive: expected records like {self._layout.record}, got {records.shape[1:]}'
             )
         if self.sketch is not None:
             self.sketch.check(state.part('sketch'))
@@ -316,10 +341,12 @@ class Archive:
         with self.lock:
             self._addresses[:count] = self._store.fill(records)
             self._frames[:count] = frames
+            self._picked = list(held.facts['picked'])
             self._rows = {frame: row for row, frame in enumerate(frames.tolist())}
             if self.sketch is not None:
                 self.sketch.restore(state.part('sketch'))
             if self.means is not None:
-                for row, record in enumerate(records):
+                for row, address in enumerate(self._addresses[:count].split(1)):
+                    (record,) = self._store.records(address)
                     self.means.put(row, self.means.of_frame(self._layout.keys(record)))
             self.sizes = self._count()

@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+import weakref
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from livevlm_ros.memory.archive.centroids import half_norms, nearest
-from livevlm_ros.memory.state import State, copied
+from livevlm_ros.memory.archive.frozen import FrozenRows
+from livevlm_ros.memory.state import Rows, State, copied
 
 CENTROIDS = 2048
 """Of a kv head in a layer."""
@@ -41,8 +43,8 @@ class Codebook:
     Centroids, and the codes of frames by them.
 
     A key that lies farther from every centroid than `reach` gets a spare one, one in a frame.
-    Rows from `first` on are coded; coding proceeds from the last row down, so frames may come and
-    go meanwhile.
+    Rows from `first` on, a number for each layer, are coded; coding proceeds from the last row
+    down, so frames may come and go meanwhile.
 
     :param centroids: float32 [layers, kv_heads, CENTROIDS, head_dim]
     :param used: how many of a kv head's centroids are not spare, int64 [layers, kv_heads]
@@ -51,13 +53,15 @@ class Codebook:
 
     def __init__(self, centroids: Tensor, used: Tensor, *, tokens: int, rows: int) -> None:
         heads = centroids.shape[:2]
-        self.centroids, self._used, self.first = centroids, used, 0
+        self.centroids, self._used = centroids, used
+        self.first = [0] * len(centroids)
         self.reach = torch.zeros(heads)
         self._halves = half_norms(centroids)
         self._halves[torch.arange(CENTROIDS) >= used[..., None]] = torch.inf
         self.codes = torch.empty(*heads, tokens, rows, dtype=torch.int16)
         self.counts = torch.zeros(*heads, CENTROIDS)  # keys by centroid
         self._wide = torch.empty(*heads, tokens, dtype=torch.int64)
+        self._frozen: weakref.WeakSet[FrozenRows] = weakref.WeakSet()
 
     def encode(self, keys: Tensor) -> CodedFrame:
         """Code a frame by its keys, float32 [layers, kv_heads, tokens, head_dim]."""
@@ -80,55 +84,72 @@ class Codebook:
         self._halves[layer, head, spare] = halves  # last: until then no key is coded by it
 
     def put(self, row: int, frame: CodedFrame) -> None:
-        """Keep a frame in the first row that is free; asks for no memory, so it cannot fail."""
-        self._count(frame.codes, 1)
+        """Keep a frame in the first row that is free, after `keep`: then it cannot fail."""
+        self._count(slice(None), frame.codes, 1)
         self.codes[..., row] = frame.codes
 
+    def keep(self, row: int) -> None:
+        """Keep a row for those that read it as it is, before something is written there."""
+        for rows in self._frozen:
+            rows.keep(row)
+
     def remove(self, row: int, last: int) -> None:
-        """Forget a row; the last one takes its place."""
-        lost = row if row >= self.first else last  # of the rows that are coded
-        if lost >= self.first:
-            self._count(self.codes[..., lost], -1)
+        """Forget a row, after `keep`; the last one takes its place."""
+        for layer, first in enumerate(self.first):
+            lost = row if row >= first else last  # of the rows that are coded
+            if lost >= first:
+                self._count(layer, self.codes[layer, :, :, lost], -1)
         self.codes[..., row] = self.codes[..., last]
-        self.first = min(self.first, last)
+        self.first = [min(first, last) for first in self.first]
 
-    def fill(self, first: int, keys: Sequence[Tensor]) -> Tensor:
+    def fill(self, layer: int, first: int, keys: Tensor) -> Tensor:
         """
-        Code the rows up to those that are.
+        Code the rows of a layer up to those that are.
 
-        :param keys: by layer, float32 [kv_heads, frames * tokens, head_dim]
-        :returns: how far the farthest key of each frame is, [layers, kv_heads, frames]
+        :param keys: float32 [kv_heads, frames * tokens, head_dim]
+        :returns: how far the farthest key of each frame is, [kv_heads, frames]
         """
-        farthest = []
-        for index, of_layer in enumerate(keys):
-            codes, far = nearest(of_layer, self.centroids[index], self._halves[index])
-            self.counts[index].scatter_add_(1, codes.long(), torch.ones(codes.shape))
-            of_frames = codes.unflatten(1, (self.first - first, -1)).transpose(1, 2)
-            self.codes[index, :, :, first : self.first] = of_frames
-            farthest.append(far.unflatten(1, (self.first - first, -1)).amax(2))
-        self.first = first
-        return torch.stack(farthest)
+        end = self.first[layer]
+        codes, far = nearest(keys, self.centroids[layer], self._halves[layer])
+        self.counts[layer].scatter_add_(1, codes.long(), torch.ones(codes.shape))
+        self.codes[layer, :, :, first:end] = codes.unflatten(1, (end - first, -1)).transpose(1, 2)
+        self.first[layer] = first
+        return far.unflatten(1, (end - first, -1)).amax(2)
 
-    def state(self, frames: int) -> State:
-        """Return copies of all but the counts, of so many frames."""
+    def state(self, frames: int, lock: threading.RLock) -> State:
+        """
+        Return all but the counts, of so many frames; codes are read as they are now, whenever.
+
+        :param lock: held by whoever writes
+        :returns: tensors but for its rows `codes`, int16 [frames, layers, kv_heads, tokens]
+        """
         held = {'centroids': self.centroids, 'used': self._used, 'reach': self.reach}
-        held['codes'] = self.codes[..., :frames]
-        return State({name: copied(tensor) for name, tensor in held.items()})
+        codes = FrozenRows(torch.arange(frames), self._of_rows, lock)
+        self._frozen.add(codes)
+        rows = Rows((frames, *self.codes.shape[:3]), torch.int16, codes.read)
+        return State({name: copied(each) for name, each in held.items()}, {}, {'codes': rows})
+
+    def _of_rows(self, rows: Tensor) -> Tensor:
+        """Return the codes of rows, [rows, layers, kv_heads, tokens]."""
+        return self.codes.index_select(3, rows).movedim(3, 0)
 
     @staticmethod
     def restored(state: State, *, rows: int) -> Codebook:
         """Return what `state` gave."""
         held = {name: tensor.clone() for name, tensor in state.tensors.items()}
-        codes = held['codes']
-        book = Codebook(held['centroids'], held['used'], tokens=codes.shape[2], rows=rows)
+        codes = state.rows['codes']
+        book = Codebook(held['centroids'], held['used'], tokens=codes.shape[3], rows=rows)
         book.reach = held['reach']
-        book.codes[..., : codes.shape[3]] = codes
-        for of_token in codes.unbind(2):
-            wide = of_token.long()
-            book.counts.scatter_add_(2, wide, torch.ones(wide.shape))
+        first = 0
+        for run in codes.runs():
+            book.codes[..., first : first + len(run)] = run.movedim(0, 3)
+            first += len(run)
+            for of_token in run.unbind(3):
+                wide = of_token.movedim(0, 2).long()  # [layers, kv_heads, frames]
+                book.counts.scatter_add_(2, wide, torch.ones(wide.shape))
         return book
 
-    def _count(self, codes: Tensor, by: int) -> None:
+    def _count(self, layers: slice | int, codes: Tensor, by: int) -> None:
         """Count a frame's keys, or take them off; asks for no memory, so it cannot run out."""
-        self._wide.copy_(codes)
-        self.counts.scatter_(2, self._wide, by, reduce='add')
+        wide = self._wide[layers].copy_(codes)
+        self.counts[layers].scatter_(-1, wide, by, reduce='add')

@@ -25,10 +25,10 @@ class ArchiveFile:
     """
 
     def __init__(self, folder: Path, *, slots: int, record: tuple[int, ...]) -> None:
-        self._slots, self._record_bytes, self._allocated = slots, prod(record), 0
+        self._record_bytes, self._allocated = prod(record), 0
         try:
             self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - open until `close`
-            self._empty()
+            os.ftruncate(self.descriptor, slots * self._record_bytes)
         except OSError as error:
             raise ValueError(
                 f'the archive cannot make a file of {slots * self._record_bytes} bytes in '
@@ -57,17 +57,8 @@ class ArchiveFile:
             os.posix_fallocate(self.descriptor, slot * self._record_bytes, self._record_bytes)
             self._allocated = slot + 1
 
-    def clear(self) -> None:
-        """Give the disk its bytes back; every slot must be allocated anew."""
-        os.ftruncate(self.descriptor, 0)
-        self._empty()
-
     def close(self) -> None:
-        """Remove the file."""
+        """Remove the file; the disk gets its bytes back as soon as nobody reads `records`."""
         self.records = torch.empty(0, dtype=torch.uint8)
         self._file.close()
-        self._allocated = 0
-
-    def _empty(self) -> None:
-        os.ftruncate(self.descriptor, self._slots * self._record_bytes)
         self._allocated = 0

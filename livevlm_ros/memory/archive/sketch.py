@@ -8,8 +8,9 @@ a vector. A question scores the centroids, the sketch says which frames may hold
 and only those are ranked by their keys. An inverted file's coarse quantiser, put to a key-value
 cache (Jégou et al., Product Quantization for Nearest Neighbor Search, 2011, section 4).
 
-A stream goes on to where it never was, so the sketch is made anew as it grows: a piece of that
-work with every frame, while the sketch before serves on.
+A stream goes on to where it never was, so the sketch is made anew as it grows: some pieces of
+that work with every frame, while the sketch before serves on. A piece takes milliseconds, for a
+question waits for the one that is being done.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from livevlm_ros.memory.archive.centroids import centroids_of
+from livevlm_ros.memory.archive.centroids import PRODUCTS_AT_ONCE, centroids_of
 from livevlm_ros.memory.archive.codebook import CENTROIDS, SPARE, Codebook, CodedFrame
 from livevlm_ros.memory.shape import CacheShape
 from livevlm_ros.memory.state import State
@@ -38,11 +39,11 @@ GROWTH = 0.5
 SAMPLED_KEYS = 16 * CENTROIDS
 """Most keys of a kv head that its centroids are made from."""
 
-SAMPLED_AT_ONCE = 256
-"""Frames that a piece of work takes keys from, of one layer."""
+SAMPLED_AT_ONCE = 2**14
+"""Tokens that a piece of work takes keys from, of one layer."""
 
-CODED_AT_ONCE = 8
-"""Frames that a piece of work codes anew."""
+CODED_A_FRAME = 8
+"""Frames that are coded anew for each that is taken, while the sketch is made."""
 
 Keys = Callable[[int, Tensor], Tensor]
 
@@ -63,6 +64,11 @@ class KeySketch:
         self._next: Codebook | None = None  # in the making
         self._making: Iterator[None] | None = None
         self._taken, self._next_fit = 0, FIRST_FIT
+        products = CODED_A_FRAME * shape.kv_heads * shape.tokens_per_frame * CENTROIDS
+        pieces = min(CODED_A_FRAME, -(-products // PRODUCTS_AT_ONCE))  # of a layer
+        self._coded_at_once = CODED_A_FRAME // pieces  # frames
+        self._pieces_a_frame = pieces * len(self._layers)
+        self._owed = 0
 
     @staticmethod
     def row_bytes(shape: CacheShape, layers: int) -> int:
@@ -87,22 +93,26 @@ class KeySketch:
         """Keep a frame as `encode` gives it, in the first row that is free."""
         pairs = list(zip(self._books(), frame, strict=True))
         for book, coded in pairs:
+            book.keep(row)
             book.open(coded)
         for book, coded in pairs:
             book.put(row, coded)
         self._taken += 1
+        self._owed += self._pieces_a_frame
 
     def remove(self, row: int, last: int) -> None:
         """Forget a frame; that of the last row takes its place."""
+        for book in self._books():
+            book.keep(row)
         for book in self._books():
             book.remove(row, last)
 
     def _books(self) -> list[Codebook]:
         return [book for book in (self._now, self._next) if book is not None]
 
-    def catch_up(self, keys: Keys, held: Callable[[], int], lock: threading.RLock) -> None:
+    def catch_up(self, keys: Keys, held: Callable[[], int], lock: threading.RLock) -> bool:
         """
-        Do a piece of making the sketch anew, if there is any to do; in the thread that writes.
+        Do a piece of making the sketch anew, if one is owed; in the thread that writes.
 
         An error ends the attempt; the next begins after `FIRST_FIT` more frames.
 
@@ -110,11 +120,14 @@ class KeySketch:
             layer and rows
         :param held: gives how many frames are held
         :param lock: held while the new sketch takes its place
+        :returns: whether another piece is owed for the frames taken so far
         """
-        if self._making is None:
-            if self._rows <= RANKED_FRAMES or self._taken < self._next_fit:
-                return
+        if self._making is None and self._rows > RANKED_FRAMES and self._taken >= self._next_fit:
             self._making = self._make(keys, held, lock)
+        if self._making is None or not self._owed:
+            self._owed = 0
+            return False
+        self._owed -= 1
         try:
             if next(self._making, self) is self:
                 self._making = None
@@ -122,6 +135,7 @@ class KeySketch:
             self._making = self._next = None
             self._next_fit = self._taken + FIRST_FIT
             raise
+        return self._making is not None and self._owed > 0
 
     def _make(self, keys: Keys, held: Callable[[], int], lock: threading.RLock) -> Iterator[None]:
         """Make centroids of a sample of all keys, layer by layer, then code every frame."""
@@ -132,21 +146,25 @@ class KeySketch:
             for places in self._sampled(held()):
                 sample.append(self._at(places[places < held() * self._tokens], layer, keys))
                 yield
-            made = centroids_of(torch.cat(sample, 1), CENTROIDS - SPARE)
+            made = yield from centroids_of(torch.cat(sample, 1), CENTROIDS - SPARE)
             centroids[index] = made[:, torch.arange(CENTROIDS) % (CENTROIDS - SPARE)]
             yield
         used = torch.full(self._heads, CENTROIDS - SPARE)
-        book, farthest = Codebook(centroids, used, tokens=self._tokens, rows=self._rows), []
-        book.first = held()
+        book, reach = Codebook(centroids, used, tokens=self._tokens, rows=self._rows), []
+        book.first = [held()] * len(self._layers)
         if self._now is not None:
             book.reach = self._now.reach.clone()
         self._next = book
-        while book.first:
-            yield
-            first = max(0, book.first - CODED_AT_ONCE)
-            rows = torch.arange(first, book.first)
-            farthest.append(book.fill(first, [keys(layer, rows) for layer in self._layers]))
-        book.reach = _reach(torch.cat(farthest, 2), frames=frames)
+        for index, layer in enumerate(self._layers):
+            farthest = []
+            while book.first[index]:
+                yield
+                end = book.first[index]  # after those that left meanwhile
+                first = max(0, end - self._coded_at_once)
+                rows = torch.arange(first, end)
+                farthest.append(book.fill(index, first, keys(layer, rows)))
+            reach.append(_reach(torch.cat(farthest, 1), frames=frames))
+        book.reach = torch.stack(reach)
         with lock:
             self._now, self._next, self._next_fit = book, None, next_fit
 
@@ -157,7 +175,8 @@ class KeySketch:
         if keys > most:  # one of each stretch: even steps would meet the same few tokens
             drawn = torch.rand(most, generator=torch.Generator().manual_seed(0))
             places = ((torch.arange(most) + drawn.double()) * (keys / most)).long()
-        ends = torch.arange(0, keys, SAMPLED_AT_ONCE * self._tokens)[1:]
+        frames_at_once = max(1, SAMPLED_AT_ONCE // self._tokens)
+        ends = torch.arange(0, keys, frames_at_once * self._tokens)[1:]
         yield from places.tensor_split(torch.searchsorted(places, ends))
 
     def _at(self, places: Tensor, layer: int, keys: Keys) -> Tensor:
@@ -188,11 +207,11 @@ class KeySketch:
             total += best
         return total
 
-    def state(self, frames: int) -> State:
-        """Return copies of the sketch of so many frames, to `restore`."""
-        tensors = {} if self._now is None else self._now.state(frames).tensors
+    def state(self, frames: int, lock: threading.RLock) -> State:
+        """Return the sketch of so many frames, to `restore`; `lock` as `Codebook.state` has it."""
+        book = State() if self._now is None else self._now.state(frames, lock)
         facts = {'layers': list(self._layers), 'taken': self._taken, 'next_fit': self._next_fit}
-        return State(tensors, facts)
+        return State(book.tensors, facts, book.rows)
 
     def check(self, state: State) -> None:
         """
@@ -211,7 +230,7 @@ class KeySketch:
         """Take back a sketch that `check` accepts."""
         made = bool(state.tensors)
         self._now = Codebook.restored(state, rows=self._rows) if made else None
-        self._next = self._making = None
+        self._next, self._making, self._owed = None, None, 0
         self._taken, self._next_fit = state.facts['taken'], state.facts['next_fit']
 
 
@@ -219,13 +238,13 @@ def _reach(farthest: Tensor, *, frames: int) -> Tensor:
     """
     Say how far a key must be to get a spare centroid, so that they last for as many frames again.
 
-    :param farthest: how far the farthest key of each frame is, [layers, kv_heads, frames held]
+    :param farthest: how far the farthest key of each frame is, [kv_heads, frames held]
     """
-    count = farthest.shape[2]
+    count = farthest.shape[1]
     near_enough = count - count * SPARE // frames  # frames
     if near_enough <= 0:
-        return torch.zeros(farthest.shape[:2])
-    return farthest.sort(2).values[..., near_enough - 1]
+        return torch.zeros(len(farthest))
+    return farthest.sort(1).values[:, near_enough - 1]
 
 
 def _shares(rows: Tensor, centroids: Tensor, counts: Tensor) -> Tensor:

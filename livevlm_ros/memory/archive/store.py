@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 import logging
+import threading
+import weakref
+from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,8 +16,11 @@ from torch import Tensor
 
 from livevlm_kernels.gather_runs import gather_runs
 from livevlm_ros.memory.archive.file import ArchiveFile
+from livevlm_ros.memory.archive.frozen import FrozenRows
 from livevlm_ros.memory.archive.locked import LockedPages
 from livevlm_ros.memory.archive.record import RecordLayout
+from livevlm_ros.memory.archive.slab import Slab
+from livevlm_ros.memory.state import Rows
 from livevlm_ros.memory.tokens import CPU, upload
 
 _log = logging.getLogger(__name__)
@@ -40,20 +46,26 @@ class RecordStore:
         folder: Path | None = None,
         device: torch.device = CPU,
     ) -> None:
-        self._layout, self._device = layout, device
+        self._layout, self._device, self._folder = layout, device, folder
         self.host, self.all = host, host + disk
-        self._file = None
-        if disk:
-            if folder is None:
-                raise ValueError('archive_disk_bytes needs a folder: set path')
-            self._file = ArchiveFile(folder, slots=disk, record=layout.record)
+        self._file = self._new_file() if disk else None
         self._locked: LockedPages | None = None
+        self._frozen: weakref.WeakSet[FrozenRows] = weakref.WeakSet()
+        self._left: deque[Slab] = deque()  # by `clear`, to be given back
+        self._left_files: deque[ArchiveFile] = deque()
         self._reserve()
+
+    def _new_file(self) -> ArchiveFile:
+        if self._folder is None:
+            raise ValueError('archive_disk_bytes needs a folder: set path')
+        slots = self.all - self.host
+        return ArchiveFile(self._folder, slots=slots, record=self._layout.record)
 
     def _reserve(self) -> None:
         """Reserve RAM whole; the system gives it as it is written, for a GPU at once."""
         if self._locked is None:
-            self._slab = torch.empty(self.host, *self._layout.record, dtype=torch.uint8)
+            self._ram = Slab(self.host * self._layout.record_bytes)
+            self._slab = self._ram.bytes.view(self.host, *self._layout.record)
             self._locked = LockedPages.of(self._slab, self._device)
         self._free_host = list(reversed(range(self.host)))
         self._free_disk = list(reversed(range(self.host, self.all)))
@@ -95,6 +107,7 @@ class RecordStore:
 
     def write(self, address: int, record: Tensor) -> None:
         """Write a record, uint8 [*record]."""
+        self._keep(address)
         self._wait_for_reads()
         self._at(address).copy_(record)
 
@@ -137,6 +150,20 @@ class RecordStore:
         record, start = self._layout.record_bytes, torch.zeros((), dtype=torch.int64)
         return self.gather(addresses, start, record, unit=record).view(-1, *self._layout.record)
 
+    def frozen(self, addresses: Tensor, lock: threading.RLock) -> Rows:
+        """
+        Return records as they are, to be read while others are written over them.
+
+        :param lock: held by whoever writes
+        """
+        rows = FrozenRows(addresses, self.records, lock)
+        self._frozen.add(rows)
+        return Rows((len(addresses), *self._layout.record), torch.uint8, rows.read)
+
+    def _keep(self, address: int) -> None:
+        for rows in self._frozen:
+            rows.keep(address)
+
     def _out_of_ram(self, starts: Tensor, run: int, *, unit: int, device: torch.device) -> Tensor:
         slab = self._slab.view(-1)
         if self._locked is None or device != self._device:
@@ -160,13 +187,14 @@ class RecordStore:
             _log.warning('the archive goes on in RAM, its file cannot grow: %s', error)
             self._free_disk, self.disk_lost = [], True
             return None
+        self._keep(target)
         self._at(target).copy_(self._at(address))
         self._free_disk.pop()
         self._on_disk += 1
         self._free_host.append(address)
         return target
 
-    def fill(self, records: Tensor) -> Tensor:
+    def fill(self, records: Rows) -> Tensor:
         """
         Hold records and nothing else; those that RAM has no room for, the first, go to disk.
 
@@ -179,19 +207,43 @@ class RecordStore:
         if self._file is not None:
             for slot in range(on_disk):
                 self._file.allocate(slot)
-            self._file.records[:on_disk] = records[:on_disk]
         self._wait_for_reads()
-        self._slab[:in_ram] = records[on_disk:]
+        first = 0
+        for run in records.runs():
+            to_disk, to_ram = run.tensor_split([max(0, on_disk - first)])
+            if self._file is not None:
+                self._file.records[first : first + len(to_disk)] = to_disk
+            first += len(run)
+            if len(to_ram):
+                self._slab[first - on_disk - len(to_ram) : first - on_disk] = to_ram
         self._free_disk = self._free_disk[: len(self._free_disk) - on_disk]
         self._free_host = self._free_host[: self.host - in_ram]
         self._on_disk = on_disk
         return torch.cat((torch.arange(self.host, self.host + on_disk), torch.arange(in_ram)))
 
     def clear(self) -> None:
-        """Forget every record, and give their bytes back unless they are locked for a GPU."""
-        if self._file is not None:
-            self._file.clear()
+        """Forget every record; `give_back` gives their bytes back, unless locked for a GPU."""
+        for rows in self._frozen:
+            rows.forget()
+        if self._file is not None and self._file.nbytes:
+            try:
+                new = self._new_file()
+            except ValueError as error:
+                _log.warning('the archive goes on in the file it has: %s', error)
+            else:
+                self._left_files.append(self._file)
+                self._file = new
+        if self._locked is None:
+            self._left.append(self._ram)
         self._reserve()
+
+    def give_back(self) -> bool:
+        """Give back a piece of what `clear` left; returns whether there is more."""
+        if self._left_files:
+            self._left_files.popleft().close()
+        elif self._left and not self._left[0].give_back():
+            self._left.popleft()
+        return bool(self._left or self._left_files)
 
     def close(self) -> None:
         """Remove the file and unlock RAM; nothing may follow."""

@@ -55,7 +55,7 @@ class Staged:
 
 class ArchiveWriter:
     """
-    Writes frames one after another.
+    Writes frames one after another, and tends the archive while none waits.
 
     :param written: called in the thread whenever a frame has been written; None: nothing is
     """
@@ -65,7 +65,7 @@ class ArchiveWriter:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix='livevlm-archive')
         self._thread.submit(int)  # it starts now: no step may fail for want of a thread
         self._jobs: dict[Future[None], Tensor] = {}  # with the ids of the frame's tokens
-        self._tending: Future[None] | None = None  # the last of them
+        self._tending = self._closed = False
         self.counts = WriteCounts()
 
     def stage(self, frames: Sequence[Tokens]) -> Staged:
@@ -83,7 +83,6 @@ class ArchiveWriter:
         self.counts.overrun += staged.left - len(staged.frames)
         for frame in staged.frames:
             self._jobs[self._thread.submit(self._write, frame, staged.ready)] = frame.ids
-            self._tending = self._thread.submit(self._tend)
 
     def waiting(self) -> list[Tensor]:
         """Return the token ids of frames that wait to be written; some may be by now."""
@@ -99,11 +98,19 @@ class ArchiveWriter:
     def rest(self) -> None:
         """Wait until nothing is left to do, the archive tended too."""
         self.settle()
-        if self._tending is not None:
-            self._tending.result()
+        while self._thread.submit(self._tend).result():
+            pass
+
+    def clear(self) -> None:
+        """Empty the archive, and write nothing of what waits."""
+        for job in self._jobs:
+            job.cancel()
+        self._jobs.clear()
+        self._thread.submit(self._clear).result()
 
     def close(self) -> None:
         """End the thread; nothing may follow."""
+        self._closed = True
         self._thread.shutdown()
 
     @torch.inference_mode()
@@ -118,7 +125,23 @@ class ArchiveWriter:
             return
         if self._written is not None:
             self._written()
+        self._begin_tending()
+
+    def _clear(self) -> None:
+        self._archive.clear()
+        self._begin_tending()
+
+    def _begin_tending(self) -> None:
+        """Tend piece by piece: what is to be written meanwhile goes before the next one."""
+        if not self._tending and not self._closed:
+            self._tending = True
+            self._thread.submit(self._tend_on)
+
+    def _tend_on(self) -> None:
+        self._tending = False
+        if self._tend():
+            self._begin_tending()
 
     @torch.inference_mode()
-    def _tend(self) -> None:
-        self._archive.tend()
+    def _tend(self) -> bool:
+        return self._archive.tend()

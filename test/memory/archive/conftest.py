@@ -130,6 +130,7 @@ def put_all(frame: Callable) -> Callable[..., None]:
         for stamp in stamps:
             for camera in cameras or ('left',):
                 archive.put(frame(stamp, camera))
-                archive.tend()
+                while archive.tend():
+                    pass
 
     return put_all

@@ -9,9 +9,10 @@ import torch
 
 from livevlm_ros.memory import CacheShape
 from livevlm_ros.memory.archive.archive import THINNED_SHARE, Archive, index_bytes
+from livevlm_ros.memory.archive.frozen import Forgotten
 from livevlm_ros.memory.archive.record import RecordLayout
 from livevlm_ros.memory.archive.store import RecordStore
-from livevlm_ros.memory.tokens import TokenIds
+from livevlm_ros.memory.tokens import TokenIds, Tokens
 
 CAMERAS = ('left', 'right')
 
@@ -118,12 +119,26 @@ def test_thinning_drops_whole_frames_of_the_older_half_and_leaves_the_newer(
         put_all(archive, [stamp])
         gone = set(before) - set(stamps(archive))
         dropped += bool(gone)
-        assert len(gone) <= max(1, 80 // THINNED_SHARE)
+        assert len(gone) <= 1
         assert not gone & set(before[max(3, len(before) // 2) :])
         assert min(before, default=0) not in gone
     assert dropped > 100
     assert archive.sizes.frames == len(archive) == 80
     check_whole(archive)
+
+
+def test_frames_that_go_are_picked_together_and_go_one_by_one(
+    make_archive, put_all, stamps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, picked = make_archive(host=4 * THINNED_SHARE), []
+    pick = archive._sparable
+    monkeypatch.setattr(archive, '_sparable', lambda: picked.append(pick()) or list(picked[-1]))
+    put_all(archive, range(4 * THINNED_SHARE))
+    for number in range(8):
+        put_all(archive, [1000 + number])
+        assert len(archive) == 4 * THINNED_SHARE
+    assert [len(ids) for ids in picked] == [4, 4]
+    assert not {id >> 1 for ids in picked for id in ids} & set(stamps(archive))
 
 
 def test_frames_go_where_they_lie_densest(make_archive, put_all, stamps) -> None:
@@ -165,12 +180,62 @@ def test_bytes_stay_bounded_and_old_times_represented_over_a_long_stream(
     assert older.min() >= 0.4 * older.mean()
 
 
+# Saving.
+
+
+def test_what_is_saved_is_what_was_held_though_the_archive_goes_on(
+    make_archive, put_all, read_all
+) -> None:
+    """New frames take the places of those that moved to disk, or left; a sketch is made anew."""
+    archive, restored = make_archive(host=240, disk=20), make_archive(host=260)
+    put_all(archive, range(260))
+    before, frames, state = read_all(archive), archive.frames.clone(), archive.state()
+    put_all(archive, range(260, 350))
+    restored.restore(state)
+    assert torch.equal(restored.frames, frames)
+    after = read_all(restored)
+    assert all(torch.equal(*parts) for parts in zip(*map(_parts, (before, after)), strict=True))
+
+
+def _parts(tokens: Tokens) -> tuple[torch.Tensor, ...]:
+    return tokens.keys, tokens.values, tokens.ids
+
+
+def test_of_what_is_saved_only_frames_that_are_written_over_are_copied(
+    make_archive, put_all, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, read = make_archive(host=40), []
+    put_all(archive, range(40))
+    records = RecordStore.records
+    monkeypatch.setattr(
+        RecordStore, 'records', lambda store, at: read.append(len(at)) or records(store, at)
+    )
+    state = archive.state()
+    assert read == []
+    put_all(archive, range(40, 45))
+    assert read == [1] * 5
+    del state
+    put_all(archive, range(45, 50))
+    assert len(read) == 5
+
+
+def test_what_is_saved_is_given_up_when_the_archive_is_cleared(make_archive, put_all) -> None:
+    archive = make_archive(host=40)
+    put_all(archive, range(40))
+    state = archive.state()
+    archive.clear()
+    with pytest.raises(Forgotten):
+        state.part('frames').rows['records'].whole()
+
+
 # Failures.
 
 
 def _held(archive: Archive) -> tuple:
     state = archive.state()
-    return {name: tensor.tolist() for name, tensor in state.tensors.items()}, state.facts
+    rows = {name: part.whole() for name, part in state.rows.items()}
+    held = {name: each.tolist() for name, each in (state.tensors | rows).items()}
+    return held, state.facts
 
 
 @pytest.mark.parametrize('held', [3, 8, 30])
@@ -261,6 +326,8 @@ def test_clearing_forgets_everything_and_the_archive_goes_on(
     archive = make_archive(host=8, disk=4)
     put_all(archive, range(50))
     archive.clear()
+    while archive.tend():
+        pass
     sizes = archive.sizes
     assert (sizes.frames, sizes.host_bytes, sizes.disk_bytes) == (0, 0, 0)
     assert len(archive) == len(archive.frames) == 0

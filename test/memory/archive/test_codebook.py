@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A codebook knows its rows while they come and go, and gives spare centroids to what is far."""
 
+from threading import RLock
+
 import pytest
 import torch
 from torch import Tensor
@@ -49,8 +51,9 @@ def test_rows_that_come_and_go_while_others_are_coded_are_counted_once(
         return int(torch.randint(most, (1,), generator=chance))
 
     keys = [torch.randn(LAYERS, HEADS, TOKENS, DIM, generator=source) for _ in range(40)]
-    book.first = len(keys)
-    while book.first:
+    book.first = [len(keys)] * LAYERS
+    while any(book.first):
+        layer = drawn(LAYERS)
         if drawn(2) and len(keys) < ROWS:
             keys.append(torch.randn(LAYERS, HEADS, TOKENS, DIM, generator=source))
             put(book, len(keys) - 1, keys[-1])
@@ -59,12 +62,11 @@ def test_rows_that_come_and_go_while_others_are_coded_are_counted_once(
             book.remove(row, len(keys) - 1)
             keys[row] = keys[-1]
             keys.pop()
-        first = max(0, book.first - at_once)
-        rows = keys[first : book.first]
+        first = max(0, book.first[layer] - at_once)
+        rows = keys[first : book.first[layer]]
         if rows:
-            by_layer = [torch.cat([row[layer] for row in rows], 1) for layer in range(LAYERS)]
-            farthest = book.fill(first, by_layer)
-            assert farthest.shape == (LAYERS, HEADS, len(rows))
+            farthest = book.fill(layer, first, torch.cat([row[layer] for row in rows], 1))
+            assert farthest.shape == (HEADS, len(rows))
     check(book, keys)
 
 
@@ -100,7 +102,7 @@ def test_a_restored_codebook_goes_on_as_the_first_would(source: torch.Generator)
     frames = [3 * torch.randn(LAYERS, HEADS, TOKENS, DIM, generator=source) for _ in range(20)]
     for row, keys in enumerate(frames[:10]):
         put(book, row, keys)
-    twin = Codebook.restored(book.state(10), rows=ROWS)
+    twin = Codebook.restored(book.state(10, RLock()), rows=ROWS)
     for row, keys in enumerate(frames[10:], start=10):
         for each in (book, twin):
             put(each, row, keys)

@@ -1,10 +1,8 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-import os
 from pathlib import Path
 
 import pytest
-import torch
 
 from livevlm_ros.memory.archive.file import ArchiveFile
 
@@ -25,17 +23,6 @@ def test_nothing_is_left_in_the_folder(tmp_path: Path) -> None:
     file.allocate(0)
     file.close()
     assert list(tmp_path.iterdir()) == []
-
-
-def test_clearing_gives_the_disk_its_bytes_back(tmp_path: Path) -> None:
-    file = ArchiveFile(tmp_path, slots=2, record=(1 << 16,))
-    file.allocate(0)
-    file.records[0] = 7
-    file.clear()
-    assert file.nbytes == 0
-    assert os.fstat(file._file.fileno()).st_blocks == 0
-    file.allocate(0)
-    assert not torch.any(file.records[0])
 
 
 def test_a_folder_that_takes_no_file_is_refused(tmp_path: Path) -> None:

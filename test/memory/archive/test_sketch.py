@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A large archive is ranked through its sketch about as through all of its keys."""
 
-import threading
 from collections.abc import Iterator
+from threading import RLock
 
 import pytest
 import torch
@@ -11,9 +11,10 @@ from torch import Tensor
 
 from livevlm_ros.memory import CacheShape, FrameRef, ReadFilter, RetrievalSettings
 from livevlm_ros.memory.archive.archive import Archive, index_bytes
+from livevlm_ros.memory.archive.centroids import PRODUCTS_AT_ONCE
 from livevlm_ros.memory.archive.codebook import CENTROIDS, SPARE, Codebook
 from livevlm_ros.memory.archive.record import RecordLayout
-from livevlm_ros.memory.archive.sketch import FIRST_FIT, KeySketch
+from livevlm_ros.memory.archive.sketch import FIRST_FIT, SAMPLED_AT_ONCE, KeySketch
 from livevlm_ros.memory.retrieval import (
     RANKED_FRAMES,
     Choice,
@@ -94,7 +95,8 @@ class Watched:
     def watch(self, numbers: range) -> None:
         for number in numbers:
             self.archive.put(self.tokens(number))
-            self.archive.tend()
+            while self.archive.tend():
+                pass
 
     def tokens(self, number: int) -> Tokens:
         """Return the next frame of the stream, as the one of this number."""
@@ -116,8 +118,9 @@ class Watched:
 
     def check_codes(self) -> None:
         """Check that each key's centroid is as near as the nearest of those that were fitted."""
-        tensors = self.archive.state().part('sketch').tensors
-        centroids, codes = tensors['centroids'], tensors['codes']  # [.., tokens, rows]
+        sketch = self.archive.state().part('sketch')
+        tensors, codes = sketch.tensors, sketch.rows['codes'].whole().movedim(0, 3)
+        centroids = tensors['centroids']  # [layers, kv_heads, CENTROIDS, head_dim]
         for row, number in enumerate(self.archive.frames.tolist()):
             keys = self.keys[number][list(self.layers)]
             far = torch.cdist(keys, centroids)  # [layers, kv_heads, tokens, CENTROIDS]
@@ -212,7 +215,7 @@ def test_a_full_archive_is_sketched_anew_as_often_as_half_of_it_has_changed() ->
     for number in range(1200):
         watched.watch(range(number, number + 1))
         if number % 20 == 0:
-            fits.add(watched.archive.sketch.state(0).facts['next_fit'])
+            fits.add(watched.archive.state().part('sketch').facts['next_fit'])
             if watched.archive.sketch.ready:
                 watched.check_codes()
     assert len(watched.archive) <= 300
@@ -225,7 +228,7 @@ def test_a_full_archive_is_sketched_anew_as_often_as_half_of_it_has_changed() ->
 def test_an_archive_that_needs_no_sketch_makes_none() -> None:
     watched = Watched(frames=RANKED_FRAMES + 50, room=RANKED_FRAMES)
     assert not watched.archive.sketch.ready
-    assert not watched.archive.sketch.state(0).tensors
+    assert not watched.archive.state().part('sketch').tensors
     assert watched.choose(watched.stream.question()).ranked == 2 * len(watched.archive)
     watched.archive.close()
 
@@ -244,10 +247,11 @@ def test_counts_are_those_of_the_codes_whatever_failed_between(
                 failures += 1
                 patch.undo()
                 watched.archive.put(frame)
-        watched.archive.tend()
+        while watched.archive.tend():
+            pass
     assert failures > 100
     book = watched.archive.sketch._now
-    held = Codebook.restored(book.state(len(watched.archive)), rows=2 * FRAMES)
+    held = Codebook.restored(book.state(len(watched.archive), RLock()), rows=2 * FRAMES)
     assert torch.equal(book.counts, held.counts)
     watched.check_codes()
     watched.archive.close()
@@ -266,8 +270,37 @@ def test_the_sketch_is_ready_before_frames_are_ranked_by_it(layers: int, tokens:
     while not sketch.ready:
         rows.append(torch.randn(layers, 1, tokens, 8, generator=source))
         sketch.put(len(rows) - 1, sketch.encode(rows[-1]))
-        sketch.catch_up(keys, lambda: len(rows), threading.RLock())
+        while sketch.catch_up(keys, lambda: len(rows), RLock()):
+            pass
     assert FIRST_FIT < len(rows) <= RANKED_FRAMES
+
+
+@pytest.mark.parametrize('tokens', [4, 196])
+def test_a_piece_of_the_making_computes_few_distances(
+    monkeypatch: pytest.MonkeyPatch, tokens: int
+) -> None:
+    """Whatever a frame has of tokens: a question waits for the piece that is being done."""
+    computed = []
+
+    def counted(keys: Tensor, centroids: Tensor, halves: Tensor | None = None):
+        products = keys.shape[:-1].numel() * centroids.shape[-2]
+        computed[-1] += products
+        return torch.zeros(keys.shape[:-1], dtype=torch.int16), keys[..., 0].abs()
+
+    for module in ('centroids', 'codebook'):
+        monkeypatch.setattr(f'livevlm_ros.memory.archive.{module}.nearest', counted)
+    sketch = KeySketch(CacheShape(2, 2, 2, 2, tokens, 1e4, 32768), (0, 1), rows=1000)
+    sketch._taken, sketch._owed = FIRST_FIT, 10**6
+    source = torch.Generator().manual_seed(0)
+
+    def keys(layer: int, rows: Tensor) -> Tensor:
+        assert len(rows) * tokens <= max(tokens, SAMPLED_AT_ONCE)
+        return torch.randn(2, len(rows) * tokens, 2, generator=source)
+
+    computed.append(0)
+    while sketch.catch_up(keys, lambda: 300, RLock()):
+        computed.append(0)
+    assert sketch.ready and 0 < max(computed) <= 1.1 * PRODUCTS_AT_ONCE
 
 
 def test_without_a_sketch_all_frames_are_ranked_by_their_keys(
@@ -323,7 +356,7 @@ def test_a_restored_sketch_gives_the_same_scores_bit_for_bit(room: int) -> None:
 
 
 def test_a_sketch_of_other_layers_is_refused(watched: Watched) -> None:
-    state = watched.archive.sketch.state(FRAMES)
+    state = watched.archive.sketch.state(FRAMES, RLock())
     KeySketch(SMALL, (0, 1), rows=9).check(state)
     for layers in ((0,), (1,), (1, 0)):
         with pytest.raises(ValueError, match='retrieval.heads of memory.yaml, has changed'):
@@ -349,6 +382,6 @@ def test_a_layer_that_does_not_choose_and_a_head_that_does_not_have_no_say(
 
 
 def test_the_bytes_said_are_those_of_a_frames_codes_now_and_of_the_next(watched: Watched) -> None:
-    codes = watched.archive.sketch.state(7).tensors['codes']
+    codes = watched.archive.sketch.state(7, RLock()).rows['codes'].whole()
     assert 2 * codes.nbytes == 7 * KeySketch.row_bytes(SMALL, 2)
     assert codes.dtype == torch.int16

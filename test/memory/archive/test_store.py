@@ -13,6 +13,7 @@ from livevlm_ros.memory import CacheShape
 from livevlm_ros.memory.archive.locked import LockedPages
 from livevlm_ros.memory.archive.record import RecordLayout
 from livevlm_ros.memory.archive.store import RecordStore
+from livevlm_ros.memory.state import Rows
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_runs_are_those_bytes_of_the_records_whichever_tier_they_lie_in(
     store = RecordStore(layout, host=2, disk=2, folder=tmp_path)
     source = torch.Generator().manual_seed(0)
     records = torch.randint(256, (4, *layout.record), dtype=torch.uint8, generator=source)
-    addresses = store.fill(records)
+    addresses = store.fill(Rows.of(records))
     order = torch.tensor([3, 0, 2, 1, 0])
     offsets = layout.blocks(slice(None))[..., None] + order % 2 * layout.page_bytes
     for run in (layout.page_bytes, layout.scales_bytes):
@@ -78,7 +79,7 @@ def test_the_first_of_too_many_records_for_ram_fill_the_disk(
     layout: RecordLayout, tmp_path: Path
 ) -> None:
     store = RecordStore(layout, host=3, disk=2, folder=tmp_path)
-    addresses = store.fill(torch.stack([record(layout, n) for n in range(4)]))
+    addresses = store.fill(Rows.of(torch.stack([record(layout, n) for n in range(4)])))
     assert addresses.tolist() == [3, 0, 1, 2]
     assert read(store, *addresses.tolist()) == [0, 1, 2, 3]
     assert (store.count, store.disk_bytes) == (4, layout.record_bytes)
@@ -110,7 +111,7 @@ def test_a_disk_without_room_for_what_shall_fill_it_leaves_an_empty_store(
     with monkeypatch.context() as patch:
         patch.setattr('os.posix_fallocate', _full)
         with pytest.raises(OSError, match='No space left'):
-            store.fill(torch.stack([record(layout, n) for n in range(4)]))
+            store.fill(Rows.of(torch.stack([record(layout, n) for n in range(4)])))
     assert (store.count, store.host_bytes, store.disk_bytes) == (0, 0, 0)
     assert [store.take(), store.take(), store.take()] == [0, 1, None]
     store.close()
@@ -151,7 +152,7 @@ def test_what_a_gpu_may_still_read_is_not_written_over(
     layout: RecordLayout, tmp_path: Path, pages: FakePages
 ) -> None:
     store = RecordStore(layout, host=2, disk=2, folder=tmp_path)
-    store.fill(torch.stack([record(layout, n) for n in range(4)]))
+    store.fill(Rows.of(torch.stack([record(layout, n) for n in range(4)])))
     assert pages.calls == ['wait']
     assert read(store, 2, 0, 3, 1) == [0, 2, 1, 3]
     assert pages.calls == ['wait', 'gather', 'read']
@@ -167,7 +168,7 @@ def test_a_gpu_gets_what_was_there_when_it_was_asked_for(
 ) -> None:
     device = torch.device('cuda', 0)
     store = RecordStore(layout, host=2, disk=2, folder=tmp_path, device=device)
-    store.fill(torch.stack([record(layout, n) for n in range(4)]))
+    store.fill(Rows.of(torch.stack([record(layout, n) for n in range(4)])))
     start, size = torch.zeros((), dtype=torch.int64), layout.record_bytes
     torch.cuda._sleep(100_000_000)  # the kernel waits behind this
     found = store.gather(torch.tensor([2, 0, 3, 1]), start, size, unit=size, device=device)

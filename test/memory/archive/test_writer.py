@@ -122,6 +122,40 @@ def test_a_step_of_more_frames_than_may_wait_has_the_first_written(
     assert writer.counts.lost == 3
 
 
+def test_what_is_to_be_written_goes_before_the_next_piece_of_what_can_wait(
+    writer: ArchiveWriter, archive: Archive, frame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, put, begun, go_on = [], archive.put, threading.Event(), threading.Event()
+
+    def piece() -> bool:
+        done.append('piece')
+        begun.set()
+        assert go_on.wait(60)
+        return done.count('piece') < 5
+
+    monkeypatch.setattr(archive, 'tend', piece)
+    monkeypatch.setattr(archive, 'put', lambda new: done.append('frame') or put(new))
+    writer.commit(writer.stage([frame(0)]))
+    assert begun.wait(60)
+    writer.commit(writer.stage([frame(1), frame(2)]))
+    go_on.set()
+    writer.rest()
+    assert done[:5] == ['frame', 'piece', 'frame', 'frame', 'piece']
+    assert done.count('piece') >= 5
+
+
+def test_what_waits_is_not_written_when_the_archive_is_cleared(
+    writer: ArchiveWriter, archive: Archive, frame, stuck: Stuck
+) -> None:
+    writer.commit(writer.stage([frame(stamp) for stamp in range(9)]))
+    assert stuck.reached.wait(60)
+    threading.Timer(0.05, stuck.go_on.set).start()
+    writer.clear()
+    assert len(archive) == 0 and writer.waiting() == []
+    writer.commit(writer.stage([frame(20)]))
+    assert writer.settle() and archive.frames.tolist() == [40]
+
+
 def test_no_step_and_no_question_fails_for_want_of_a_thread(
     small: Callable, watch: Callable, ask: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:

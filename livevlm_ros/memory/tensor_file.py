@@ -1,0 +1,111 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+Tensors in a safetensors file that is written run by run, for they need not fit in RAM.
+
+The library writes whole tensors only. The format: the length of a header in eight bytes, the
+header in JSON, and the tensors' bytes without gaps.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from functools import partial
+from io import BufferedReader
+from math import prod
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from livevlm_ros.memory.state import Rows, State
+
+SYNCED_BYTES = 2**26
+"""Written between two syncs: whoever else writes to the disk waits for no more."""
+
+TYPES = {
+    'F64': torch.float64,
+    'F32': torch.float32,
+    'F16': torch.float16,
+    'BF16': torch.bfloat16,
+    'I64': torch.int64,
+    'I16': torch.int16,
+    'U8': torch.uint8,
+}
+_NAMES = {dtype: name for name, dtype in TYPES.items()}
+
+
+def write_tensors(path: Path, state: State) -> tuple[str, int]:
+    """
+    Write the tensors and rows of a state to a file, and have the disk keep it.
+
+    :returns: the file's SHA-256 and its bytes
+    :raises OSError: if it cannot be written
+    """
+    digest, unsynced = hashlib.sha256(), 0
+    with path.open('wb') as file:
+        for run in _runs(state):
+            digest.update(run)
+            unsynced += file.write(run)
+            if unsynced >= SYNCED_BYTES:
+                file.flush()
+                os.fdatasync(file.fileno())
+                unsynced = 0
+        file.flush()
+        os.fsync(file.fileno())
+        return digest.hexdigest(), file.tell()
+
+
+def _runs(state: State) -> Iterator[bytes | memoryview]:
+    """Give the bytes of a file, the tensors of the widest types first, so that each is aligned."""
+    parts: dict[str, Tensor | Rows] = {**state.tensors, **state.rows}
+    parts = dict(sorted(parts.items(), key=lambda part: (-part[1].dtype.itemsize, part[0])))
+    header, end = {}, 0
+    for name, part in parts.items():
+        start, end = end, end + part.nbytes
+        shape, dtype = list(part.shape), _NAMES[part.dtype]
+        header[name] = {'dtype': dtype, 'shape': shape, 'data_offsets': [start, end]}
+    text = json.dumps(header).encode()
+    text += b' ' * (-len(text) % 8)
+    yield len(text).to_bytes(8, 'little') + text
+    for part in parts.values():
+        for run in (part,) if isinstance(part, Tensor) else part.runs():
+            yield run.contiguous().flatten().view(torch.uint8).numpy().data
+
+
+def read_tensors(path: Path, rows: Iterable[str]) -> tuple[dict[str, Tensor], dict[str, Rows]]:
+    """
+    Read the tensors of a file as `write_tensors` makes it.
+
+    :param rows: names of those that are given in rows, to be read later; the file may be replaced
+    :raises OSError: if it cannot be read
+    """
+    file = path.open('rb')
+    header = json.loads(file.read(int.from_bytes(file.read(8), 'little')))
+    start, parts = file.tell(), {}
+    for name, part in header.items():
+        shape, dtype = tuple(part['shape']), TYPES[part['dtype']]
+        read = partial(_read, file, start + part['data_offsets'][0], shape[1:], dtype)
+        parts[name] = Rows(shape, dtype, read)
+    by_rows = {name: parts.pop(name) for name in rows}
+    return {name: part.read(0, len(part)) for name, part in parts.items()}, by_rows
+
+
+def _read(
+    file: BufferedReader,
+    start: int,
+    row: tuple[int, ...],
+    dtype: torch.dtype,
+    first: int,
+    last: int,
+) -> Tensor:
+    """Read some rows of a tensor that lies at a place of a file."""
+    rows = torch.empty(last - first, *row, dtype=dtype)
+    file.seek(start + first * dtype.itemsize * prod(row))
+    if file.readinto(rows.flatten().view(torch.uint8).numpy().data) < rows.nbytes:
+        raise OSError(errno.EIO, 'the file ends before its tensors do')
+    return rows
