@@ -60,6 +60,11 @@ class Answering:
         self._ids: list[int] = []
         self._evidence: tuple[Evidence, ...] = ()
 
+    @property
+    def spoke(self) -> bool:
+        """Whether there is a token of an answer."""
+        return bool(self._ids)
+
     def run(self) -> None:
         """Answer, and settle the reply whatever happens."""
         started = time.monotonic()
@@ -73,7 +78,7 @@ class Answering:
             _log.exception('question %.64r failed', self._question.request_id)
             self._pending.finish(self._refusal(Status.ERROR, f'{type(error).__name__}: {error}'))
         else:
-            if self._ids:
+            if self.spoke:
                 self._parts.costs.answer.add(time.monotonic() - started)
 
     def _answer(self) -> Answer:

@@ -9,6 +9,7 @@ as many tokens as still fit.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, replace
 from enum import IntEnum
@@ -26,6 +27,12 @@ share: a timed wait in another thread wakes 5 to 8 ms late at the median, 24 to 
 
 FEWER_PAGES = 0.5
 """Share of what retrieval would read that a question in a hurry reads."""
+
+USUAL_TOKENS = 16
+"""Length of an answer before one has been given."""
+
+USUAL_BUDGET_S = 2.0
+"""Least budget of a question when neither it nor a setting names one."""
 
 
 class Rung(IntEnum):
@@ -87,7 +94,8 @@ class Costs:
     token up to the first answer token; `token`: seconds per further answer token; `finish`:
     seconds for evidence and thumbnails; `probe`: seconds until there is something to choose pages
     by; `retrieval`: seconds to fetch all that retrieval reads; `rank`: seconds per page that is
-    ranked; `answer`: seconds for a whole answer as questions go.
+    ranked; `answer`: seconds for a whole answer as questions go; `turn`: the same with the steps
+    before it, where questions follow each other.
     """
 
     def __init__(self) -> None:
@@ -100,6 +108,30 @@ class Costs:
         self.retrieval = Average()
         self.rank = Average()
         self.answer = Average()
+        self.turn = Average()
+
+    @property
+    def turn_s(self) -> float:
+        """Seconds that one question of many holds the engine."""
+        return self.turn.value or self._answer_s(USUAL_TOKENS)
+
+    def _answer_s(self, tokens: int) -> float:
+        """Return the seconds for an answer so long from all that the memory holds."""
+        finding_s = self.probe.value + self.retrieval.value
+        return self.cheapest_answer_s() + finding_s + tokens * self.token.value
+
+    def least_budget_s(self) -> float:
+        """Return the shortest budget that holds an answer, the step that has begun before it."""
+        needed_s = self.step.value + self.cheapest_answer_s() + RESERVE_S
+        return math.ceil(needed_s * 100) / 100
+
+    def usual_budget_s(self, max_tokens: int) -> float:
+        """
+        Return a budget that holds a whole answer, a step and another's answer before it.
+
+        :param max_tokens: of an answer
+        """
+        return max(USUAL_BUDGET_S, self.step.value + 2 * self._answer_s(max_tokens) + RESERVE_S)
 
     def cheapest_answer_s(self, prompt_tokens: float | None = None) -> float:
         """Return the seconds for an answer of one token from short-term."""

@@ -62,7 +62,7 @@ def test_what_was_once_too_dear_to_retrieve_is_measured_again(remembering):
     asked = Question('what drove by ?', budget_s=5.0, max_tokens=15)
     assert remembering.ask_now(asked).degradation is Rung.SHORT_TERM
     for _ in range(20):
-        remembering._loop._measured_s = 0.0  # as if a second had passed
+        remembering._loop._measure_from_s = 0.0  # as if time had passed
         remembering.ask_now(asked)
         remembering.turn()
     assert remembering.ask_now(asked).degradation is Rung.ALL
