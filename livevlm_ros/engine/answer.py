@@ -57,6 +57,7 @@ class Answering:
         )
         self._reading = reading
         self.rung = Rung.ALL
+        self.taught = False  # whether it was learned what reading costs
         self._ids: list[int] = []
         self._evidence: tuple[Evidence, ...] = ()
 
@@ -156,6 +157,7 @@ class Answering:
         self._latency.first_token_ms = (read - self._deadline.received_s) * 1e3
         self._latency.postprocess_ms = (finished - read) * 1e3
         question.teach(costs, tokens=prompt.tokens, until_s=read)
+        self.taught = not question.speculated
         costs.finish.add(finished - read)
         return tokens, token
 

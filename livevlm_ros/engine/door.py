@@ -85,10 +85,9 @@ class Door:
         promises.make(place)
         wait_s = max(RESERVE_S, place.at_s - time.monotonic())
         needed_s = wait_s + self._loop.parts.costs.cheapest_answer_s() + RESERVE_S
-        message = (
-            f'the engine is busy for about {wait_s:.2f} s more: come back then, or wait for it '
-            f'with a latency_budget of {needed_s:.2f} s'
-        )
+        message = f'the engine is busy for about {wait_s:.2f} s more: come back then'
+        if needed_s <= self._most_s:
+            message += f', or wait here with a latency_budget of {needed_s:.2f} s'
         return refusal(pending.question, Status.OVERLOADED, message, retry_after_s=wait_s)
 
     def _too_little_time(self, pending: PendingQuestion) -> Answer:

@@ -105,8 +105,7 @@ class Loop:
                 worked = False
             self.beat_s = time.monotonic()
             if not worked:
-                late_s = self.promises.due_in_s() + LATE_S
-                self._work.wait(min(late_s, IDLE_S))
+                self._work.wait(self._nap_s())
         self.run_clears()
 
     def begin(self) -> None:
@@ -172,10 +171,13 @@ class Loop:
                 seed=self._config.seed,
             )
             answering.run()
+        took_s = time.monotonic() - began_s
+        if answering.spoke:
+            self.parts.costs.turn.add(took_s + self._stepped_s)
         if answering.rung == Rung.SHORT_TERM:  # what is never retrieved is never measured
             self.doubt_costs()
-        if answering.spoke:
-            self.parts.costs.turn.add(time.monotonic() - began_s + self._stepped_s)
+        elif answering.taught:
+            self._measure_from_s = self._next_measurement_s(took_s)
         self.answering, self._stepped_s = None, 0.0
         self.sizes = self.parts.memory.sizes()
 
@@ -187,7 +189,8 @@ class Loop:
         self._step_span_s = (began_s, time.monotonic())
         if self.answering is None:
             crowded = len(self._questions) or self.promises.all()
-            self._stepped_s += time.monotonic() - began_s if crowded else 0.0
+            took_s = time.monotonic() - began_s
+            self._stepped_s = self._stepped_s + took_s if crowded else 0.0
 
     def _due(self) -> PendingQuestion | None:
         """Return the first question, unless it would take the time promised to another."""
@@ -195,6 +198,12 @@ class Loop:
         if first is None or first.place.at_s <= time.monotonic():
             return first
         return first if self._leaves(first.place.length_s) else None
+
+    def _nap_s(self) -> float:
+        """Return for how long there is nothing to do unless something comes in."""
+        first = self._questions.first()
+        place_s = math.inf if first is None else max(0.0, first.place.at_s - time.monotonic())
+        return min(IDLE_S, self.promises.due_in_s() + LATE_S, place_s)
 
     def _leaves(self, work_s: float) -> bool:
         """Return whether work that begins now ends before a caller is due who was told so."""
@@ -266,7 +275,7 @@ class Loop:
         self._measure_from_s = self._next_measurement_s(time.monotonic() - began_s)
 
     def _next_measurement_s(self, took_s: float) -> float:
-        """Return when costs may be measured again after a measurement that has just ended."""
+        """Return when costs may be measured again after an answer has just taught them."""
         rest_s = took_s * (1 / MEASURE_SHARE - 1)
         return time.monotonic() + max(MEASURE_EVERY_S, rest_s)
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many clients of one slow engine: who is told when to come back finds it free then."""
 
+import itertools
 import threading
 import time
 from collections.abc import Sequence
@@ -82,3 +83,41 @@ def crowd(engine, budgets_s: Sequence[float], *, rounds: int) -> list[list[Answe
 )
 def test_fifty_who_come_back_when_told_are_answered(filming, budgets_s, rounds):
     asked = crowd(filming, [budgets_s[n % len(budgets_s)] for n in range(50)], rounds=rounds)
+    assert kept(asked) >= 0.9
+
+
+def served(engine, frame, *, seconds: float, impatient: bool) -> tuple[int, int]:
+    """Ask patiently while frames come, beside one who has no time; count answers and frames."""
+    end_s, number = time.monotonic() + seconds, itertools.count(round(time.monotonic() * 100))
+    before = engine.stats().frames_used
+
+    def film() -> None:
+        while time.monotonic() < end_s:
+            engine.see(frame(next(number)))
+            time.sleep(0.05)
+
+    def nag() -> None:
+        while impatient and time.monotonic() < end_s:
+            assert engine.ask(Question('now ?', budget_s=0.1)).status is Status.DEADLINE
+            time.sleep(0.1)
+
+    def ask() -> int:
+        answers = 0
+        while time.monotonic() < end_s:
+            answers += engine.ask(Question('now ?', budget_s=2.0)).status in ANSWERED
+            time.sleep(0.1)
+        return answers
+
+    with ThreadPoolExecutor(3) as pool:
+        answers, *_ = [each.result() for each in [pool.submit(work) for work in (ask, film, nag)]]
+    return answers, engine.stats().frames_used - before
+
+
+@pytest.mark.slow
+def test_one_who_never_has_the_time_costs_the_others_a_tenth_at_most(make_engine, model, frame):
+    model.step_s = model.prefill_s = model.token_s = 0.1
+    model.words = 3
+    with make_engine(target_fps=1000.0) as engine:
+        alone = served(engine, frame, seconds=6.0, impatient=False)
+        beside = served(engine, frame, seconds=6.0, impatient=True)
+    assert all(mine >= 0.9 * usual - 1 for mine, usual in zip(beside, alone, strict=True)), beside

@@ -111,6 +111,26 @@ def test_costs_in_doubt_are_measured_once_and_not_too_often(desk, model):
     assert desk.loop.turn() and not desk.loop.turn()
 
 
+def test_measuring_takes_a_twentieth_of_the_time_however_often_costs_are_doubted(desk, model):
+    model.token_s = 0.02
+    desk.loop._measure_from_s = 0.0
+    desk.loop.doubt_costs()
+    assert desk.loop.turn()
+    rests_until_s = time.monotonic() + 19 * 3 * model.token_s
+    while time.monotonic() < rests_until_s:
+        desk.loop.doubt_costs()
+        assert not desk.loop.turn()
+        time.sleep(0.002)
+
+
+def test_who_is_answered_tells_what_reading_costs(desk):
+    desk.loop._measure_from_s = 0.0
+    desk.ask()
+    desk.loop.turn()
+    desk.loop.doubt_costs()
+    assert not desk.loop.turn()
+
+
 def test_costs_in_doubt_are_measured_though_frames_always_wait(desk, frame):
     costs = desk.loop.parts.costs
     costs.prefill.value = slow = 10.0
