@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -17,7 +17,7 @@ from livevlm_ros.engine.budget import Rung
 from livevlm_ros.engine.messages import Answer, Evidence, Finish, Latency, Source, Status
 from livevlm_ros.engine.parts import EngineParts
 from livevlm_ros.engine.question_read import read_question
-from livevlm_ros.engine.questions import PendingQuestion, refusal
+from livevlm_ros.engine.questions import CallerLeft, PendingQuestion, refusal
 from livevlm_ros.engine.reading import filter_of, scope_of
 from livevlm_ros.memory import QuestionView, ReadFilter, TooManyTokens
 from livevlm_ros.model import BadQuestion, QuestionPrompt
@@ -71,6 +71,8 @@ class Answering:
         started = time.monotonic()
         try:
             self._pending.finish(self._answer())
+        except CallerLeft:
+            pass  # with a reply that says so
         except (BadQuestion, TooManyTokens) as error:
             self._pending.finish(self._refusal(Status.INVALID, f'question: {error}'))
         except (
@@ -137,7 +139,7 @@ class Answering:
             key=self._question.text,
             patience_s=None if math.isinf(spare_s) else max(0.0, PATIENCE * spare_s),
         )
-        question = read_question(model, prompt.embeds, views)
+        question = read_question(model, prompt.embeds, self._while_wanted(views))
         view = question.view
         tokens = model.answer_tokens(
             question.hidden,
@@ -147,6 +149,7 @@ class Answering:
         )
         token = next(tokens, None)
         read = time.monotonic()
+        self._check_wanted()
         if not view.complete:
             self.rung = max(self.rung, Rung.FEWER_PAGES)
         self._evidence = self._seen(view)
@@ -160,6 +163,15 @@ class Answering:
         self.taught = not question.speculated
         costs.finish.add(finished - read)
         return tokens, token
+
+    def _while_wanted(self, views: Iterable[QuestionView]) -> Iterator[QuestionView]:
+        for view in views:
+            self._check_wanted()
+            yield view
+
+    def _check_wanted(self) -> None:
+        if self._pending.ended:
+            raise CallerLeft
 
     def _decode(self, tokens: Iterator[int], token: int | None) -> Finish:
         """Collect tokens until the answer ends, is long enough, or its time is over."""

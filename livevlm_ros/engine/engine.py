@@ -266,6 +266,7 @@ class Engine:
             state='running' if self.running else 'loaded',
             busy_with=loop.busy_with,
             heartbeat_age_s=time.monotonic() - loop.beat_s if self.running else math.nan,
+            usual_s=loop.usual_s,
             memory=loop.sizes,
             model=replace(model, costs_ms=loop.parts.costs.in_ms()),
         )

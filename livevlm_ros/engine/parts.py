@@ -67,16 +67,8 @@ def build_parts(config: EngineConfig, *, load: LoadModel, progress: Progress) ->
 
 def _measured(config: EngineConfig, model: VideoLanguageModel) -> Costs:
     """Measure what work costs in a scratch memory, which is gone when this returns."""
-    costs = Costs()
     with closing(new_memory(config, model)) as scratch:
-        warm_up(
-            model,
-            scratch,
-            costs,
-            cameras=config.cameras,
-            frames=config.memory.frames_to_read,
-        )
-    return costs
+        return warm_up(model, scratch, cameras=config.cameras, frames=config.memory.frames_to_read)
 
 
 def _restored(config: EngineConfig, model: VideoLanguageModel) -> tuple[Memory, Album, Snapshots]:

@@ -24,6 +24,10 @@ class QueueClosed(RuntimeError):
     """The engine does not run."""
 
 
+class CallerLeft(RuntimeError):
+    """Nobody waits for the answer any more."""
+
+
 class PendingQuestion:
     """
     One admitted question.

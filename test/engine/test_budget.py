@@ -5,7 +5,15 @@ import time
 
 import pytest
 
-from livevlm_ros.engine.budget import RESERVE_S, Average, Costs, Deadline, Rung
+from livevlm_ros.engine.budget import (
+    RESERVE_S,
+    USUAL_BUDGET_S,
+    USUAL_TOKENS,
+    Average,
+    Costs,
+    Deadline,
+    Rung,
+)
 from livevlm_ros.memory import ReadFilter
 
 
@@ -64,6 +72,22 @@ def costs() -> Costs:
     costs.prefill.value, costs.finish.value, costs.token.value = 0.01, 0.1, 0.01
     costs.retrieval.value, costs.rank.value = 0.8, 0.2 / PAGES
     return costs
+
+
+def test_a_turn_is_guessed_from_the_parts_of_an_answer_until_one_was_measured(costs):
+    assert costs.turn_s == pytest.approx(0.8 + 0.1 + USUAL_TOKENS * 0.01)
+    costs.turn.add(3.0)
+    assert costs.turn_s == 3.0
+
+
+def test_the_least_budget_holds_the_step_that_has_begun(costs):
+    costs.prompt.value, costs.step.value = 10.0, 0.3
+    assert costs.least_budget_s() == pytest.approx(0.2 + 0.3 + RESERVE_S, abs=0.011)
+
+
+def test_the_usual_budget_holds_a_step_and_two_answers_and_two_seconds_at_least(costs):
+    assert costs.usual_budget_s(1) == USUAL_BUDGET_S
+    assert costs.usual_budget_s(100) == pytest.approx(2 * (0.1 + 0.8 + 1.0) + RESERVE_S)
 
 
 @pytest.mark.parametrize(

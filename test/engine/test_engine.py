@@ -172,6 +172,15 @@ def test_a_budget_above_the_most_allowed_is_cut_to_it(make_engine, show):
         assert engine.ask(Question('now ?', budget_s=100.0)).latency.budget_ms == 3000
 
 
+@pytest.mark.parametrize(('token_s', 'budget_s'), [(0.0, 2.0), (0.1, 2 * 64 * 0.1), (10.0, 30.0)])
+def test_without_a_budget_a_question_has_what_a_whole_answer_is_measured_to_take(
+    running, token_s, budget_s
+):
+    running._loop.parts.costs.token.value = token_s
+    given_ms = running.ask(Question('now ?')).latency.budget_ms
+    assert given_ms == pytest.approx(1e3 * budget_s, rel=0.02)
+
+
 def test_costs_that_made_the_door_refuse_are_measured_anew(running, model, until):
     costs = running._loop.parts.costs
     costs.prefill.value = 1.0  # seconds a token, as after a machine's bad minute
