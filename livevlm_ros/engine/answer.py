@@ -58,6 +58,7 @@ class Answering:
         self._reading = reading
         self.rung = Rung.ALL
         self.taught = False  # whether it was learned what reading costs
+        self._length = 0  # of what the answer is read from, in tokens of the memory
         self._ids: list[int] = []
         self._evidence: tuple[Evidence, ...] = ()
 
@@ -160,7 +161,7 @@ class Answering:
         self._latency.first_token_ms = (read - self._deadline.received_s) * 1e3
         self._latency.postprocess_ms = (finished - read) * 1e3
         question.teach(costs, tokens=prompt.tokens, until_s=read)
-        self.taught = not question.speculated
+        self.taught, self._length = not question.speculated, question.length
         costs.finish.add(finished - read)
         return tokens, token
 
@@ -183,7 +184,7 @@ class Answering:
             if self._pending.ended:
                 return Finish.CANCELED
             self._latency.ingest_wait_ms += self._pause() * 1e3
-            if self._deadline.left_s() < self._parts.costs.token.value:
+            if self._deadline.left_s() < self._parts.costs.token.at(self._length):
                 return Finish.BUDGET
             token = self._next(tokens)
         return Finish.STOP
@@ -193,7 +194,7 @@ class Answering:
         token = next(tokens, None)
         took = time.monotonic() - started
         self._latency.decode_ms += took * 1e3
-        self._parts.costs.token.add(took)
+        self._parts.costs.token.add(took, self._length)
         return token
 
     def _closed(self, finish: Finish) -> Answer:

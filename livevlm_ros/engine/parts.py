@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ from livevlm_ros.engine.budget import Costs
 from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.engine.snapshots import Snapshots, check_folder, check_ram
 from livevlm_ros.engine.warmup import warm_up
-from livevlm_ros.memory import EvidenceHeads, Memory, RetrievalSettings
+from livevlm_ros.memory import CacheShape, EvidenceHeads, Memory, ReadFilter, RetrievalSettings
 from livevlm_ros.model import ModelConfig, VideoLanguageModel
 
 LoadModel = Callable[[ModelConfig], VideoLanguageModel]
@@ -61,8 +62,17 @@ def build_parts(config: EngineConfig, *, load: LoadModel, progress: Progress) ->
     costs = _measured(config, model)
     progress('memory', 0.9)
     memory, album, snapshots = _restored(config, model)
+    costs.length_of = partial(_length_of, config, memory, model.shape)
     progress('ready', 1.0)
     return EngineParts(model, memory, album, snapshots, costs, time.monotonic() - started)
+
+
+def _length_of(
+    config: EngineConfig, memory: Memory, shape: CacheShape, reading: ReadFilter
+) -> int:
+    """Return how many tokens of the memory a question reads at most now; any thread."""
+    share = reading.share if reading.long_term else 0.0
+    return config.memory.frames_read(memory.frame_count, share=share) * shape.tokens_per_frame
 
 
 def _measured(config: EngineConfig, model: VideoLanguageModel) -> Costs:

@@ -110,7 +110,7 @@ def measure_answer(
     for _ in range(TOKENS):
         begun = time.monotonic()
         int(model.logits(model.read(prompt.embeds[-1:], view)).argmax())
-        costs.token.add(time.monotonic() - begun)
+        costs.token.add(time.monotonic() - begun, question.length)
         if time.monotonic() > ends_s:
             break
     costs.answer.add(time.monotonic() - started)
