@@ -21,9 +21,11 @@ For whoever drives the engine:
   `stats().unknown_cameras`.
 - `ask` blocks its thread until the reply, at most the budget counted from `received_s`. `None` in
   a question means the configured default (a node maps 0 or a negative temperature to None).
-- `retry_after_s` comes with `Status.OVERLOADED`: who comes back then finds no new step in its way.
-  A budget that even an idle engine cannot keep gets `Status.DEADLINE` at once, and its message
-  names the shortest budget that works now.
+- `retry_after_s` comes with `Status.OVERLOADED`. Each caller is promised a time of its own, and
+  whoever asks at that time, up to a quarter of a second late, finds the engine free: no step and
+  no question of the same patience is in its way.
+- A budget that even an idle engine cannot keep gets `Status.DEADLINE` at once, and its message
+  names the shortest budget that works now, and where to set it.
 - Offline, one thread: `load()`; per frame `see(frame); turn()`; per question `ask_now(question)`;
   between streams `clear()`. `ask_now` has no deadline unless `budget_s` is set. With one thread
   and temperature 0 two runs agree.

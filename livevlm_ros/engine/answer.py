@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -17,7 +17,7 @@ from livevlm_ros.engine.budget import Rung
 from livevlm_ros.engine.messages import Answer, Evidence, Finish, Latency, Source, Status
 from livevlm_ros.engine.parts import EngineParts
 from livevlm_ros.engine.question_read import read_question
-from livevlm_ros.engine.questions import PendingQuestion, refusal
+from livevlm_ros.engine.questions import CallerLeft, PendingQuestion, refusal
 from livevlm_ros.engine.reading import filter_of, scope_of
 from livevlm_ros.memory import QuestionView, ReadFilter, TooManyTokens
 from livevlm_ros.model import BadQuestion, QuestionPrompt
@@ -57,14 +57,23 @@ class Answering:
         )
         self._reading = reading
         self.rung = Rung.ALL
+        self.taught = False  # whether it was learned what reading costs
+        self._length = 0  # of what the answer is read from, in tokens of the memory
         self._ids: list[int] = []
         self._evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def spoke(self) -> bool:
+        """Whether there is a token of an answer."""
+        return bool(self._ids)
 
     def run(self) -> None:
         """Answer, and settle the reply whatever happens."""
         started = time.monotonic()
         try:
             self._pending.finish(self._answer())
+        except CallerLeft:
+            pass  # with a reply that says so
         except (BadQuestion, TooManyTokens) as error:
             self._pending.finish(self._refusal(Status.INVALID, f'question: {error}'))
         except (
@@ -73,7 +82,7 @@ class Answering:
             _log.exception('question %.64r failed', self._question.request_id)
             self._pending.finish(self._refusal(Status.ERROR, f'{type(error).__name__}: {error}'))
         else:
-            if self._ids:
+            if self.spoke:
                 self._parts.costs.answer.add(time.monotonic() - started)
 
     def _answer(self) -> Answer:
@@ -133,7 +142,7 @@ class Answering:
             key=self._question.text,
             patience_s=None if math.isinf(spare_s) else max(0.0, PATIENCE * spare_s),
         )
-        question = read_question(model, prompt.embeds, views)
+        question = read_question(model, prompt.embeds, self._while_wanted(views))
         view = question.view
         tokens = model.answer_tokens(
             question.hidden,
@@ -143,6 +152,7 @@ class Answering:
         )
         token = next(tokens, None)
         read = time.monotonic()
+        self._check_wanted()
         if not view.complete:
             self.rung = max(self.rung, Rung.FEWER_PAGES)
         self._evidence = self._seen(view)
@@ -153,8 +163,18 @@ class Answering:
         self._latency.first_token_ms = (read - self._deadline.received_s) * 1e3
         self._latency.postprocess_ms = (finished - read) * 1e3
         question.teach(costs, tokens=prompt.tokens, until_s=read)
+        self.taught, self._length = not question.speculated, question.length
         costs.finish.add(finished - read)
         return tokens, token
+
+    def _while_wanted(self, views: Iterable[QuestionView]) -> Iterator[QuestionView]:
+        for view in views:
+            self._check_wanted()
+            yield view
+
+    def _check_wanted(self) -> None:
+        if self._pending.ended:
+            raise CallerLeft
 
     def _decode(self, tokens: Iterator[int], token: int | None) -> Finish:
         """Collect tokens until the answer ends, is long enough, or its time is over."""
@@ -166,7 +186,7 @@ class Answering:
             if self._pending.ended:
                 return Finish.CANCELED
             self._latency.ingest_wait_ms += self._pause() * 1e3
-            if self._deadline.left_s() < self._parts.costs.token.value:
+            if self._deadline.left_s() < self._parts.costs.token.at(self._length):
                 return Finish.BUDGET
             token = self._next(tokens)
         return Finish.STOP
@@ -176,7 +196,7 @@ class Answering:
         token = next(tokens, None)
         took = time.monotonic() - started
         self._latency.decode_ms += took * 1e3
-        self._parts.costs.token.add(took)
+        self._parts.costs.token.add(took, self._length)
         return token
 
     def _closed(self, finish: Finish) -> Answer:

@@ -9,10 +9,14 @@ as many tokens as still fit.
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
+from livevlm_ros.engine.average import Average
+from livevlm_ros.engine.by_length import ByLength
 from livevlm_ros.memory import ReadFilter
 
 RESERVE_S = 0.03
@@ -26,6 +30,15 @@ share: a timed wait in another thread wakes 5 to 8 ms late at the median, 24 to 
 
 FEWER_PAGES = 0.5
 """Share of what retrieval would read that a question in a hurry reads."""
+
+NEWEST = ReadFilter(long_term=False)
+"""What even the cheapest answer reads: short-term."""
+
+USUAL_TOKENS = 16
+"""Length of an answer before one has been given."""
+
+USUAL_BUDGET_S = 2.0
+"""Least budget of a question when neither it nor a setting names one."""
 
 
 class Rung(IntEnum):
@@ -56,55 +69,67 @@ class Deadline:
         return self.received_s + self.budget_s - RESERVE_S - time.monotonic()
 
 
-class Average:
-    """
-    A running average of a cost in seconds.
-
-    One stalled measurement among honest ones moves it by 40 % at most, because a sample counts no
-    more than three times the average; a lasting change is followed within some ten samples either
-    way.
-    """
-
-    WEIGHT = 0.2
-    LIMIT = 3.0
-
-    def __init__(self, value: float = 0.0) -> None:
-        self.value = value
-
-    def add(self, sample: float) -> None:
-        """Take in one measurement, 0 or more: below, the limit would let it run away."""
-        if self.value == 0.0:
-            self.value = sample
-        else:
-            self.value += self.WEIGHT * (min(sample, self.LIMIT * self.value) - self.value)
-
-
 class Costs:
     """
     What each kind of work costs now; written by the engine thread, read by any.
 
     `step`: a batch of frames, seconds; `prompt`: question tokens; `prefill`: seconds per question
-    token up to the first answer token; `token`: seconds per further answer token; `finish`:
-    seconds for evidence and thumbnails; `probe`: seconds until there is something to choose pages
-    by; `retrieval`: seconds to fetch all that retrieval reads; `rank`: seconds per page that is
-    ranked; `answer`: seconds for a whole answer as questions go.
+    token up to the first answer token, by the tokens of the memory that are read; `token`: seconds
+    per further answer token, likewise; `finish`: seconds for evidence and thumbnails; `probe`:
+    seconds until there is something to choose pages by; `retrieval`: seconds to fetch all that
+    retrieval reads; `rank`: seconds per page that is ranked; `answer`: seconds for a whole answer
+    as questions go; `turn`: the same with the steps before it, where questions follow each other.
+    `length_of` says how many tokens of the memory a reading reads at most now.
     """
 
     def __init__(self) -> None:
         self.step = Average()
         self.prompt = Average()
-        self.prefill = Average()
-        self.token = Average()
+        self.prefill = ByLength()
+        self.token = ByLength()
         self.finish = Average()
         self.probe = Average()
         self.retrieval = Average()
         self.rank = Average()
         self.answer = Average()
+        self.turn = Average()
+        self.length_of: Callable[[ReadFilter], int] = lambda reading: 0
+
+    @property
+    def turn_s(self) -> float:
+        """Seconds that one question of many holds the engine."""
+        return self.turn.value or self._answer_s(USUAL_TOKENS)
+
+    def _answer_s(self, tokens: int) -> float:
+        """Return the seconds for an answer so long from all that the memory holds."""
+        finding_s = self.probe.value + self.retrieval.value
+        longer_s = self._longer_read_s(ReadFilter(), self.prompt.value)
+        token_s = self.token.at(self.length_of(ReadFilter()))
+        return self.cheapest_answer_s() + finding_s + longer_s + tokens * token_s
+
+    def least_budget_s(self) -> float:
+        """Return the shortest budget that holds an answer, the step that has begun before it."""
+        needed_s = self.step.value + self.cheapest_answer_s() + RESERVE_S
+        return math.ceil(needed_s * 100) / 100
+
+    def usual_budget_s(self, max_tokens: int) -> float:
+        """
+        Return a budget that holds a whole answer, a step and another's answer before it.
+
+        :param max_tokens: of an answer
+        """
+        return max(USUAL_BUDGET_S, self.step.value + 2 * self._answer_s(max_tokens) + RESERVE_S)
 
     def cheapest_answer_s(self, prompt_tokens: float | None = None) -> float:
         """Return the seconds for an answer of one token from short-term."""
         tokens = self.prompt.value if prompt_tokens is None else prompt_tokens
-        return tokens * self.prefill.value + self.finish.value
+        return tokens * self.prefill.at(self.length_of(NEWEST)) + self.finish.value
+
+    def _longer_read_s(self, reading: ReadFilter, prompt_tokens: float) -> float:
+        """Return the seconds that reading a question takes longer than over short-term alone."""
+        shortest, length = self.length_of(NEWEST), self.length_of(reading)
+        longer_s = prompt_tokens * (self.prefill.at(length) - self.prefill.at(shortest))
+        return max(0.0, longer_s)
 
     def retrieval_s(self, reading: ReadFilter, pages: int) -> float:
         """
@@ -134,9 +159,11 @@ class Costs:
         spare_s = left_s - self.cheapest_answer_s(prompt_tokens)
         if reading is not None:
             spare_s -= self.retrieval_s(reading, pages)
+            spare_s -= self._longer_read_s(reading, prompt_tokens)
         if spare_s < 0:
             return 0
-        return 1 + spare_s / max(self.token.value, 1e-6)
+        length = self.length_of(NEWEST if reading is None else reading)
+        return 1 + spare_s / max(self.token.at(length), 1e-6)
 
     def affordable(
         self, reading: ReadFilter, left_s: float, prompt_tokens: int, *, pages: int
@@ -147,10 +174,15 @@ class Costs:
         :param pages: that will be ranked
         """
         spare_s = left_s - self.cheapest_answer_s(prompt_tokens)
-        if spare_s >= self.retrieval_s(reading, pages):
+
+        def fits(part: ReadFilter) -> bool:
+            more_s = self.retrieval_s(part, pages) + self._longer_read_s(part, prompt_tokens)
+            return spare_s >= more_s
+
+        if fits(reading):
             return reading, Rung.ALL
         fewer = replace(reading, share=FEWER_PAGES)
-        if spare_s >= self.retrieval_s(fewer, pages) or not reading.short_term:
+        if fits(fewer) or not reading.short_term:
             return fewer, Rung.FEWER_PAGES
         return replace(reading, long_term=False), Rung.SHORT_TERM
 
@@ -159,6 +191,7 @@ class Costs:
         *,
         tokens: int,
         read_s: float,
+        length: int = 0,
         probe_s: float = 0.0,
         retrieval_s: float = 0.0,
         rank_s: float = 0.0,
@@ -169,12 +202,13 @@ class Costs:
         Take in what a question of so many tokens took.
 
         :param read_s: for its last read, up to the first token of the answer
+        :param length: of what was read then, in tokens of the memory
         :param probe_s: for the probe before that
         :param retrieval_s: for fetching a `share` of the pages
         :param rank_s: for ranking so many `pages`
         """
         self.prompt.add(tokens)
-        self.prefill.add(read_s / tokens)
+        self.prefill.add(read_s / tokens, length)
         if pages:
             self.probe.add(probe_s)
             self.retrieval.add(retrieval_s / share)

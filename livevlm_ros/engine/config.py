@@ -27,7 +27,8 @@ class EngineConfig:
     :param gate_similarity: how alike they must be, as the cosine of small pictures of them
     :param gate_heartbeat_s: seconds of header time after which a frame is kept in any case
     :param max_blind_ms: longest time a waiting frame is passed over for questions
-    :param default_budget_s: budget of a question that names none
+    :param default_budget_s: budget of a question that names none; 0: what a whole answer is
+        measured to take, at least two seconds
     :param max_budget_s: a longer budget is cut to this one, and the answer's `latency.budget_ms`
         says so
     :param queue_size: questions that may wait while another is answered
@@ -57,7 +58,7 @@ class EngineConfig:
     gate_similarity: float = 0.98
     gate_heartbeat_s: float = 5.0
     max_blind_ms: float = 500.0
-    default_budget_s: float = 2.0
+    default_budget_s: float = 0.0
     max_budget_s: float = 30.0
     queue_size: int = 8
     default_max_tokens: int = 64
@@ -77,7 +78,7 @@ class EngineConfig:
             *_outside('gate_heartbeat_s', self.gate_heartbeat_s, 0.001, 3600.0),
             *_outside('max_blind_ms', self.max_blind_ms, 1.0, 3_600_000.0),
             *_outside('max_budget_s', self.max_budget_s, 0.001, 3600.0),
-            *_outside('default_budget_s', self.default_budget_s, 0.001, self.max_budget_s),
+            *_outside('default_budget_s', self.default_budget_s, 0.0, self.max_budget_s),
             *_outside('queue_size', self.queue_size, 1, 1000),
             *_outside('default_max_tokens', self.default_max_tokens, 1, MAX_ANSWER_TOKENS),
             *_outside('temperature', self.temperature, 0.0, 5.0),

@@ -19,20 +19,14 @@ from types import TracebackType
 import torch
 
 from livevlm_ros.engine.admission import InvalidQuestion, admissible
-from livevlm_ros.engine.budget import RESERVE_S, Deadline
+from livevlm_ros.engine.budget import Costs, Deadline
 from livevlm_ros.engine.config import EngineConfig
+from livevlm_ros.engine.door import Door
 from livevlm_ros.engine.ingest import Ingest
 from livevlm_ros.engine.loop import Loop
 from livevlm_ros.engine.messages import Answer, BadFrame, Finish, Frame, Question, Status
 from livevlm_ros.engine.parts import LoadModel, Progress, build_parts
-from livevlm_ros.engine.questions import (
-    STOPPED,
-    PendingQuestion,
-    QuestionQueue,
-    QueueClosed,
-    QueueFull,
-    refusal,
-)
+from livevlm_ros.engine.questions import STOPPED, PendingQuestion, QuestionQueue, refusal
 from livevlm_ros.engine.stats import AskRecord, EngineStats, ModelStats
 from livevlm_ros.memory import HeadScores, ReadFilter
 from livevlm_ros.model import load_model
@@ -65,6 +59,7 @@ class Engine:
         self._ids = itertools.count(1)
         self._life = threading.RLock()  # load, start, stop and cleanup, one at a time
         self._loop: Loop | None = None
+        self._door: Door | None = None
         self._thread: threading.Thread | None = None
         self._model_stats: ModelStats | None = None
 
@@ -102,6 +97,7 @@ class Engine:
             timeline = self._ingest.timeline
             parts = build_parts(self._config, timeline, load=self._load, progress=progress)
             self._loop = Loop(parts, self._ingest, self._questions, self._config)
+            self._door = Door(self._loop, self._questions, self._config)
             model = parts.model
             self._model_stats = ModelStats(
                 model_id=model.model_id,
@@ -189,7 +185,7 @@ class Engine:
     def _give_back(self, loop: Loop) -> None:
         on_gpu = loop.parts.model.device.type == 'cuda'
         loop.parts.memory.close()
-        self._loop = self._model_stats = None
+        self._loop = self._door = self._model_stats = None
         self._ingest = self._new_ingest()
         if on_gpu:
             torch.cuda.empty_cache()
@@ -221,18 +217,16 @@ class Engine:
         """
         received_s = time.monotonic() if received_s is None else received_s
         question = replace(question, request_id=question.request_id or f'q{next(self._ids)}')
-        loop = self._loop
-        if loop is None or not self.running:
+        loop, door = self._loop, self._door
+        if loop is None or door is None or not self.running:
             return self._reply(refusal(question, Status.NOT_ACTIVE, STOPPED), received_s)
         try:
             question = admissible(question, self._config)
         except InvalidQuestion as error:
             return self._reply(refusal(question, Status.INVALID, str(error)), received_s)
-        deadline = Deadline(received_s, question.budget_s or 0.0)
-        answer = _refused_at_the_door(loop, question, deadline)
-        if answer is None:
-            answer = self._queued(loop, question, deadline)
-        return self._reply(answer, received_s, budget_s=deadline.budget_s)
+        pending = self._pending(question, loop.parts.costs, received_s)
+        answer = door.enter(pending) or pending.wait()
+        return self._reply(answer, received_s, budget_s=pending.deadline.budget_s)
 
     def clear(self, timeout_s: float = CLEAR_S) -> int:
         """
@@ -274,6 +268,7 @@ class Engine:
             state='running' if self.running else 'loaded',
             busy_with=loop.busy_with,
             heartbeat_age_s=time.monotonic() - loop.beat_s if self.running else math.nan,
+            usual_s=loop.usual_s,
             memory=loop.sizes.stamped(self._ingest.timeline.header_ns),
             model=replace(model, costs_ms=loop.parts.costs.in_ms()),
         )
@@ -309,7 +304,7 @@ class Engine:
             question = admissible(question, self._config)
         except InvalidQuestion as error:
             return self._reply(refusal(question, Status.INVALID, str(error)), received_s)
-        pending = PendingQuestion(question, Deadline(received_s, question.budget_s or 0.0))
+        pending = self._pending(question, loop.parts.costs, received_s)
         loop.answer(pending, pause=lambda: 0.0, reading=reading)
         return self._reply(pending.wait(), received_s, budget_s=pending.deadline.budget_s)
 
@@ -351,19 +346,11 @@ class Engine:
             )
         return self._loop
 
-    def _queued(self, loop: Loop, question: Question, deadline: Deadline) -> Answer:
-        pending = PendingQuestion(question, deadline)
-        try:
-            self._questions.put(pending)
-        except QueueFull:
-            retry_after_s = max(RESERVE_S, loop.wait_s())
-            loop.expect_back(retry_after_s)
-            message = f'{len(self._questions)} questions wait already'
-            return refusal(question, Status.OVERLOADED, message, retry_after_s=retry_after_s)
-        except QueueClosed:
-            return refusal(question, Status.NOT_ACTIVE, STOPPED)
-        loop.wake()
-        return pending.wait()
+    def _pending(self, question: Question, costs: Costs, received_s: float) -> PendingQuestion:
+        """Give an admissible question its deadline; a budget of 0 is what work takes now."""
+        assert question.budget_s is not None and question.max_tokens is not None  # filled in
+        usual_s = min(costs.usual_budget_s(question.max_tokens), self._config.max_budget_s)
+        return PendingQuestion(question, Deadline(received_s, question.budget_s or usual_s))
 
     def _reply(self, answer: Answer, received_s: float, *, budget_s: float = 0.0) -> Answer:
         """Fill in what is known only now, and count the reply."""
@@ -376,22 +363,3 @@ class Engine:
         answer = replace(answer, model_id='' if model is None else model.model_id, latency=latency)
         self._record.add(answer)
         return answer
-
-
-def _refused_at_the_door(loop: Loop, question: Question, deadline: Deadline) -> Answer | None:
-    """Return a refusal if the budget cannot hold the wait and the cheapest answer, else None."""
-    left_s, wait_s = deadline.left_s(), loop.wait_s()
-    cheapest_s = loop.parts.costs.cheapest_answer_s()
-    if left_s >= wait_s + cheapest_s:
-        return None
-    if left_s >= cheapest_s:
-        loop.expect_back(wait_s)
-        message = f'the engine is busy for about {wait_s * 1e3:.0f} ms more'
-        return refusal(question, Status.OVERLOADED, message, retry_after_s=wait_s)
-    loop.doubt_costs()
-    return refusal(
-        question,
-        Status.DEADLINE,
-        f'got a budget of {deadline.budget_s * 1e3:.0f} ms, the shortest answer takes '
-        f'{(cheapest_s + RESERVE_S) * 1e3:.0f} ms',
-    )

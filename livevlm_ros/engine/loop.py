@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -15,20 +16,21 @@ from contextlib import contextmanager
 import torch
 
 from livevlm_ros.engine.answer import Answering
-from livevlm_ros.engine.budget import Rung
+from livevlm_ros.engine.budget import RESERVE_S, Rung
 from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.engine.gate import FrameGate
 from livevlm_ros.engine.ingest import Ingest
 from livevlm_ros.engine.messages import Finish, Status
 from livevlm_ros.engine.parts import EngineParts
+from livevlm_ros.engine.places import LATE_S, Promises
 from livevlm_ros.engine.questions import STOPPED, PendingQuestion, QuestionQueue
 from livevlm_ros.engine.step import take_step
 from livevlm_ros.engine.warmup import measure_answer
 from livevlm_ros.memory import ReadFilter
 
 IDLE_S = 0.5  # longest nap without work, so that the heartbeat goes on
-MEASURE_EVERY_S = 1.0  # between measurements asked for by refused questions
-COME_BACK_S = 0.1  # a caller told to come back may be so late and still finds no step in its way
+MEASURE_EVERY_S = 1.0  # between measurements asked for by refused questions, or so much more
+MEASURE_SHARE = 0.05  # of the engine's time at most
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +41,8 @@ class Loop:
 
     `turn` has no clock and no thread of its own: a replay calls it after each frame, `run` calls
     it whenever work waits. `answering` is the question being answered, `sizes` what the memory
-    held after the last change.
+    held after the last change, `usual_s` how long the work usually takes that it is busy with;
+    `promises` says who was told to come back.
     """
 
     def __init__(
@@ -50,6 +53,8 @@ class Loop:
         self.sizes = parts.memory.sizes()
         self.beat_s = time.monotonic()
         self.busy_with = 'idle'
+        self.usual_s = 0.0
+        self.promises = Promises()
         self._busy_until_s = 0.0
         self._ingest, self._questions, self._config = ingest, questions, config
         ingest.resume({ref.camera: ref.stamp_ns for ref in parts.memory.refs()})
@@ -62,15 +67,15 @@ class Loop:
         self._stopping = threading.Event()
         self._clears: deque[Future[int]] = deque()
         self._step_span_s = (0.0, 0.0)  # begin and end of the last step
+        self._stepped_s = 0.0  # in steps since the last answer, while others waited for theirs
         self._costs_doubted = False
-        self._measured_s = time.monotonic()
-        self._no_step_until_s = 0.0
+        self._measure_from_s = self._next_measurement_s(parts.costs.answer.value)
 
     @torch.inference_mode()
     def turn(self) -> bool:
         """Do one piece of work; return False when there was none."""
         self.run_clears()
-        pending = self._questions.first()
+        pending = self._due()
         if pending is None and self._measure_due():
             self._measure_again()
         elif self._ingest.waits and self._frames_first(pending):
@@ -100,8 +105,7 @@ class Loop:
                 worked = False
             self.beat_s = time.monotonic()
             if not worked:
-                no_step_s = self._no_step_until_s - time.monotonic()
-                self._work.wait(no_step_s if 0.0 < no_step_s < IDLE_S else IDLE_S)
+                self._work.wait(self._nap_s())
         self.run_clears()
 
     def begin(self) -> None:
@@ -130,21 +134,17 @@ class Loop:
         self._costs_doubted = True
         self._work.set()
 
-    def expect_back(self, after_s: float) -> None:
+    def busy_s(self) -> float:
         """
-        Begin no step in the way of a question refused for now, unless a camera is blind too long.
+        Estimate how long the engine is at what it has begun; any thread.
 
-        Steps that follow each other without a gap would refuse it for ever. Any thread.
-
-        :param after_s: when the caller was told to come back
+        What has taken longer than it usually does is expected to take as long again.
         """
-        until_s = time.monotonic() + after_s + COME_BACK_S
-        self._no_step_until_s = max(self._no_step_until_s, until_s)
-
-    def wait_s(self) -> float:
-        """Estimate how long a question asked now would wait before it is taken up; any thread."""
-        busy_s = max(0.0, self._busy_until_s - time.monotonic())
-        return busy_s + len(self._questions) * self.parts.costs.answer.value
+        if self.busy_with == 'idle':
+            return 0.0
+        busy_s, answering = abs(self._busy_until_s - time.monotonic()), self.answering
+        most_s = math.inf if answering is None else answering.deadline.left_s() + RESERVE_S
+        return max(0.0, min(busy_s, most_s))
 
     @torch.inference_mode()
     def answer(
@@ -160,7 +160,7 @@ class Loop:
         :param pause: called between tokens, returns the seconds it took
         :param reading: what of the memory is read; None: what the question's fields say
         """
-        self.answering = pending
+        self.answering, began_s = pending, time.monotonic()
         with self._busy('answer', self.parts.costs.answer.value):
             answering = Answering(
                 self.parts,
@@ -171,9 +171,14 @@ class Loop:
                 seed=self._config.seed,
             )
             answering.run()
+        took_s = time.monotonic() - began_s
+        if answering.spoke:
+            self.parts.costs.turn.add(took_s + self._stepped_s)
         if answering.rung == Rung.SHORT_TERM:  # what is never retrieved is never measured
             self.doubt_costs()
-        self.answering = None
+        elif answering.taught:
+            self._measure_from_s = self._next_measurement_s(took_s)
+        self.answering, self._stepped_s = None, 0.0
         self.sizes = self.parts.memory.sizes()
 
     def _step(self) -> None:
@@ -182,6 +187,27 @@ class Loop:
             take_step(self.parts, self._ingest, self._gate)
         self.sizes = self.parts.memory.sizes()
         self._step_span_s = (began_s, time.monotonic())
+        if self.answering is None:
+            crowded = len(self._questions) or self.promises.all()
+            took_s = time.monotonic() - began_s
+            self._stepped_s = self._stepped_s + took_s if crowded else 0.0
+
+    def _due(self) -> PendingQuestion | None:
+        """Return the first question, unless it would take the time promised to another."""
+        first = self._questions.first()
+        if first is None or first.place.at_s <= time.monotonic():
+            return first
+        return first if self._leaves(first.place.length_s) else None
+
+    def _nap_s(self) -> float:
+        """Return for how long there is nothing to do unless something comes in."""
+        first = self._questions.first()
+        place_s = math.inf if first is None else max(0.0, first.place.at_s - time.monotonic())
+        return min(IDLE_S, self.promises.due_in_s() + LATE_S, place_s)
+
+    def _leaves(self, work_s: float) -> bool:
+        """Return whether work that begins now ends before a caller is due who was told so."""
+        return self.promises.due_in_s() >= work_s
 
     def _frames_first(self, pending: PendingQuestion | None) -> bool:
         """
@@ -194,7 +220,7 @@ class Loop:
         if not self.sizes.short_term_frames or self._blind_too_long():
             return True
         if pending is None:
-            return time.monotonic() >= self._no_step_until_s
+            return self._leaves(self.parts.costs.step.value)
         has_waited = self._step_span_s[1] >= pending.deadline.received_s
         costs = self.parts.costs
         return not has_waited and pending.deadline.left_s() > costs.step.value + costs.answer.value
@@ -233,28 +259,36 @@ class Loop:
     def _autosave(self) -> None:
         """Save the memory if it is time and no question waits or is expected back."""
         snapshots = self.parts.snapshots
-        expected = time.monotonic() < self._no_step_until_s
-        if snapshots.due() and not expected and self._questions.first() is None:
+        if snapshots.due() and not len(self._questions) and self._leaves(snapshots.copy_s):
             with self._busy('save', snapshots.copy_s):
                 snapshots.begin()
 
     def _measure_due(self) -> bool:
-        """Return whether costs are in doubt, and not just measured."""
-        return self._costs_doubted and time.monotonic() - self._measured_s > MEASURE_EVERY_S
+        """Return whether costs are in doubt, and there is time to measure them."""
+        due = self._costs_doubted and time.monotonic() > self._measure_from_s
+        return due and self._leaves(self.parts.costs.answer.value)
 
     def _measure_again(self) -> None:
-        self._costs_doubted = False
+        self._costs_doubted, began_s = False, time.monotonic()
         with self._busy('answer', self.parts.costs.answer.value):
             measure_answer(self.parts.model, self.parts.memory, self.parts.costs)
-        self._measured_s = time.monotonic()
+        self._measure_from_s = self._next_measurement_s(time.monotonic() - began_s)
+
+    def _next_measurement_s(self, took_s: float) -> float:
+        """Return when costs may be measured again after an answer has just taught them."""
+        rest_s = took_s * (1 / MEASURE_SHARE - 1)
+        return time.monotonic() + max(MEASURE_EVERY_S, rest_s)
 
     @contextmanager
-    def _busy(self, what: str, expected_s: float) -> Iterator[None]:
-        """Say what the thread is at and until when, about."""
-        before = self.busy_with, self._busy_until_s
-        self.busy_with, self._busy_until_s = what, time.monotonic() + expected_s
+    def _busy(self, what: str, usual_s: float) -> Iterator[None]:
+        """Say what the thread is at, how long that usually takes, and until when."""
+        before, until_s = (self.busy_with, self.usual_s), self._busy_until_s
+        began_s = time.monotonic()
+        self._busy_until_s = max(until_s, began_s) + usual_s
+        self.busy_with, self.usual_s = what, usual_s
         try:
             yield
         finally:
-            self.busy_with, self._busy_until_s = before
+            self.busy_with, self.usual_s = before
+            self._busy_until_s = until_s + time.monotonic() - began_s
             self.beat_s = time.monotonic()

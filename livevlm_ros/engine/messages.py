@@ -105,7 +105,7 @@ class Question:
     :param text: the question in the user's words
     :param request_id: echoed in the answer; the engine makes one when it is empty
     :param budget_s: seconds on the steady clock from `received_s` to the reply; None: configured
-        default
+        default; 0: what a whole answer is measured to take
     :param max_tokens: most answer tokens
     :param temperature: 0, or too little to tell from it, is greedy
     :param allow_partial: return what is decoded when the budget ends, else `Status.DEADLINE`

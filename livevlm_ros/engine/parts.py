@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -18,7 +19,7 @@ from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.engine.snapshots import Snapshots, check_folder
 from livevlm_ros.engine.timeline import Timeline
 from livevlm_ros.engine.warmup import warm_up
-from livevlm_ros.memory import EvidenceHeads, Memory, RetrievalSettings
+from livevlm_ros.memory import CacheShape, EvidenceHeads, Memory, ReadFilter, RetrievalSettings
 from livevlm_ros.model import ModelConfig, VideoLanguageModel
 
 LoadModel = Callable[[ModelConfig], VideoLanguageModel]
@@ -69,23 +70,24 @@ def build_parts(
     costs = _measured(config, model)
     progress('memory', 0.9)
     memory, album, snapshots = _restored(config, model, timeline)
+    costs.length_of = partial(_length_of, config, memory, model.shape)
     progress('ready', 1.0)
     load_s = time.monotonic() - started
     return EngineParts(model, memory, album, snapshots, timeline, costs, load_s)
 
 
+def _length_of(
+    config: EngineConfig, memory: Memory, shape: CacheShape, reading: ReadFilter
+) -> int:
+    """Return how many tokens of the memory a question reads at most now; any thread."""
+    share = reading.share if reading.long_term else 0.0
+    return config.memory.frames_read(memory.frame_count, share=share) * shape.tokens_per_frame
+
+
 def _measured(config: EngineConfig, model: VideoLanguageModel) -> Costs:
     """Measure what work costs in a scratch memory, which is gone when this returns."""
-    costs = Costs()
     with closing(new_memory(config, model)) as scratch:
-        warm_up(
-            model,
-            scratch,
-            costs,
-            cameras=config.cameras,
-            frames=config.memory.frames_to_read,
-        )
-    return costs
+        return warm_up(model, scratch, cameras=config.cameras, frames=config.memory.frames_to_read)
 
 
 def _restored(

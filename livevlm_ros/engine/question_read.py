@@ -40,6 +40,11 @@ class QuestionRead:
         """Seconds until the pages were there, those that layers needed to find them too."""
         return self.found_s - self.began_s + self.view.find_s
 
+    @property
+    def length(self) -> int:
+        """Tokens of the memory that the last view reads, in the layer that reads most."""
+        return max(self.view.tokens_read)
+
     def reading_s(self, until_s: float) -> float:
         """Return the seconds from there to `until_s` that were not spent on finding pages."""
         return until_s - self.found_s - self.view.find_s
@@ -61,6 +66,7 @@ class QuestionRead:
         costs.add_reading(
             tokens=tokens,
             read_s=self.reading_s(until_s),
+            length=self.length,
             probe_s=probe_s,
             retrieval_s=fetch_s - view.rank_s + view.find_s,
             rank_s=view.rank_s,

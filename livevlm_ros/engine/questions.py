@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
 from livevlm_ros.engine.budget import Deadline, Rung
 from livevlm_ros.engine.messages import Answer, Finish, Question, Status
+from livevlm_ros.engine.places import Place
 
 STOPPED = 'the engine is not running'
 
@@ -22,6 +22,10 @@ class QueueFull(RuntimeError):
 
 class QueueClosed(RuntimeError):
     """The engine does not run."""
+
+
+class CallerLeft(RuntimeError):
+    """Nobody waits for the answer any more."""
 
 
 class PendingQuestion:
@@ -39,6 +43,7 @@ class PendingQuestion:
     def __init__(self, question: Question, deadline: Deadline) -> None:
         self.question = question
         self.deadline = deadline
+        self.place = Place(0.0, 0.0)  # its turn, as it is let in; at once
         self._lock = threading.Lock()
         self._done = threading.Event()
         self._so_far: Callable[[], Answer] | None = None
@@ -71,18 +76,23 @@ class PendingQuestion:
     def wait(self) -> Answer:
         """Wait for the reply, no longer than the budget allows."""
         unlimited = math.isinf(self.deadline.budget_s)
-        if not self._done.wait(None if unlimited else max(0.0, self.deadline.left_s())):
+        try:
+            done = self._done.wait(None if unlimited else max(0.0, self.deadline.left_s()))
+        except BaseException:  # such as KeyboardInterrupt: the caller waits no more
+            self.cut(Status.CANCELED, 'the caller left', finish=Finish.CANCELED)
+            raise
+        if not done:
             self.cut(Status.DEADLINE, 'the budget ended before the answer was complete')
         assert self._answer is not None
         return self._answer
 
 
 class QuestionQueue:
-    """First in, first out, with a bound; closed while the engine does not run."""
+    """Questions by their places, with a bound; closed while the engine does not run."""
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._waiting: deque[PendingQuestion] = deque()
+        self._waiting: list[PendingQuestion] = []  # as they came
         self._lock = threading.Lock()
         self._open = False
 
@@ -103,8 +113,7 @@ class QuestionQueue:
         """Let no more questions in; return those that waited."""
         with self._lock:
             self._open = False
-            waited = list(self._waiting)
-            self._waiting.clear()
+            waited, self._waiting = self._waiting, []
             return waited
 
     def put(self, pending: PendingQuestion) -> None:
@@ -117,8 +126,7 @@ class QuestionQueue:
         with self._lock:
             if not self._open:
                 raise QueueClosed
-            if len(self._waiting) >= self._size:
-                self._drop_ended()
+            self._drop_ended()
             if len(self._waiting) >= self._size:
                 raise QueueFull
             self._waiting.append(pending)
@@ -126,19 +134,30 @@ class QuestionQueue:
     def first(self) -> PendingQuestion | None:
         """Return the question whose turn it is, leaving it in the queue."""
         with self._lock:
-            self._drop_ended()
-            return self._waiting[0] if self._waiting else None
+            return self._first()
 
     def take(self) -> PendingQuestion | None:
         """Take out the question whose turn it is."""
         with self._lock:
+            first = self._first()
+            if first is not None:
+                self._waiting.remove(first)
+            return first
+
+    def places(self) -> list[Place]:
+        """Return the places of the questions that wait."""
+        with self._lock:
             self._drop_ended()
-            return self._waiting.popleft() if self._waiting else None
+            return [pending.place for pending in self._waiting]
+
+    def _first(self) -> PendingQuestion | None:
+        """Return the question with the earliest place, of equals the one that came first."""
+        self._drop_ended()
+        return min(self._waiting, key=lambda pending: pending.place.at_s, default=None)
 
     def _drop_ended(self) -> None:
         """Forget questions whose callers left when their time was up."""
-        if any(pending.ended for pending in self._waiting):
-            self._waiting = deque(pending for pending in self._waiting if not pending.ended)
+        self._waiting = [pending for pending in self._waiting if not pending.ended]
 
 
 def refusal(

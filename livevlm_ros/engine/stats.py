@@ -85,6 +85,7 @@ class EngineStats:
     :param busy_with: `idle`, `step`, `answer` or `save`
     :param heartbeat_age_s: seconds since the engine thread last finished a token, a step or an
         idle round; NaN while it does not run
+    :param usual_s: seconds that what it is busy with usually takes
     :param memory: sizes, None while unloaded
     """
 
@@ -96,6 +97,7 @@ class EngineStats:
     state: str = 'unloaded'
     busy_with: str = 'idle'
     heartbeat_age_s: float = math.nan
+    usual_s: float = 0.0
     memory: MemorySizes | None = None
     model: ModelStats | None = None
 

@@ -119,6 +119,17 @@ class MemoryConfig:
             return FULL_FIRST_FRAMES
         return self.short_term_frames + self.retrieval_frames
 
+    def frames_read(self, held: int, *, share: float) -> int:
+        """
+        Return how many frames' worth of tokens a question reads at most.
+
+        :param held: frames of which the memory holds a token
+        :param share: of what retrieval would read
+        """
+        if self.preset == 'full':
+            return held
+        return min(held, self.short_term_frames + int(self.retrieval_frames * share))
+
     @property
     def retrieves(self) -> bool:
         """Whether questions read more than short-term."""

@@ -29,7 +29,8 @@ OK, WARN, ERROR, STALE = (
     DiagnosticStatus.STALE,
 )
 SILENT_S = 3.0  # a matched publisher from which no image came for so long is a fault
-HANGING_S = 10.0  # a step or a token that takes longer
+HANGING_S = 10.0  # a step or a token that takes longer, and `HANGING_TIMES` what is usual
+HANGING_TIMES = 10.0
 FOREIGN_STAMP_S = 3600.0  # a newest frame that is this far from now has another clock
 
 
@@ -208,8 +209,12 @@ def _ingest(state: Lifecycle, stats: EngineStats) -> Health:
     }
     if state.label != 'active':
         return Health('ingest', STALE, f'stopped: the node is {state.label}', values)
-    if stats.busy_with != 'idle' and stats.heartbeat_age_s > HANGING_S:
-        hangs = f'the engine hangs in {stats.busy_with} for {stats.heartbeat_age_s:.0f} s'
+    hanging_s = max(HANGING_S, HANGING_TIMES * stats.usual_s)
+    if stats.busy_with != 'idle' and stats.heartbeat_age_s > hanging_s:
+        hangs = (
+            f'the engine hangs in {stats.busy_with} for {stats.heartbeat_age_s:.0f} s, '
+            f'{stats.usual_s:.1f} s are usual'
+        )
         return Health('ingest', ERROR, hangs, values)
     used = f'{stats.frames_used} frames used of {stats.frames_in}'
     return Health('ingest', OK, used, values)

@@ -183,9 +183,10 @@ PARAMETERS: tuple[Parameter, ...] = (
     ),
     Parameter(
         'ask.default_budget',
-        2.0,
-        'Seconds from request to reply when a request names no budget; at most ask.max_budget.',
-        low=0.001,
+        0.0,
+        'Seconds from request to reply when a request names no budget; at most ask.max_budget; '
+        '0 is what a whole answer is measured to take, and 2 at least.',
+        low=0.0,
         high=3600.0,
         change='live',
     ),

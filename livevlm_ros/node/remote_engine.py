@@ -116,7 +116,7 @@ class RemoteEngine:
             self.lost.append(question.request_id)
             return Answer(Status.ERROR, 'no reply came', question.request_id)
         answer = to_answer(response)
-        if answer.latency.total_ms > answer.latency.budget_ms:
+        if 0.0 < answer.latency.budget_ms < answer.latency.total_ms:
             self.late.append(question.request_id)
         looked = answer.status in (Status.OK, Status.PARTIAL, Status.NO_EVIDENCE)
         if looked and answer.newest_stamp_ns != self._slot.stats().used_stamp_ns:

@@ -3,11 +3,14 @@
 """What of the memory answers are read from."""
 
 import threading
+import time
 from dataclasses import replace
 
 import pytest
 
 from livevlm_ros.engine import Question, Rung, Scope, Source, Status
+from livevlm_ros.engine.budget import Deadline
+from livevlm_ros.engine.questions import PendingQuestion
 from livevlm_ros.memory import MemoryConfig
 
 
@@ -62,7 +65,7 @@ def test_what_was_once_too_dear_to_retrieve_is_measured_again(remembering):
     asked = Question('what drove by ?', budget_s=5.0, max_tokens=15)
     assert remembering.ask_now(asked).degradation is Rung.SHORT_TERM
     for _ in range(20):
-        remembering._loop._measured_s = 0.0  # as if a second had passed
+        remembering._loop._measure_from_s = 0.0  # as if time had passed
         remembering.ask_now(asked)
         remembering.turn()
     assert remembering.ask_now(asked).degradation is Rung.ALL
@@ -191,3 +194,20 @@ def test_a_question_does_not_wait_for_the_archive_longer_than_its_budget_allows(
     written.set()
     answer = engine.ask_now(Question('what drove by ?', budget_s=5.0, max_tokens=15))
     assert answer.degradation == Rung.ALL
+
+
+def test_a_question_is_dropped_between_its_reads_when_its_caller_leaves(remembering, model):
+    pending = PendingQuestion(
+        Question('what drove by ?', max_tokens=15), Deadline(time.monotonic(), 60.0)
+    )
+    lengths, read = [], model.read
+
+    def leave(embeds, view):
+        lengths.append(len(embeds))
+        pending.cut(Status.DEADLINE, 'late')
+        return read(embeds, view)
+
+    model.read = leave
+    remembering._loop.answer(pending, pause=lambda: 0.0)
+    assert len(lengths) == 1  # the probe alone
+    assert pending.wait().message == 'late'

@@ -5,7 +5,15 @@ import time
 
 import pytest
 
-from livevlm_ros.engine.budget import RESERVE_S, Average, Costs, Deadline, Rung
+from livevlm_ros.engine.average import Average
+from livevlm_ros.engine.budget import (
+    RESERVE_S,
+    USUAL_BUDGET_S,
+    USUAL_TOKENS,
+    Costs,
+    Deadline,
+    Rung,
+)
 from livevlm_ros.memory import ReadFilter
 
 
@@ -66,6 +74,22 @@ def costs() -> Costs:
     return costs
 
 
+def test_a_turn_is_guessed_from_the_parts_of_an_answer_until_one_was_measured(costs):
+    assert costs.turn_s == pytest.approx(0.8 + 0.1 + USUAL_TOKENS * 0.01)
+    costs.turn.add(3.0)
+    assert costs.turn_s == 3.0
+
+
+def test_the_least_budget_holds_the_step_that_has_begun(costs):
+    costs.prompt.value, costs.step.value = 10.0, 0.3
+    assert costs.least_budget_s() == pytest.approx(0.2 + 0.3 + RESERVE_S, abs=0.011)
+
+
+def test_the_usual_budget_holds_a_step_and_two_answers_and_two_seconds_at_least(costs):
+    assert costs.usual_budget_s(1) == USUAL_BUDGET_S
+    assert costs.usual_budget_s(100) == pytest.approx(2 * (0.1 + 0.8 + 1.0) + RESERVE_S)
+
+
 @pytest.mark.parametrize(
     ('left_s', 'rung', 'read'),
     [
@@ -113,6 +137,18 @@ def test_a_question_for_long_term_alone_is_left_some_pages(costs):
 )
 def test_tokens_that_fit_come_after_what_is_retrieved(costs, reading, fitting):
     assert costs.tokens_that_fit(1.2, 10, reading, pages=PAGES) == pytest.approx(fitting, abs=1e-6)
+
+
+def test_reading_more_takes_longer_than_short_term_alone(costs):
+    costs.length_of = lambda reading: 2000 if reading.long_term else 100
+    for _ in range(50):
+        costs.add_reading(tokens=10, read_s=0.1, length=100)
+        costs.add_reading(tokens=10, read_s=0.5, length=2000)
+    assert costs.cheapest_answer_s(10) == pytest.approx(0.1 + 0.1, rel=0.05)
+    for left_s, rung in ((1.7, Rung.ALL), (1.5, Rung.FEWER_PAGES)):
+        assert costs.affordable(ReadFilter(), left_s, 10, pages=PAGES)[1] is rung
+    assert costs.tokens_that_fit(1.7, 10, ReadFilter(), pages=PAGES) < 11
+    assert costs.tokens_that_fit(1.7, 10) > 100
 
 
 def test_no_token_fits_a_retrieval_that_does_not(costs):

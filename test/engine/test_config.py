@@ -19,7 +19,7 @@ def test_the_defaults_are_valid():
         ({'gate_similarity': 98.0}, 'gate_similarity must be between 0 and 1, got 98.0'),
         ({'gate_heartbeat_s': 0.0}, 'gate_heartbeat_s must be between 0.001 and 3600, got 0.0'),
         ({'max_blind_ms': -1.0}, 'max_blind_ms must be between 1 and 3.6e+06, got -1.0'),
-        ({'max_budget_s': 1.0}, 'default_budget_s must be between 0.001 and 1, got 2.0'),
+        ({'default_budget_s': 31.0}, 'default_budget_s must be between 0 and 30, got 31.0'),
         ({'queue_size': 0}, 'queue_size must be between 1 and 1000, got 0'),
         ({'default_max_tokens': 513}, 'default_max_tokens must be between 1 and 512, got 513'),
         ({'temperature': 9.0}, 'temperature must be between 0 and 5, got 9.0'),

@@ -156,7 +156,7 @@ def test_a_budget_of_a_millisecond_is_refused_at_the_door(running, model):
     asked = len(model.questions)
     answer = running.ask(Question('what drove by ?', budget_s=0.001))
     assert answer.status is Status.DEADLINE
-    assert 'got a budget of 1 ms, the shortest answer takes' in answer.message
+    assert 'got a budget of 0.001 s, the shortest answer takes' in answer.message
     assert len(model.questions) == asked
 
 
@@ -172,10 +172,19 @@ def test_a_budget_above_the_most_allowed_is_cut_to_it(make_engine, show):
         assert engine.ask(Question('now ?', budget_s=100.0)).latency.budget_ms == 3000
 
 
+@pytest.mark.parametrize(('token_s', 'budget_s'), [(0.0, 2.0), (0.1, 2 * 64 * 0.1), (10.0, 30.0)])
+def test_without_a_budget_a_question_has_what_a_whole_answer_is_measured_to_take(
+    running, token_s, budget_s
+):
+    running._loop.parts.costs.token.value = token_s
+    given_ms = running.ask(Question('now ?')).latency.budget_ms
+    assert given_ms == pytest.approx(1e3 * budget_s, rel=0.02)
+
+
 def test_costs_that_made_the_door_refuse_are_measured_anew(running, model, until):
     costs = running._loop.parts.costs
     costs.prefill.value = 1.0  # seconds a token, as after a machine's bad minute
-    running._loop._measured_s = -math.inf
+    running._loop._measure_from_s = 0.0
     assert running.ask(Question('now ?', budget_s=0.5)).status is Status.DEADLINE
     until(lambda: costs.prefill.value < 1.0)
 

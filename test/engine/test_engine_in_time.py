@@ -148,6 +148,7 @@ def test_who_comes_back_when_told_to_gets_in(filmed, until):
 
 def test_costs_that_rose_once_are_measured_again_under_streaming_frames(filmed, monkeypatch):
     monkeypatch.setattr('livevlm_ros.engine.loop.MEASURE_EVERY_S', 0.1)
+    filmed._loop._measure_from_s = 0.0
     filmed._loop.parts.costs.prefill.value = 0.5  # seconds a token, as after slow questions
     question, end = Question('now ?', budget_s=1.0), time.monotonic() + 30.0
     assert filmed.ask(question).status is Status.DEADLINE

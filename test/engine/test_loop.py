@@ -11,6 +11,7 @@ from livevlm_ros.engine.budget import Deadline
 from livevlm_ros.engine.ingest import Ingest
 from livevlm_ros.engine.loop import Loop
 from livevlm_ros.engine.parts import build_parts
+from livevlm_ros.engine.places import LATE_S, Place
 from livevlm_ros.engine.questions import PendingQuestion, QuestionQueue
 
 
@@ -34,6 +35,9 @@ class Desk:
         )
         self.questions.put(pending)
         return pending
+
+    def expect_back(self, after_s: float) -> None:
+        self.loop.promises.make(Place(time.monotonic() + after_s, 0.1))
 
 
 @pytest.fixture
@@ -103,14 +107,34 @@ def test_a_clear_goes_before_everything(desk):
 def test_costs_in_doubt_are_measured_once_and_not_too_often(desk, model):
     desk.loop.doubt_costs()
     assert not desk.loop.turn()  # measured at load, a moment ago
-    desk.loop._measured_s = -math.inf
+    desk.loop._measure_from_s = 0.0
     assert desk.loop.turn() and not desk.loop.turn()
+
+
+def test_measuring_takes_a_twentieth_of_the_time_however_often_costs_are_doubted(desk, model):
+    model.token_s = 0.02
+    desk.loop._measure_from_s = 0.0
+    desk.loop.doubt_costs()
+    assert desk.loop.turn()
+    rests_until_s = time.monotonic() + 19 * 3 * model.token_s
+    while time.monotonic() < rests_until_s:
+        desk.loop.doubt_costs()
+        assert not desk.loop.turn()
+        time.sleep(0.002)
+
+
+def test_who_is_answered_tells_what_reading_costs(desk):
+    desk.loop._measure_from_s = 0.0
+    desk.ask()
+    desk.loop.turn()
+    desk.loop.doubt_costs()
+    assert not desk.loop.turn()
 
 
 def test_costs_in_doubt_are_measured_though_frames_always_wait(desk, frame):
     costs = desk.loop.parts.costs
     costs.prefill.value = slow = 10.0
-    desk.loop._measured_s = -math.inf
+    desk.loop._measure_from_s = 0.0
     desk.loop.doubt_costs()
     for second in range(2, 5):
         desk.ingest.put(frame(second))
@@ -120,25 +144,25 @@ def test_costs_in_doubt_are_measured_though_frames_always_wait(desk, frame):
 
 
 def test_costs_in_doubt_are_not_measured_at_the_cost_of_a_question(desk):
-    desk.loop._measured_s = -math.inf
+    desk.loop._measure_from_s = 0.0
     desk.loop.doubt_costs()
     pending = desk.ask()
     assert desk.loop.turn() and pending.ended
 
 
 def test_a_caller_told_to_come_back_finds_no_step_in_its_way(desk, frame):
-    desk.loop.expect_back(0.3)
+    desk.expect_back(0.3)
+    desk.loop.parts.costs.step.value = 10.0  # longer than that, and than the budget buys
     desk.ingest.put(frame(2))
     assert not desk.loop.turn()
-    desk.loop.parts.costs.step.value = 10.0  # so that the budget buys no step
     pending = desk.ask(budget_s=5.0)
     assert desk.loop.turn() and pending.ended
 
 
 def test_a_caller_who_does_not_come_back_leaves_no_camera_blind(desk, frame, until):
     began = time.monotonic()
-    desk.loop.expect_back(60.0)
+    desk.expect_back(0.01)
     desk.ingest.put(frame(2))
     until(desk.loop.turn)
-    assert time.monotonic() - began < 10.0
+    assert LATE_S < time.monotonic() - began < 10.0
     assert desk.loop.sizes.short_term_frames == 2

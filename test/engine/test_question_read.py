@@ -31,7 +31,14 @@ class Clock:
 
 
 def view(takes_s: float, **fields) -> SimpleNamespace:
-    nothing = {'rank_s': 0.0, 'find_s': 0.0, 'waited_s': 0.0, 'ranked': 0, 'speculated': False}
+    nothing = {
+        'rank_s': 0.0,
+        'find_s': 0.0,
+        'waited_s': 0.0,
+        'ranked': 0,
+        'speculated': False,
+        'tokens_read': [4],
+    }
     return SimpleNamespace(takes_s=takes_s, reading=ReadFilter(), **{**nothing, **fields})
 
 

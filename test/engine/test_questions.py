@@ -8,6 +8,7 @@ import pytest
 
 from livevlm_ros.engine import Answer, Finish, Question, Status
 from livevlm_ros.engine.budget import Deadline
+from livevlm_ros.engine.places import Place
 from livevlm_ros.engine.questions import PendingQuestion, QuestionQueue, QueueClosed, QueueFull
 
 
@@ -31,6 +32,16 @@ def test_questions_are_taken_in_the_order_they_came(make_pending):
         queue.put(question)
     assert queue.first() is pending[0]
     assert [queue.take() for _ in range(4)] == [*pending, None]
+
+
+def test_the_earliest_place_is_taken_first(make_pending):
+    queue, late, early = _queue(3), make_pending(), make_pending()
+    late.place, early.place = Place(2.0, 1.0), Place(1.0, 1.0)
+    for question in (late, early):
+        queue.put(question)
+    assert queue.places() == [late.place, early.place]
+    assert queue.first() is early
+    assert [queue.take(), queue.take()] == [early, late]
 
 
 def test_a_full_queue_refuses(make_pending):
@@ -82,6 +93,18 @@ def test_a_caller_whose_time_is_up_leaves_with_what_is_said(
     pending.progress(lambda: Answer(Status.PARTIAL, text='a red'))
     answer = pending.wait()
     assert (answer.status, answer.text) == (status, text)
+
+
+def test_a_caller_who_is_interrupted_waits_no_more(make_pending, monkeypatch):
+    pending = make_pending()
+
+    def interrupt(timeout_s: float | None) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pending._done, 'wait', interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        pending.wait()
+    assert pending.ended
 
 
 def test_the_first_reply_stands(make_pending):

@@ -3,6 +3,7 @@
 import errno
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 from livevlm_ros.engine import Answer, Engine, Latency, Question, Status
+from livevlm_ros.engine.places import Place
 from livevlm_ros.memory import FrameRef
 from livevlm_ros.memory.archive.store import RecordStore
 from livevlm_ros.memory.contents import read_refs
@@ -363,10 +365,11 @@ def test_questions_go_before_saving(make_saving, watch, until):
         assert saved == []
         assert loop.turn()
         asked.result()
-    loop.expect_back(60.0)
+    loop.promises.make(Place(time.monotonic() + 60.0, 1.0))
+    loop.parts.snapshots.copy_s = 100.0
     loop._autosave()
     assert saved == []
-    loop._no_step_until_s = 0.0
+    loop.parts.snapshots.copy_s = 1.0
     loop._autosave()
     assert saved == [0]
 

@@ -93,3 +93,20 @@ def test_a_preset_file_may_leave_out_all_but_what_it_gives_up() -> None:
 def test_a_preset_file_with_anything_else_is_refused(text: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         read_preset(text, name='mine')
+
+
+@pytest.mark.parametrize(
+    ('preset', 'held', 'share', 'frames'),
+    [
+        ('recent', 4, 1.0, 4),
+        ('recent', 400, 1.0, 16),
+        ('balanced', 400, 0.0, 16),
+        ('balanced', 400, 0.5, 16 + 15),
+        ('balanced', 30, 1.0, 30),
+        ('full', 400, 1.0, 400),
+    ],
+)
+def test_a_question_reads_what_is_held_up_to_the_settings(
+    preset: str, held: int, share: float, frames: int
+) -> None:
+    assert MemoryConfig(preset).frames_read(held, share=share) == frames

@@ -124,9 +124,18 @@ def test_a_model_that_is_not_there_says_why(state: Lifecycle, level: bytes, says
 def test_a_hanging_engine_is_an_error(fake_engine: Any) -> None:
     found = judge(fake_engine, HEARD, USED, busy_with='step', heartbeat_age_s=60.0)
     assert found['ingest'].level == ERROR
-    assert 'hangs in step' in found['ingest'].message
+    assert 'hangs in step for 60 s' in found['ingest'].message
     idle = judge(fake_engine, HEARD, USED, busy_with='idle', heartbeat_age_s=60.0)
     assert idle['ingest'].level == OK
+
+
+def test_a_slow_engine_does_not_hang(fake_engine: Any) -> None:
+    slow = {'busy_with': 'step', 'usual_s': 6.5}
+    found = judge(fake_engine, HEARD, USED, heartbeat_age_s=64.0, **slow)
+    assert found['ingest'].level == OK
+    found = judge(fake_engine, HEARD, USED, heartbeat_age_s=66.0, **slow)
+    assert found['ingest'].level == ERROR
+    assert '6.5 s are usual' in found['ingest'].message
 
 
 SIZES = MemorySizes(**dict.fromkeys(MemorySizes.__slots__, 0) | {'recall': RecallCounts()})

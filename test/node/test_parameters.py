@@ -178,7 +178,7 @@ def test_budgets_that_contradict_each_other_are_named_at_configure_and_can_be_se
     def load(values: Any, stage: Any) -> Any:
         return engine_config(values)
 
-    node = live_node({'ask.max_budget': 1.0}, make_engine=load)
+    node = live_node({'ask.default_budget': 2.0, 'ask.max_budget': 1.0}, make_engine=load)
     node.trigger_configure()
     assert node.state().problem == (
         'configure failed: ask.default_budget is 2, expected at most ask.max_budget, 1'
