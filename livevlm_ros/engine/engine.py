@@ -273,6 +273,7 @@ class Engine:
             busy_with=loop.busy_with,
             heartbeat_age_s=time.monotonic() - loop.beat_s if self.running else math.nan,
             memory=loop.sizes,
+            horizon=loop.parts.horizon,
             model=replace(model, costs_ms=loop.parts.costs.in_ms()),
         )
 

@@ -15,6 +15,7 @@ import torch
 from livevlm_ros.engine.album import Album
 from livevlm_ros.engine.budget import Costs
 from livevlm_ros.engine.config import EngineConfig
+from livevlm_ros.engine.horizon import Horizon
 from livevlm_ros.engine.snapshots import Snapshots, check_folder, check_ram
 from livevlm_ros.engine.warmup import warm_up
 from livevlm_ros.memory import EvidenceHeads, Memory, RetrievalSettings
@@ -33,6 +34,7 @@ class EngineParts:
     album: Album
     snapshots: Snapshots
     costs: Costs
+    horizon: Horizon
     load_s: float
 
     def forget(self) -> int:
@@ -61,8 +63,10 @@ def build_parts(config: EngineConfig, *, load: LoadModel, progress: Progress) ->
     costs = _measured(config, model)
     progress('memory', 0.9)
     memory, album, snapshots = _restored(config, model)
+    horizon = Horizon.of(memory.sizes().room, config)
     progress('ready', 1.0)
-    return EngineParts(model, memory, album, snapshots, costs, time.monotonic() - started)
+    load_s = time.monotonic() - started
+    return EngineParts(model, memory, album, snapshots, costs, horizon, load_s)
 
 
 def _measured(config: EngineConfig, model: VideoLanguageModel) -> Costs:

@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from livevlm_ros.engine.horizon import Horizon
 from livevlm_ros.engine.messages import Answer, Status
 from livevlm_ros.engine.slot import CameraStats, Dropped
 from livevlm_ros.memory import MemorySizes
@@ -85,6 +86,7 @@ class EngineStats:
     :param heartbeat_age_s: seconds since the engine thread last finished a token, a step or an
         idle round; NaN while it does not run
     :param memory: sizes, None while unloaded
+    :param horizon: how long everything seen is kept, None while unloaded
     """
 
     cameras: dict[str, CameraStats]
@@ -95,6 +97,7 @@ class EngineStats:
     busy_with: str = 'idle'
     heartbeat_age_s: float = math.nan
     memory: MemorySizes | None = None
+    horizon: Horizon | None = None
     model: ModelStats | None = None
 
     @property

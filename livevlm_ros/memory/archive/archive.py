@@ -47,6 +47,16 @@ def index_bytes(layout: RecordLayout, sketched: tuple[int, ...] | None) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchiveRoom:
+    """What an archive holds before it thins; `host_bytes` count what goes with records on disk."""
+
+    host_frames: int = 0
+    host_bytes: int = 0
+    disk_frames: int = 0
+    disk_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ArchiveSizes:
     """What an archive holds; `disk_bytes` are those of the file that the disk has given."""
 
@@ -95,6 +105,7 @@ class Archive:
         disk = min(disk_bytes // record, (host_bytes - least) // index)
         host = (host_bytes - disk * index) // (record + index)
         self._index_bytes = index
+        self.room = ArchiveRoom(host, host * record + (host + disk) * index, disk, disk * record)
         self._store = RecordStore(layout, host=host, disk=disk, folder=folder, device=device)
         self.lock = threading.RLock()
         self.clear()
