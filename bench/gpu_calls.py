@@ -132,6 +132,8 @@ def _gather_runs(device: str, unit: int, run: int) -> dict[str, Any]:
     starts = torch.randint((SLAB_BYTES - run) // unit, (GATHERED_BYTES // run,))
     pages, on_device = LockedPages(slab, torch.device(device)), starts.to(device)
     try:
+        if not pages.reach(slab.nbytes):
+            raise RuntimeError(f'the GPU driver cannot lock {slab.nbytes / 1e6:.0f} MB of RAM')
         ours = gather_runs(slab, on_device, run, unit=unit, locked=True)
         by_cpu = partial(gather_runs_torch, slab, starts, run, unit=unit)
         return {

@@ -307,7 +307,7 @@ class Archive:
 
         :raises ValueError: if it is another archive's, or more than there is room for; what the
             archive holds is untouched
-        :raises OSError: if the disk has no room for its part; the archive is empty
+        :raises OSError: if disk or RAM have no room for their part; the archive is empty
         """
         held = state.part('frames').tensors
         records, frames, count = held['records'], held['frames'], len(held['frames'])
