@@ -16,6 +16,7 @@ from livevlm_ros.engine.album import Album
 from livevlm_ros.engine.budget import Costs
 from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.engine.horizon import Horizon
+from livevlm_ros.engine.shortage import Shortages, out_of_memory
 from livevlm_ros.engine.snapshots import Snapshots, check_folder, check_ram
 from livevlm_ros.engine.warmup import warm_up
 from livevlm_ros.memory import EvidenceHeads, Memory, RetrievalSettings
@@ -34,6 +35,7 @@ class EngineParts:
     album: Album
     snapshots: Snapshots
     costs: Costs
+    shortages: Shortages
     horizon: Horizon
     load_s: float
 
@@ -50,12 +52,22 @@ def build_parts(config: EngineConfig, *, load: LoadModel, progress: Progress) ->
 
     :param progress: called with what happens next and the share done, [0, 1]
     :raises CheckpointError: for weights that cannot be used
-    :raises ValueError: for a memory that cannot be built for this model, a folder that cannot
-        hold its snapshot, or a snapshot that cannot be read now
+    :raises ValueError: for a memory that cannot be built for this model, a device without room
+        for both, a folder that cannot hold its snapshot, or a snapshot that cannot be read now
     """
     if config.snapshot:
         check_folder(Path(config.memory.path))
         check_ram(config.memory.archive_disk_bytes if config.memory.archive_bits else 0)
+    try:
+        return _built(config, load, progress)
+    except torch.OutOfMemoryError as error:
+        raise ValueError(
+            f'device {config.model.device!r} has no room for model and memory: '
+            f'{out_of_memory(error)}'
+        ) from error
+
+
+def _built(config: EngineConfig, load: LoadModel, progress: Progress) -> EngineParts:
     started = time.monotonic()
     progress('weights', 0.0)
     model = load(config.model)
@@ -66,7 +78,7 @@ def build_parts(config: EngineConfig, *, load: LoadModel, progress: Progress) ->
     horizon = Horizon.of(memory.sizes().room, config)
     progress('ready', 1.0)
     load_s = time.monotonic() - started
-    return EngineParts(model, memory, album, snapshots, costs, horizon, load_s)
+    return EngineParts(model, memory, album, snapshots, costs, Shortages(), horizon, load_s)
 
 
 def _measured(config: EngineConfig, model: VideoLanguageModel) -> Costs:
