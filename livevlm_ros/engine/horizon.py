@@ -36,7 +36,7 @@ class Horizon:
         cameras, archive = len(config.cameras), room.archive
         frames_per_s = config.target_fps * cameras
         seconds = room.frames / frames_per_s
-        rate = f'{config.target_fps:g} frames/s of {_of_all(cameras)}'
+        rate = f'{round(float(config.target_fps), 3)} frames/s of {_of_all(cameras)}'
         tiers = ', '.join(_tiers(room, frames_per_s))
         text = (
             f'everything seen is kept for {duration(seconds)} at {rate} ({tiers}), '
@@ -47,8 +47,8 @@ class Horizon:
         return cls(
             seconds,
             text,
-            f'that is less than {duration(SHORT_S)}: raise archive_host_bytes or '
-            'archive_disk_bytes, or lower archive_bits or target_fps',
+            f'that is less than {duration(SHORT_S)}: raise memory.archive_host_bytes or '
+            'memory.archive_disk_bytes, or lower memory.archive_bits or ingest.target_fps',
         )
 
 
@@ -70,7 +70,7 @@ def _tiers(room: MemoryRoom, frames_per_s: float) -> Iterator[str]:
 
 def _first_loss(room: MemoryRoom, config: EngineConfig) -> str:
     if room.archive is not None:
-        return 'the older half is thinned'
+        return 'the oldest frames are thinned'
     if config.memory.long_term_frames:
         return f"{config.memory.long_term_frames} frames' worth of older tokens stay"
     return 'the oldest frames leave'

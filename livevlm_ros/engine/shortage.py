@@ -9,8 +9,8 @@ import logging
 import torch
 
 ADVICE = (
-    'make short_term_frames, long_term_frames or retrieval_frames smaller, take a smaller model, '
-    'or end what else uses the device'
+    'lower memory.short_term_frames, memory.long_term_frames or retrieval.frames, take a smaller '
+    'model, or end what else uses the device'
 )
 TOLD_SENTENCES = 3
 """Of what torch says: that memory is out, what was asked for, and what is free of how much."""

@@ -17,8 +17,8 @@ def test_how_long_everything_is_kept_is_said_tier_by_tier() -> None:
     told = tell(IN_RAM)
     assert told.seconds == 7800
     assert told.text == (
-        'everything seen is kept for 2 h 10 min at 1 frames/s of 1 camera (16 s on the device, '
-        '2 h 9 min in 2.1 GB of RAM), then the older half is thinned'
+        'everything seen is kept for 2 h 10 min at 1.0 frames/s of 1 camera (16 s on the device, '
+        '2 h 9 min in 2.1 GB of RAM), then the oldest frames are thinned'
     )
     assert not told.advice
 
@@ -33,7 +33,7 @@ def test_an_archive_that_holds_minutes_says_what_to_change() -> None:
     assert not tell(MemoryRoom(0, ArchiveRoom(3600, 1))).advice
     told = tell(MemoryRoom(16, ArchiveRoom(214, 268_435_456)))
     assert '3 min 50 s' in told.text and '268 MB' in told.text
-    assert told.advice.startswith('that is less than 1 h: raise archive_host_bytes or')
+    assert told.advice.startswith('that is less than 1 h: raise memory.archive_host_bytes or')
 
 
 def test_what_lies_on_disk_counts() -> None:
@@ -45,7 +45,7 @@ def test_what_lies_on_disk_counts() -> None:
 @pytest.mark.parametrize(
     ('preset', 'frames', 'said'),
     [
-        ('recent', 16, '16 s at 1 frames/s of 1 camera (16 s on the device), then the oldest'),
+        ('recent', 16, '16 s at 1.0 frames/s of 1 camera (16 s on the device), then the oldest'),
         ('livevlm', 85, "1 min 25 s at .* then 61 frames' worth of older tokens stay"),
     ],
 )
