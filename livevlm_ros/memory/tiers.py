@@ -133,7 +133,7 @@ def _new_archive(
 ) -> Archive:
     layout, sketched = archive_layout(config, shape, settings)
     folder = Path(config.path) if config.path else None
-    host_bytes = ram_for(config.archive_host_bytes)
+    host_bytes, restored_bytes = ram_for(config.archive_host_bytes)
     indexed = host_bytes // 2 // index_bytes(layout, sketched)  # frames, by half of the RAM
     return Archive(
         ids,
@@ -141,6 +141,7 @@ def _new_archive(
         lanes=lanes,
         sketched=sketched,
         host_bytes=host_bytes,
+        restored_bytes=restored_bytes,
         disk_bytes=disk_for(config.archive_disk_bytes, folder, most=indexed * layout.record_bytes),
         folder=folder,
         device=device,

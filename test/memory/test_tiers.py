@@ -88,6 +88,22 @@ def test_an_archive_of_no_given_size_takes_a_share_of_what_is_free(
     assert archive.disk_frames > archive.host_frames
 
 
+def test_a_full_archive_of_no_given_size_is_restored_when_less_is_free(
+    small: Callable, watch: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = 'livevlm_ros.memory.archive.room.free_ram'
+    monkeypatch.setattr(free, lambda: 2**16)
+    memory = small('balanced', 'front', archive_host_bytes=AUTO)
+    watch(memory, range(60))
+    archived = memory.sizes().archive_tokens
+    monkeypatch.setattr(free, lambda: 2**16 - 2**12)
+    later = small('balanced', 'front', archive_host_bytes=AUTO)
+    assert later.sizes().room.archive.host_frames * 4 < archived
+    later.restore(memory.state())
+    assert later.sizes().archive_tokens == archived
+    assert later.sizes().room.archive.host_frames * 4 == archived
+
+
 @pytest.mark.parametrize(
     ('settings', 'cameras', 'said'),
     [

@@ -13,6 +13,9 @@ AUTO = -1
 SHARE = 4
 """One byte in so many that are free: a snapshot takes the same again, and a robot runs more."""
 
+RESTORED_SHARE = 2
+"""The same for what was saved when more was free."""
+
 MEMINFO = Path('/proc/meminfo')
 CGROUPS = Path('/sys/fs/cgroup')
 
@@ -27,9 +30,17 @@ _CONTAINER = (  # limit, use, and what of the use the kernel takes back: cgroup 
 )
 
 
-def ram_for(given: int) -> int:
-    """Return the bytes of RAM that an archive may take: those given, or a share of the free."""
-    return free_ram() // SHARE if given == AUTO else given
+def ram_for(given: int) -> tuple[int, int]:
+    """
+    Return the bytes of RAM that an archive may take: those given, or a share of the free.
+
+    :returns: with them, how many it may take for what it restores: what was saved when more was
+        free is not to be lost
+    """
+    if given != AUTO:
+        return given, given
+    free = free_ram()
+    return free // SHARE, free // RESTORED_SHARE
 
 
 def disk_for(given: int, folder: Path | None, *, most: int) -> int:
