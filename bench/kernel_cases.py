@@ -95,6 +95,8 @@ def gather_runs_case(
     triton, locked = None, None
     if there.type != 'cpu':
         locked = LockedPages(slab, there)
+        if not locked.reach(slab.nbytes):
+            raise RuntimeError(f'the GPU driver cannot lock {slab.nbytes / 1e6:.0f} MB of RAM')
         triton = partial(gather_runs, slab, starts.to(there), run, unit=unit, locked=True)
     try:
         yield KernelCase(

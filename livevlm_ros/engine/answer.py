@@ -76,6 +76,9 @@ class Answering:
             pass  # with a reply that says so
         except (BadQuestion, TooManyTokens) as error:
             self._pending.finish(self._refusal(Status.INVALID, f'question: {error}'))
+        except torch.OutOfMemoryError as error:
+            why = self._parts.shortages.tell('a question is', error)
+            self._pending.finish(self._refusal(Status.ERROR, why))
         except (
             Exception
         ) as error:  # the model or the device failed: the question is lost, the engine is not

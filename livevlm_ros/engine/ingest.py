@@ -107,10 +107,14 @@ class Ingest:
 
     def bad(self, frame: Frame, why: Exception) -> None:
         """Count a taken frame as bad and keep the reason; any but a `BadFrame` is an error."""
+        self._warn(frame.camera, why, self.lost(frame, str(why)))
+
+    def lost(self, frame: Frame, why: str) -> str:
+        """Count a taken frame as bad and log nothing; return the reason as it is kept."""
         text = f'camera {frame.camera}, stamp {frame.stamp_ns} ns: {why}'
         with self._lock:
             self._slots[frame.camera].bad(text)
-        self._warn(frame.camera, why, text)
+        return text
 
     def leapt(self, frame: Frame, *, ahead: bool) -> bool:
         """

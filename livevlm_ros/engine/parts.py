@@ -16,6 +16,8 @@ import torch
 from livevlm_ros.engine.album import Album
 from livevlm_ros.engine.budget import Costs
 from livevlm_ros.engine.config import EngineConfig
+from livevlm_ros.engine.horizon import Horizon
+from livevlm_ros.engine.shortage import Shortages, out_of_memory
 from livevlm_ros.engine.snapshots import Snapshots, check_folder
 from livevlm_ros.engine.timeline import Timeline
 from livevlm_ros.engine.warmup import warm_up
@@ -36,6 +38,8 @@ class EngineParts:
     snapshots: Snapshots
     timeline: Timeline
     costs: Costs
+    shortages: Shortages
+    horizon: Horizon
     load_s: float
 
     def forget(self) -> int:
@@ -58,12 +62,24 @@ def build_parts(
     :param timeline: the memory's time, restored with it; None: one of its own
     :param progress: called with what happens next and the share done, [0, 1]
     :raises CheckpointError: for weights that cannot be used
-    :raises ValueError: for a memory that cannot be built for this model, a folder that cannot
-        hold its snapshot, or a snapshot that cannot be read now
+    :raises ValueError: for a memory that cannot be built for this model, a device without room
+        for both, a folder that cannot hold its snapshot, or a snapshot that cannot be read now
     """
     if config.snapshot:
         check_folder(Path(config.memory.path))
-    started, timeline = time.monotonic(), timeline or Timeline()
+    try:
+        return _built(config, timeline or Timeline(), load, progress)
+    except torch.OutOfMemoryError as error:
+        raise ValueError(
+            f'device {config.model.device!r} has no room for model and memory: '
+            f'{out_of_memory(error)}'
+        ) from error
+
+
+def _built(
+    config: EngineConfig, timeline: Timeline, load: LoadModel, progress: Progress
+) -> EngineParts:
+    started = time.monotonic()
     progress('weights', 0.0)
     model = load(config.model)
     progress('warm-up', 0.6)
@@ -71,9 +87,19 @@ def build_parts(
     progress('memory', 0.9)
     memory, album, snapshots = _restored(config, model, timeline)
     costs.length_of = partial(_length_of, config, memory, model.shape)
+    horizon = Horizon.of(memory.sizes().room, config)
     progress('ready', 1.0)
-    load_s = time.monotonic() - started
-    return EngineParts(model, memory, album, snapshots, timeline, costs, load_s)
+    return EngineParts(
+        model,
+        memory,
+        album,
+        snapshots,
+        timeline,
+        costs,
+        Shortages(),
+        horizon,
+        load_s=time.monotonic() - started,
+    )
 
 
 def _length_of(

@@ -138,6 +138,8 @@ class Snapshots:
             hint = "for the archive's part: make room there, or raise archive_host_bytes"
             cause = OSError(error.errno, f'{error.strerror} {hint}')
             raise UnreadableSnapshot.because(manifest, cause) from error
+        except torch.OutOfMemoryError:  # a RuntimeError, but no fault of the snapshot's
+            raise
         except (ValueError, LookupError, RuntimeError) as error:
             told = error if isinstance(error, SnapshotError) else repr(error)
             raise SnapshotError(f'{manifest}: {told}') from error

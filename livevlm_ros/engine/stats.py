@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from livevlm_ros.engine.horizon import Horizon
 from livevlm_ros.engine.messages import Answer, Status
 from livevlm_ros.engine.slot import CameraStats, Dropped
 from livevlm_ros.memory import MemorySizes
@@ -87,6 +88,7 @@ class EngineStats:
         idle round; NaN while it does not run
     :param usual_s: seconds that what it is busy with usually takes
     :param memory: sizes, None while unloaded
+    :param horizon: how long everything seen is kept, None while unloaded
     """
 
     cameras: dict[str, CameraStats]
@@ -99,6 +101,7 @@ class EngineStats:
     heartbeat_age_s: float = math.nan
     usual_s: float = 0.0
     memory: MemorySizes | None = None
+    horizon: Horizon | None = None
     model: ModelStats | None = None
 
     @property

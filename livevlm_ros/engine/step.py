@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import time
 
+import torch
+
 from livevlm_ros.engine.album import thumbnail
 from livevlm_ros.engine.frames import checked, frame_key, see_frames
 from livevlm_ros.engine.gate import FrameGate
@@ -65,6 +67,11 @@ def _written(
                 why = ['time leapt with it; the next frame counts']
             ingest.bad(astray, BadFrame('; '.join(filter(None, why))))
             frames = [seen for seen in frames if seen[0] is not astray]
+        except torch.OutOfMemoryError as error:
+            said = parts.shortages.tell('a step is', error)
+            for frame, _ in frames:
+                ingest.lost(frame, said)
+            return []
         except Exception as error:  # model or device failed: frames are lost, the engine is not
             for frame, _ in frames:
                 ingest.bad(frame, error)

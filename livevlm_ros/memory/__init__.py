@@ -8,6 +8,7 @@ tokens at 0..n-1. This room knows layers, heads and source frames; it knows no p
 no ROS.
 """
 
+from livevlm_ros.memory.archive.room import AUTO
 from livevlm_ros.memory.calibration import HeadChoice, HeadRecall, HeadScores, choose_heads
 from livevlm_ros.memory.config import (
     PREFIX_POSITIONS,
@@ -20,7 +21,7 @@ from livevlm_ros.memory.memory import Memory
 from livevlm_ros.memory.recall import RecallCounts
 from livevlm_ros.memory.settings import RetrievalSettings
 from livevlm_ros.memory.shape import CacheShape, FrameRef
-from livevlm_ros.memory.sizes import MemorySizes
+from livevlm_ros.memory.sizes import MemoryRoom, MemorySizes
 from livevlm_ros.memory.snapshot import SnapshotError
 from livevlm_ros.memory.state import State
 from livevlm_ros.memory.tokens import OutOfSpan
@@ -30,6 +31,7 @@ from livevlm_ros.memory.views.step import StepView
 from livevlm_ros.memory.views.view import TooManyTokens, View
 
 __all__ = [
+    'AUTO',
     'PREFIX_POSITIONS',
     'PRESETS',
     'RESERVED_POSITIONS',
@@ -41,6 +43,7 @@ __all__ = [
     'HeadScores',
     'Memory',
     'MemoryConfig',
+    'MemoryRoom',
     'MemorySizes',
     'OutOfSpan',
     'ProbeView',

@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from livevlm_ros.memory.archive.room import AUTO
+
 PRESETS = ('recent', 'full', 'rekv', 'livevlm', 'balanced')
 EVICTIONS = ('vsb', 'fifo', 'uniform')
 ARCHIVE_BITS = (0, 4, 8, 16)
@@ -40,8 +42,10 @@ class MemoryConfig:
         baselines `fifo` (the newest) and `uniform` (evenly over time)
     :param archive_bits: of a number in the archive of what leaves short-term, 4, 8 or 16; 0: there
         is none, what long-term drops is gone
-    :param archive_host_bytes: RAM the archive may take
-    :param archive_disk_bytes: disk it may take when RAM is full; 0: none
+    :param archive_host_bytes: RAM the archive may take; -1: a quarter of what is free when the
+        memory is built
+    :param archive_disk_bytes: disk it may take when RAM is full; 0: none, -1: a quarter of what is
+        free there
     :param path: folder of the archive's file
     :param retrieval: how a question finds what left short-term: by `tokens`, one choice of pages
         for all layers; by page `means`, each layer for itself, as LiveVLM has it; by `frames`,
@@ -76,18 +80,17 @@ class MemoryConfig:
         _one_of('eviction', self.eviction, EVICTIONS)
         _one_of('archive_bits', self.archive_bits, ARCHIVE_BITS)
         _one_of('retrieval', self.retrieval, RETRIEVALS)
-        least = {'short_term_frames': self.preset != 'full', 'full_max_tokens': 1}
-        counts = (
-            'long_term_frames',
-            'retrieval_frames',
-            'archive_host_bytes',
-            'archive_disk_bytes',
-        )
-        for name in (*least, *counts):
-            if getattr(self, name) < least.get(name, 0):
-                raise ValueError(
-                    f'{name} must be at least {least.get(name, 0):d}, got {getattr(self, name)}'
-                )
+        least = {
+            'short_term_frames': self.preset != 'full',
+            'long_term_frames': 0,
+            'retrieval_frames': 0,
+            'full_max_tokens': 1,
+            'archive_host_bytes': AUTO,
+            'archive_disk_bytes': AUTO,
+        }
+        for name, low in least.items():
+            if getattr(self, name) < low:
+                raise ValueError(f'{name} must be at least {low:d}, got {getattr(self, name)}')
         if math.isnan(self.tau):
             raise ValueError('tau must be a number, got nan')
         if self.archive_disk_bytes and not self.path:

@@ -74,7 +74,7 @@ class ShortTerm:
         dtype: torch.dtype,
     ) -> None:
         self._ids, self._lane_frames = ids, lane_frames
-        self._most_slots = lane_frames * len(cameras)
+        self.capacity = lane_frames * len(cameras)  # frames
         self._cameras = tuple(cameras)
         block = (shape.layers, shape.kv_heads, slots, shape.tokens_per_frame, shape.head_dim)
         self._keys = torch.zeros(block, dtype=dtype, device=device)
@@ -234,7 +234,7 @@ class ShortTerm:
     def _grown(self, needed: int) -> tuple[Tensor, Tensor]:
         """Copy the storage into a larger one, by at least half: few copies."""
         before = self._keys.shape[2]
-        after = min(self._most_slots, before + max(needed, before // 2))
+        after = min(self.capacity, before + max(needed, before // 2))
         return _with_slots(self._keys, after), _with_slots(self._values, after)
 
 

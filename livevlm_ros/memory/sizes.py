@@ -8,9 +8,36 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from livevlm_ros.memory.archive.archive import ArchiveSizes
+from livevlm_ros.memory.archive.archive import ArchiveRoom, ArchiveSizes
 from livevlm_ros.memory.recall import RecallCounts
 from livevlm_ros.memory.tiers import Tiers
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRoom:
+    """
+    How many frames the memory keeps whole before it loses the first token of one.
+
+    :param device_frames: in short-term, and without an archive in long-term
+    :param archive: what the archive adds; None: there is none
+    """
+
+    device_frames: int = 0
+    archive: ArchiveRoom | None = None
+
+    @property
+    def frames(self) -> int:
+        """Frames of all tiers."""
+        archive = self.archive or ArchiveRoom()
+        return self.device_frames + archive.host_frames + archive.disk_frames
+
+    @classmethod
+    def of(cls, tiers: Tiers) -> MemoryRoom:
+        """Count what the tiers have room for."""
+        ring, tokens = tiers.short_term.capacity, tiers.shape.tokens_per_frame
+        if tiers.archive is not None:
+            return cls(ring, tiers.archive.room)
+        return cls(ring + sum(lane.capacity // tokens for lane in tiers.long_term))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +52,9 @@ class MemorySizes:
     `oldest_stamp_ns` is that of the frame that came first of those in `frames`,
     `short_term_oldest_ns` of the oldest in short-term, 0 without one. `long_term_capacity` are
     the tokens long-term has room for.
-    `recall` says what choosing ahead did so far. `archive_lost` are frames that left short-term
-    and could not be archived, `disk_lost` says that the archive's file cannot grow.
+    `room` says how much it keeps whole, `recall` what choosing ahead did so far. `archive_lost`
+    are frames that left short-term and could not be archived, `disk_lost` says that the archive's
+    file cannot grow.
     """
 
     short_term_tokens: int
@@ -46,6 +74,7 @@ class MemorySizes:
     long_term_capacity: int = 0
     archive_lost: int = 0
     disk_lost: bool = False
+    room: MemoryRoom = field(default_factory=MemoryRoom, compare=False)
     recall: RecallCounts = field(default_factory=RecallCounts, compare=False)
 
     def stamped(self, stamp_ns: Callable[[int], int]) -> MemorySizes:
@@ -93,5 +122,6 @@ class MemorySizes:
             long_term_capacity=sum(lane.capacity for lane in lanes),
             archive_lost=archive_lost,
             disk_lost=archive.disk_lost,
+            room=MemoryRoom.of(tiers),
             recall=recall,
         )

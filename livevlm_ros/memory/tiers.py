@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from livevlm_ros.memory.archive.archive import Archive
+from livevlm_ros.memory.archive.archive import Archive, index_bytes
 from livevlm_ros.memory.archive.record import RecordLayout
+from livevlm_ros.memory.archive.room import disk_for, ram_for
 from livevlm_ros.memory.config import (
     FULL_FIRST_FRAMES,
     PREFIX_POSITIONS,
@@ -93,17 +95,7 @@ def new_tiers(
     where: dict[str, Any] = {'device': like.device, 'dtype': like.dtype}
     archive = None
     if config.archive_bits:
-        layout, sketched = archive_layout(config, shape, settings)
-        archive = Archive(
-            ids,
-            layout,
-            lanes=len(cameras),
-            sketched=sketched,
-            host_bytes=config.archive_host_bytes,
-            disk_bytes=config.archive_disk_bytes,
-            folder=Path(config.path) if config.path else None,
-            device=like.device,
-        )
+        archive = _new_archive(config, shape, ids, len(cameras), settings, like.device)
     nothing = like.new_empty(shape.layers, shape.kv_heads, 0, shape.head_dim)
     return Tiers(
         shape=shape,
@@ -131,6 +123,31 @@ def new_tiers(
         rotary=RotaryTable(shape, **where),
         prefix_keys=nothing,
         prefix_values=nothing,
+    )
+
+
+def _new_archive(
+    config: MemoryConfig,
+    shape: CacheShape,
+    ids: TokenIds,
+    lanes: int,
+    settings: RetrievalSettings,
+    device: torch.device,
+) -> Archive:
+    layout, sketched = archive_layout(config, shape, settings)
+    folder = Path(config.path) if config.path else None
+    host_bytes, restored_bytes = ram_for(config.archive_host_bytes)
+    indexed = host_bytes // 2 // index_bytes(layout, sketched)  # frames, by half of the RAM
+    return Archive(
+        ids,
+        layout,
+        lanes=lanes,
+        sketched=sketched,
+        host_bytes=host_bytes,
+        restored_bytes=restored_bytes,
+        disk_bytes=disk_for(config.archive_disk_bytes, folder, most=indexed * layout.record_bytes),
+        folder=folder,
+        device=device,
     )
 
 

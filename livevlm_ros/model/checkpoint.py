@@ -166,25 +166,34 @@ def _check_architecture(folder: Path) -> None:
         )
 
 
-def _check_weights(folder: Path) -> None:
+def weight_files(folder: Path) -> list[Path]:
+    """
+    Return the files that the weights of a folder are in, be they there or not.
+
+    :raises CheckpointError: for an index that names none
+    """
     index = folder / 'model.safetensors.index.json'
     if index.is_file():
         shards = read_json(index).get('weight_map')
         if not isinstance(shards, dict) or not shards:
             raise CheckpointError(f'{index}: expected a weight_map')
-        names = sorted(set(shards.values()))
-    else:
-        names = ['model.safetensors']
-        pickles = sorted(file.name for pattern in PICKLES for file in folder.glob(pattern))
-        if pickles and not (folder / names[0]).is_file():
-            raise CheckpointError(
-                f'{folder}: weights are pickled ({pickles[0]}), which can run code and is '
-                'refused; expected model.safetensors: convert them with safetensors'
-            )
-    for name in names:
-        file = folder / name
+        return [folder / name for name in sorted(set(shards.values()))]
+    return [folder / 'model.safetensors']
+
+
+def _check_weights(folder: Path) -> None:
+    files = weight_files(folder)
+    pickles = sorted(file.name for pattern in PICKLES for file in folder.glob(pattern))
+    if pickles and not any(file.is_file() for file in files):
+        raise CheckpointError(
+            f'{folder}: weights are pickled ({pickles[0]}), which can run code and is '
+            'refused; expected model.safetensors: convert them with safetensors'
+        )
+    for file in files:
         if not file.is_file():
-            raise CheckpointError(f'{folder}: {name} is missing, expected weights in safetensors')
+            raise CheckpointError(
+                f'{folder}: {file.name} is missing, expected weights in safetensors'
+            )
         try:
             with safe_open(file, framework='pt'):
                 pass

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 DTYPES = ('auto', 'float32', 'bfloat16', 'float16')
@@ -18,7 +19,7 @@ class ModelConfig:
         Face hub
     :param dtype: type of weights and cache; `auto` is float32 on a CPU and bfloat16 on a GPU
     :param device: `cpu`, `cuda` or `cuda:N`
-    :raises ValueError: for an unknown type or kind of device
+    :raises ValueError: for an unknown type or name of a device
     """
 
     path: str = 'embedded'
@@ -31,5 +32,5 @@ class ModelConfig:
             raise ValueError('model path is empty, expected "embedded", a folder or a hub name')
         if self.dtype not in DTYPES:
             raise ValueError(f'dtype must be one of {", ".join(DTYPES)}, got {self.dtype!r}')
-        if self.device.split(':')[0] not in ('cpu', 'cuda'):
+        if not re.fullmatch(r'cpu|cuda(:\d+)?', self.device):
             raise ValueError(f'device must be cpu, cuda or cuda:N, got {self.device!r}')

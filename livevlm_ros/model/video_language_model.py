@@ -24,6 +24,7 @@ from livevlm_ros.model.checkpoint import (
     read_yaml,
 )
 from livevlm_ros.model.config import ModelConfig
+from livevlm_ros.model.device import check_room, find_device
 from livevlm_ros.model.preprocess import Preprocessor
 
 
@@ -36,11 +37,12 @@ class VideoLanguageModel:
     """
 
     def __init__(self, folder: Path, config: ModelConfig) -> None:
-        self.device = _device(config.device)
+        self.device = find_device(config.device)
         self.dtype = _dtype(config.dtype, self.device)
         local = Path(config.path).expanduser()
         self.model_id = local.resolve().name if local.is_dir() else config.path
         check_files(folder)
+        check_room(folder, dtype=self.dtype, device=self.device)
         tokenizer = open_tokenizer(folder)
         self.hf = open_weights(folder, dtype=self.dtype).to(self.device)
         self._layers = language.LanguageLayers(self.hf.model.language_model)
@@ -149,16 +151,9 @@ def load_model(config: ModelConfig) -> VideoLanguageModel:
     Load a LLaVA-OneVision checkpoint: safetensors only, no remote code, HF_HUB_OFFLINE honoured.
 
     :raises CheckpointError: saying what is wrong with the checkpoint, by the name of the file
-    :raises ValueError: for a device this machine does not have
+    :raises ValueError: for a device this machine does not have, or without room for the weights
     """
     return VideoLanguageModel(checkpoint_folder(config.path), config)
-
-
-def _device(name: str) -> torch.device:
-    device = torch.device(name)
-    if device.type == 'cuda' and not torch.cuda.is_available():
-        raise ValueError(f'device {name!r}: torch sees no GPU here, expected cpu')
-    return device
 
 
 def _dtype(name: str, device: torch.device) -> torch.dtype:

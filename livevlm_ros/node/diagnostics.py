@@ -224,11 +224,16 @@ def _memory(stats: EngineStats) -> Health:
     if stats.memory is None:
         return Health('memory', STALE, 'no memory yet')
     values, recall = dataclasses.asdict(stats.memory), stats.memory.recall
-    del values['recall']
+    del values['recall'], values['room']
     values |= {f'recall_{name}': value for name, value in dataclasses.asdict(recall).items()}
     values['recall_correction_rate'] = recall.correction_rate
+    if stats.horizon is not None:
+        values |= {'kept_s': stats.horizon.seconds, 'kept': stats.horizon.text}
     message = f'{stats.memory.frames} frames, {stats.memory.device_bytes / 1e6:.1f} MB'
-    if faults := _memory_faults(stats.memory):
+    faults = _memory_faults(stats.memory)
+    if stats.horizon is not None and stats.horizon.advice:
+        faults.append(f'{stats.horizon.text}; {stats.horizon.advice}')
+    if faults:
         return Health('memory', WARN, f'{"; ".join(faults)} ({message})', values)
     return Health('memory', OK, message, values)
 

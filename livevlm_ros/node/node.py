@@ -172,6 +172,7 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         heap.spare_collections()
         self._door.closed_because = 'the node is inactive: activate it'
         self.get_logger().info('configured: the model is ready')
+        self._tell_horizon()
         return super().on_configure(state)
 
     @told
@@ -214,6 +215,16 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         self._stop('the node is unconfigured after an error')
         self._forget()
         return TransitionCallbackReturn.SUCCESS
+
+    def _tell_horizon(self) -> None:
+        """Log how long everything is kept."""
+        horizon = self._engine.stats().horizon
+        if horizon is None:
+            return
+        if horizon.advice:
+            self.get_logger().warning(f'{horizon.text}; {horizon.advice}')
+        else:
+            self.get_logger().info(horizon.text)
 
     def _fail(self, transition: str, error: Exception) -> TransitionCallbackReturn:
         self._problem = f'{transition} failed: {str(error) or repr(error)}'

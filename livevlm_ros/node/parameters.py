@@ -120,16 +120,18 @@ PARAMETERS: tuple[Parameter, ...] = (
     ),
     Parameter(
         'memory.archive_host_bytes',
-        268435456,
-        'RAM that the archive may take, in bytes.',
-        low=1048576,
+        -1,
+        'RAM that the archive may take, in bytes; -1: a quarter of what is free when the node is '
+        'configured, taken as the archive fills.',
+        low=-1,
         high=1099511627776,
     ),
     Parameter(
         'memory.archive_disk_bytes',
         0,
-        'Disk that the archive may take when its RAM is full, in bytes; needs memory.path.',
-        low=0,
+        'Disk that the archive may take when its RAM is full, in bytes; needs memory.path. 0: '
+        'none; -1: a quarter of what is free there, not with memory.snapshot.',
+        low=-1,
         high=1099511627776,
     ),
     Parameter(

@@ -50,7 +50,7 @@ def told_stats(client: Client) -> EngineStats:
 def _told_memory(memory: dict[str, str]) -> MemorySizes:
     counts = [(f.name, f'recall_{f.name}') for f in fields(RecallCounts)]
     return MemorySizes(
-        **{key: literal_eval(text) for key, text in memory.items() if 'recall' not in key},
+        **{f.name: literal_eval(memory[f.name]) for f in fields(MemorySizes) if f.name in memory},
         recall=RecallCounts(**{name: literal_eval(memory[key]) for name, key in counts}),
     )
 

@@ -1,8 +1,10 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+import torch
 
 from livevlm_ros.memory import PREFIX_POSITIONS, PRESETS, CacheShape, FrameRef
 
@@ -34,6 +36,28 @@ def test_what_left_short_term_is_counted_where_it_is(
     record_bytes = 4 * shape.token_bytes(2)
     assert 20 * record_bytes < sizes.host_bytes < 20 * (record_bytes + 100)
     assert sizes.disk_bytes == 0 and not sizes.disk_lost
+
+
+@pytest.mark.parametrize('cameras', [('front',), ('left', 'right')])
+@pytest.mark.parametrize('preset', [*PRESETS, 'on disk'])
+def test_as_many_frames_as_there_is_room_for_stay_whole_and_no_more(
+    small: Callable, watch: Callable, tmp_path: Path, preset: str, cameras: tuple[str, ...]
+) -> None:
+    settings = {'archive_host_bytes': 2**14}
+    if preset == 'on disk':
+        settings |= {'archive_disk_bytes': 2**14, 'path': str(tmp_path)}
+    memory = small('balanced' if preset == 'on disk' else preset, *cameras, **settings)
+    room = memory.sizes().room
+    seen: list[FrameRef] = []
+    while len(seen) <= room.frames:
+        sizes = memory.sizes()
+        seen.append(FrameRef(cameras[len(seen) % len(cameras)], len(seen) // len(cameras) * 10**9))
+        watch(memory, [seen[-1].stamp_ns], seen[-1].camera)
+        held = torch.stack(list(memory.holds(seen).values())).any(0)  # by any tier
+        assert bool(held.all()) == (len(seen) <= room.frames)
+    if room.archive is not None:
+        assert sizes.host_bytes == room.archive.host_bytes <= 2**14
+        assert sizes.disk_bytes == room.archive.disk_bytes <= 2**14
 
 
 @pytest.mark.parametrize('preset', PRESETS)

@@ -1,11 +1,13 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
-from livevlm_ros.memory import CacheShape, Memory, MemoryConfig, RetrievalSettings
+from livevlm_ros.memory import AUTO, CacheShape, Memory, MemoryConfig, RetrievalSettings
 from livevlm_ros.memory.config import FULL_FIRST_FRAMES
 from livevlm_ros.memory.tiers import (
     Tiers,
@@ -66,6 +68,40 @@ def test_beside_frames_there_is_room_for_a_question_or_a_step_of_all_cameras(
 ) -> None:
     assert reserved_positions(shape, 8) == 1024
     assert reserved_positions(replace(shape, tokens_per_frame=196), 8) == 256 + 8 * 196
+
+
+def test_an_archive_of_no_given_size_takes_a_share_of_what_is_free(
+    small: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('livevlm_ros.memory.archive.room.free_ram', lambda: 2**20)
+    sized = {'archive_host_bytes': 2**18}
+    assert (
+        small('balanced', archive_host_bytes=AUTO).sizes().room
+        == small('balanced', **sized).sizes().room
+    )
+    on_disk = {'archive_disk_bytes': AUTO, 'path': str(tmp_path)}
+    archive = small('balanced', archive_host_bytes=AUTO, **on_disk).sizes().room.archive
+    assert archive is not None and archive.host_bytes <= 2**18
+    only_ram = small('balanced', **sized).sizes().room.archive
+    assert only_ram is not None  # half of the RAM still holds records
+    assert archive.host_frames == pytest.approx(only_ram.host_frames / 2, abs=1)
+    assert archive.disk_frames > archive.host_frames
+
+
+def test_a_full_archive_of_no_given_size_is_restored_when_less_is_free(
+    small: Callable, watch: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = 'livevlm_ros.memory.archive.room.free_ram'
+    monkeypatch.setattr(free, lambda: 2**16)
+    memory = small('balanced', 'front', archive_host_bytes=AUTO)
+    watch(memory, range(60))
+    archived = memory.sizes().archive_tokens
+    monkeypatch.setattr(free, lambda: 2**16 - 2**12)
+    later = small('balanced', 'front', archive_host_bytes=AUTO)
+    assert later.sizes().room.archive.host_frames * 4 < archived
+    later.restore(memory.state())
+    assert later.sizes().archive_tokens == archived
+    assert later.sizes().room.archive.host_frames * 4 == archived
 
 
 @pytest.mark.parametrize(

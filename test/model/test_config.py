@@ -11,6 +11,7 @@ from livevlm_ros.model import ModelConfig
         ({'path': ''}, 'model path is empty'),
         ({'dtype': 'int8'}, 'auto, float32, bfloat16, float16'),
         ({'device': 'tpu'}, 'cpu, cuda or cuda:N'),
+        ({'device': 'cuda:x'}, "cpu, cuda or cuda:N, got 'cuda:x'"),
     ],
 )
 def test_settings_no_machine_can_load_are_refused_by_name(settings: dict, named: str) -> None:

@@ -43,7 +43,7 @@ def test_bfloat16_answers_nearly_like_float32(
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='this machine has a GPU')
 def test_a_gpu_this_machine_lacks_is_refused_by_name(word_checkpoint: Path) -> None:
-    with pytest.raises(ValueError, match="device 'cuda:0': torch sees no GPU"):
+    with pytest.raises(ValueError, match="device 'cuda:0': torch .* set device to cpu"):
         load_model(ModelConfig(str(word_checkpoint), device='cuda:0'))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from livevlm_ros.engine import MemorySizes, RecallCounts
+from livevlm_ros.engine.horizon import Horizon
 from livevlm_ros.engine.messages import Status
 from livevlm_ros.engine.slot import CameraStats, Dropped
 from livevlm_ros.engine.stats import Percentiles
@@ -164,6 +165,23 @@ def test_a_memory_that_lost_something_warns(
     health = judge(fake_engine, HEARD, USED, memory=replace(SIZES, **changed))['memory']
     assert health.level == WARN
     assert says in health.message
+
+
+@pytest.mark.parametrize(
+    ('horizon', 'level', 'message'),
+    [
+        (Horizon(7800.0, 'kept for 2 h'), OK, '7 frames, 0.0 MB'),
+        (Horizon(230.0, 'kept for 3 min', 'raise it'), WARN, 'kept for 3 min; raise it (7 frames'),
+    ],
+)
+def test_how_long_everything_is_kept_is_told_and_minutes_warn(
+    fake_engine: Any, horizon: Horizon, level: bytes, message: str
+) -> None:
+    held = replace(SIZES, frames=7)
+    health = judge(fake_engine, HEARD, USED, memory=held, horizon=horizon)['memory']
+    assert health.level == level
+    assert health.message.startswith(message)
+    assert (health.values['kept_s'], health.values['kept']) == (horizon.seconds, horizon.text)
 
 
 def test_slow_answers_warn(fake_engine: Any) -> None:

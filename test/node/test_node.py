@@ -107,6 +107,23 @@ def test_a_camera_without_publisher_is_a_warning_that_names_the_topics(
     assert client.status('camera/camera').message == expected
 
 
+@pytest.mark.parametrize(('advice', 'level'), [('', 'info'), ('raise it', 'warning')])
+def test_how_long_everything_is_kept_is_logged_at_configure(
+    live_node: Any, fake_engine: Any, monkeypatch: pytest.MonkeyPatch, advice: str, level: str
+) -> None:
+    from dataclasses import replace
+
+    from livevlm_ros.engine.horizon import Horizon
+
+    stats = replace(fake_engine.stats(), horizon=Horizon(230.0, 'kept for 3 min', advice))
+    fake_engine.stats = lambda: stats
+    node = live_node()
+    told: list[str] = []
+    monkeypatch.setattr(node.get_logger(), level, lambda text, **_: told.append(text))
+    node.trigger_configure()
+    assert told[-1] == ('kept for 3 min; raise it' if advice else 'kept for 3 min')
+
+
 def test_a_model_that_cannot_be_loaded_leaves_a_node_that_says_why(
     live_node: Any, client: Client
 ) -> None:

@@ -8,6 +8,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 
 from livevlm_interfaces.srv import Ask
 from livevlm_ros.engine import RecallCounts
+from livevlm_ros.engine.horizon import Horizon
 from livevlm_ros.engine.messages import (
     Answer,
     Evidence,
@@ -104,7 +105,12 @@ def test_the_engines_statistics_are_read_off_the_diagnostics(fake_engine: Any) -
     )
     model = ModelStats('tiny', 'float32', 'cpu', 1234, 1.5, {'step': 3.0}, {'step_ms': 2.0})
     stats = replace(
-        fake_engine.stats(), cameras={'camera': frames}, memory=SIZES, model=model, time_jumps=2
+        fake_engine.stats(),
+        cameras={'camera': frames},
+        memory=SIZES,
+        model=model,
+        time_jumps=2,
+        horizon=Horizon(7800.0, 'everything is kept'),
     )
     told = told_stats(Told(stats))  # type: ignore[arg-type]
     assert told.memory == SIZES

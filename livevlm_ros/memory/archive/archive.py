@@ -47,6 +47,16 @@ def index_bytes(layout: RecordLayout, sketched: tuple[int, ...] | None) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchiveRoom:
+    """What an archive holds before it thins; `host_bytes` count what goes with records on disk."""
+
+    host_frames: int = 0
+    host_bytes: int = 0
+    disk_frames: int = 0
+    disk_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ArchiveSizes:
     """What an archive holds; `disk_bytes` are those of the file that the disk has given."""
 
@@ -68,6 +78,7 @@ class Archive:
         are kept in its place
     :param host_bytes: most RAM: records and what goes with them; the centroids of the sketch, as
         many whatever is held, are not among them
+    :param restored_bytes: most RAM where what is restored does not fit `host_bytes`; None: those
     :param disk_bytes: most disk
     :param folder: where the file lies, if `disk_bytes` is not 0
     :param device: that questions read on
@@ -83,6 +94,7 @@ class Archive:
         lanes: int,
         sketched: tuple[int, ...] | None,
         host_bytes: int,
+        restored_bytes: int | None = None,
         disk_bytes: int = 0,
         folder: Path | None = None,
         device: torch.device = CPU,
@@ -94,8 +106,9 @@ class Archive:
             raise ValueError(f'archive_host_bytes must be at least {least}, got {host_bytes}')
         disk = min(disk_bytes // record, (host_bytes - least) // index)
         host = (host_bytes - disk * index) // (record + index)
-        self._index_bytes = index
-        self._store = RecordStore(layout, host=host, disk=disk, folder=folder, device=device)
+        self._index_bytes, self._restored_bytes = index, restored_bytes or host_bytes
+        self._new_store = partial(RecordStore, layout, disk=disk, folder=folder, device=device)
+        self._store = self._new_store(host=host)
         self.lock = threading.RLock()
         self.clear()
 
@@ -120,6 +133,13 @@ class Archive:
     def close(self) -> None:
         """Remove the file; nothing may follow."""
         self._store.close()
+
+    @property
+    def room(self) -> ArchiveRoom:
+        """What it holds before it thins."""
+        record, host, rows = self._layout.record_bytes, self._store.host, self._store.all
+        host_bytes = host * record + rows * self._index_bytes
+        return ArchiveRoom(host, host_bytes, rows - host, (rows - host) * record)
 
     @property
     def file(self) -> ArchiveFile | None:
@@ -291,6 +311,21 @@ class Archive:
             self._frames[row], self._addresses[row] = self._frames[last], self._addresses[last]
             self._rows[int(self._frames[row])] = row
 
+    def _grow(self, frames: int) -> None:
+        """
+        Make room in RAM for so many frames, and forget those that are held.
+
+        :raises ValueError: if that is more than may be taken; nothing is forgotten
+        """
+        host = frames - (self._store.all - self._store.host)
+        if host * self._layout.record_bytes + frames * self._index_bytes > self._restored_bytes:
+            raise ValueError(
+                f'the archive has room for {self._store.all} frames, its state has {frames}: '
+                'raise archive_host_bytes or archive_disk_bytes'
+            )
+        smaller, self._store = self._store, self._new_store(host=host)
+        smaller.close()
+
     def _count(self) -> ArchiveSizes:
         return ArchiveSizes(
             frames=len(self._rows),
@@ -321,7 +356,7 @@ class Archive:
 
         :raises ValueError: if it is another archive's, or more than there is room for; what the
             archive holds is untouched
-        :raises OSError: if the disk has no room for its part; the archive is empty
+        :raises OSError: if disk or RAM have no room for their part; the archive is empty
         """
         held = state.part('frames')
         records, frames = held.rows['records'], held.tensors['frames']
@@ -333,10 +368,7 @@ class Archive:
         if self.sketch is not None:
             self.sketch.check(state.part('sketch'))
         if count > self._store.all:
-            raise ValueError(
-                f'the archive has room for {self._store.all} frames, its state has {count}: raise '
-                'archive_host_bytes or archive_disk_bytes'
-            )
+            self._grow(count)
         self.clear()
         with self.lock:
             self._addresses[:count] = self._store.fill(records)

@@ -1,45 +1,54 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Host memory whose pages are locked, so that a GPU may read it."""
+"""Host memory whose pages are locked as it fills, so that a GPU may read it."""
 
 from __future__ import annotations
 
 import logging
 import weakref
+from contextlib import suppress
 
 import torch
 from torch import Tensor
 
 from livevlm_kernels.gather_runs import can_read_host, gather_runs
 
+PIECE_BYTES = 64 * 2**20
+"""Bytes locked at a time, a number of whole pages: more than are in use are never locked."""
+
 _log = logging.getLogger(__name__)
 
 
 class LockedPages:
     """
-    A host tensor that a GPU reads; unlocked when this is dropped, at the latest.
+    A host tensor that a GPU reads, the begin of it; unlocked when this is dropped, at the latest.
 
-    :raises ValueError: if the system does not lock so much
+    `nbytes` are locked so far. Locked pages have the same address for the GPU as for the host, so
+    that pieces of one tensor are read as one.
     """
 
     def __init__(self, tensor: Tensor, device: torch.device) -> None:
         self._tensor, self._device = tensor, device
         self._reads: list[torch.cuda.Event] = []
-        with torch.cuda.device(device):
-            status = torch.cuda.cudart().cudaHostRegister(tensor.data_ptr(), tensor.nbytes, 0)
-        if int(status):
-            raise ValueError(
-                f'archive_host_bytes: the GPU driver cannot lock {tensor.nbytes / 1e9:.1f} GB of '
-                f'RAM (error {int(status)}): set less'
-            )
-        self._unlock = weakref.finalize(self, _unlock, tensor.data_ptr(), device)
+        self._pieces: list[int] = []  # where they begin
+        self.nbytes = 0
+        self._unlock = weakref.finalize(self, _unlock, self._pieces, device)
 
     @staticmethod
     def of(tensor: Tensor, device: torch.device) -> LockedPages | None:
-        """Lock a tensor's pages if the device can read them."""
+        """
+        Lock the begin of a tensor if the device can read it.
+
+        :raises ValueError: if the system does not lock any
+        """
         if not can_read_host(device) or not tensor.nbytes:
             return None
         pages = LockedPages(tensor, device)
+        if not pages.reach(min(PIECE_BYTES, tensor.nbytes)):
+            raise ValueError(
+                f'archive_host_bytes: the GPU driver cannot lock {PIECE_BYTES / 1e6:.0f} MB of '
+                'RAM: raise the limit of locked memory (ulimit -l), or free some'
+            )
         try:
             start = torch.zeros(1, dtype=torch.int64, device=device)
             gather_runs(tensor.view(-1), start, 1, unit=1, locked=True)
@@ -48,6 +57,27 @@ class LockedPages:
             pages.unlock()
             return None
         return pages
+
+    def reach(self, nbytes: int) -> bool:
+        """Lock at least so many bytes from the begin; return whether the system does."""
+        start = self._tensor.data_ptr()
+        end = start + self._tensor.nbytes
+        while self.nbytes < nbytes:
+            begin = start + self.nbytes
+            border = min(end, (begin // PIECE_BYTES + 1) * PIECE_BYTES)
+            with torch.cuda.device(self._device):
+                status = torch.cuda.cudart().cudaHostRegister(begin, border - begin, 0)
+            if int(status):
+                self._clear_error()
+                return False
+            self._pieces.append(begin)
+            self.nbytes = border - start
+        return True
+
+    def _clear_error(self) -> None:
+        """Meet the failed call's error, which would else be that of the next kernel's launch."""
+        with suppress(RuntimeError):
+            torch.zeros(1, device=self._device)
 
     def note_read(self) -> None:
         """Note that the current stream reads the tensor from here on."""
@@ -66,6 +96,7 @@ class LockedPages:
         self._unlock()
 
 
-def _unlock(pointer: int, device: torch.device) -> None:
+def _unlock(pieces: list[int], device: torch.device) -> None:
     with torch.cuda.device(device):
-        torch.cuda.cudart().cudaHostUnregister(pointer)
+        for piece in pieces:
+            torch.cuda.cudart().cudaHostUnregister(piece)

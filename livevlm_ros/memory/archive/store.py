@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 import weakref
@@ -62,14 +63,14 @@ class RecordStore:
         return ArchiveFile(self._folder, slots=slots, record=self._layout.record)
 
     def _reserve(self) -> None:
-        """Reserve RAM whole; the system gives it as it is written, for a GPU at once."""
+        """Reserve RAM whole; the system gives it as it is written, for a GPU piece by piece."""
         if self._locked is None:
             self._ram = Slab(self.host * self._layout.record_bytes)
             self._slab = self._ram.bytes.view(self.host, *self._layout.record)
             self._locked = LockedPages.of(self._slab, self._device)
         self._free_host = list(reversed(range(self.host)))
         self._free_disk = list(reversed(range(self.host, self.all)))
-        self._on_disk = 0
+        self._in_ram = self._on_disk = 0
         self.disk_lost = False
 
     @property
@@ -80,12 +81,12 @@ class RecordStore:
     @property
     def count(self) -> int:
         """Records held."""
-        return self.host - len(self._free_host) + self._on_disk
+        return self._in_ram + self._on_disk
 
     @property
     def host_bytes(self) -> int:
         """Bytes of the records in RAM."""
-        return (self.host - len(self._free_host)) * self._layout.record_bytes
+        return self._in_ram * self._layout.record_bytes
 
     @property
     def disk_bytes(self) -> int:
@@ -94,13 +95,29 @@ class RecordStore:
 
     def take(self) -> int | None:
         """Return an address in RAM that was free; None if none is."""
-        return self._free_host.pop() if self._free_host else None
+        if not self._free_host:
+            return None
+        if not self._lock(self._free_host[-1] + 1):
+            _log.warning(
+                'the archive goes on in %.1f GB of RAM: the GPU driver locks no more',
+                self.host_bytes / 1e9,
+            )
+            self._free_host = []  # the others lie further on
+            return None
+        self._in_ram += 1
+        return self._free_host.pop()
+
+    def _lock(self, records: int) -> bool:
+        """Have so many records from the first on locked for a GPU; return whether they are."""
+        nbytes = records * self._layout.record_bytes
+        return self._locked is None or self._locked.reach(nbytes)
 
     def free(self, addresses: Iterable[int]) -> None:
         """Forget records."""
         for address in addresses:
             if address < self.host:
                 self._free_host.append(address)
+                self._in_ram -= 1
             else:
                 self._free_disk.append(address)
                 self._on_disk -= 1
@@ -191,6 +208,7 @@ class RecordStore:
         self._at(target).copy_(self._at(address))
         self._free_disk.pop()
         self._on_disk += 1
+        self._in_ram -= 1
         self._free_host.append(address)
         return target
 
@@ -200,10 +218,12 @@ class RecordStore:
 
         :param records: uint8 [count, *record], no more than there is room for
         :returns: their addresses, int64 [count]
-        :raises OSError: if the disk has no room for its part; then the store is empty
+        :raises OSError: if disk or RAM have no room for their part; then the store is empty
         """
         self.clear()
         on_disk, in_ram = max(0, len(records) - self.host), min(len(records), self.host)
+        if not self._lock(in_ram):
+            raise OSError(errno.ENOMEM, 'the GPU driver cannot lock the RAM')
         if self._file is not None:
             for slot in range(on_disk):
                 self._file.allocate(slot)
@@ -218,7 +238,7 @@ class RecordStore:
                 self._slab[first - on_disk - len(to_ram) : first - on_disk] = to_ram
         self._free_disk = self._free_disk[: len(self._free_disk) - on_disk]
         self._free_host = self._free_host[: self.host - in_ram]
-        self._on_disk = on_disk
+        self._in_ram, self._on_disk = in_ram, on_disk
         return torch.cat((torch.arange(self.host, self.host + on_disk), torch.arange(in_ram)))
 
     def clear(self) -> None:

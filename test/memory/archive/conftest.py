@@ -46,6 +46,7 @@ def make_archive(
     def make_archive(
         *,
         host: int = 8,
+        restored: int = 0,
         disk: int = 0,
         bits: int = 8,
         page_tokens: int = 2,
@@ -59,6 +60,7 @@ def make_archive(
             lanes=len(CAMERAS),
             sketched=sketched,
             host_bytes=host * (layout.record_bytes + beside) + disk * beside,
+            restored_bytes=restored * (layout.record_bytes + beside) + disk * beside,
             disk_bytes=disk * layout.record_bytes,
             folder=tmp_path if disk else None,
         )

@@ -388,6 +388,24 @@ def test_the_state_of_another_archive_is_refused_and_nothing_lost(
     check_whole(archive)
 
 
+@pytest.mark.parametrize('disk', [0, 5])
+def test_what_was_saved_when_there_was_more_room_gets_it(
+    make_archive, put_all, check_whole, stamps, disk: int
+) -> None:
+    saved = make_archive(host=18)
+    put_all(saved, range(18))
+    archive, little = (make_archive(restored=n - disk, disk=disk) for n in (18, 17))
+    with pytest.raises(ValueError, match='its state has 18: raise archive_host_bytes'):
+        little.restore(saved.state())
+    archive.restore(saved.state())
+    assert (archive.room.host_frames, archive.room.disk_frames) == (18 - disk, disk)
+    assert stamps(archive) == list(range(18))
+    check_whole(archive)
+    put_all(archive, range(18, 30))
+    assert len(archive) <= 18 and stamps(archive)[-1] == 29
+    check_whole(archive)
+
+
 def test_means_can_be_made_of_frames_that_were_sketched(make_archive, put_all) -> None:
     sketched, by_means = make_archive(bits=16), make_archive(bits=16, sketched=None)
     put_all(sketched, range(6))

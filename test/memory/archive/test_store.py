@@ -118,10 +118,17 @@ def test_a_disk_without_room_for_what_shall_fill_it_leaves_an_empty_store(
 
 
 class FakePages:
-    """Stands for RAM that is locked for a GPU: notes what is done with it."""
+    """Stands for RAM that is locked for a GPU, so much of it: notes what is done with it."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
+        self.most, self.nbytes = 2**40, 0
+
+    def reach(self, nbytes: int) -> bool:
+        if nbytes > self.most:
+            return False
+        self.nbytes = max(self.nbytes, nbytes)
+        return True
 
     def note_read(self) -> None:
         self.calls.append('read')
@@ -160,6 +167,38 @@ def test_what_a_gpu_may_still_read_is_not_written_over(
     assert pages.calls[-1] == 'wait' and read(store, 0) == [7]
     store.close()
     assert pages.calls[-1] == 'unlock' and pages.calls.count('unlock') == 1
+
+
+def test_no_more_ram_is_locked_for_a_gpu_than_records_have_lain_in(
+    layout: RecordLayout, pages: FakePages
+) -> None:
+    store = RecordStore(layout, host=9, disk=0)
+    assert pages.nbytes == 0
+    assert [store.take(), store.take()] == [0, 1]
+    assert pages.nbytes == 2 * layout.record_bytes
+    store.free([0])
+    assert store.take() == 0
+    assert pages.nbytes == 2 * layout.record_bytes
+    store.fill(torch.stack([record(layout, n) for n in range(5)]))
+    assert pages.nbytes == 5 * layout.record_bytes
+    store.close()
+
+
+def test_ram_that_cannot_be_locked_for_a_gpu_ends_the_growth_and_is_told_once(
+    layout: RecordLayout, pages: FakePages, caplog: pytest.LogCaptureFixture
+) -> None:
+    pages.most = 2 * layout.record_bytes
+    store = RecordStore(layout, host=9, disk=0)
+    assert [store.take(), store.take(), store.take(), store.take()] == [0, 1, None, None]
+    assert (store.count, store.host_bytes) == (2, 2 * layout.record_bytes)
+    assert caplog.text.count('the GPU driver locks no more') == 1
+    store.free([1])
+    assert (store.count, store.take(), store.take()) == (1, 1, None)
+    with pytest.raises(OSError, match='cannot lock'):
+        store.fill(torch.stack([record(layout, n) for n in range(3)]))
+    assert store.count == 0
+    assert store.fill(torch.stack([record(layout, 7)] * 2)).tolist() == [0, 1]
+    store.close()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')

@@ -1,0 +1,43 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A device that runs out of memory: what is lost for it is said in one line, and logged once."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+
+ADVICE = (
+    'lower memory.short_term_frames, memory.long_term_frames or retrieval.frames, take a smaller '
+    'model, or end what else uses the device'
+)
+TOLD_SENTENCES = 3
+"""Of what torch says: that memory is out, what was asked for, and what is free of how much."""
+
+_log = logging.getLogger(__name__)
+
+
+class Shortages:
+    """Logs the first step and the first question that are lost; statistics count them all."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def tell(self, lost: str, error: torch.OutOfMemoryError) -> str:
+        """
+        Return what happened, in one line.
+
+        :param lost: what is, the key to whether it has been logged
+        """
+        text = out_of_memory(error)
+        if lost not in self._told:
+            self._told.add(lost)
+            _log.warning('%s lost, which is logged once: %s', lost, text)
+        return text
+
+
+def out_of_memory(error: torch.OutOfMemoryError) -> str:
+    """Return what torch says and what to do, in one line."""
+    sentences = ' '.join(str(error).split()).rstrip('.').split('. ')
+    return f'{". ".join(sentences[:TOLD_SENTENCES])}: {ADVICE}'
