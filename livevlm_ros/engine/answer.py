@@ -77,7 +77,7 @@ class Answering:
         except (BadQuestion, TooManyTokens) as error:
             self._pending.finish(self._refusal(Status.INVALID, f'question: {error}'))
         except torch.OutOfMemoryError as error:
-            why = self._parts.shortages.tell('a question is', error)
+            why = self._parts.shortages.tell('question', error)
             self._pending.finish(self._refusal(Status.ERROR, why))
         except (
             Exception

@@ -28,12 +28,12 @@ class Shortages:
         """
         Return what happened, in one line.
 
-        :param lost: what is, the key to whether it has been logged
+        :param lost: what is lost: a `step` or a `question`
         """
         text = out_of_memory(error)
         if lost not in self._told:
             self._told.add(lost)
-            _log.warning('%s lost, which is logged once: %s', lost, text)
+            _log.warning('a %s is lost, which is logged once: %s', lost, text)
         return text
 
 

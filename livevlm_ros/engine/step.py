@@ -68,7 +68,7 @@ def _written(
             ingest.bad(astray, BadFrame('; '.join(filter(None, why))))
             frames = [seen for seen in frames if seen[0] is not astray]
         except torch.OutOfMemoryError as error:
-            said = parts.shortages.tell('a step is', error)
+            said = parts.shortages.tell('step', error)
             for frame, _ in frames:
                 ingest.lost(frame, said)
             return []

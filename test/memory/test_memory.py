@@ -336,19 +336,6 @@ def test_two_memories_of_one_stream_answer_bit_for_bit_alike(
     assert torch.equal(answer(), answer())
 
 
-@pytest.mark.parametrize('preset', ['rekv', 'balanced'])
-def test_room_that_is_not_used_changes_no_answer(
-    small: Callable, watch: Callable, ask: Callable, preset: str
-) -> None:
-    answers = []
-    for host_bytes in (2**18, 2**21):
-        memory = small(preset, 'front', archive_host_bytes=host_bytes)
-        watch(memory, range(300))  # more than are ranked by their keys
-        assert memory.sizes().archive_tokens == 296 * 4
-        answers.append(ask(memory)[0])
-    assert torch.equal(*answers)
-
-
 @pytest.mark.parametrize('preset', PRESETS)
 def test_half_precision_keeps_its_type_and_half_the_bytes(
     shape: CacheShape, preset: str, tokens: Callable

@@ -88,6 +88,19 @@ def test_an_archive_of_no_given_size_takes_a_share_of_what_is_free(
     assert archive.disk_frames > archive.host_frames
 
 
+@pytest.mark.parametrize('preset', ['rekv', 'balanced'])
+def test_room_that_is_not_used_changes_no_answer(
+    small: Callable, watch: Callable, ask: Callable, preset: str
+) -> None:
+    answers = []
+    for host_bytes in (2**18, 2**21):
+        memory = small(preset, 'front', archive_host_bytes=host_bytes)
+        watch(memory, range(300))  # more than are ranked by their keys
+        assert memory.sizes().archive_tokens == 296 * 4
+        answers.append(ask(memory)[0])
+    assert torch.equal(*answers)
+
+
 def test_a_full_archive_of_no_given_size_is_restored_when_less_is_free(
     small: Callable, watch: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:

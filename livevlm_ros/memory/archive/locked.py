@@ -14,30 +14,30 @@ from torch import Tensor
 from livevlm_kernels.gather_runs import can_read_host, gather_runs
 
 PIECE_BYTES = 64 * 2**20
-"""Bytes locked at a time, a number of whole pages: more than are in use are never locked."""
+"""Bytes locked at a time, whole pages: little more is locked than is in use."""
 
 _log = logging.getLogger(__name__)
 
 
 class LockedPages:
     """
-    A host tensor that a GPU reads, the begin of it; unlocked when this is dropped, at the latest.
+    A host tensor that a GPU reads as far as it is locked; unlocked when dropped, at the latest.
 
-    `nbytes` are locked so far. Locked pages have the same address for the GPU as for the host, so
-    that pieces of one tensor are read as one.
+    `nbytes` are locked, from its start on, piece by piece. The GPU and the host know a locked page
+    by the same address, so a GPU reads the pieces as one tensor.
     """
 
     def __init__(self, tensor: Tensor, device: torch.device) -> None:
         self._tensor, self._device = tensor, device
         self._reads: list[torch.cuda.Event] = []
-        self._pieces: list[int] = []  # where they begin
+        self._pieces: list[int] = []  # where they start
         self.nbytes = 0
         self._unlock = weakref.finalize(self, _unlock, self._pieces, device)
 
     @staticmethod
     def of(tensor: Tensor, device: torch.device) -> LockedPages | None:
         """
-        Lock the begin of a tensor if the device can read it.
+        Lock the first pages of a tensor if the device can read them.
 
         :raises ValueError: if the system does not lock any
         """
@@ -59,23 +59,23 @@ class LockedPages:
         return pages
 
     def reach(self, nbytes: int) -> bool:
-        """Lock at least so many bytes from the begin; return whether the system does."""
-        start = self._tensor.data_ptr()
-        end = start + self._tensor.nbytes
+        """Lock at least so many bytes from the start on; return whether the system does."""
+        first = self._tensor.data_ptr()
         while self.nbytes < nbytes:
-            begin = start + self.nbytes
-            border = min(end, (begin // PIECE_BYTES + 1) * PIECE_BYTES)
+            start = first + self.nbytes
+            end = (start // PIECE_BYTES + 1) * PIECE_BYTES  # no two pieces share a page
+            end = min(end, first + self._tensor.nbytes)
             with torch.cuda.device(self._device):
-                status = torch.cuda.cudart().cudaHostRegister(begin, border - begin, 0)
+                status = torch.cuda.cudart().cudaHostRegister(start, end - start, 0)
             if int(status):
                 self._clear_error()
                 return False
-            self._pieces.append(begin)
-            self.nbytes = border - start
+            self._pieces.append(start)
+            self.nbytes = end - first
         return True
 
     def _clear_error(self) -> None:
-        """Meet the failed call's error, which would else be that of the next kernel's launch."""
+        """Take the failed call's error, which the next kernel's launch would raise otherwise."""
         with suppress(RuntimeError):
             torch.zeros(1, device=self._device)
 

@@ -79,5 +79,5 @@ def _left_to_container() -> list[int]:
             continue
         counts = dict(line.split() for line in texts[2].splitlines())
         if texts[0].strip() != 'max':
-            return [max(0, int(texts[0]) - int(texts[1]) + int(counts[freeable]))]
+            return [max(0, int(texts[0]) - int(texts[1]) + int(counts.get(freeable, 0)))]
     return []
