@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from livevlm_ros.memory import AUTO, MemoryConfig
+from livevlm_ros.memory import MemoryConfig
 from livevlm_ros.model import ModelConfig
 
 ON_JUMP = ('keep', 'reset', 'drop')
@@ -91,11 +91,6 @@ class EngineConfig:
             problems.append(f'on_jump must be one of {", ".join(ON_JUMP)}, got {self.on_jump!r}')
         if self.snapshot and not self.memory.path:
             problems.append("snapshot needs a folder: set the memory's path")
-        if self.snapshot and self.memory.archive_disk_bytes == AUTO:
-            problems.append(
-                f'archive_disk_bytes is {AUTO}, expected a number of bytes where snapshot is on: '
-                'saving gathers the archive in RAM'
-            )
         if self.autosave_s > 0 and not self.snapshot:
             problems.append(f'autosave_s is {self.autosave_s:g}, but snapshot is off: set it')
         if not self.cameras or not all(self.cameras) or len(set(self.cameras)) < len(self.cameras):

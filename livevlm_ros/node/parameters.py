@@ -130,7 +130,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         'memory.archive_disk_bytes',
         0,
         'Disk that the archive may take when its RAM is full, in bytes; needs memory.path. 0: '
-        'none; -1: a quarter of what is free there, not with memory.snapshot.',
+        'none; -1: a quarter of what is free there.',
         low=-1,
         high=1099511627776,
     ),

@@ -27,10 +27,6 @@ def test_the_defaults_are_valid():
         ({'autosave_s': -1.0}, 'autosave_s must be between 0 and 86400, got -1.0'),
         ({'autosave_s': 9.0}, 'autosave_s is 9, but snapshot is off: set it'),
         ({'snapshot': True}, "snapshot needs a folder: set the memory's path"),
-        (
-            {'snapshot': True, 'memory': MemoryConfig(archive_disk_bytes=-1, path='/tmp')},
-            'archive_disk_bytes is -1, expected a number of bytes where snapshot is on',
-        ),
         ({'threads': -1}, 'threads must be between 0 and 1024, got -1'),
         ({'seed': -1}, 'seed must be between 0'),
         ({'on_jump': 'ignore'}, "on_jump must be one of keep, reset, drop, got 'ignore'"),
