@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from livevlm_ros.engine import EngineConfig, MemoryConfig
+from livevlm_ros.engine import EngineConfig
 
 
 def test_the_defaults_are_valid():
