@@ -1,10 +1,10 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-No layer waits for a GPU: steps and questions over a stand-in for one.
+No layer waits for a GPU, unless it chooses pages for itself: counted over a stand-in for one.
 
-What the stand-in cannot see stands in `conftest.py`. Where there is a GPU, `make gpu-check` counts
-again, with torch's own debug mode.
+What the stand-in cannot see is listed in `conftest.py`. Where there is a GPU, `make gpu-check`
+counts again, with torch's own debug mode.
 """
 
 from collections import Counter
@@ -35,7 +35,7 @@ from livevlm_ros.model.language import LanguageLayers
 CAMERAS = ('left', 'right')
 FRAMES = 18
 LAYERS = (3, 6)
-EMBEDDED_LAYERS = 6
+EMBEDDED_LAYERS = 6  # of the model that an engine loads
 PREFIX, FRAME, QUESTION = 3, 4, 5  # tokens
 ONE_CAMERA = ReadFilter(cameras=frozenset(('left',)))
 
@@ -47,11 +47,11 @@ SMALL: dict[str, dict[str, Any]] = {  # tiers that overflow soon
     'balanced': {'short_term_frames': 4, 'long_term_frames': 8, 'retrieval_frames': 3},
 }
 
-BUCKETING = 'StepView.commit: download'  # the scores: what stays is decided beside the ids
-PAGES = 'best_pages: download'  # those chosen: the addresses of their records are on the host
+BUCKETING = 'StepView.commit: download'  # of scores: what stays is decided beside the ids
+PAGES = 'best_pages: download'  # their numbers: the addresses of records are on the host
 SKETCH = 'KeySketch.frame_scores: download'  # of its centroids: every key's code is on the host
-MOVED = 'Recall.moved: download'  # whether pages chosen ahead will do decides what is read next
-EVIDENCE = 'frame_shares: download'  # the reply names frames
+MOVED = 'Recall.moved: download'  # of cosines: do the pages chosen ahead suffice?
+EVIDENCE = 'frame_shares: download'  # of attention: the reply names frames
 SPOKEN = 'VideoLanguageModel.answer_tokens: _local_scalar_dense'  # is it the last token?
 WORDS = 'VideoLanguageModel._embed: upload'  # of the question, before there is work
 PIXELS = 'VideoLanguageModel.encode_frames: upload'  # of the step, before there is work
@@ -77,6 +77,7 @@ class Told(NamedTuple):
     states: Tensor
     tokens_read: list[int]
     frames: list[FrameRef]
+    disk_bytes: int
     waits: dict[str, Counter[str]]
 
 
@@ -113,10 +114,10 @@ def tell(
             memory.settle()
         waits['steps'] = taken()
         for asked in ('question', 'again'):
-            room = QUESTION + 1
-            for view in memory.readings(
-                tokens=QUESTION, extra_tokens=room, reading=reading, key='key'
-            ):
+            views = memory.readings(
+                tokens=QUESTION, extra_tokens=QUESTION + 1, reading=reading, key='key'
+            )
+            for view in views:
                 states = model.read_states(words[-QUESTION:], view, last=QUESTION)
             waits[asked] = taken()
             memory.settle()
@@ -124,7 +125,9 @@ def tell(
         waits['token'] = taken()
         evidence = view.evidence()
         waits['evidence'] = taken()
-        return Told(states.cpu(), view.tokens_read, [ref for ref, _ in evidence], waits)
+        frames_seen = [ref for ref, _ in evidence]
+        disk_bytes = memory.sizes().disk_bytes
+        return Told(states.cpu(), view.tokens_read, frames_seen, disk_bytes, waits)
 
 
 def _model(layers: int, device: torch.device | str) -> tuple[LanguageLayers, Tensor]:
@@ -153,7 +156,7 @@ def _chosen(preset: str, layers: int) -> Counter[str]:
 def test_what_waits_is_the_same_for_any_number_of_layers(
     gpu, preset: str, reading: ReadFilter | None
 ) -> None:
-    """But for a preset whose layers choose for themselves, as its paper has it: once in each."""
+    """Of `rekv` each layer chooses for itself, as its paper has it, and waits once for that."""
     asked: dict[str, Any] = {'preset': preset, 'reading': reading, **SMALL[preset]}
     buckets, bucketings = preset in ('livevlm', 'balanced'), set()
     for layers in LAYERS:
@@ -185,15 +188,16 @@ def test_heads_disk_and_sketch_wait_in_no_layer(
     if where == 'heads':
         asked |= {'heads': (0, 4)}
     elif where == 'disk':
-        asked |= {'archive_host_bytes': 2**17, 'archive_disk_bytes': 2**20, 'path': str(tmp_path)}
+        asked |= {'archive_disk_bytes': 2**20, 'path': str(tmp_path)}
     else:
-        asked |= {'archive_host_bytes': 2**20}
         monkeypatch.setattr('livevlm_ros.memory.archive.sketch.FIRST_FIT', 1)
         for room in ('archive.sketch', 'retrieval'):
             monkeypatch.setattr(f'livevlm_ros.memory.{room}.RANKED_FRAMES', 6)
     for layers in LAYERS:
+        asked['archive_host_bytes'] = 2600 * layers if where == 'disk' else 2**20
         with gpu:
             told = tell(layers, gpu.device, taken=gpu.taken, **asked)
+        assert bool(told.disk_bytes) == (where == 'disk')
         assert told.waits['question'] == Counter([PAGES, *([SKETCH] if where == 'sketch' else [])])
         assert told.waits['again'] == Counter([MOVED])
         assert told.waits['evidence'] == Counter([EVIDENCE])
