@@ -80,7 +80,7 @@ class Loop:
             self._measure_again()
         elif self._ingest.waits and self._frames_first(pending):
             self._step()
-        elif (pending := self._questions.take()) is not None:
+        elif pending is not None and (pending := self._questions.take()) is not None:
             self.answer(pending, pause=lambda: self._pause(pending))
         else:
             return False

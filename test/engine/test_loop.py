@@ -159,6 +159,15 @@ def test_a_caller_told_to_come_back_finds_no_step_in_its_way(desk, frame):
     assert desk.loop.turn() and pending.ended
 
 
+def test_a_question_does_not_take_the_time_that_was_promised_to_another(desk, until):
+    pending = desk.ask()
+    pending.place = Place(time.monotonic() + 60.0, 0.5)
+    desk.expect_back(0.3)
+    assert not desk.loop.turn() and not pending.ended
+    until(desk.loop.turn)  # who was expected has not come back
+    assert pending.ended
+
+
 def test_a_caller_who_does_not_come_back_leaves_no_camera_blind(desk, frame, until):
     began = time.monotonic()
     desk.expect_back(0.01)
