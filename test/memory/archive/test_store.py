@@ -179,7 +179,7 @@ def test_no_more_ram_is_locked_for_a_gpu_than_records_have_lain_in(
     store.free([0])
     assert store.take() == 0
     assert pages.nbytes == 2 * layout.record_bytes
-    store.fill(torch.stack([record(layout, n) for n in range(5)]))
+    store.fill(Rows.of(torch.stack([record(layout, n) for n in range(5)])))
     assert pages.nbytes == 5 * layout.record_bytes
     store.close()
 
@@ -195,9 +195,9 @@ def test_ram_that_cannot_be_locked_for_a_gpu_ends_the_growth_and_is_told_once(
     store.free([1])
     assert (store.count, store.take(), store.take()) == (1, 1, None)
     with pytest.raises(OSError, match='cannot lock'):
-        store.fill(torch.stack([record(layout, n) for n in range(3)]))
+        store.fill(Rows.of(torch.stack([record(layout, n) for n in range(3)])))
     assert store.count == 0
-    assert store.fill(torch.stack([record(layout, 7)] * 2)).tolist() == [0, 1]
+    assert store.fill(Rows.of(torch.stack([record(layout, 7)] * 2))).tolist() == [0, 1]
     store.close()
 
 
