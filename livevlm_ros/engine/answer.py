@@ -13,7 +13,7 @@ from functools import partial
 
 import torch
 
-from livevlm_ros.engine.budget import Rung
+from livevlm_ros.engine.budget import RESERVE_S, Rung
 from livevlm_ros.engine.messages import Answer, Evidence, Finish, Latency, Source, Status
 from livevlm_ros.engine.parts import EngineParts
 from livevlm_ros.engine.question_read import read_question
@@ -104,14 +104,16 @@ class Answering:
             )
         left_s, pages = self._deadline.left_s(), memory.pages_to_rank
         if costs.tokens_that_fit(left_s, prompt.tokens) < 1:
-            return self._refusal(
-                Status.DEADLINE, 'the time left is too short to read the question'
+            return self._too_late(
+                'the time left is too short to read the question',
+                costs.cheapest_answer_s(prompt.tokens),
             )
         reading, self.rung = costs.affordable(reading, left_s, prompt.tokens, pages=pages)
         if memory.newest(reading) is None:
-            return self._refusal(
-                Status.DEADLINE,
+            whole = replace(reading, long_term=True)
+            return self._too_late(
                 'the time left is too short to retrieve, and short-term has no frame of this time',
+                costs.cheapest_answer_s(prompt.tokens) + costs.retrieval_s(whole, pages),
             )
         fitting = costs.tokens_that_fit(left_s, prompt.tokens, reading, pages=pages)
         if fitting < self._max_tokens:
@@ -245,6 +247,14 @@ class Answering:
 
     def _refusal(self, status: Status, message: str) -> Answer:
         return replace(refusal(self._question, status, message), latency=replace(self._latency))
+
+    def _too_late(self, why: str, needed_s: float) -> Answer:
+        """Refuse for want of time, and say what budget would have held so many seconds of work."""
+        gone_s = time.monotonic() - self._deadline.received_s
+        least_s = gone_s + needed_s + RESERVE_S
+        return self._refusal(
+            Status.DEADLINE, f'{why}: a latency_budget of {least_s:.2f} s would have done'
+        )
 
     def _generator(self) -> torch.Generator | None:
         """Return the source of chance, None for a greedy answer."""
