@@ -86,22 +86,18 @@ class Memory:
         )
         self._recall: Recall | None = None
         self._writer: ArchiveWriter | None = None
-        if self._tiers.archive is not None and config.chooses_once and config.tau <= 1:
-            self._recall = Recall(self._retrieval, tau=config.tau, like=like)
         if self._tiers.archive is not None:
+            if config.chooses_once and config.tau <= 1:
+                self._recall = Recall(self._retrieval, tau=config.tau, like=like)
             written = self._recall.archived if self._recall is not None else None
             self._writer = ArchiveWriter(self._tiers.archive, written=written)
         self._step_buffer = ReadBuffer(shape, layers=1, like=like)
         self._question_buffer = ReadBuffer(shape, layers=shape.layers, like=like)
-        if config.preset != 'full':
-            self._reserve_views()
-
-    def _reserve_views(self) -> None:
-        """Make room for the longest views now, so that no read grows it."""
-        step, question = view_tokens(self._config, self._tiers, len(self._cameras))
-        self._step_buffer.reserve(step)
-        self._question_buffer.reserve(question)
-        self._tiers.rotary.reserve(max(step, question))
+        if config.preset != 'full':  # room for the longest views now, so that no read grows it
+            step, question = view_tokens(config, self._tiers, len(cameras))
+            self._step_buffer.reserve(step)
+            self._question_buffer.reserve(question)
+            self._tiers.rotary.reserve(max(step, question))
 
     @contextmanager
     def write_prefix(self) -> Iterator[StepView]:
@@ -127,14 +123,13 @@ class Memory:
         """
         Give a view for a step's frames; `commit` on it keeps them.
 
-        Frames of one step are causal in stamp order. A step reads all the device holds when it is
-        taken, what the robot has seen by then: a frame that comes late also reads newer frames of
-        other cameras. Later reads put it where its stamp belongs. Whatever raises before `commit`
-        returns leaves the memory as it was.
+        Frames of one step are causal in stamp order, and read all that the device holds by then:
+        one that comes late reads newer frames of other cameras. Later reads put it where its stamp
+        belongs. Whatever raises before `commit` returns leaves the memory as it was.
 
         :param frames: source frames in stamp order, each newer than its camera's last; room is
             made for one a camera, more of them in one step take what they need
-        :raises ValueError: as `ShortTerm.check`, or for no frames at all
+        :raises ValueError: as `ShortTerm.check`, for no frames, or as `TokenIds.check`
         :raises TooManyTokens: if memory and frames are more than the model has positions for
         """
         if not frames:
@@ -251,8 +246,8 @@ class Memory:
         assert archive is not None
         scores = head_scores(archive, probe.queries, page_tokens=page_tokens)
         stamps_ns = self.ids.since_ns(archive.frames) + (self.ids.origin_ns or 0)
-        pages = self._shape.tokens_per_frame // page_tokens
-        return HeadScores(scores, stamps_ns.repeat_interleave(pages), self._retrieval.most_pages)
+        of_pages = stamps_ns.repeat_interleave(self._shape.tokens_per_frame // page_tokens)
+        return HeadScores(scores, of_pages, self._retrieval.most_pages)
 
     def question(
         self,
@@ -304,11 +299,7 @@ class Memory:
         return view
 
     def clear(self) -> int:
-        """
-        Forget every frame, keep the prefix; returns the frames forgotten.
-
-        It waits for what is being written or chosen, not for what could be.
-        """
+        """Forget every frame, keep the prefix; returns the frames forgotten."""
         forgotten = self.frame_count
         if self._writer is not None:
             self._writer.clear()
@@ -385,8 +376,7 @@ class Memory:
         """
         Return all that is remembered, to `restore`; the memory may go on meanwhile.
 
-        The archive is not copied: its rows are read as they are now whenever that is, by any
-        thread, and raise `Forgotten` after a `clear`.
+        The archive's rows are read as they are now, whenever; `Forgotten` after a `clear`.
         """
         if self._writer is not None:
             self._writer.settle()
@@ -396,8 +386,7 @@ class Memory:
         """
         Hold what `state` gave; questions get the same answers, bit for bit.
 
-        :raises SnapshotError: if it is of another model, of other cameras or budgets, or more than
-            there is room for; then the memory is as empty as before
+        :raises SnapshotError: if it is another memory's, or too large; this one is empty then
         :raises OSError: if the disk has no room for the archive's part now
         :raises RuntimeError: if the memory holds a frame
         """

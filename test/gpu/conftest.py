@@ -68,6 +68,7 @@ def gpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
     monkeypatch.setattr(ThreadPoolExecutor, 'submit', submit_inside)
     for name, replacement in CUDA.items():
         monkeypatch.setattr(torch.cuda, name, replacement)
+    monkeypatch.setattr(torch.backends.cuda, 'is_built', lambda: True)
     monkeypatch.setattr(runs, '_HAS_TRITON', getattr(request, 'param', True))
     triton = SimpleNamespace(gather_runs_triton=_gather_runs_triton)
     monkeypatch.setitem(sys.modules, 'livevlm_kernels.gather_runs_triton', triton)
@@ -304,6 +305,10 @@ CUDA = {
         cudaHostRegister=lambda pointer, size, flags: 0, cudaHostUnregister=lambda pointer: 0
     ),
     'is_available': lambda: True,
+    'init': lambda: None,
+    'device_count': lambda: DEVICE.index + 1,
+    'mem_get_info': lambda device: (2**40, 2**40),
+    'empty_cache': lambda: None,
 }
 """What the product uses of `torch.cuda`."""
 

@@ -3,6 +3,8 @@
 """A stream many times as long as the archive: nothing is held up, and RAM stays as it was said."""
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from statistics import median, quantiles
@@ -41,6 +43,12 @@ class Timed:
 
 @pytest.mark.slow
 def test_steps_stay_as_quick_and_ram_flat_after_the_archive_is_full() -> None:
+    """In a process of its own, whose RAM no other test takes or gives back."""
+    alone = subprocess.run([sys.executable, __file__], capture_output=True, text=True)
+    assert alone.returncode == 0, alone.stderr
+
+
+def _live_on() -> None:
     memory, ram = _memory(), {}
     archive = memory._tiers.archive
     step, put = Timed(memory.put_noise), Timed(archive.put)
@@ -72,3 +80,7 @@ def _memory() -> Memory:
 def _resident_bytes() -> int:
     with open('/proc/self/statm', encoding='ascii') as file:
         return int(file.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
+
+
+if __name__ == '__main__':
+    _live_on()
