@@ -98,7 +98,7 @@ def _check_times(question: Question) -> None:
     if question.time_start_ns and question.lookback_s:
         raise InvalidQuestion('lookback: time_start is set too, expected one of them')
     begin_ns = question.time_start_ns
-    end_ns = min((ns for ns in (question.time_end_ns, question.as_of_ns) if ns), default=0)
+    end_ns = question.time_end_ns  # `as_of` may be an earlier stamp, after a clock was set back
     if end_ns and begin_ns > end_ns:
         raise InvalidQuestion(
             f'time_start: got {begin_ns / 1e9:.3f} s, after the end at {end_ns / 1e9:.3f} s'

@@ -59,6 +59,7 @@ class Door:
             before_s = sum(place.length_s for place in waiting if place.at_s <= claimed.at_s)
             if self._fits(pending, self._free_s() + before_s):
                 return claimed
+            self._loop.promises.make(claimed)  # it was another's
         kept = self._loop.promises.kept_from(pending.deadline.budget_s)
         place = self._next_place(pending, [*waiting, *kept])
         return place if self._fits(pending, place.at_s) else None

@@ -122,18 +122,21 @@ class Ingest:
 
         :param ahead: whether it is later than that, or else earlier
         :returns: whether that is followed, so that the next frame has a place in the memory's
-            time; not if it is the clock of this camera that differs from those in use
+            time, which begins anew where the memory can span no more; not if it is the clock of
+            this camera that differs from those in use
         """
         camera = frame.camera
         with self._lock:
             used = {name for name, slot in self._slots.items() if slot.stats().frames_used}
             alone = not self._slots[camera].settled and self._unmoved(camera) is not None
             followed = (not used or camera in used) and (ahead or self._follow_back) and not alone
-            if followed:
-                self._jump(frame)
+            if followed and self.timeline.stream_ns(frame.stamp_ns) == frame.stream_ns:
                 self.timeline.leap(frame.stamp_ns)
+            ends = self.timeline.stream_ns(frame.stamp_ns) == frame.stream_ns  # the ids run out
+            if followed:
+                self._jump(frame, clears=ends)
         if followed:
-            self._tell_jump(frame, cleared=False)
+            self._tell_jump(frame, cleared=ends)
         return followed
 
     def differs(self, camera: str, stamp_ns: int) -> str:

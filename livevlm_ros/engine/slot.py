@@ -116,15 +116,17 @@ class CameraSlot:
         except BadFrame as error:
             self._refuse(str(error))
             raise
-        if leap or (self._resumed_ns and not self._newest_stamp_ns):
+        before_ns, first = self._newest_stamp_ns or self._resumed_ns, not self._newest_stamp_ns
+        if leap or (first and before_ns and self._timeline.is_far(frame.stamp_ns)):
             self._timeline.leap(frame.stamp_ns)
         if leap == 'back' and clears:
             self.restart()
         elif leap:
             self.begin_anew()
         self._go_on(frame.stamp_ns, self._arrived_s, others)
+        if leap == 'ahead':  # by which the others may come later, too
+            self._gone_ns += frame.stamp_ns - before_ns
         frame = replace(frame, stream_ns=self._timeline.stream_ns(frame.stamp_ns))
-        self._timeline.seen(frame.stream_ns)
         if not self._rate.due(frame.stream_ns):
             self._dropped['rate'] += 1
             return leap
@@ -152,15 +154,13 @@ class CameraSlot:
         """Count a taken frame as written to the memory."""
         self._in_step -= 1
         self._used += 1
-        self.settled = True
-        self._used_stamp_ns = frame.stamp_ns
+        self._note(frame)
 
     def skipped(self, frame: Frame) -> None:
         """Count a taken frame as one that the memory need not hold to be up to date."""
         self._in_step -= 1
         self._dropped['gate'] += 1
-        self.settled = True
-        self._used_stamp_ns = frame.stamp_ns
+        self._note(frame)
 
     def bad(self, why: str) -> None:
         """Count a taken frame as bad; the next one may follow at once."""
@@ -250,6 +250,12 @@ class CameraSlot:
             self._gone_ns = _gone_ns(self, *others)
         self._pause_s = 0.0 if self._in_time_s is None else now_s - self._in_time_s
         self._newest_stamp_ns, self._in_time_s, self.astray = stamp_ns, now_s, ''
+
+    def _note(self, frame: Frame) -> None:
+        """Note a frame that the memory has seen; one of before a leap settles nothing."""
+        self.settled |= self._timeline.stream_ns(frame.stamp_ns) == frame.stream_ns
+        self._timeline.seen(frame.stream_ns)
+        self._used_stamp_ns = frame.stamp_ns
 
     def _refuse(self, why: str) -> None:
         self._dropped['bad'] += 1

@@ -18,8 +18,12 @@ from typing import NamedTuple
 
 LAST_NS = 2**62
 
-GAP_NS = 100_000_000
-"""Stream time from the last frame of an episode to the first of the next, where time ran back."""
+GAP_NS = 3_000_000_000
+"""
+Stream time from the last frame that the memory has seen to the first after time ran back.
+
+Frames of before may still come out of a step that runs: they must find their place before it.
+"""
 
 LONGEST_GAP_NS = 24 * 3600 * 1_000_000_000
 """Most stream time that a leap ahead adds: longer ones, as from 1970 to today, are no pauses."""
@@ -98,8 +102,12 @@ class Timeline:
         if not self._episodes or 0 < ahead_ns <= LONGEST_GAP_NS:
             return
         first_ns = self._newest_ns + (GAP_NS if ahead_ns <= 0 else LONGEST_GAP_NS)
-        episode = Episode(self._newest_ns + 1, first_ns - header_ns, header_ns)
+        episode = Episode(first_ns - GAP_NS // 2, first_ns - header_ns, header_ns)
         self._episodes = (*self._episodes, episode)[-MOST_EPISODES:]
+
+    def is_far(self, header_ns: int) -> bool:
+        """Return whether a stamp lies too far ahead for a pause."""
+        return self.stream_ns(header_ns) - self._newest_ns > LONGEST_GAP_NS
 
     def returns(self, header_ns: int) -> bool:
         """Return whether a stamp lies where the current episode began, or before."""

@@ -43,7 +43,8 @@ def test_a_step_back_goes_on_after_the_newest_frame(timeline):
 def test_each_frame_keeps_the_stamp_it_came_with(timeline):
     assert [timeline.header_ns(second * S) for second in (100, 200)] == [100 * S, 200 * S]
     assert timeline.header_ns(200 * S + GAP_NS) == 150 * S
-    assert timeline.header_ns(200 * S + 1) == 150 * S - GAP_NS + 1  # another camera, a little late
+    assert timeline.header_ns(200 * S + GAP_NS - S) == 149 * S  # another camera, a little late
+    assert timeline.header_ns(201 * S) == 201 * S  # out of a step that ran
 
 
 def test_a_pause_is_no_leap_and_half_a_century_is_a_day():

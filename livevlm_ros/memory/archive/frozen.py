@@ -41,6 +41,7 @@ class FrozenRows:
     def forget(self) -> None:
         """Let reading fail from now on: the rows are given up."""
         self._forgotten, self._kept = True, {}
+        self._untouched.clear()
 
     def read(self, first: int, last: int) -> Tensor:
         """
