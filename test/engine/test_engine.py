@@ -80,10 +80,6 @@ def test_a_question_before_the_first_step_sees_the_frame_that_waits(make_engine,
         (Question('now ?', lookback_s=-0.5), 'lookback: got -0.5'),
         (Question('now ?', time_start_ns=2, lookback_s=1.0), 'lookback: time_start is set too'),
         (Question('now ?', time_start_ns=3 * 10**9, time_end_ns=10**9), 'after the end at 1.000'),
-        (
-            Question('now ?', time_start_ns=3 * 10**9, time_end_ns=9 * 10**9, as_of_ns=2 * 10**9),
-            'time_start: got 3.000 s, after the end at 2.000',
-        ),
     ],
 )
 def test_a_bad_question_is_refused_naming_the_field(running, question, named):
