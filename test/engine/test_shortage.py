@@ -6,9 +6,6 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from livevlm_ros.engine import Engine, MemoryConfig, Question, Status
 from livevlm_ros.engine.shortage import ADVICE, Shortages, out_of_memory
@@ -29,27 +26,6 @@ SMALL = {
     'livevlm': {'short_term_frames': 4, 'long_term_frames': 8, 'retrieval_frames': 3},
     'balanced': {'short_term_frames': 4, 'long_term_frames': 8, 'retrieval_frames': 3},
 }
-
-
-class RunsOut(TorchDispatchMode):
-    """Lets the n-th operation fail whose result lies in new storage."""
-
-    def __init__(self, at: int) -> None:
-        super().__init__()
-        self.at, self.allocated = at, 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
-        given = {_place(leaf) for leaf in tree_leaves((args, kwargs))}
-        if {_place(leaf) for leaf in tree_leaves(out)} - given - {0}:
-            self.allocated += 1
-            if self.allocated == self.at:
-                raise torch.OutOfMemoryError(SAID)
-        return out
-
-
-def _place(leaf: object) -> int:
-    return leaf.untyped_storage().data_ptr() if isinstance(leaf, Tensor) else 0
 
 
 class Held:
@@ -87,13 +63,13 @@ def filled(make_engine, frame) -> Callable[[str], Engine]:
 
 @pytest.mark.parametrize('preset', PRESETS)
 def test_a_step_that_runs_out_of_memory_anywhere_costs_its_frame_and_nothing_else(
-    filled, frame, preset: str, caplog: pytest.LogCaptureFixture
+    filled, frame, runs_out, preset: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     engine, twin = filled(preset), filled(preset)
     before, lost = Held(engine), 0
     while engine.stats().frames_used == 30:
         engine.see(frame(100 + lost, grey=99))
-        with RunsOut(lost + 1):
+        with runs_out(lost + 1, torch.OutOfMemoryError(SAID)):
             engine.turn()
         account = engine.stats().cameras['camera']
         if account.frames_used == 30:
@@ -110,13 +86,13 @@ def test_a_step_that_runs_out_of_memory_anywhere_costs_its_frame_and_nothing_els
 
 @pytest.mark.parametrize('preset', PRESETS)
 def test_a_question_that_runs_out_of_memory_anywhere_is_lost_and_nothing_else(
-    filled, preset: str, caplog: pytest.LogCaptureFixture
+    filled, runs_out, preset: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     engine = filled(preset)
     question = Question('what drove by ?', max_tokens=2)
     good, before, lost = engine.ask_now(question), Held(engine), 0
     while True:
-        with RunsOut(lost + 1):
+        with runs_out(lost + 1, torch.OutOfMemoryError(SAID)):
             answer = engine.ask_now(question)
         assert Held(engine) == before
         if answer.status is not Status.ERROR:

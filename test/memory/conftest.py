@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from livevlm_ros.memory import (
     CacheShape,
@@ -215,29 +213,8 @@ def reference() -> Callable[[Sequence[Tokens]], Tensor]:
     return reference
 
 
-class _OutOfMemory(TorchDispatchMode):
-    """Lets the n-th operation fail whose result lies in new storage."""
-
-    def __init__(self, at: int) -> None:
-        super().__init__()
-        self.at, self.allocated = at, 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
-        given = {_place(leaf) for leaf in tree_leaves((args, kwargs))}
-        if {_place(leaf) for leaf in tree_leaves(out)} - given - {0}:
-            self.allocated += 1
-            if self.allocated == self.at:
-                raise torch.OutOfMemoryError('no memory left') if self.at % 2 else MemoryError()
-        return out
-
-
-def _place(leaf: object) -> int:
-    return leaf.untyped_storage().data_ptr() if isinstance(leaf, Tensor) else 0
-
-
 @pytest.fixture
-def run_dry() -> Callable[..., int]:
+def run_dry(runs_out) -> Callable[..., int]:
     """
     Do something again and again, each time with memory for one more tensor, until it succeeds.
 
@@ -246,8 +223,9 @@ def run_dry() -> Callable[..., int]:
 
     def run_dry(attempt: Callable[[], object], check: Callable[[], object]) -> int:
         for failures in range(1000):
+            no_memory = MemoryError() if failures % 2 else torch.OutOfMemoryError('no memory left')
             try:
-                with _OutOfMemory(failures + 1):
+                with runs_out(failures + 1, no_memory):
                     attempt()
             except (torch.OutOfMemoryError, MemoryError):
                 check()
