@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -160,6 +162,31 @@ def show() -> Callable[..., None]:
             _until(lambda used=used: engine.stats().frames_used > used)
 
     return show
+
+
+@pytest.fixture
+def film() -> Callable[..., AbstractContextManager[None]]:
+    """Let an engine see a frame every so many seconds while a block runs."""
+
+    @contextmanager
+    def film(engine: Engine, every_s: float) -> Iterator[None]:
+        stop = threading.Event()
+
+        def see() -> None:
+            number = 0
+            while not stop.wait(every_s):
+                number += 1
+                engine.see(_frame(100 + number * every_s))
+
+        filming = threading.Thread(target=see)
+        filming.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            filming.join()
+
+    return film
 
 
 @pytest.fixture

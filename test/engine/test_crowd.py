@@ -3,7 +3,6 @@
 """Many clients of one slow engine: who is told when to come back finds it free then."""
 
 import itertools
-import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,21 +28,10 @@ def slow(make_engine, model, show):
 
 
 @pytest.fixture
-def filming(slow, frame):
+def filming(slow, film):
     """Let frames come, ten a second."""
-    stop = threading.Event()
-
-    def film() -> None:
-        number = 0
-        while not stop.wait(0.1):
-            number += 1
-            slow.see(frame(100 + number * 0.1))
-
-    thread = threading.Thread(target=film)
-    thread.start()
-    yield slow
-    stop.set()
-    thread.join()
+    with film(slow, 0.1):
+        yield slow
 
 
 def tries_of(engine, question: Question, *, rounds: int, most: int = 8) -> list[list[Answer]]:

@@ -109,26 +109,15 @@ def test_a_wait_that_leaves_no_time_is_refused_with_a_time_to_come_back(make_eng
 
 
 @pytest.fixture
-def filmed(make_engine, model, frame, show):
+def filmed(make_engine, model, film, show):
     """Give a running engine in which a frame always waits, and steps follow each other."""
     model.step_s = 0.2
     engine = make_engine(target_fps=1000.0)
     engine.load()
     engine.start()
     show(engine)
-    stop = threading.Event()
-
-    def film() -> None:
-        number = 0
-        while not stop.wait(0.01):
-            number += 1
-            engine.see(frame(100 + number * 0.01))
-
-    filming = threading.Thread(target=film)
-    filming.start()
-    yield engine
-    stop.set()
-    filming.join()
+    with film(engine, 0.01):
+        yield engine
 
 
 def test_who_comes_back_when_told_to_gets_in(filmed, until):
