@@ -34,6 +34,7 @@ class Status(IntEnum):
     INVALID = 6
     CANCELED = 7
     ERROR = 8
+    NOT_SEEN = 9
 
 
 class Finish(IntEnum):
