@@ -17,6 +17,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from livevlm_ros.memory import infinipot
+
 WINDOW = 32
 """Newest vision tokens that vote (r): few, so that voting costs little beside attention itself."""
 
@@ -52,8 +54,9 @@ def survivors(eviction: str, scores: Tensor, times: Tensor, *, budget: int) -> T
     Choose what stays when long-term memory overflows: tokens, or pages of them.
 
     :param eviction: `vsb`, Vision Sink Bucketing; or a baseline: `fifo`, the newest; `uniform`,
-        evenly over time
-    :param scores: attention received, which the baselines do not look at, [candidates]
+        evenly over time; `infinipot`, those that InfiniPot-V would keep
+    :param scores: attention received, [candidates]; for `infinipot` its own, [2, candidates];
+        `fifo` and `uniform` look at none
     :param times: seconds, float64, not falling, [candidates]
     :param budget: how many stay
     :returns: indices of those that stay, ascending, [min(budget, candidates)]
@@ -62,6 +65,8 @@ def survivors(eviction: str, scores: Tensor, times: Tensor, *, budget: int) -> T
         return torch.arange(max(len(times) - budget, 0), len(times))
     if eviction == 'uniform':
         return tokens_to_keep(_gaps(times), times, budget=budget, sinks=0)
+    if eviction == 'infinipot':
+        return infinipot.tokens_to_keep(scores, budget=budget)
     return tokens_to_keep(scores, times, budget=budget, sinks=int(SINK_SHARE * budget))
 
 

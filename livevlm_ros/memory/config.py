@@ -15,9 +15,9 @@ import yaml
 from livevlm_ros.memory.archive.room import AUTO
 
 PRESETS = ('recent', 'full', 'rekv', 'livevlm', 'balanced')
-EVICTIONS = ('vsb', 'fifo', 'uniform')
+EVICTIONS = ('vsb', 'fifo', 'uniform', 'infinipot')
 ARCHIVE_BITS = (0, 4, 8, 16)
-RETRIEVALS = ('tokens', 'means', 'frames')
+RETRIEVALS = ('tokens', 'means', 'frames', 'frames-only')
 
 RESERVED_POSITIONS = 1024
 """Positions of the language model kept free beside the frames: prefix, question and answer."""
@@ -39,7 +39,8 @@ class MemoryConfig:
     :param long_term_frames: frames' worth of tokens that bucketing keeps of what left short-term,
         shared equally between the cameras; 0: none
     :param eviction: who stays when long-term is full: `vsb` (Vision Sink Bucketing), or the
-        baselines `fifo` (the newest) and `uniform` (evenly over time)
+        baselines `fifo` (the newest), `uniform` (evenly over time) and `infinipot` (what is new
+        at its place, and what has large values)
     :param archive_bits: of a number in the archive of what leaves short-term, 4, 8 or 16; 0: there
         is none, what long-term drops is gone
     :param archive_host_bytes: RAM the archive may take; -1: a quarter of what is free when the
@@ -49,7 +50,8 @@ class MemoryConfig:
     :param path: folder of the archive's file
     :param retrieval: how a question finds what left short-term: by `tokens`, one choice of pages
         for all layers; by page `means`, each layer for itself, as LiveVLM has it; by `frames`,
-        their mean keys, each layer for itself, as ReKV has it
+        their mean keys, each layer for itself, as ReKV has it; by `frames-only`, as ReKV's authors
+        run it: what was found is all that is read, short-term's frames among it or not
     :param retrieval_frames: frames' worth of tokens that it reads of them
     :param tau: least cosine between a question's queries and those that chose its pages the last
         time, for pages to be read without a new choice; above 1 none is read so
@@ -114,6 +116,11 @@ class MemoryConfig:
     def chooses_once(self) -> bool:
         """Whether pages are chosen once for all layers."""
         return self.retrieves and self.retrieval == 'tokens'
+
+    @property
+    def finds_frames(self) -> bool:
+        """Whether whole frames are found, by their mean keys."""
+        return self.retrieval in ('frames', 'frames-only')
 
     @property
     def frames_to_read(self) -> int:

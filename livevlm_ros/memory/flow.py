@@ -15,12 +15,13 @@ from collections.abc import Container, Sequence
 import torch
 from torch import Tensor
 
+from livevlm_ros.memory import infinipot
 from livevlm_ros.memory.archive.writer import ArchiveWriter
 from livevlm_ros.memory.long_term import LongTerm, LongTermChange
 from livevlm_ros.memory.shape import FrameRef
 from livevlm_ros.memory.short_term import Held
 from livevlm_ros.memory.tiers import FORGET_EVERY, LOOKED_AT_ONCE, Tiers
-from livevlm_ros.memory.tokens import in_time_order
+from livevlm_ros.memory.tokens import Tokens, in_time_order
 
 
 def keep(
@@ -129,13 +130,30 @@ def _staged(
             new = in_time_order([tiers.short_term.tokens_of(held) for held, _ in mine])
             times = torch.cat([_times(tiers, held.ref, next_ns) for held, next_ns in mine])
             of_lane = None
-            if scores is not None:
+            if lane.eviction == 'infinipot' and lane.full_with(len(new)):
+                of_lane = _infinipot(tiers, number, new, left)
+            elif scores is not None:
                 by_frame = scores[ring:].unflatten(0, (-1, tiers.shape.tokens_per_frame))
                 of_new = [by_frame[refs.index(held.ref)] for held, _ in mine]
                 of_lane = torch.cat((scores[first : first + lane.count], *of_new))
             changes.append((lane, lane.stage(new, times, of_lane)))
         first += lane.count
     return changes
+
+
+def _infinipot(tiers: Tiers, number: int, new: Tokens, left: Sequence[tuple[Held, int]]) -> Tensor:
+    """Return InfiniPot-V's scores of what a lane holds and of what comes, against what stays."""
+    gone = {held.ref for held, _ in left}
+    mine = [
+        (index, ref)
+        for index, ref in enumerate(tiers.short_term.refs())
+        if tiers.ids.lane(ref.camera) == number
+    ]
+    stay = [index for index, ref in mine if ref not in gone] or [index for index, _ in mine]
+    recent = tiers.short_term.tokens(stay).keys.unflatten(2, (-1, tiers.shape.tokens_per_frame))
+    candidates = in_time_order([tiers.long_term[number].tokens, new])
+    places = tiers.ids.places(candidates.ids)
+    return infinipot.scores(candidates.keys, candidates.values, places, recent).cpu()
 
 
 def _times(tiers: Tiers, ref: FrameRef, next_ns: int) -> Tensor:

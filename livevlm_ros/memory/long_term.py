@@ -65,7 +65,7 @@ class LongTerm:
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
-        self._unit, self._eviction = page_tokens if whole_pages else 1, eviction
+        self._unit, self.eviction = page_tokens if whole_pages else 1, eviction
         self._budget = budget // page_tokens * page_tokens
         frame = shape.tokens_per_frame
         self.capacity = self._budget + frame * frames_between(self._budget, tokens_per_frame=frame)
@@ -104,8 +104,8 @@ class LongTerm:
 
         :param new: tokens that left short-term, newer than those held
         :param times: their seconds since the stream began, float64 [new]
-        :param scores: attention that the tokens held and the new ones got, float32 [count + new],
-            where bucketing is due and looks at it
+        :param scores: of the tokens held and the new ones, as `survivors` looks at them, float32
+            [..., count + new], where bucketing is due
         """
         if not self.full_with(len(new)):
             return LongTermChange(new, times, self.count)
@@ -113,8 +113,8 @@ class LongTerm:
         times = torch.cat((self._times[: self.count], times))
         scores = torch.zeros(len(times)) if scores is None else scores
         stay = survivors(
-            self._eviction,
-            scores.unflatten(0, (-1, unit)).mean(dim=1),
+            self.eviction,
+            scores.unflatten(-1, (-1, unit)).mean(dim=-1),
             times[::unit],
             budget=self._budget // unit,
         )

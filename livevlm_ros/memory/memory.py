@@ -36,6 +36,7 @@ from livevlm_ros.memory.tokens import TokenIds
 from livevlm_ros.memory.views.evidence import EvidenceHeads
 from livevlm_ros.memory.views.layerwise import LayerwiseView
 from livevlm_ros.memory.views.question import ProbeView, QuestionView
+from livevlm_ros.memory.views.rekv import FramesOnlyView
 from livevlm_ros.memory.views.step import StepView
 from livevlm_ros.memory.views.view import ReadBuffer, TooManyTokens
 
@@ -67,20 +68,12 @@ class Memory:
         self._config, self._shape, self._cameras = config, shape, tuple(cameras)
         like = torch.empty(0, dtype=dtype, device=device)
         settings = retrieval or RetrievalSettings(largest_page(shape.tokens_per_frame))
-        if config.retrieval == 'frames':
+        if config.finds_frames:
             settings = RetrievalSettings(shape.tokens_per_frame)
         self._settings = settings
         self._evidence = evidence or EvidenceHeads.from_settings({}, shape, settings.heads)
         self._tiers = new_tiers(config, shape, self._cameras, settings, like)
-        self._retrieval = Retrieval(
-            shape,
-            settings,
-            self._tiers.ids,
-            self._tiers.long_term,
-            self._tiers.archive,
-            frames=config.retrieval_frames,
-            like=like,
-        )
+        self._retrieval = Retrieval(self._tiers, settings, frames=config.retrieval_frames)
         self._identity = identity(
             config, shape, self._cameras, dtype=dtype, page_tokens=settings.page_tokens
         )
@@ -216,7 +209,7 @@ class Memory:
         view.complete, view.waited_s = complete, waited_s
         if self._recall is not None:
             self._recall.counts.exposed_s += view.rank_s
-        yield view
+        yield from view.passes()
         if recall is not None and key is not None and probe is not None:
             recall.remember(key, reading, choosers=probe.queries, readers=view.queries)
 
@@ -274,7 +267,8 @@ class Memory:
             )
         retrieves = reading.long_term and self._config.retrieves
         if retrieves and not self._config.chooses_once:
-            return LayerwiseView(
+            only = self._config.retrieval == 'frames-only'
+            return (FramesOnlyView if only else LayerwiseView)(
                 self._tiers,
                 self._question_buffer,
                 room=extra_tokens,

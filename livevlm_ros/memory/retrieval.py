@@ -23,10 +23,9 @@ from torch import Tensor
 from livevlm_ros.memory.archive.archive import Archive
 from livevlm_ros.memory.archive.sketch import RANKED_FRAMES
 from livevlm_ros.memory.filter import ReadFilter
-from livevlm_ros.memory.long_term import LongTerm
 from livevlm_ros.memory.settings import RetrievalSettings
-from livevlm_ros.memory.shape import CacheShape
-from livevlm_ros.memory.tokens import TokenIds, Tokens, in_time_order, upload
+from livevlm_ros.memory.tiers import Tiers
+from livevlm_ros.memory.tokens import Tokens, in_time_order, upload
 
 LOGIT_BYTES = 2**26
 """Of a layer's logits at a time, so that a long question asks for no more."""
@@ -132,24 +131,20 @@ class Retrieval:
 
     :param settings: of the checkpoint
     :param frames: frames' worth of tokens that a question reads
-    :param like: of the device and type of what is read
     """
 
     def __init__(
         self,
-        shape: CacheShape,
+        tiers: Tiers,
         settings: RetrievalSettings,
-        ids: TokenIds,
-        long_term: Sequence[LongTerm],
-        archive: Archive | None,
         *,
         frames: int,
-        like: Tensor,
     ) -> None:
-        self._shape, self._settings, self._ids = shape, settings, ids
-        self._long_term, self._archive, self._like = long_term, archive, like
-        self.layers = settings.layers(shape)
-        self.most_pages = frames * shape.tokens_per_frame // settings.page_tokens
+        self._shape, self._settings, self._ids = tiers.shape, settings, tiers.ids
+        self._long_term, self._archive = tiers.long_term, tiers.archive
+        self._like = tiers.prefix_keys[:0]
+        self.layers = settings.layers(tiers.shape)
+        self.most_pages = frames * tiers.shape.tokens_per_frame // settings.page_tokens
 
     def held(self) -> int:
         """Return how many tokens there are to read."""

@@ -156,7 +156,7 @@ def archive_layout(
 ) -> tuple[RecordLayout, tuple[int, ...] | None]:
     """Return how an archive lays out a frame, and the layers that it sketches; None: by means."""
     page_tokens = settings.page_tokens
-    if config.retrieval == 'frames':
+    if config.finds_frames:
         page_tokens = shape.tokens_per_frame
     layout = RecordLayout(shape, page_tokens, config.archive_bits)
     return layout, settings.layers(shape) if config.retrieval == 'tokens' else None

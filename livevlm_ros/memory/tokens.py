@@ -94,6 +94,10 @@ class TokenIds:
         """Return the frame ids of tokens, shaped like `ids`."""
         return ids >> self._place_bits
 
+    def places(self, ids: Tensor) -> Tensor:
+        """Return where in their frames tokens lie, shaped like `ids`."""
+        return ids & ((1 << self._place_bits) - 1)
+
     def since_ns(self, frames: Tensor) -> Tensor:
         """Return the stamps of frames less that of the stream's start, shaped like `frames`."""
         return frames >> self._lane_bits

@@ -106,9 +106,9 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         'memory.eviction',
         '',
-        'Which of those tokens stay: vsb (Vision Sink Bucketing), or the baselines fifo and '
-        "uniform; empty is the preset's choice.",
-        choices=('', 'vsb', 'fifo', 'uniform'),
+        'Which of those tokens stay: vsb (Vision Sink Bucketing), or the baselines fifo, '
+        "uniform and infinipot; empty is the preset's choice.",
+        choices=('', 'vsb', 'fifo', 'uniform', 'infinipot'),
     ),
     Parameter(
         'memory.archive_bits',
@@ -166,7 +166,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         'How a question finds older frames: by tokens, one choice of pages for all layers; by '
         'means, those of pages, as in LiveVLM, or by frames, their mean keys, as in ReKV, each '
         "layer for itself; empty: the preset's way.",
-        choices=('', 'tokens', 'means', 'frames'),
+        choices=('', 'tokens', 'means', 'frames', 'frames-only'),
     ),
     Parameter(
         'retrieval.frames',

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from livevlm_ros.memory.bucketing import SINK_SHARE, survivors, tokens_to_keep, window_scores
+from livevlm_ros.memory.config import EVICTIONS
 
 
 def _random(seed: int, *, tokens: int = 90) -> tuple[Tensor, Tensor]:
@@ -153,10 +154,11 @@ def test_uniform_keeps_a_stream_that_is_thinned_again_and_again_even() -> None:
     assert eighths.min() >= 4 and eighths.max() <= 12  # of 8 each
 
 
-@pytest.mark.parametrize('eviction', ['vsb', 'fifo', 'uniform'])
+@pytest.mark.parametrize('eviction', EVICTIONS)
 @pytest.mark.parametrize(('budget', 'stay'), [(0, 0), (9, 9), (10, 10), (99, 10)])
 def test_as_many_survive_as_the_budget_has_room_for(eviction, budget: int, stay: int) -> None:
-    kept = survivors(eviction, SCORES, TIMES, budget=budget)
+    scores = SCORES.expand(2, -1) if eviction == 'infinipot' else SCORES
+    kept = survivors(eviction, scores, TIMES, budget=budget)
     assert len(kept) == stay
     assert (kept.diff() > 0).all()
 

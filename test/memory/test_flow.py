@@ -10,6 +10,7 @@ import torch
 
 from livevlm_ros.memory import FrameRef, Memory
 from livevlm_ros.memory.archive.record import RecordLayout
+from livevlm_ros.memory.config import EVICTIONS
 from livevlm_ros.memory.tiers import FORGET_EVERY
 from livevlm_ros.memory.tokens import Tokens
 
@@ -43,7 +44,7 @@ def _watched(memory: Memory, see: Callable, stamps: range) -> dict[FrameRef, Tok
     return seen
 
 
-@pytest.mark.parametrize('eviction', ['vsb', 'fifo', 'uniform'])
+@pytest.mark.parametrize('eviction', EVICTIONS)
 @pytest.mark.parametrize('preset', ['livevlm', 'balanced'])
 def test_tokens_stay_whole_and_none_is_lost_or_doubled(
     small: Callable, see: Callable, shape, preset: str, eviction: str

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from livevlm_ros.memory import CacheShape
+from livevlm_ros.memory.config import EVICTIONS
 from livevlm_ros.memory.long_term import LongTerm, frames_between
 from livevlm_ros.memory.tokens import Tokens
 
@@ -109,10 +110,11 @@ def test_bucketing_leaves_exactly_the_budget_and_what_has_arrived_since(
     assert bucketings >= (100 - budget / FRAME) // (between + 1) - 1
 
 
-@pytest.mark.parametrize('eviction', ['vsb', 'fifo', 'uniform'])
+@pytest.mark.parametrize('eviction', EVICTIONS)
 def test_where_an_archive_has_the_pages_they_stay_or_go_whole(shape: CacheShape, eviction) -> None:
     lane = Lane(shape, eviction, budget=36, whole_pages=True)
-    lane.add(range(100))
+    both = eviction == 'infinipot'
+    lane.add(range(100), scores=lambda ids: _scores(ids).expand(2, -1) if both else _scores(ids))
     pages = lane.long_term.tokens.ids.view(-1, PAGE)
     assert (pages[:, 0] % PAGE == 0).all()
     assert (pages[:, 1] == pages[:, 0] + 1).all()

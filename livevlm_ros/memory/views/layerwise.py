@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from livevlm_kernels.page_scores import page_scores
+from livevlm_ros.memory.archive.archive import Archive
 from livevlm_ros.memory.archive.means import page_means
 from livevlm_ros.memory.filter import ReadFilter
 from livevlm_ros.memory.retrieval import best_pages, tokens_of_pages
@@ -67,13 +68,18 @@ class LayerwiseView(QuestionView):
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor | None:
         """Attend as `View.attend` says; before its first tokens a layer chooses what it reads."""
         if not self._length[layer]:
-            only, began = slice(layer, layer + 1), time.monotonic()
-            ring = Tokens(self._ring.keys[only], self._ring.values[only], self._ring.ids)
-            read = in_time_order([self._find(layer, q), ring])
-            self._write(only, [(read.keys, read.values)])
+            began = time.monotonic()
+            read = self._read(layer, q)
+            self._write(slice(layer, layer + 1), [(read.keys, read.values)])
             self._ids[layer] = read.ids
             self.find_s += time.monotonic() - began
         return super().attend(layer, q, k, v)
+
+    def _read(self, layer: int, q: Tensor) -> Tokens:
+        """Return what a layer reads of the memory, by time."""
+        only = slice(layer, layer + 1)
+        ring = Tokens(self._ring.keys[only], self._ring.values[only], self._ring.ids)
+        return in_time_order([self._find(layer, q), ring])
 
     def _find(self, layer: int, q: Tensor) -> Tokens:
         """Return the pages of a layer that its queries, [q_heads, tokens, head_dim], rank best."""
@@ -82,15 +88,19 @@ class LayerwiseView(QuestionView):
             return self._of_long_term(layer, q)
         pages_a_frame = tiers.shape.tokens_per_frame // self._size
         with archive.lock:
-            frames = archive.frames
-            mask = self.reading.long_term_mask(frames, tiers.ids)
-            rows = torch.arange(len(frames)) if mask is None else mask.nonzero()[:, 0]
-            assert archive.means is not None
-            means = upload(archive.means.of_layer(layer, rows), q.device)
+            rows, means = self._archived(archive, layer, q)
             chosen = self._best(q, means, None)
-            ids, places = frames[rows[chosen // pages_a_frame]], chosen % pages_a_frame
+            ids = archive.frames[rows[chosen // pages_a_frame]]
+            places = chosen % pages_a_frame
             order = (ids * pages_a_frame + places).argsort()
             return archive.read(ids[order], places[order], like=q, layer=layer)
+
+    def _archived(self, archive: Archive, layer: int, q: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the archive's frames that may be read, and the mean keys of their pages."""
+        mask = self.reading.long_term_mask(archive.frames, self._tiers.ids)
+        rows = torch.arange(len(archive)) if mask is None else mask.nonzero()[:, 0]
+        assert archive.means is not None
+        return rows, upload(archive.means.of_layer(layer, rows), q.device)
 
     def _of_long_term(self, layer: int, q: Tensor) -> Tokens:
         only = slice(layer, layer + 1)

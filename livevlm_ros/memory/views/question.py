@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -80,6 +80,10 @@ class QuestionView(ReadView):
         if layer in self._evidence and layer not in self._rows:
             self._rows[layer] = attention_row(rotated[:, -1], keys, self._evidence.of(layer))
         return self._attention(rotated, keys, values)
+
+    def passes(self) -> Iterator[QuestionView]:
+        """Give the view as often as the question is read over it."""
+        yield self
 
     def ids(self, layer: int) -> Tensor:
         """Return the ids of the tokens that a layer reads of the memory, by time."""

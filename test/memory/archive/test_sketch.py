@@ -4,6 +4,8 @@
 
 from collections.abc import Iterator
 from threading import RLock
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -105,15 +107,14 @@ class Watched:
         return Tokens(self.keys[number], -self.keys[number], ids)
 
     def choose(self, queries: dict[int, Tensor], reading: ReadFilter | None = None) -> Choice:
-        retrieval = Retrieval(
-            SMALL,
-            self.settings,
-            self.ids,
-            [],
-            self.archive,
-            frames=READ_FRAMES,
-            like=torch.empty(0),
+        tiers: Any = SimpleNamespace(
+            shape=SMALL,
+            ids=self.ids,
+            long_term=[],
+            archive=self.archive,
+            prefix_keys=torch.empty(0),
         )
+        retrieval = Retrieval(tiers, self.settings, frames=READ_FRAMES)
         return retrieval.choose(queries, reading or ReadFilter())
 
     def check_codes(self) -> None:
