@@ -22,6 +22,16 @@ from livevlm_ros.memory.archive.archive import LEAST_FRAMES, index_bytes
 from livevlm_ros.memory.shape import CacheShape
 from livevlm_ros.memory.tiers import archive_layout
 
+AUTHORS_REKV = 'rekv-authors'
+"""ReKV as its authors run it: their window, only the frames found are read, two passes."""
+
+
+def memory_config(name: str) -> MemoryConfig:
+    """Return the memory of a row: a preset, or `AUTHORS_REKV`."""
+    if name == AUTHORS_REKV:
+        return MemoryConfig('rekv', short_term_frames=76, retrieval='frames-only')
+    return MemoryConfig(name)
+
 
 def archive_in_ram(
     config: MemoryConfig, shape: CacheShape, retrieval: RetrievalSettings, *, frames: int
@@ -59,14 +69,14 @@ def frame_bytes(
 
 def empty(language: Language, *, preset: str, archive_frames: int) -> Memory:
     """
-    Build a memory as the preset has it, with the model's prefix and RAM for so many frames.
+    Build a memory of a row's name, with the model's prefix and RAM for so many frames.
 
     :returns: the memory, to be closed by the caller
     """
     shape = language.shape
     retrieval = RetrievalSettings.from_settings(language.settings, shape)
     memory = Memory(
-        archive_in_ram(MemoryConfig(preset), shape, retrieval, frames=archive_frames),
+        archive_in_ram(memory_config(preset), shape, retrieval, frames=archive_frames),
         shape,
         (CAMERA,),
         dtype=language.dtype,

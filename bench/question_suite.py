@@ -17,7 +17,7 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from livevlm_bench.bars import bar
-from livevlm_bench.filling import filled
+from livevlm_bench.filling import AUTHORS_REKV, filled
 from livevlm_bench.report_head import head
 from livevlm_bench.rounds import Contender, Lap, in_rounds, quotients
 from livevlm_bench.threads import one_thread
@@ -29,8 +29,8 @@ Progress = Callable[[str, float], None]
 FIRST_TOKEN, ANSWER = 'first_token', 'answer'
 """Marks that a question comes to."""
 
-BASELINE = 'rekv'
-PRESETS = (BASELINE, 'livevlm', 'balanced', 'full', 'recent')
+BASELINE = AUTHORS_REKV
+MEMORIES = (BASELINE, 'rekv', 'livevlm', 'balanced', 'full', 'recent')
 
 FEW = 256
 """Frames of the rows that are compared with the baseline."""
@@ -45,7 +45,7 @@ FILLING_SHARE = 0.8
 
 
 class Row(NamedTuple):
-    """A memory that is timed: its preset, and how many frames it has seen."""
+    """A memory that is timed, as `memory_config` names it, and how many frames it has seen."""
 
     preset: str
     frames: int
@@ -113,11 +113,12 @@ def _setting(
     make: Callable[[], Language], mark: str, longer: Sequence[int], *, quick: bool
 ) -> Setting:
     few, longer = (88, (104,)) if quick else (FEW, longer)  # some more than `rekv` reads
-    rekv, livevlm, balanced, full, recent = (Row(preset, few) for preset in PRESETS)
-    rows = [rekv, livevlm, balanced, full, recent, *(Row('balanced', long) for long in longer)]
+    authors, rekv, livevlm, balanced, full, recent = (Row(name, few) for name in MEMORIES)
+    rows = [authors, rekv, livevlm, balanced, full, recent]
+    rows += [Row('balanced', long) for long in longer]
     bars = (
-        Bar(mark, rekv, livevlm, least=1.5),
-        Bar(mark, rekv, balanced, least=2.0),
+        Bar(mark, authors, livevlm, least=1.5),
+        Bar(mark, authors, balanced, least=2.0),
         Bar(mark, full, balanced, least=1.0),
         Bar(mark, rows[-1], balanced, most=1.2),
     )
@@ -187,6 +188,7 @@ def _measure(
             found[mark] = {**lap.report(), 'times_as_fast': faster._asdict()}
     return {
         'name': language.name,
+        'baseline': BASELINE,
         'dtype': str(language.dtype).removeprefix('torch.'),
         'question_tokens': len(language.question),
         'rows': rows,
@@ -204,7 +206,10 @@ class AskedMemory:
     def __init__(self, language: Language, memory: Memory, answer_tokens: int) -> None:
         self.memory = memory
         self._language, self._tokens = language, answer_tokens
+        newest = memory.refs()[-memory.sizes().short_term_frames :]
+        self._ring = int(memory.ids.of_frame(newest[0])[0])  # the id that short-term begins with
         self._read: list[float] = []  # tokens that a layer read, question by question
+        self._brought: list[float] = []  # those of them that had left short-term
         self._ranked: list[int] = []
 
     def ask(self, number: int) -> Iterator[str]:
@@ -217,6 +222,8 @@ class AskedMemory:
             list(spoken)
             yield ANSWER
         self._read.append(fmean(view.tokens_read))
+        ids = [view.ids(layer) for layer in range(self._language.shape.layers)]
+        self._brought.append(fmean(int((of_layer < self._ring).sum()) for of_layer in ids))
         self._ranked.append(view.ranked)
 
     def report(self) -> dict[str, Any]:
@@ -225,7 +232,7 @@ class AskedMemory:
         return {
             'frames_held': sizes.frames,
             'tokens_read': fmean(self._read),
-            'tokens_brought': fmean(self._read) - sizes.short_term_tokens,
+            'tokens_brought': fmean(self._brought),
             'pages_ranked': fmean(self._ranked),
             'device_bytes': sizes.device_bytes,
             'read_bytes': sizes.read_bytes,

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from livevlm_bench.bars import bar_words
-from livevlm_bench.question_suite import ANSWER, BASELINE, FIRST_TOKEN
+from livevlm_bench.question_suite import ANSWER, FIRST_TOKEN
 from livevlm_bench.table import megabytes, new_table, quartile_cells
 
 
@@ -29,17 +29,17 @@ def print_questions(found: dict[str, Any], console: Console) -> None:
             highlight=False,
         )
         for mark in (FIRST_TOKEN, ANSWER)[: 1 if tokens == 1 else 2]:
-            console.print(_times(mark, setting['rows']))
+            console.print(_times(mark, setting))
         console.print(_costs(setting['rows']))
     for setting in found['settings']:
         for bar in setting['bars']:
             console.print(f'{setting["name"]}: {bar_words(bar)}', highlight=False)
 
 
-def _times(mark: str, rows: list[dict[str, Any]]) -> Table:
-    ratio = f'x {BASELINE}'
+def _times(mark: str, setting: dict[str, Any]) -> Table:
+    ratio = f'x {setting["baseline"]}'
     table = new_table(mark.replace('_', ' '), 'ms', 'quartiles', 'cpu ms', ratio, 'quartiles')
-    for row in rows:
+    for row in setting['rows']:
         lap = row[mark]
         table.add_row(
             row['name'],

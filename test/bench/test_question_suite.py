@@ -24,14 +24,14 @@ from livevlm_bench.rounds import Lap, Quartiles
 from livevlm_bench.timed_layers import Language
 from livevlm_ros.memory import Memory
 
-REKV, LIVEVLM, BALANCED, FULL, RECENT = (
-    Row(preset, 100) for preset in ('rekv', 'livevlm', 'balanced', 'full', 'recent')
+AUTHORS, REKV, LIVEVLM, BALANCED, FULL, RECENT = (
+    Row(name, 100) for name in ('rekv-authors', 'rekv', 'livevlm', 'balanced', 'full', 'recent')
 )
 LONGER = Row('balanced', 140)
 
 
 def small(language: Callable[..., Language], dtype: torch.dtype, *bars: Bar) -> Setting:
-    rows = (REKV, LIVEVLM, BALANCED, LONGER, FULL, RECENT)
+    rows = (AUTHORS, REKV, LIVEVLM, BALANCED, LONGER, FULL, RECENT)
     return Setting(lambda: language(dtype), rows, bars)
 
 
@@ -48,6 +48,7 @@ def found(
 def test_every_row_tells_its_time_beside_that_of_the_baseline(found: dict[str, Any]) -> None:
     rows = found['settings'][0]['rows']
     assert [row['name'] for row in rows] == [
+        'rekv-authors@100',
         'rekv@100',
         'livevlm@100',
         'balanced@100',
@@ -74,7 +75,11 @@ def test_rows_read_short_term_and_what_their_presets_bring(found: dict[str, Any]
         short_term = 100 if name == 'full@100' else 16
         assert rows[name]['tokens_brought'] == frames * 18, name
         assert rows[name]['tokens_read'] == (short_term + frames) * 18, name
+    authors = rows['rekv-authors@100']
+    assert authors['tokens_read'] == 64 * 18
+    assert 0 < authors['tokens_brought'] <= 24 * 18  # 76 frames are in their window
     pages = {name: row['pages_ranked'] for name, row in rows.items()}
+    assert pages['rekv-authors@100'] == 100
     assert pages['rekv@100'] == 84  # of a frame each, where others have two
     assert (pages['balanced@100'], pages['balanced@140']) == (168, 248)
     assert pages['recent@100'] == pages['full@100'] == 0
@@ -103,8 +108,8 @@ def test_the_suite_has_the_bars_that_were_promised(mark: str) -> None:
         assert {bar.mark for bar in setting.bars} == {mark}
         bars = [(bar.above.name, bar.below.name, bar.least, bar.most) for bar in setting.bars]
         assert bars == [
-            ('rekv@256', 'livevlm@256', 1.5, None),
-            ('rekv@256', 'balanced@256', 2.0, None),
+            ('rekv-authors@256', 'livevlm@256', 1.5, None),
+            ('rekv-authors@256', 'balanced@256', 2.0, None),
             ('full@256', 'balanced@256', 1.0, None),
             (longest, 'balanced@256', None, 1.2),
         ]
@@ -115,7 +120,7 @@ def test_the_suite_has_the_bars_that_were_promised(mark: str) -> None:
 def test_the_peers_are_timed_at_the_same_length_and_balanced_at_greater_ones() -> None:
     for setting, longer in zip(suite(ANSWER), ([4096], [1024, 4096, 16_384]), strict=True):
         few = {row.preset for row in setting.rows if row.frames == 256}
-        assert few == {'rekv', 'livevlm', 'balanced', 'full', 'recent'}
+        assert few == {'rekv-authors', 'rekv', 'livevlm', 'balanced', 'full', 'recent'}
         lengths = [row.frames for row in setting.rows if row.preset == 'balanced']
         assert lengths == [256, *longer]
 
@@ -140,7 +145,7 @@ def test_every_round_asks_all_memories_another_question_on_one_thread(
 
     monkeypatch.setattr(Language, 'answer', watched)
     before = torch.get_num_threads()
-    setting = Setting(language, (REKV, BALANCED), ())
+    setting = Setting(language, (AUTHORS, BALANCED), ())
     found = measure([setting], rounds=2)
     assert found['suite'] == 'first-token' and ANSWER not in found['settings'][0]['rows'][0]
     assert set(threads) == {1} and torch.get_num_threads() == before

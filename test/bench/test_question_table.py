@@ -29,6 +29,7 @@ def test_rows_and_bars_are_printed() -> None:
     }
     setting = {
         'name': 'small',
+        'baseline': 'rekv-authors',
         'dtype': 'bfloat16',
         'question_tokens': 20,
         'rows': [row],
@@ -39,7 +40,7 @@ def test_rows_and_bars_are_printed() -> None:
     print_questions({**found, 'answer_tokens': 8}, console)
     text = console.export_text()
     shown = ['livevlm@256', '12.0', '11.0..13.0', '15.0', '2.50', '2.25..2.75', '22.0']
-    shown += ['7921', '4704', '966', '212', '21.5', 'at least 1.5: met']
+    shown += ['x rekv-authors', '7921', '4704', '966', '212', '21.5', 'at least 1.5: met']
     assert [each for each in shown if each not in text] == []
     print_questions({**found, 'answer_tokens': 1}, console)
     assert '22.0' not in console.export_text()

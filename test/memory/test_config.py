@@ -21,7 +21,10 @@ from livevlm_ros.memory.config import read_preset
         ({'archive_disk_bytes': -2}, 'archive_disk_bytes must be at least -1'),
         ({'archive_disk_bytes': 2**20}, 'archive_disk_bytes needs a folder: set path'),
         ({'archive_disk_bytes': -1}, 'archive_disk_bytes needs a folder: set path'),
-        ({'retrieval': 'all'}, "retrieval must be one of tokens, means, frames, frames-only, got 'all'"),
+        (
+            {'retrieval': 'all'},
+            "retrieval must be one of tokens, means, frames, frames-only, got 'all'",
+        ),
         ({'retrieval_frames': -2}, 'retrieval_frames must be at least 0, got -2'),
         ({'preset': 'livevlm', 'retrieval_frames': 0}, 'retrieval_frames is 0, but'),
         ({'archive_bits': 8}, 'retrieval_frames is 0, but frames that left short-term are kept'),
