@@ -19,13 +19,15 @@ import torch
 
 from livevlm_bench.gpu_stream import stream_memory
 from livevlm_bench.one_camera import fill, frame
-from livevlm_bench.question_suite import BASELINE, PRESETS, Progress
+from livevlm_bench.question_suite import Progress
 from livevlm_bench.report_head import head
 from livevlm_bench.rounds import Contender, Quartiles, in_rounds
 from livevlm_bench.threads import one_thread
-from livevlm_ros.memory import MemoryConfig
+from livevlm_ros.memory import PRESETS, MemoryConfig
 from livevlm_ros.model import ModelConfig, VideoLanguageModel, load_model
 from livevlm_ros.world import World
+
+BASELINE = 'rekv'
 
 ENCODED, KEPT, ARCHIVED = 'encoded', 'kept', 'archived'
 """Marks of a step: the tower is done, the frames can be asked for, its threads are, too."""

@@ -8,8 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from livevlm_bench.ingest import ARCHIVED, ENCODED, KEPT
-from livevlm_bench.question_suite import BASELINE
+from livevlm_bench.ingest import ARCHIVED, BASELINE, ENCODED, KEPT
 from livevlm_bench.table import new_table, quartile_cells
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from livevlm_bench.ingest import ARCHIVED, ENCODED, KEPT, ROWS, Row, measure
+from livevlm_bench.ingest import ARCHIVED, BASELINE, ENCODED, KEPT, ROWS, Row, measure
 from livevlm_bench.ingest_table import print_ingest
-from livevlm_bench.question_suite import BASELINE, PRESETS
+from livevlm_ros.memory import PRESETS
 from livevlm_ros.replay.table import report_console
 
 ASKED = (Row(BASELINE, 1), Row('balanced', 1), Row('balanced', 3))
