@@ -7,35 +7,15 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter, deque
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from livevlm_ros.engine.horizon import Horizon
 from livevlm_ros.engine.messages import Answer, Status
+from livevlm_ros.engine.percentiles import Percentiles
 from livevlm_ros.engine.slot import CameraStats, Dropped
 from livevlm_ros.memory import MemorySizes
 
 WINDOW = 1000  # answers that latency percentiles look back on
-
-
-@dataclass(frozen=True, slots=True)
-class Percentiles:
-    """Latency over the window in milliseconds; NaN without answers."""
-
-    p50: float = math.nan
-    p95: float = math.nan
-    p99: float = math.nan
-    max: float = math.nan
-
-    @classmethod
-    def of(cls, samples: Iterable[float]) -> Percentiles:
-        """Return the nearest-rank percentiles."""
-        ranked = sorted(samples)
-        if not ranked:
-            return cls()
-        return cls(
-            *(ranked[math.ceil(share * len(ranked)) - 1] for share in (0.5, 0.95, 0.99, 1.0))
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from livevlm_ros.engine.messages import Status
+from livevlm_ros.engine.percentiles import Percentiles
 from livevlm_ros.replay.accuracy import Report, accuracy_of, groups, mean, rate
 from livevlm_ros.replay.outcome import Evaluation, Outcome
 
@@ -171,8 +170,7 @@ def percentiles(values: Sequence[float]) -> Report:
     """Return p50, p95, p99 and max; None without values."""
     if not values:
         return dict.fromkeys(('p50', 'p95', 'p99', 'max'))
-    p50, p95, p99 = np.percentile(values, (50, 95, 99))
-    return {'p50': float(p50), 'p95': float(p95), 'p99': float(p99), 'max': max(values)}
+    return asdict(Percentiles.of(values))
 
 
 def _ingest(evaluation: Evaluation, stats: EngineStats) -> Report:

@@ -33,8 +33,8 @@ LEAST_FRAMES = 4
 THINNED_SHARE = 64
 """Of the frames held, one in so many is picked at a time, to go one by one as room is needed."""
 
-ROW_BYTES = 24
-"""Bytes of the table for a frame: id, lane, address."""
+ROW_BYTES = 300
+"""Bytes that know a frame: its id and address, and what Python takes to find it by its id."""
 
 _log = logging.getLogger(__name__)
 
@@ -327,9 +327,10 @@ class Archive:
         smaller.close()
 
     def _count(self) -> ArchiveSizes:
+        beside = self.sketch.fixed_bytes if self.sketch is not None else 0
         return ArchiveSizes(
             frames=len(self._rows),
-            host_bytes=self._store.host_bytes + len(self._rows) * self._index_bytes,
+            host_bytes=self._store.host_bytes + len(self._rows) * self._index_bytes + beside,
             disk_bytes=self._store.disk_bytes,
             disk_lost=self._store.disk_lost,
         )

@@ -33,11 +33,11 @@ def centroids_of(keys: Tensor, count: int) -> Pieces:
     """
     Make centroids of keys; the same keys give the same bits.
 
-    :param keys: float32 [kv_heads, keys, head_dim], at least one; those that are no numbers are 0
+    :param keys: float32 [kv_heads, keys, head_dim], at least one; what is no number becomes 0
     :param count: of centroids
     :returns: float32 [kv_heads, count, head_dim]; of fewer keys each is one, some repeatedly
     """
-    keys = keys.nan_to_num()
+    keys.nan_to_num_()
     if keys.shape[1] <= count:
         return keys[:, torch.arange(count) % keys.shape[1]]
     drawn = yield from _drawn_far_apart(keys, count, torch.Generator().manual_seed(0))

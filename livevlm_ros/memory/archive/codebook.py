@@ -63,6 +63,12 @@ class Codebook:
         self._wide = torch.empty(*heads, tokens, dtype=torch.int64)
         self._frozen: weakref.WeakSet[FrozenRows] = weakref.WeakSet()
 
+    @property
+    def fixed_bytes(self) -> int:
+        """Bytes that are as many whatever is held."""
+        parts = (self.centroids, self._halves, self.counts)
+        return sum(part.nbytes for part in parts)
+
     def encode(self, keys: Tensor) -> CodedFrame:
         """Code a frame by its keys, float32 [layers, kv_heads, tokens, head_dim]."""
         codes, far = nearest(keys, self.centroids, self._halves)

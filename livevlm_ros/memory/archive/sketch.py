@@ -68,7 +68,7 @@ class KeySketch:
         pieces = min(CODED_A_FRAME, -(-products // PRODUCTS_AT_ONCE))  # of a layer
         self._coded_at_once = CODED_A_FRAME // pieces  # frames
         self._pieces_a_frame = pieces * len(self._layers)
-        self._owed = 0
+        self._owed = self._sample_bytes = 0
 
     @staticmethod
     def row_bytes(shape: CacheShape, layers: int) -> int:
@@ -79,6 +79,11 @@ class KeySketch:
     def ready(self) -> bool:
         """Whether there is a sketch: an archive of no more than `RANKED_FRAMES` needs none."""
         return self._now is not None
+
+    @property
+    def fixed_bytes(self) -> int:
+        """Bytes beside those of the rows: centroids, and keys that they are being made from."""
+        return self._sample_bytes + sum(book.fixed_bytes for book in self._books())
 
     def encode(self, keys: Tensor) -> list[CodedFrame]:
         """
@@ -133,6 +138,7 @@ class KeySketch:
                 self._making = None
         except BaseException:
             self._making = self._next = None
+            self._sample_bytes = 0
             self._next_fit = self._taken + FIRST_FIT
             raise
         return self._making is not None and self._owed > 0
@@ -145,9 +151,14 @@ class KeySketch:
             sample = []
             for places in self._sampled(held()):
                 sample.append(self._at(places[places < held() * self._tokens], layer, keys))
+                self._sample_bytes += sample[-1].nbytes
                 yield
-            made = yield from centroids_of(torch.cat(sample, 1), CENTROIDS - SPARE)
+            joined = torch.cat(sample, 1)
+            sample.clear()
+            made = yield from centroids_of(joined, CENTROIDS - SPARE)
             centroids[index] = made[:, torch.arange(CENTROIDS) % (CENTROIDS - SPARE)]
+            del joined
+            self._sample_bytes = 0
             yield
         used = torch.full(self._heads, CENTROIDS - SPARE)
         book, reach = Codebook(centroids, used, tokens=self._tokens, rows=self._rows), []
@@ -230,7 +241,7 @@ class KeySketch:
         """Take back a sketch that `check` accepts."""
         made = bool(state.tensors)
         self._now = Codebook.restored(state, rows=self._rows) if made else None
-        self._next, self._making, self._owed = None, None, 0
+        self._next, self._making, self._owed, self._sample_bytes = None, None, 0, 0
         self._taken, self._next_fit = state.facts['taken'], state.facts['next_fit']
 
 
