@@ -17,13 +17,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from livevlm_ros.memory.checksum import checksum_of
 from livevlm_ros.memory.state import State
 from livevlm_ros.memory.tensor_file import read_tensors, write_tensors
 
 MANIFEST = 'memory.json'
 TENSORS = 'memory-*.safetensors'
 REFUSED = '.refused'  # added to the names of a snapshot that is of no use
-FORMAT, VERSION = 'livevlm_ros memory', 4
+FORMAT, VERSION = 'livevlm_ros memory', 5
 
 
 class SnapshotError(ValueError):
@@ -71,7 +72,7 @@ def write_snapshot(folder: Path, state: State) -> None:
     try:
         digest, size = write_tensors(tensors, state)
         content = {
-            'tensors_sha256': digest,
+            'tensors_checksum': digest,
             'tensors_bytes': size,
             'rows': sorted(state.rows),
             **state.facts,
@@ -111,7 +112,7 @@ def read_snapshot(folder: Path) -> State:
     """
     manifest = folder / MANIFEST
     content = _content(manifest)
-    digest, size = content.pop('tensors_sha256'), content.pop('tensors_bytes')
+    digest, size = content.pop('tensors_checksum'), content.pop('tensors_bytes')
     rows = content.pop('rows')
     file = _tensors_file(folder, digest)
     try:
@@ -121,7 +122,7 @@ def read_snapshot(folder: Path) -> State:
                 f'{file}: truncated or grown, it has {found} bytes, {MANIFEST} says {size}: '
                 'bring back both files from a copy, or remove them'
             )
-        if _digest_of(file) != digest:
+        if checksum_of(file) != digest:
             raise SnapshotError(
                 f'{file}: damaged, its checksum is not the one that {MANIFEST} says: '
                 'bring back both files from a copy, or remove them'
@@ -202,11 +203,6 @@ def _signed(content: dict[str, Any]) -> str:
 
 def _digest_of_text(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _digest_of(file: Path) -> str:
-    with file.open('rb') as opened:
-        return hashlib.file_digest(opened, 'sha256').hexdigest()
 
 
 def _tensors_file(folder: Path, digest: str) -> Path:

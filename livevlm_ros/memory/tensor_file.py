@@ -10,7 +10,6 @@ header in JSON, and the tensors' bytes without gaps.
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -22,6 +21,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from livevlm_ros.memory.checksum import Checksum
 from livevlm_ros.memory.state import Rows, State
 
 SYNCED_BYTES = 2**26
@@ -43,13 +43,13 @@ def write_tensors(path: Path, state: State) -> tuple[str, int]:
     """
     Write the tensors and rows of a state to a file, and have the disk keep it.
 
-    :returns: the file's SHA-256 and its bytes
+    :returns: the file's checksum and its bytes
     :raises OSError: if it cannot be written
     """
-    digest, unsynced = hashlib.sha256(), 0
+    checksum, unsynced = Checksum(), 0
     with path.open('wb') as file:
         for run in _runs(state):
-            digest.update(run)
+            checksum.update(run)
             unsynced += file.write(run)
             if unsynced >= SYNCED_BYTES:
                 file.flush()
@@ -57,7 +57,7 @@ def write_tensors(path: Path, state: State) -> tuple[str, int]:
                 unsynced = 0
         file.flush()
         os.fsync(file.fileno())
-        return digest.hexdigest(), file.tell()
+        return checksum.hexdigest(), file.tell()
 
 
 def _runs(state: State) -> Iterator[bytes | memoryview]:
