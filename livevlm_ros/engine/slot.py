@@ -48,6 +48,7 @@ class CameraStats:
         repeating one in it, 0 before the first
     :param age_s: seconds on the steady clock since a frame came in, NaN before the first
     :param last_error: why the latest bad frame was bad, empty when there was none
+    :param bad_in_row: bad frames since one was used, or skipped for repeating one
     """
 
     frames_in: int = 0
@@ -58,6 +59,7 @@ class CameraStats:
     used_stamp_ns: int = 0
     age_s: float = math.nan
     last_error: str = ''
+    bad_in_row: int = 0
 
 
 class CameraSlot:
@@ -96,6 +98,7 @@ class CameraSlot:
         self._used_stamp_ns = 0
         self._arrived_s: float | None = None
         self._last_error = ''
+        self._bad_in_row = 0
 
     def put(
         self, frame: Frame, others: Sequence[CameraSlot] = (), *, clears: bool = False
@@ -208,6 +211,7 @@ class CameraSlot:
             used_stamp_ns=self._used_stamp_ns,
             age_s=math.nan if self._arrived_s is None else time.monotonic() - self._arrived_s,
             last_error=self._last_error,
+            bad_in_row=self._bad_in_row,
         )
 
     def _leap(self, stamp_ns: int, others: Sequence[CameraSlot]) -> Leap:
@@ -256,9 +260,11 @@ class CameraSlot:
         self.settled |= self._timeline.stream_ns(frame.stamp_ns) == frame.stream_ns
         self._timeline.seen(frame.stream_ns)
         self._used_stamp_ns = frame.stamp_ns
+        self._bad_in_row = 0
 
     def _refuse(self, why: str) -> None:
         self._dropped['bad'] += 1
+        self._bad_in_row += 1
         self._last_error = why
 
     def _drop_waiting(self) -> None:

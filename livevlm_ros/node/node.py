@@ -34,6 +34,7 @@ from livevlm_ros.node.loading import Abandoned, Loading
 from livevlm_ros.node.log import RosLog
 from livevlm_ros.node.parameters import PARAMETERS, Values, camera_parameters, check_cameras, table
 from livevlm_ros.node.reporter import Reporter
+from livevlm_ros.weights import on_disk
 
 LOOK_S = 0.5  # between two looks for publishers of cameras with transport auto
 OTHER_THREADS = 6  # beside those that wait with a question
@@ -160,18 +161,20 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
             for settings in camera_settings(values)
         ]
         self._door.closed_because = 'the model is loading'
-        self._loading = Loading(lambda stage: self._make_engine(values, stage))
+        path, device = values['model.path'], values['model.device']
+        self.get_logger().info(f'loading model {path} ({on_disk(path)}) for {device}')
+        loading = self._loading = Loading(lambda stage: self._make_engine(values, stage))
         try:
-            self._engine = self._loading.wait()
+            self._engine = loading.wait()
         except Abandoned:
             return TransitionCallbackReturn.FAILURE
         finally:
-            if not self._loading.alive:
+            if not loading.alive:
                 self._loading = None
         self._cameras = cameras
         heap.spare_collections()
         self._door.closed_because = 'the node is inactive: activate it'
-        self.get_logger().info('configured: the model is ready')
+        self.get_logger().info(f'configured: the model is ready after {loading.took_s:.1f} s')
         self._tell_horizon()
         return super().on_configure(state)
 
@@ -302,7 +305,10 @@ def camera_settings(values: Values) -> list[CameraSettings]:
     """Return each camera as the parameters describe it."""
     return [
         CameraSettings(
-            name, str(values[f'cameras.{name}.topic']), str(values[f'cameras.{name}.transport'])
+            name,
+            str(values[f'cameras.{name}.topic']),
+            str(values[f'cameras.{name}.transport']),
+            int(values[f'cameras.{name}.bits']),
         )
         for name in values['cameras']
     ]
