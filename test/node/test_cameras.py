@@ -8,6 +8,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import rclpy
+from rclpy.context import Context
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
@@ -182,9 +184,14 @@ def test_what_is_published_beside_the_topic_is_reported(bench: Bench) -> None:
 
 def test_what_is_no_image_is_reported_by_its_type(bench: Bench) -> None:
     camera = bench.listen(transport='raw')
-    bench.peer.create_publisher(CompressedImage, '/front/image', 1)
-    bench.eventually(lambda: camera.report(10).wrong_type == 'sensor_msgs/msg/CompressedImage')
-    assert camera.report(10).publishers == 0
+    context = Context()  # of its own: one participant has one type a topic
+    with rclpy.init(context=context):
+        other = rclpy.create_node('other', context=context)
+        other.create_publisher(CompressedImage, '/front/image', 1)
+        compressed = 'sensor_msgs/msg/CompressedImage'
+        bench.eventually(lambda: camera.report(10).wrong_type == compressed)
+        assert camera.report(10).publishers == 0
+        other.destroy_node()
 
 
 @pytest.mark.parametrize(('bits', 'grey'), [(0, 128), (12, 32), (16, 2)])
