@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
+from livevlm_ros.engine.events import EventKind, Events
 from livevlm_ros.engine.messages import NAME_CHARACTERS, BadFrame, Frame
 from livevlm_ros.engine.slot import CameraSlot, CameraStats, Leap
 from livevlm_ros.engine.timeline import Timeline
@@ -50,8 +51,16 @@ class Ingest:
     `timeline` is the memory's own time, which the clocks of the cameras move.
     """
 
-    def __init__(self, cameras: tuple[str, ...], *, target_fps: float, on_jump: str) -> None:
+    def __init__(
+        self,
+        cameras: tuple[str, ...],
+        *,
+        target_fps: float,
+        on_jump: str,
+        events: Events | None = None,
+    ) -> None:
         self.timeline = Timeline()
+        self._events = events or Events()
         self._slots = {
             name: CameraSlot(name, self.timeline, target_fps=target_fps, on_jump=on_jump)
             for name in cameras
@@ -69,12 +78,12 @@ class Ingest:
             frame = replace(frame, frame_id=frame.frame_id[:NAME_CHARACTERS])
         try:
             with self._lock:
-                leap = self._put(frame)
+                leap, by_ns = self._put(frame)
         except BadFrame as error:
             self._warn(frame.camera, error, str(error))
             return False
-        if leap == 'back':
-            self._tell_jump(frame, cleared=self._jumped)
+        if leap:
+            self._tell_jump(frame, by_ns, cleared=leap == 'back' and self._jumped)
         return self.waits
 
     def turn_away(self, camera: str, why: BadFrame) -> None:
@@ -133,10 +142,11 @@ class Ingest:
             if followed and self.timeline.stream_ns(frame.stamp_ns) == frame.stream_ns:
                 self.timeline.leap(frame.stamp_ns)
             ends = self.timeline.stream_ns(frame.stamp_ns) == frame.stream_ns  # the ids run out
+            by_ns = frame.stamp_ns - self._slots[camera].stats().used_stamp_ns
             if followed:
                 self._jump(frame, clears=ends)
         if followed:
-            self._tell_jump(frame, cleared=ends)
+            self._tell_jump(frame, by_ns, cleared=ends)
         return followed
 
     def differs(self, camera: str, stamp_ns: int) -> str:
@@ -185,7 +195,8 @@ class Ingest:
             cameras = {name: slot.stats() for name, slot in self._slots.items()}
             return IngestStats(cameras, self._unknown.stats(), self._jumps, self._resets)
 
-    def _put(self, frame: Frame) -> Leap:
+    def _put(self, frame: Frame) -> tuple[Leap, int]:
+        """Store a frame; return where time leapt, and by how many nanoseconds."""
         slot = self._slots.get(frame.camera)
         if slot is None:
             camera, known = frame.camera[:NAME_CHARACTERS], ', '.join(self._slots)
@@ -194,6 +205,7 @@ class Ingest:
             raise error
         others = self._others(frame.camera)
         clears = self._clears and self.timeline.returns(frame.stamp_ns)
+        by_ns = frame.stamp_ns - slot.newest_ns
         leap = slot.put(frame, others, clears=clears)
         if leap == 'back':
             self._jump(frame, clears=clears)
@@ -201,7 +213,7 @@ class Ingest:
             for other in others:
                 if other.astray == 'ahead':
                     other.begin_anew()
-        return leap
+        return leap, by_ns
 
     def _jump(self, to: Frame, *, clears: bool = False) -> None:
         """Let every camera follow where one has leapt."""
@@ -211,17 +223,21 @@ class Ingest:
         for slot in self._others(to.camera):
             slot.restart() if clears else slot.begin_anew()
 
-    def _tell_jump(self, frame: Frame, *, cleared: bool) -> None:
-        """Warn of a jump in time."""
+    def _tell_jump(self, frame: Frame, by_ns: int, *, cleared: bool) -> None:
+        """Tell of a jump in time, and warn of it."""
+        outcome = 'the memory is cleared' if cleared else 'the memory stays and goes on'
+        self._events.tell(
+            EventKind.TIME_JUMP, camera=frame.camera, detail=outcome, value=by_ns / 1e9
+        )
         now = time.monotonic()
         if now - self._warned_s.get(JUMP, -math.inf) < WARN_EVERY_S:
             return
         self._warned_s[JUMP] = now
         _log.warning(
-            'camera %s: time jumped to %.3f s, the memory %s',
+            'camera %s: time jumped to %.3f s, %s',
             frame.camera,
             frame.stamp_ns / 1e9,
-            'is cleared' if cleared else 'stays and goes on',
+            outcome,
         )
 
     def _others(self, camera: str) -> list[CameraSlot]:

@@ -119,7 +119,7 @@ class CameraSlot:
         except BadFrame as error:
             self._refuse(str(error))
             raise
-        before_ns, first = self._newest_stamp_ns or self._resumed_ns, not self._newest_stamp_ns
+        before_ns, first = self.newest_ns, not self._newest_stamp_ns
         if leap or (first and before_ns and self._timeline.is_far(frame.stamp_ns)):
             self._timeline.leap(frame.stamp_ns)
         if leap == 'back' and clears:
@@ -189,6 +189,11 @@ class CameraSlot:
         self.astray, self.settled, self._in_time_s = '', False, None
 
     @property
+    def newest_ns(self) -> int:
+        """Newest stamp seen, or of an earlier life; 0 before the first."""
+        return self._newest_stamp_ns or self._resumed_ns
+
+    @property
     def goes_on(self) -> bool:
         """Whether the memory follows this camera's time, and it has not fallen silent."""
         if not self.settled or self.astray or self._in_time_s is None:
@@ -222,7 +227,7 @@ class CameraSlot:
         self._leapt_to_ns = None
         if not newest_ns and stamp_ns > self._resumed_ns:
             return ''
-        newest_ns = newest_ns or self._resumed_ns
+        newest_ns = self.newest_ns
         if _follows(newest_ns, stamp_ns, pause_ns=_gone_ns(self, *others) - self._gone_ns):
             return ''
         ahead_ns = stamp_ns - newest_ns

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from livevlm_ros.engine.slot import CameraStats
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
-SILENT_S = 3.0  # a matched publisher from which no image came for so long is a fault
 FOREIGN_STAMP_S = 3600.0  # a newest frame that is this far from now has another clock
 REFUSED_IN_ROW = 3  # bad frames after which every one is held to be
 
@@ -50,7 +49,7 @@ def verdict(
     where = ' or '.join(camera.topics)
     if not camera.publishers:
         return _unpublished(camera, where)
-    if camera.silent_s >= SILENT_S:
+    if camera.silent_s >= camera.patience_s:
         return Verdict(ERROR, _silence(camera, where), 'silent')
     if account.last_error and not account.frames_used:
         return Verdict(ERROR, f'no image could be used: {account.last_error}', 'refused')

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -29,6 +30,8 @@ from livevlm_ros.images import to_rgb, to_stamp_ns
 from livevlm_ros.node.traffic import Traffic, TrafficStats
 from livevlm_ros.node.transport import TransportChoice
 
+SILENT_S = 3.0  # without an image after which a camera is lost, or thrice its last pause
+MOST_SILENT_S = 60.0
 TYPES = {'raw': Image, 'compressed': CompressedImage}
 UNREAD = ('ffmpeg', 'theora', 'zstd')  # transports whose images must be republished
 
@@ -58,6 +61,7 @@ class CameraReport:
     :param publishers: matched publishers
     :param incompatible: the QoS policy for which a publisher could not be matched, or ''
     :param silent_s: seconds since the last image, or since a publisher came, or since the start
+    :param patience_s: seconds after which that is too long
     :param wrong_type: type of what is published on its topic instead of images, or ''
     :param beside: transports of the same images that have a publisher and are not listened to
     :param bits: of 16-bit values
@@ -71,6 +75,7 @@ class CameraReport:
     silent_s: float
     encoding: str
     traffic: TrafficStats
+    patience_s: float = SILENT_S
     wrong_type: str = ''
     beside: tuple[str, ...] = ()
     bits: int = 0
@@ -114,6 +119,7 @@ class Camera:
         self._started = False
         self._subscription: Subscription[Any] | None = None
         self._choice = TransportChoice()
+        self._image_s = math.nan  # when the last one came
         self._since_s: float
         self._heard_s: float
         self._forget_connection()
@@ -132,6 +138,7 @@ class Camera:
         with self._changes:
             self._started = False
             self._unsubscribe()
+            self._image_s = math.nan
 
     def look(self) -> None:
         """With `auto`: take the transport that delivers, raw if both do; keep what works."""
@@ -139,9 +146,23 @@ class Camera:
             if self._started and self._wanted == 'auto':
                 self._choose()
 
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the last image, or since a publisher came, or since the start."""
+        return time.monotonic() - self._since_s
+
+    @property
+    def patience_s(self) -> float:
+        """Seconds without an image after which the camera is held to be lost."""
+        return min(max(SILENT_S, 3 * self._pause_s), MOST_SILENT_S)
+
+    @property
+    def unheard_s(self) -> float:
+        """Seconds since the last image; NaN before the first since the start."""
+        return time.monotonic() - self._image_s
+
     def report(self, window_s: float) -> CameraReport:
         """Return the state of the camera; rates and times over `window_s` seconds."""
-        now = time.monotonic()
         transport = self._transport
         wanted = transport or self._wanted
         listened = tuple(self._topics) if wanted == 'auto' else (wanted,)
@@ -152,7 +173,8 @@ class Camera:
             transport=transport,
             publishers=self._publishers,
             incompatible=self._incompatible if self._is_unmatched(transport) else '',
-            silent_s=now - self._since_s,
+            silent_s=self.silent_s,
+            patience_s=self.patience_s,
             encoding=self._encoding,
             traffic=self._traffic.stats(window_s),
             wrong_type='' if self._publishers else self._wrong_type(listened),
@@ -229,6 +251,7 @@ class Camera:
         self._incompatible = ''
         self._moved = False  # to another transport, for the one before was silent
         self._subscribed_s, self._heard_s = 0.0, 0.0
+        self._pause_s = 0.0  # between the last two images
         self._since_s = time.monotonic()
 
     def _on_image(self, message: Any) -> None:
@@ -245,7 +268,8 @@ class Camera:
             self._node.get_logger().error(
                 f'camera {self.name}: {error!r}', throttle_duration_sec=5
             )
-        self._since_s = self._heard_s = began
+        self._pause_s = began - self._heard_s if self._heard_s else 0.0
+        self._since_s = self._heard_s = self._image_s = began
         self._traffic.add(began, time.monotonic() - began)
 
     def _arrival_ns(self) -> int:

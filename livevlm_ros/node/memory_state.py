@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from builtin_interfaces.msg import Time
 
 from livevlm_interfaces.msg import CameraState, MemoryState
-from livevlm_ros.node.camera_verdict import SILENT_S
 from livevlm_ros.node.cameras import CameraReport
 from livevlm_ros.node.parameters import Values
 
@@ -97,7 +96,7 @@ def _camera_state(
         errors=account.dropped.bad,
         qos_incompatible=bool(report.incompatible),
         last_stamp=to_time(newest_ns),
-        alive=bool(report.publishers) and report.silent_s < SILENT_S,
+        alive=bool(report.publishers) and report.silent_s < report.patience_s,
     )
 
 

@@ -27,9 +27,11 @@ from rclpy.parameter import Parameter as RosParameter
 
 from livevlm_ros.engine.messages import Frame, Status
 from livevlm_ros.node import declaration, heap
+from livevlm_ros.node.annotated import Annotated
 from livevlm_ros.node.ask_service import AskService, Door
 from livevlm_ros.node.cameras import Camera, CameraSettings
 from livevlm_ros.node.diagnostics import Lifecycle
+from livevlm_ros.node.events import EventTeller
 from livevlm_ros.node.loading import Abandoned, Loading
 from livevlm_ros.node.log import RosLog
 from livevlm_ros.node.parameters import PARAMETERS, Values, camera_parameters, check_cameras, table
@@ -37,7 +39,7 @@ from livevlm_ros.node.reporter import Reporter
 from livevlm_ros.weights import on_disk
 
 LOOK_S = 0.5  # between two looks for publishers of cameras with transport auto
-OTHER_THREADS = 6  # beside those that wait with a question
+OTHER_THREADS = 8  # beside those that wait with a question
 STOP_S = 10.0  # for a step or a token to end, at deactivate
 CLOSE_S = 2.0  # the same, when the process ends anyway
 
@@ -102,6 +104,8 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
 
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._reporter = Reporter(self, self, clock=steady)
+        self._events = EventTeller(self, self, clock=steady)
+        self._annotated = Annotated(self, self, clock=steady)
         self._look = self.create_timer(
             LOOK_S, self._look_for_cameras, MutuallyExclusiveCallbackGroup(), clock=steady
         )
