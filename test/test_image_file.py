@@ -71,6 +71,15 @@ def test_a_jpeg_is_known_to_be_cut_off_wherever_it_was(
             read(data[: int(len(data) * kept)] + bytes(padding))
 
 
+def test_a_jpeg_of_a_video_without_its_usual_tables_is_taken() -> None:
+    at, without = 2, JPEG[:2]
+    while JPEG[at + 1] != 0xDA:
+        after = at + 2 + int.from_bytes(JPEG[at + 2 : at + 4], 'big')
+        without += b'' if JPEG[at + 1] == 0xC4 else JPEG[at:after]
+        at = after
+    np.testing.assert_array_equal(read(without + JPEG[at:]), read(JPEG))
+
+
 def test_a_grey_picture_is_not_taken_for_a_cut_one() -> None:
     grey = cv2.imencode('.jpg', np.full((64, 64, 3), 128, np.uint8))[1].tobytes()
     np.testing.assert_array_equal(read(grey[:-2]), read(grey))

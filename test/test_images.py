@@ -233,7 +233,10 @@ def transported(source: str, codec: str, order: str) -> SimpleNamespace:
     [
         *[(source, 'jpeg', 'bgr8') for source in ('rgb8', 'bgr8', 'rgba8', 'bgr16', 'yuv422')],
         *[(source, 'jpeg', 'rgb8') for source in ('rgb8', 'bgr8', 'bgra8')],  # until 2012
-        *[(source, 'jpeg', 'mono8') for source in ('mono8', 'mono16', 'bayer_rggb8')],
+        *[
+            (source, 'jpeg', 'mono8')
+            for source in ('mono8', 'mono16', 'bayer_rggb8', 'yuv422_yuy2')
+        ],
         *[(source, 'png', 'bgr8') for source in ('rgb8', 'bgr8', 'rgba8', 'yuv422')],
         *[(source, 'png', 'bgr16') for source in ('rgb16', 'bgra16')],
         ('rgb8', 'png', 'rgb8'),  # until 2012

@@ -249,7 +249,8 @@ class CameraSlot:
         if may_leap and not -BACK_NS <= ahead_ns <= 0:
             self._leapt_to_ns = stamp_ns
             raise BadFrame(f'{seen}: a leap in time counts when the next frame confirms it')
-        raise BadFrame(f'{seen}, expected a later one')
+        still = ': do the stamps stand still?' if not ahead_ns else ''
+        raise BadFrame(f'{seen}, expected a later one{still}')
 
     def _go_on(self, stamp_ns: int, now_s: float, others: Sequence[CameraSlot]) -> None:
         """Take a stamp as the newest."""

@@ -63,7 +63,7 @@ class CameraReport:
     :param silent_s: seconds since the last image, or since a publisher came, or since the start
     :param patience_s: seconds after which that is too long
     :param wrong_type: type of what is published on its topic instead of images, or ''
-    :param beside: transports of the same images that have a publisher and are not listened to
+    :param beside: transports that have a publisher, of which none is ever listened to
     :param bits: of 16-bit values
     """
 
@@ -166,7 +166,9 @@ class Camera:
         transport = self._transport
         wanted = transport or self._wanted
         listened = tuple(self._topics) if wanted == 'auto' else (wanted,)
-        topics = self._topics | {form: f'{self._topics["raw"]}/{form}' for form in UNREAD}
+        beside = {form: f'{self._topics["raw"]}/{form}' for form in UNREAD}
+        if self._wanted != 'auto':
+            beside = {form: self._topics[form] for form in TYPES if form != wanted} | beside
         return CameraReport(
             name=self.name,
             topics=tuple(self._topics[form] for form in listened),
@@ -178,7 +180,7 @@ class Camera:
             encoding=self._encoding,
             traffic=self._traffic.stats(window_s),
             wrong_type='' if self._publishers else self._wrong_type(listened),
-            beside=tuple(form for form in self._published(topics) if form not in listened),
+            beside=tuple(self._published(beside)),
             bits=self._depth.bits,
         )
 
@@ -202,7 +204,7 @@ class Camera:
         return ''
 
     def _choose(self) -> None:
-        before, told = self._transport, self._choice.in_vain
+        before, in_vain = self._transport, self._choice.in_vain
         published = self._published(self._topics)
         taken = self._choice.choose(
             before,
@@ -215,13 +217,15 @@ class Camera:
         since_s = self._since_s
         self._unsubscribe()
         self._subscribe(taken)
-        if before in published:  # and silent
+        if before not in published:
+            return
+        if in_vain:  # the silence goes on
             self._since_s, self._moved = since_s, True
-            if not told:
-                self._node.get_logger().warning(
-                    f'camera {self.name}: nothing comes on {self._topics[before]}; taking '
-                    f'{self._topics[taken]}, which has a publisher too'
-                )
+        else:
+            self._node.get_logger().warning(
+                f'camera {self.name}: nothing comes on {self._topics[before]}; taking '
+                f'{self._topics[taken]}, which has a publisher too'
+            )
 
     def _unsubscribe(self) -> None:
         if self._subscription is not None:
@@ -249,7 +253,7 @@ class Camera:
         self._transport = ''
         self._publishers = 0
         self._incompatible = ''
-        self._moved = False  # to another transport, for the one before was silent
+        self._moved = False  # to another transport, in the same silence
         self._subscribed_s, self._heard_s = 0.0, 0.0
         self._pause_s = 0.0  # between the last two images
         self._since_s = time.monotonic()

@@ -30,7 +30,7 @@ OK, WARN, ERROR, STALE = (
 )
 HANGING_S = 10.0  # a step or a token that takes longer, and `HANGING_TIMES` what is usual
 HANGING_TIMES = 10.0
-STILL_S = 5.0  # for which /clock may stand still without a publisher
+STILL_S = 5.0  # for which /clock may stand still without a publisher, or not have come yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,8 @@ def _clock(clock: ClockReport) -> Health:
     who = f'{clock.publishers or "no"} publisher on it'
     if clock.silent:
         silence = f'use_sim_time is set, but nothing has come on /clock ({who}): {cure}'
-        return Health('clock', ERROR, silence, values, 'silent')
+        level = ERROR if clock.still_s >= STILL_S else WARN
+        return Health('clock', level, silence, values, 'silent')
     if not clock.publishers and clock.still_s >= STILL_S:
         ended = f'/clock has stood still for {clock.still_s:.0f} s ({who}): {cure}'
         return Health('clock', WARN, ended, values, 'ended')

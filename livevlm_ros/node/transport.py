@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-UNHEARD_S = 3.0  # for a publisher to send its first image, while the other form has one too
+UNHEARD_S = 2.0  # for a publisher to send its first image, while the other form has one too
 MOST_UNHEARD_S = 60.0  # the same, after every form has been tried in vain
 PAUSE_S = 10.0  # for one that has sent images
 

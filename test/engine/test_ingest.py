@@ -81,6 +81,21 @@ def test_a_stamp_equal_or_a_little_older_is_bad(make_ingest, frame, second, on_j
     account = ingest.stats()[0]['camera']
     assert (account.dropped.bad, account.waiting) == (1, 1)
     assert 'before the newest one seen, expected a later one' in account.last_error
+    assert ('do the stamps stand still?' in account.last_error) == (second == 10.0)
+
+
+def test_bad_frames_in_a_row_are_counted_until_one_is_used(make_ingest, frame):
+    ingest = make_ingest()
+    for second in (10, 11, 12):
+        ingest.put(frame(second))
+        (taken,), _ = ingest.take()
+        ingest.lost(taken, 'no picture')
+    ingest.turn_away('camera', BadFrame('no stamp'))
+    assert ingest.stats().cameras['camera'].bad_in_row == 4
+    ingest.put(frame(13))
+    (taken,), _ = ingest.take()
+    ingest.used(taken)
+    assert ingest.stats().cameras['camera'].bad_in_row == 0
 
 
 def test_a_jump_back_is_followed_with_every_camera_beginning_anew(make_ingest, frame, caplog):

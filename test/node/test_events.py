@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -143,3 +144,41 @@ def test_a_camera_that_is_lost_and_back_is_told(
     assert heard[0].value >= 0.5
     eventually(back)
     assert heard[1].value >= 0.5
+
+
+@pytest.mark.slow
+def test_a_real_node_tells_what_happened_on_its_topic_and_why_nothing_does_on_its_console(
+    ros: Any,
+    processes: Any,
+    heard: list[MemoryEvent],
+    eventually: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    parameters = {
+        'memory.short_term_frames': 4,
+        'ingest.target_fps': 100.0,
+        'memory.snapshot': True,
+        'memory.path': tmp_path,
+    }
+    process = processes.node(parameters)
+    eventually(lambda: 'no publisher on /camera/image or' in process.said(), 120)
+    driver = ros.node('driver')
+    publisher = driver.create_publisher(Image, '/camera/image', 1)
+
+    def told(kind: EventKind) -> bool:
+        message = Image(height=48, width=64, encoding='mono8', step=64, data=bytes(48 * 64))
+        message.header.stamp = driver.get_clock().now().to_msg()
+        publisher.publish(message)
+        return any(event.type == kind for event in heard)
+
+    eventually(lambda: told(EventKind.ARCHIVED))
+    eventually(lambda: told(EventKind.BUCKETED))
+    eventually(lambda: told(EventKind.BUCKETED) and 'all is well again' in process.said())
+    driver.destroy_publisher(publisher)
+    eventually(lambda: any(event.type == EventKind.CAMERA_LOST for event in heard))
+    assert process.interrupt()[0] == 0
+    again = processes.node(parameters)
+    eventually(lambda: any(event.type == EventKind.LOADED for event in heard), 120)
+    for line in ('loading model', 'configured: the model is ready', 'no publisher on'):
+        assert process.said().count(line) == 1
+    assert again.interrupt()[0] == 0

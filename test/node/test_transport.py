@@ -49,4 +49,4 @@ def test_two_silent_ones_are_tried_ever_less_often() -> None:
         if taken != current:
             waits.append(silent_s - 1.0)
             current, silent_s = taken, 0.0
-    assert waits == [3.0, 6.0, 12.0, 24.0, 48.0, MOST_UNHEARD_S, MOST_UNHEARD_S]
+    assert waits == [2.0, 4.0, 8.0, 16.0, 32.0, MOST_UNHEARD_S, MOST_UNHEARD_S]
