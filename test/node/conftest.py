@@ -260,7 +260,7 @@ class FakeEngine:
         self.questions: list[Any] = []
         self.calls: list[str] = []
         self.events: list[Any] = []
-        self.pictures: dict[str, Any] = {}
+        self.newest_pictures: Callable[[], dict[str, Any]] = dict
         self.answer: Callable[[Any], Any] | None = None
         self.seen = threading.Event()
 
@@ -286,10 +286,6 @@ class FakeEngine:
         """Hand out events, of which none is lost."""
         taken, self.events = self.events, []
         return taken, 0
-
-    def newest_pictures(self) -> dict[str, Any]:
-        """Return the pictures it was given."""
-        return self.pictures
 
     def start(self) -> None:
         """Note it."""
