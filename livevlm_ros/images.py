@@ -122,6 +122,7 @@ ENCODINGS = tuple(_LAYOUTS)
 """Encodings of `sensor_msgs/Image` that `to_rgb` converts."""
 
 _DEPTH = re.compile(r'(16U|16S|32F|64F)C1|compressedDepth')
+_NUMBERS = re.compile(r'(16|32|64)[USF]C\d')
 _VIDEO = re.compile(r'[hx]\.?26[45]|hevc|av1|vp[89]|theora|ffmpeg', re.IGNORECASE)
 
 
@@ -216,11 +217,11 @@ def _layout_in_file(form: str) -> _Layout:
     (its first years) have red and blue exchanged, and a mosaic without order was never made a
     picture.
 
-    :raises BadFrame: for depth and video
+    :raises BadFrame: for depth, video, and numbers that are no picture
     """
     encoding, packed, packing = (part.strip() for part in form.partition(';'))
     order = packing.partition('compressed')[2].strip()
-    if _DEPTH.search(form) or _VIDEO.search(form):
+    if _DEPTH.search(form) or _VIDEO.search(form) or _NUMBERS.fullmatch(encoding):
         raise BadFrame(_no_picture('compressed image of format', form))
     if packed and not order and encoding.startswith('bayer_'):
         order = encoding

@@ -283,6 +283,12 @@ def test_depth_is_refused(form: str) -> None:
         to_rgb(SimpleNamespace(format=form, data=data))
 
 
+def test_numbers_that_are_no_picture_are_refused() -> None:
+    form = '16UC3; png compressed '
+    with pytest.raises(BadFrame, match=f"'{form}' is not a colour or grey picture"):
+        to_rgb(SimpleNamespace(format=form, data=compressed('.png').data))
+
+
 @pytest.mark.parametrize('form', ['h264', 'H.265', 'hevc', 'bgr8; av1', 'x264', 'ffmpeg', 'vp9'])
 def test_a_packet_of_a_video_is_refused_with_the_command_that_helps(form: str) -> None:
     with pytest.raises(BadFrame, match=f"'{form}' is a packet of a video") as refused:

@@ -164,6 +164,8 @@ class Snapshots:
     def _write(self, folder: Path, state: State, mark: Mark) -> None:
         try:
             write_snapshot(folder, state)
+            files = *folder.glob(TENSORS), folder / MANIFEST
+            size = sum(file.stat().st_size for file in files)
         except Forgotten:
             _log.info('the memory was cleared while it was saved: the snapshot before stays')
             return
@@ -176,7 +178,6 @@ class Snapshots:
         if self._failures:
             _log.warning('the memory is saved again, after %d failures', self._failures)
         self._failures, self._saved = 0, mark
-        size = sum(file.stat().st_size for file in (*folder.glob(TENSORS), folder / MANIFEST))
         self._events.tell(EventKind.SAVED, detail=str(folder), value=size)
 
 
