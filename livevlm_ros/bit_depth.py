@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 
 DEPTHS = (10, 12, 14, 16)
@@ -35,10 +33,4 @@ class BitDepth:
             brightest = int(values.max(initial=0))
             needed = next(bits for bits in DEPTHS if brightest < 1 << bits)
             self.bits = max(self.bits, needed)
-        return _table(self.bits)[values]
-
-
-@cache
-def _table(bits: int) -> np.ndarray:
-    """Return what each 16-bit value becomes, uint8 [65536]."""
-    return np.minimum((np.arange(1 << 16) << 8) >> bits, 255).astype(np.uint8)
+        return np.minimum(values >> max(0, self.bits - 8), 255).astype(np.uint8)

@@ -115,11 +115,17 @@ def _read_unended_jpeg(data: bytes, flags: int) -> Pixels:
         image = _decoded(whole + _END_OF_JPEG, flags)
         if image is None:
             continue
-        doubtful = _PROGRESSIVE in data or (np.atleast_3d(image) == _GREY).all(axis=-1).any()
+        doubtful = _PROGRESSIVE in data or _has_grey_corner(image)
         filled = _decoded(whole + _FILLING + _END_OF_JPEG, flags) if doubtful else image
         if filled is not None and np.array_equal(image, filled):
             return image
     raise BadFrame(f'jpeg of {len(data)} bytes is cut off; expected its end marker')
+
+
+def _has_grey_corner(image: Pixels) -> bool:
+    """Return whether the end of a picture may be filled in, whichever way it was turned."""
+    corners = image[[0, 0, -1, -1], [0, -1, 0, -1]].reshape(4, -1)
+    return bool((corners == _GREY).all(axis=1).any())
 
 
 def _read_png(data: bytes, flags: int) -> Pixels | None:
