@@ -167,6 +167,7 @@ def test_a_move_from_one_silent_topic_to_another_does_not_hide_the_silence(
         return camera.report(10).transport == transport
 
     bench.eventually(lambda: moved_to('compressed'))
+    bench.eventually(lambda: camera.report(10).publishers)
     before_s = time.monotonic()
     bench.eventually(lambda: moved_to('raw'))
     bench.eventually(lambda: camera.report(10).publishers)
