@@ -214,14 +214,14 @@ class Camera:
         )
         if taken == before:
             return
-        since_s = self._since_s
+        since_s, lasts = self._since_s, self.silent_s >= SILENT_S
         self._unsubscribe()
         self._subscribe(taken)
         if before not in published:
             return
-        if in_vain:  # the silence goes on
+        if lasts:  # it goes on
             self._since_s, self._moved = since_s, True
-        else:
+        if not in_vain:
             self._node.get_logger().warning(
                 f'camera {self.name}: nothing comes on {self._topics[before]}; taking '
                 f'{self._topics[taken]}, which has a publisher too'
@@ -253,7 +253,7 @@ class Camera:
         self._transport = ''
         self._publishers = 0
         self._incompatible = ''
-        self._moved = False  # to another transport, in the same silence
+        self._moved = False  # to another transport, in a silence that lasts
         self._subscribed_s, self._heard_s = 0.0, 0.0
         self._pause_s = 0.0  # between the last two images
         self._since_s = time.monotonic()

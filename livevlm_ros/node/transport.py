@@ -12,7 +12,7 @@ PAUSE_S = 10.0  # for one that has sent images
 
 
 class TransportChoice:
-    """Takes what is published, raw first, and keeps what delivers; a method a look."""
+    """Takes what is published, raw first, and keeps what delivers; asked at every look."""
 
     def __init__(self) -> None:
         self._saw_compressed = False

@@ -151,9 +151,10 @@ def test_auto_leaves_a_raw_topic_that_is_silent_for_a_compressed_one_and_keeps_i
 
 
 def test_a_move_from_one_silent_topic_to_another_does_not_hide_the_silence(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr('livevlm_ros.node.transport.UNHEARD_S', 0.5)
+    monkeypatch.setattr('livevlm_ros.node.cameras.SILENT_S', 0.0)
     bench.peer.create_publisher(Image, '/front/image', 1)
     bench.peer.create_publisher(CompressedImage, '/front/image/compressed', 1)
     bench.eventually(lambda: bench.node.count_publishers('/front/image'))
@@ -161,17 +162,17 @@ def test_a_move_from_one_silent_topic_to_another_does_not_hide_the_silence(
     camera = bench.listen(transport='auto')
     camera.look()
     bench.eventually(lambda: camera.report(10).publishers)
+    began_s = time.monotonic()
+    for transport in ('compressed', 'raw'):
 
-    def moved_to(transport: str) -> bool:
-        camera.look()
-        return camera.report(10).transport == transport
+        def moved(to: str = transport) -> bool:
+            camera.look()
+            return camera.report(10).transport == to
 
-    bench.eventually(lambda: moved_to('compressed'))
-    bench.eventually(lambda: camera.report(10).publishers)
-    before_s = time.monotonic()
-    bench.eventually(lambda: moved_to('raw'))
-    bench.eventually(lambda: camera.report(10).publishers)
-    assert camera.report(10).silent_s >= time.monotonic() - before_s
+        bench.eventually(moved)
+        bench.eventually(lambda: camera.report(10).publishers)
+        assert camera.report(10).silent_s >= time.monotonic() - began_s - 0.1
+    assert capfd.readouterr().err.count('nothing comes on') == 1
 
 
 def test_what_is_published_beside_the_topic_is_reported(bench: Bench) -> None:
