@@ -24,7 +24,8 @@ from livevlm_ros.engine.slot import CameraSlot, CameraStats, Leap
 from livevlm_ros.engine.timeline import Timeline
 
 JUMP = 'time', BadFrame  # as a kind of warning
-WARN_EVERY_S = 5.0  # between warnings of one kind about one camera; the counters tell of each
+WARN_EVERY_S = 5.0  # between two warnings of one kind about one camera; the counters tell of each
+WARN_RARELY_S = 600.0  # the same, when it goes on: each pause is twice the one before
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class Ingest:
         self._jumped = False
         self._jumps = self._resets = 0
         self._unknown = CameraSlot('unknown', target_fps=target_fps, on_jump='drop')
-        self._warned_s: dict[tuple[str, type[Exception]], float] = {}
+        self._warned: dict[tuple[str, type[Exception]], tuple[float, float]] = {}
 
     def put(self, frame: Frame) -> bool:
         """Store the newest frame of its camera; return whether a frame waits now. Any thread."""
@@ -229,16 +230,9 @@ class Ingest:
         self._events.tell(
             EventKind.TIME_JUMP, camera=frame.camera, detail=outcome, value=by_ns / 1e9
         )
-        now = time.monotonic()
-        if now - self._warned_s.get(JUMP, -math.inf) < WARN_EVERY_S:
-            return
-        self._warned_s[JUMP] = now
-        _log.warning(
-            'camera %s: time jumped to %.3f s, %s',
-            frame.camera,
-            frame.stamp_ns / 1e9,
-            outcome,
-        )
+        if self._may_warn(JUMP):
+            stamp_s = frame.stamp_ns / 1e9
+            _log.warning('camera %s: time jumped to %.3f s, %s', frame.camera, stamp_s, outcome)
 
     def _others(self, camera: str) -> list[CameraSlot]:
         return [slot for name, slot in self._slots.items() if name != camera]
@@ -249,11 +243,21 @@ class Ingest:
 
     def _warn(self, camera: str, why: Exception, text: str) -> None:
         kind = camera if camera in self._slots else '', type(why)
-        now = time.monotonic()
-        if now - self._warned_s.get(kind, -math.inf) < WARN_EVERY_S:
+        if not self._may_warn(kind):
             return
-        self._warned_s[kind] = now
         if isinstance(why, BadFrame):
             _log.warning('bad frame dropped: %s', text)
         else:
             _log.error('frame lost: %s', text, exc_info=why)
+
+    def _may_warn(self, kind: tuple[str, type[Exception]]) -> bool:
+        """Return whether a warning is due, and if so, note it."""
+        now = time.monotonic()
+        warned_s, pause_s = self._warned.get(kind, (-math.inf, 0.0))
+        since_s = now - warned_s
+        if since_s < pause_s:
+            return False
+        goes_on = since_s < 2 * pause_s
+        pause_s = min(2 * pause_s, WARN_RARELY_S) if goes_on else WARN_EVERY_S
+        self._warned[kind] = now, pause_s
+        return True

@@ -3,6 +3,7 @@
 import logging
 import threading
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -326,3 +327,21 @@ def test_a_clear_forgets_the_earlier_life(make_ingest, frame):
     ingest.resume({'camera': 100 * 10**9})
     ingest.restart()
     assert ingest.put(frame(1))
+
+
+def test_what_goes_on_is_warned_of_ever_less_often(make_ingest, monkeypatch, caplog):
+    clock = SimpleNamespace(s=1000.0)
+    steady = SimpleNamespace(monotonic=lambda: clock.s)
+    monkeypatch.setattr('livevlm_ros.engine.ingest.time', steady)
+    ingest, told = make_ingest(), []
+    for second in range(3600):
+        clock.s = 1000.0 + second
+        ingest.turn_away('camera', BadFrame('no picture'))
+        if len(caplog.records) > len(told):
+            told.append(second)
+    assert told == [0, 5, 15, 35, 75, 155, 315, 635, 1235, 1835, 2435, 3035]
+    clock.s += 1200.0
+    for _ in range(2):
+        clock.s += 5.0
+        ingest.turn_away('camera', BadFrame('no picture'))
+    assert len(caplog.records) == len(told) + 2
