@@ -5,8 +5,7 @@ ROS image messages to RGB pixels: the one conversion that live topics and bags s
 
 Works on anything with the fields of `sensor_msgs/Image` or `sensor_msgs/CompressedImage`, whoever
 deserialised it (rclpy or rosbags). OpenCV converts; what OpenCV would accept silently (short
-buffers, padded rows, odd chroma, cut jpegs) is checked first, and so is the size that a jpeg or
-png declares: a few hundred bytes may stand for gigabytes of pixels.
+buffers, padded rows, odd chroma) is checked first.
 """
 
 from __future__ import annotations
@@ -19,7 +18,9 @@ from typing import Any, Protocol, cast
 import cv2
 import numpy as np
 
+from livevlm_ros.bit_depth import BitDepth
 from livevlm_ros.engine.messages import NAME_CHARACTERS, BadFrame, Pixels
+from livevlm_ros.image_file import read_picture
 
 
 class RawImage(Protocol):
@@ -48,7 +49,7 @@ class _Layout:
     :param channels: values a pixel in the first plane
     :param to_rgb: from uint8 [rows, width, channels] (2-D when one channel) to RGB uint8
         [height, width, 3]
-    :param bytes_each: bytes a value; 2-byte values keep their high byte
+    :param bytes_each: bytes a value
     :param rows: rows of `step` bytes in the buffer, as a fraction of the height
     :param even: axes that must be even, because chroma is shared: '', 'width' or 'both'
     :param crop: from the rows with their padding, uint8 [rows, step], to the first bytes of each
@@ -84,6 +85,7 @@ _BGRA = _Layout(4, _by(cv2.COLOR_BGRA2RGB))
 _MONO = _Layout(1, _by(cv2.COLOR_GRAY2RGB))
 _UYVY = _Layout(2, _by(cv2.COLOR_YUV2RGB_UYVY), even='width')
 _YUYV = _Layout(2, _by(cv2.COLOR_YUV2RGB_YUYV), even='width')
+_MOSAIC = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION  # a turned one has other colours
 _BAYER = {
     'rggb': cv2.COLOR_BayerRGGB2RGB,
     'bggr': cv2.COLOR_BayerBGGR2RGB,
@@ -119,14 +121,17 @@ _LAYOUTS = {
 ENCODINGS = tuple(_LAYOUTS)
 """Encodings of `sensor_msgs/Image` that `to_rgb` converts."""
 
-MOST_PIXELS = 64_000_000
-"""Pixels that a jpeg or png may declare."""
+_DEPTH = re.compile(r'(16U|16S|32F|64F)C1|compressedDepth')
+_NUMBERS = re.compile(r'(16|32|64)[USF]C\d')
+_VIDEO = re.compile(r'[hx]\.?26[45]|hevc|av1|vp[89]|theora|ffmpeg', re.IGNORECASE)
 
-_JPEG, _PNG = b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n'
-_JPEG_MARKER = re.compile(rb'\xff([^\x00\xff])')
-_JPEG_ALONE = frozenset((0x01, *range(0xD0, 0xD8)))  # markers without a segment: TEM, RSTn
-_JPEG_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOFn: ITU-T T.81, table B.1
-_JPEG_SEGMENTS = 2000  # to look through for the frame's header; metadata takes a few hundred
+
+def republish_command(topic: str, transport: str) -> str:
+    """Return the line that makes plain images of an image_transport that is not read here."""
+    return (
+        f'ros2 run image_transport republish --ros-args -p in_transport:={transport} '
+        f'-p out_transport:=raw -r in/{transport}:={topic}/{transport} -r out:={topic}_decoded'
+    )
 
 
 def to_stamp_ns(message: Any) -> int:
@@ -143,70 +148,64 @@ def to_stamp_ns(message: Any) -> int:
     return int(stamp.sec * 1_000_000_000 + stamp.nanosec)
 
 
-def to_rgb(message: RawImage | CompressedImage) -> Pixels:
+def to_rgb(message: RawImage | CompressedImage, depth: BitDepth | None = None) -> Pixels:
     """
     Convert an image message to RGB.
 
-    16-bit values keep their high byte, `8UC3` and `8UC4` are read as BGR(A), YUV as BT.601; EXIF
-    rotation is ignored.
+    `8UC3` and `8UC4` are read as BGR(A), YUV as BT.601; EXIF rotation is honoured.
 
     :param message: a `sensor_msgs/Image` or `sensor_msgs/CompressedImage`
+    :param depth: how many bits of 16-bit values the camera uses; None: as this image does
     :returns: RGB uint8 [height, width, 3], contiguous; it may share the message's buffer
     :raises BadFrame: for an encoding that is no picture, a buffer that does not fit its header, or
         data that does not decode; the text says what was given and what was expected
     """
+    depth = depth or BitDepth()
     if hasattr(message, 'encoding'):
-        return _raw_to_rgb(cast('RawImage', message))
-    return _compressed_to_rgb(message)
+        return _raw_to_rgb(cast('RawImage', message), depth)
+    return _compressed_to_rgb(message, depth)
 
 
-def _raw_to_rgb(message: RawImage) -> Pixels:
+def _raw_to_rgb(message: RawImage, depth: BitDepth) -> Pixels:
     layout = _LAYOUTS.get(message.encoding)
     if layout is None:
-        given = message.encoding[:NAME_CHARACTERS]
-        raise BadFrame(
-            f'image encoding {given!r} is not a colour or grey picture; '
-            f'expected one of {", ".join(ENCODINGS)}'
-        )
-    height, width, step = message.height, message.width, message.step
+        raise BadFrame(_no_picture('image encoding', message.encoding[:NAME_CHARACTERS]))
+    height, width = message.height, message.width
     row_bytes = width * layout.channels * layout.bytes_each
     if height < 1 or width < 1:
         raise BadFrame(f'image of {width}x{height} pixels; expected at least 1x1')
     if (layout.even and width % 2) or (layout.even == 'both' and height % 2):
         raise BadFrame(f'{message.encoding} image of {width}x{height} pixels; expected even sizes')
+    rows = height * layout.rows[0] // layout.rows[1]
+    buffer = np.frombuffer(message.data, np.uint8)
+    unpadded = buffer.size == rows * row_bytes  # which leaves no doubt, whatever the step says
+    step = row_bytes if unpadded else message.step
     if step < row_bytes:
         raise BadFrame(
             f'image step of {step} bytes; expected at least {row_bytes} '
             f'for {width} pixels of {message.encoding}'
         )
-    rows = height * layout.rows[0] // layout.rows[1]
-    buffer = np.frombuffer(message.data, np.uint8)
     if buffer.size < rows * step:
         raise BadFrame(
             f'image data of {buffer.size} bytes; expected {rows * step} '
             f'({rows} rows of {step} bytes, {width}x{height} {message.encoding})'
         )
     image = layout.crop(buffer[: rows * step].reshape(rows, step), row_bytes)
+    image = np.ascontiguousarray(image)
     if layout.bytes_each == 2:
-        image = image[:, 0 if message.is_bigendian else 1 :: 2]
+        image = depth.to_8_bits(image.view('>u2' if message.is_bigendian else '<u2'))
     if layout.channels > 1:
         image = image.reshape(rows, width, layout.channels)
-    return np.ascontiguousarray(layout.to_rgb(np.ascontiguousarray(image)))
+    return np.ascontiguousarray(layout.to_rgb(image))
 
 
-def _compressed_to_rgb(message: CompressedImage) -> Pixels:
-    data, form = bytes(message.data), message.format[:NAME_CHARACTERS]
+def _compressed_to_rgb(message: CompressedImage, depth: BitDepth) -> Pixels:
+    form = message.format[:NAME_CHARACTERS]
     layout = _layout_in_file(form)
-    _check_size(data, form)
-    _check_whole(data)
-    color = cv2.IMREAD_COLOR if layout.channels > 1 else cv2.IMREAD_GRAYSCALE
-    flags = color | cv2.IMREAD_IGNORE_ORIENTATION
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error:
-        image = None
-    if image is None:
-        raise BadFrame(f'compressed image of {len(data)} bytes, format {form!r}, does not decode')
+    flags = cv2.IMREAD_COLOR if layout.channels > 1 else _MOSAIC
+    image = read_picture(bytes(message.data), form, flags | cv2.IMREAD_ANYDEPTH)
+    if image.dtype == np.uint16:
+        image = depth.to_8_bits(image)
     return np.ascontiguousarray(layout.to_rgb(image))
 
 
@@ -218,12 +217,12 @@ def _layout_in_file(form: str) -> _Layout:
     (its first years) have red and blue exchanged, and a mosaic without order was never made a
     picture.
 
-    :raises BadFrame: for depth
+    :raises BadFrame: for depth, video, and numbers that are no picture
     """
     encoding, packed, packing = (part.strip() for part in form.partition(';'))
     order = packing.partition('compressed')[2].strip()
-    if 'compressedDepth' in form or re.fullmatch(r'(16|32|64)[USF]C\d', encoding):
-        raise BadFrame(f'compressed image of format {form!r}; expected a colour or grey picture')
+    if _DEPTH.search(form) or _VIDEO.search(form) or _NUMBERS.fullmatch(encoding):
+        raise BadFrame(_no_picture('compressed image of format', form))
     if packed and not order and encoding.startswith('bayer_'):
         order = encoding
     if order.startswith('bayer_'):
@@ -231,49 +230,20 @@ def _layout_in_file(form: str) -> _Layout:
     return _RGB if order.startswith('rgb') else _BGR
 
 
-def _check_size(data: bytes, form: str) -> None:
-    """Refuse what is neither jpeg nor png, and declared sizes that nobody's camera has."""
-    if data.startswith(_JPEG):
-        height, width = _size_of_jpeg(data)
-    elif data.startswith(_PNG) and data[12:16] == b'IHDR':
-        width, height = (int.from_bytes(data[at : at + 4], 'big') for at in (16, 20))
-    else:
-        raise BadFrame(
-            f'compressed image of {len(data)} bytes, format {form!r}, is neither jpeg nor png'
+def _no_picture(what: str, name: str) -> str:
+    """Say why an encoding or format is not taken, and what to do."""
+    if _DEPTH.search(name):
+        return (
+            f'{what} {name!r} is depth, not a colour or grey picture: set the topic of this '
+            'camera to that of its colour image, or publish a thermal or infrared one as mono16'
         )
-    if width * height > MOST_PIXELS:
-        raise BadFrame(
-            f'compressed image of {len(data)} bytes declares {width}x{height} pixels; '
-            f'expected at most {MOST_PIXELS // 1_000_000} megapixels'
+    if _VIDEO.search(name):
+        return (
+            f'{what} {name!r} is a packet of a video, which is no picture by itself: let the '
+            'driver publish jpeg, or send the video by ffmpeg_image_transport, decode it with '
+            f'"{republish_command("TOPIC", "ffmpeg")}" and set the topic of this camera to '
+            'TOPIC_decoded'
         )
-
-
-def _size_of_jpeg(data: bytes) -> tuple[int, int]:
-    """
-    Return the height and width in a jpeg's first frame header.
-
-    :raises BadFrame: if there is none before the first scan
-    """
-    at = 2
-    for _ in range(_JPEG_SEGMENTS):
-        found = _JPEG_MARKER.search(data, at)
-        if found is None:
-            break
-        marker, at = found[1][0], found.end()
-        if marker in _JPEG_ALONE:
-            continue
-        if marker in _JPEG_FRAME and len(data) >= at + 7:
-            return int.from_bytes(data[at + 3 : at + 5]), int.from_bytes(data[at + 5 : at + 7])
-        if marker in (0xD9, 0xDA):  # end of image, start of scan
-            break
-        at += max(2, int.from_bytes(data[at : at + 2]))
-    raise BadFrame(f'jpeg of {len(data)} bytes has no frame header')
-
-
-def _check_whole(data: bytes) -> None:
-    """Refuse a jpeg or png that was cut off: decoders fill what is missing with grey."""
-    cut_jpeg = data.startswith(b'\xff\xd8') and data.rfind(b'\xff\xd9') < data.rfind(b'\xff\xda')
-    cut_png = data.startswith(b'\x89PNG') and b'IEND' not in data[-64:]
-    if cut_jpeg or cut_png:
-        codec = 'jpeg' if cut_jpeg else 'png'
-        raise BadFrame(f'{codec} of {len(data)} bytes is cut off; expected its end marker')
+    return (
+        f'{what} {name!r} is not a colour or grey picture; expected one of {", ".join(ENCODINGS)}'
+    )

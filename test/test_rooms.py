@@ -19,7 +19,7 @@ MAY_IMPORT = {
     'world': set(),
     'training': {'model', 'world'},
 }
-ANYBODY = {'images', 'share'}
+ANYBODY = {'bit_depth', 'image_file', 'images', 'share', 'weights'}
 COMMANDS = {'cli'}
 ANY_ROOM = {*COMMANDS, 'doctor', 'terminal'}
 SEAM = {'RESERVED_POSITIONS', 'CacheShape', 'View'}  # what the model knows of the memory

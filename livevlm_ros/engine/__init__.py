@@ -30,6 +30,8 @@ For whoever drives the engine:
   between streams `clear()`. `ask_now` has no deadline unless `budget_s` is set. With one thread
   and temperature 0 two runs agree.
 - `stats()` is a frozen snapshot for `/diagnostics` and reports; it never waits.
+- `take_events()` gives what happened since it was last called, for `~/events`; the oldest of more
+  than 256 are lost, and counted. `newest_pictures()` gives the newest frame of each camera.
 - `latency.budget_ms` is the budget allowed (at most `max_budget_s`), 0 when there was none.
 """
 

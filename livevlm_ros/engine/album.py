@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -19,11 +20,19 @@ JPEG_QUALITY = 80
 MOST_THUMBNAILS = 4096  # some 40 MB of host RAM
 
 
+class Picture(NamedTuple):
+    """A frame in the memory, as a thumbnail, with its header stamp."""
+
+    stamp_ns: int
+    jpeg: bytes
+
+
 class Album:
     """Jpeg thumbnails by frame key; owned by the engine thread."""
 
     def __init__(self) -> None:
         self._pages: dict[str, bytes] = {}
+        self._newest: dict[str, Picture] = {}  # by camera
 
     def __len__(self) -> int:
         return len(self._pages)
@@ -38,6 +47,14 @@ class Album:
         """Return the jpeg of a frame, empty when there is none."""
         return self._pages.get(key, b'')
 
+    def show(self, camera: str, picture: Picture) -> None:
+        """Let a frame be the newest of its camera."""
+        self._newest = {**self._newest, camera: picture}
+
+    def newest(self) -> dict[str, Picture]:
+        """Return the newest frame of each camera since the last clearing; any thread."""
+        return self._newest
+
     def keep_only(self, keys: Iterable[str]) -> None:
         """Drop the thumbnails of all other frames."""
         self._pages = {key: self._pages[key] for key in keys if key in self._pages}
@@ -45,6 +62,7 @@ class Album:
     def clear(self) -> None:
         """Drop every thumbnail."""
         self._pages.clear()
+        self._newest = {}
 
     def state(self) -> State:
         """Return all thumbnails, to `restore`."""

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engine as its users see it: frames go in, questions go in, answers come out, always in time.
 
-Any thread may call `see`, `ask`, `clear` and `stats`; none of them touches torch. The engine
-thread, or the caller of `turn` and `ask_now` offline, owns the model, the memory and the device.
+Any thread may call `see`, `ask`, `clear`, `stats`, `take_events` and `newest_pictures`; none of
+them touches torch. The engine thread, or the caller of `turn` and `ask_now` offline, owns the
+model, the memory and the device.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from types import TracebackType
 import torch
 
 from livevlm_ros.engine.admission import InvalidQuestion, admissible
+from livevlm_ros.engine.album import Picture
 from livevlm_ros.engine.budget import Costs, Deadline
 from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.engine.door import Door
+from livevlm_ros.engine.events import Event, Events
 from livevlm_ros.engine.ingest import Ingest
 from livevlm_ros.engine.loop import Loop
 from livevlm_ros.engine.messages import Answer, BadFrame, Finish, Frame, Question, Status
@@ -53,6 +56,7 @@ class Engine:
     def __init__(self, config: EngineConfig, *, load: LoadModel = load_model) -> None:
         self._config = config
         self._load = load
+        self._events = Events()
         self._ingest = self._new_ingest()
         self._questions = QuestionQueue(config.queue_size)
         self._record = AskRecord()
@@ -95,7 +99,9 @@ class Engine:
             if threads := self._config.torch_threads:
                 torch.set_num_threads(threads)
             timeline = self._ingest.timeline
-            parts = build_parts(self._config, timeline, load=self._load, progress=progress)
+            parts = build_parts(
+                self._config, timeline, self._events, load=self._load, progress=progress
+            )
             self._loop = Loop(parts, self._ingest, self._questions, self._config)
             self._door = Door(self._loop, self._questions, self._config)
             model = parts.model
@@ -274,6 +280,15 @@ class Engine:
             model=replace(model, costs_ms=loop.parts.costs.in_ms()),
         )
 
+    def take_events(self) -> tuple[list[Event], int]:
+        """Take what happened since the last call, and how many events were lost; never waits."""
+        return self._events.take()
+
+    def newest_pictures(self) -> dict[str, Picture]:
+        """Return the newest frame of each camera that the memory holds; never waits."""
+        loop = self._loop
+        return {} if loop is None else loop.parts.album.newest()
+
     def turn(self) -> bool:
         """
         Do one piece of work in this thread, a step if a frame waits, and all that follows from it.
@@ -335,7 +350,12 @@ class Engine:
 
     def _new_ingest(self) -> Ingest:
         config = self._config
-        return Ingest(config.cameras, target_fps=config.target_fps, on_jump=config.on_jump)
+        return Ingest(
+            config.cameras,
+            target_fps=config.target_fps,
+            on_jump=config.on_jump,
+            events=self._events,
+        )
 
     def _alone(self, what: str) -> Loop:
         """Return the loop for use in this thread."""
@@ -363,4 +383,5 @@ class Engine:
         )
         answer = replace(answer, model_id='' if model is None else model.model_id, latency=latency)
         self._record.add(answer)
+        self._events.answered(answer)
         return answer

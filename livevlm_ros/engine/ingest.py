@@ -18,12 +18,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
+from livevlm_ros.engine.events import EventKind, Events
 from livevlm_ros.engine.messages import NAME_CHARACTERS, BadFrame, Frame
 from livevlm_ros.engine.slot import CameraSlot, CameraStats, Leap
 from livevlm_ros.engine.timeline import Timeline
 
 JUMP = 'time', BadFrame  # as a kind of warning
-WARN_EVERY_S = 5.0  # between warnings of one kind about one camera; the counters tell of each
+WARN_EVERY_S = 5.0  # between two warnings of one kind about one camera; the counters tell of each
+WARN_RARELY_S = 600.0  # the same, when it goes on: each pause is twice the one before
 
 _log = logging.getLogger(__name__)
 
@@ -50,8 +52,16 @@ class Ingest:
     `timeline` is the memory's own time, which the clocks of the cameras move.
     """
 
-    def __init__(self, cameras: tuple[str, ...], *, target_fps: float, on_jump: str) -> None:
+    def __init__(
+        self,
+        cameras: tuple[str, ...],
+        *,
+        target_fps: float,
+        on_jump: str,
+        events: Events | None = None,
+    ) -> None:
         self.timeline = Timeline()
+        self._events = events or Events()
         self._slots = {
             name: CameraSlot(name, self.timeline, target_fps=target_fps, on_jump=on_jump)
             for name in cameras
@@ -61,7 +71,7 @@ class Ingest:
         self._jumped = False
         self._jumps = self._resets = 0
         self._unknown = CameraSlot('unknown', target_fps=target_fps, on_jump='drop')
-        self._warned_s: dict[tuple[str, type[Exception]], float] = {}
+        self._warned: dict[tuple[str, type[Exception]], tuple[float, float]] = {}
 
     def put(self, frame: Frame) -> bool:
         """Store the newest frame of its camera; return whether a frame waits now. Any thread."""
@@ -69,12 +79,12 @@ class Ingest:
             frame = replace(frame, frame_id=frame.frame_id[:NAME_CHARACTERS])
         try:
             with self._lock:
-                leap = self._put(frame)
+                leap, by_ns = self._put(frame)
         except BadFrame as error:
             self._warn(frame.camera, error, str(error))
             return False
-        if leap == 'back':
-            self._tell_jump(frame, cleared=self._jumped)
+        if leap:
+            self._tell_jump(frame, by_ns, cleared=leap == 'back' and self._jumped)
         return self.waits
 
     def turn_away(self, camera: str, why: BadFrame) -> None:
@@ -133,10 +143,11 @@ class Ingest:
             if followed and self.timeline.stream_ns(frame.stamp_ns) == frame.stream_ns:
                 self.timeline.leap(frame.stamp_ns)
             ends = self.timeline.stream_ns(frame.stamp_ns) == frame.stream_ns  # the ids run out
+            by_ns = frame.stamp_ns - self._slots[camera].stats().used_stamp_ns
             if followed:
                 self._jump(frame, clears=ends)
         if followed:
-            self._tell_jump(frame, cleared=ends)
+            self._tell_jump(frame, by_ns, cleared=ends)
         return followed
 
     def differs(self, camera: str, stamp_ns: int) -> str:
@@ -185,7 +196,8 @@ class Ingest:
             cameras = {name: slot.stats() for name, slot in self._slots.items()}
             return IngestStats(cameras, self._unknown.stats(), self._jumps, self._resets)
 
-    def _put(self, frame: Frame) -> Leap:
+    def _put(self, frame: Frame) -> tuple[Leap, int]:
+        """Store a frame; return where time leapt, and by how many nanoseconds."""
         slot = self._slots.get(frame.camera)
         if slot is None:
             camera, known = frame.camera[:NAME_CHARACTERS], ', '.join(self._slots)
@@ -194,6 +206,7 @@ class Ingest:
             raise error
         others = self._others(frame.camera)
         clears = self._clears and self.timeline.returns(frame.stamp_ns)
+        by_ns = frame.stamp_ns - slot.newest_ns
         leap = slot.put(frame, others, clears=clears)
         if leap == 'back':
             self._jump(frame, clears=clears)
@@ -201,7 +214,7 @@ class Ingest:
             for other in others:
                 if other.astray == 'ahead':
                     other.begin_anew()
-        return leap
+        return leap, by_ns
 
     def _jump(self, to: Frame, *, clears: bool = False) -> None:
         """Let every camera follow where one has leapt."""
@@ -211,18 +224,15 @@ class Ingest:
         for slot in self._others(to.camera):
             slot.restart() if clears else slot.begin_anew()
 
-    def _tell_jump(self, frame: Frame, *, cleared: bool) -> None:
-        """Warn of a jump in time."""
-        now = time.monotonic()
-        if now - self._warned_s.get(JUMP, -math.inf) < WARN_EVERY_S:
-            return
-        self._warned_s[JUMP] = now
-        _log.warning(
-            'camera %s: time jumped to %.3f s, the memory %s',
-            frame.camera,
-            frame.stamp_ns / 1e9,
-            'is cleared' if cleared else 'stays and goes on',
+    def _tell_jump(self, frame: Frame, by_ns: int, *, cleared: bool) -> None:
+        """Tell of a jump in time, and warn of it."""
+        outcome = 'the memory is cleared' if cleared else 'the memory stays and goes on'
+        self._events.tell(
+            EventKind.TIME_JUMP, camera=frame.camera, detail=outcome, value=by_ns / 1e9
         )
+        if self._may_warn(JUMP):
+            stamp_s = frame.stamp_ns / 1e9
+            _log.warning('camera %s: time jumped to %.3f s, %s', frame.camera, stamp_s, outcome)
 
     def _others(self, camera: str) -> list[CameraSlot]:
         return [slot for name, slot in self._slots.items() if name != camera]
@@ -233,11 +243,21 @@ class Ingest:
 
     def _warn(self, camera: str, why: Exception, text: str) -> None:
         kind = camera if camera in self._slots else '', type(why)
-        now = time.monotonic()
-        if now - self._warned_s.get(kind, -math.inf) < WARN_EVERY_S:
+        if not self._may_warn(kind):
             return
-        self._warned_s[kind] = now
         if isinstance(why, BadFrame):
             _log.warning('bad frame dropped: %s', text)
         else:
             _log.error('frame lost: %s', text, exc_info=why)
+
+    def _may_warn(self, kind: tuple[str, type[Exception]]) -> bool:
+        """Return whether a warning is due, and if so, note it."""
+        now = time.monotonic()
+        warned_s, pause_s = self._warned.get(kind, (-math.inf, 0.0))
+        since_s = now - warned_s
+        if since_s < pause_s:
+            return False
+        goes_on = since_s < 2 * pause_s
+        pause_s = min(2 * pause_s, WARN_RARELY_S) if goes_on else WARN_EVERY_S
+        self._warned[kind] = now, pause_s
+        return True

@@ -253,7 +253,7 @@ class Loop:
             forgotten = self._clears.popleft()
             self._ingest.restart()
             self._gate.clear()
-            forgotten.set_result(self.parts.forget())
+            forgotten.set_result(self.parts.forget('all'))
             self.sizes = self.parts.memory.sizes()
 
     def _autosave(self) -> None:

@@ -16,6 +16,7 @@ import torch
 from livevlm_ros.engine.album import Album
 from livevlm_ros.engine.budget import Costs
 from livevlm_ros.engine.config import EngineConfig
+from livevlm_ros.engine.events import EventKind, Events
 from livevlm_ros.engine.horizon import Horizon
 from livevlm_ros.engine.shortage import Shortages, out_of_memory
 from livevlm_ros.engine.snapshots import Snapshots, check_folder
@@ -40,10 +41,18 @@ class EngineParts:
     costs: Costs
     shortages: Shortages
     horizon: Horizon
+    events: Events
     load_s: float
 
-    def forget(self) -> int:
-        """Forget every frame; return how many."""
+    def forget(self, why: str) -> int:
+        """
+        Forget every frame; return how many.
+
+        :param why: for people
+        """
+        held = self.memory.sizes()
+        tokens = held.short_term_tokens + held.long_term_tokens + held.archive_tokens
+        self.events.tell(EventKind.CLEARED, detail=why, value=tokens)
         self.album.clear()
         return self.memory.clear()
 
@@ -52,6 +61,7 @@ class EngineParts:
 def build_parts(
     config: EngineConfig,
     timeline: Timeline | None = None,
+    events: Events | None = None,
     *,
     load: LoadModel,
     progress: Progress,
@@ -60,6 +70,7 @@ def build_parts(
     Load the weights, measure what work costs, write the prefix into a memory, restore the rest.
 
     :param timeline: the memory's time, restored with it; None: one of its own
+    :param events: told of what happens to the memory; None: of its own
     :param progress: called with what happens next and the share done, [0, 1]
     :raises CheckpointError: for weights that cannot be used
     :raises ValueError: for a memory that cannot be built for this model, a device without room
@@ -68,7 +79,7 @@ def build_parts(
     if config.snapshot:
         check_folder(Path(config.memory.path))
     try:
-        return _built(config, timeline or Timeline(), load, progress)
+        return _built(config, timeline or Timeline(), events or Events(), load, progress)
     except torch.OutOfMemoryError as error:
         raise ValueError(
             f'device {config.model.device!r} has no room for model and memory: '
@@ -77,7 +88,11 @@ def build_parts(
 
 
 def _built(
-    config: EngineConfig, timeline: Timeline, load: LoadModel, progress: Progress
+    config: EngineConfig,
+    timeline: Timeline,
+    events: Events,
+    load: LoadModel,
+    progress: Progress,
 ) -> EngineParts:
     started = time.monotonic()
     progress('weights', 0.0)
@@ -85,7 +100,7 @@ def _built(
     progress('warm-up', 0.6)
     costs = _measured(config, model)
     progress('memory', 0.9)
-    memory, album, snapshots = _restored(config, model, timeline)
+    memory, album, snapshots = _restored(config, model, timeline, events)
     costs.length_of = partial(_length_of, config, memory, model.shape)
     horizon = Horizon.of(memory.sizes().room, config)
     progress('ready', 1.0)
@@ -96,8 +111,9 @@ def _built(
         snapshots,
         timeline,
         costs,
-        Shortages(),
+        Shortages(events),
         horizon,
+        events,
         load_s=time.monotonic() - started,
     )
 
@@ -117,17 +133,17 @@ def _measured(config: EngineConfig, model: VideoLanguageModel) -> Costs:
 
 
 def _restored(
-    config: EngineConfig, model: VideoLanguageModel, timeline: Timeline
+    config: EngineConfig, model: VideoLanguageModel, timeline: Timeline, events: Events
 ) -> tuple[Memory, Album, Snapshots]:
     """Build what remembers, as it was saved or else empty."""
     with ExitStack() as unless_used:
         memory, album = new_memory(config, model), Album()
         unless_used.callback(memory.close)
-        snapshots = Snapshots(config, model, memory, album, timeline)
+        snapshots = Snapshots(config, model, memory, album, timeline, events)
         if snapshots.restore():
             unless_used.pop_all()
             return memory, album, snapshots
-    return _restored(config, model, timeline)  # what was refused has another name now
+    return _restored(config, model, timeline, events)  # what was refused has another name now
 
 
 def new_memory(config: EngineConfig, model: VideoLanguageModel) -> Memory:

@@ -8,6 +8,8 @@ import logging
 
 import torch
 
+from livevlm_ros.engine.events import EventKind, Events
+
 ADVICE = (
     'lower memory.short_term_frames, memory.long_term_frames or retrieval.frames, take a smaller '
     'model, or end what else uses the device'
@@ -21,8 +23,9 @@ _log = logging.getLogger(__name__)
 class Shortages:
     """Logs the first step and the first question that are lost; statistics count them all."""
 
-    def __init__(self) -> None:
+    def __init__(self, events: Events) -> None:
         self._told: set[str] = set()
+        self._events = events
 
     def tell(self, lost: str, error: torch.OutOfMemoryError) -> str:
         """
@@ -31,6 +34,7 @@ class Shortages:
         :param lost: what is lost: a `step` or a `question`
         """
         text = out_of_memory(error)
+        self._events.tell(EventKind.OOM, detail=f'{lost}: {text}')
         if lost not in self._told:
             self._told.add(lost)
             _log.warning('a %s is lost, which is logged once: %s', lost, text)

@@ -48,6 +48,7 @@ class CameraStats:
         repeating one in it, 0 before the first
     :param age_s: seconds on the steady clock since a frame came in, NaN before the first
     :param last_error: why the latest bad frame was bad, empty when there was none
+    :param bad_in_row: bad frames since one was used, or skipped for repeating one
     """
 
     frames_in: int = 0
@@ -58,6 +59,7 @@ class CameraStats:
     used_stamp_ns: int = 0
     age_s: float = math.nan
     last_error: str = ''
+    bad_in_row: int = 0
 
 
 class CameraSlot:
@@ -96,6 +98,7 @@ class CameraSlot:
         self._used_stamp_ns = 0
         self._arrived_s: float | None = None
         self._last_error = ''
+        self._bad_in_row = 0
 
     def put(
         self, frame: Frame, others: Sequence[CameraSlot] = (), *, clears: bool = False
@@ -116,7 +119,7 @@ class CameraSlot:
         except BadFrame as error:
             self._refuse(str(error))
             raise
-        before_ns, first = self._newest_stamp_ns or self._resumed_ns, not self._newest_stamp_ns
+        before_ns, first = self.newest_ns, not self._newest_stamp_ns
         if leap or (first and before_ns and self._timeline.is_far(frame.stamp_ns)):
             self._timeline.leap(frame.stamp_ns)
         if leap == 'back' and clears:
@@ -186,6 +189,11 @@ class CameraSlot:
         self.astray, self.settled, self._in_time_s = '', False, None
 
     @property
+    def newest_ns(self) -> int:
+        """Newest stamp seen, or of an earlier life; 0 before the first."""
+        return self._newest_stamp_ns or self._resumed_ns
+
+    @property
     def goes_on(self) -> bool:
         """Whether the memory follows this camera's time, and it has not fallen silent."""
         if not self.settled or self.astray or self._in_time_s is None:
@@ -208,6 +216,7 @@ class CameraSlot:
             used_stamp_ns=self._used_stamp_ns,
             age_s=math.nan if self._arrived_s is None else time.monotonic() - self._arrived_s,
             last_error=self._last_error,
+            bad_in_row=self._bad_in_row,
         )
 
     def _leap(self, stamp_ns: int, others: Sequence[CameraSlot]) -> Leap:
@@ -218,7 +227,7 @@ class CameraSlot:
         self._leapt_to_ns = None
         if not newest_ns and stamp_ns > self._resumed_ns:
             return ''
-        newest_ns = newest_ns or self._resumed_ns
+        newest_ns = self.newest_ns
         if _follows(newest_ns, stamp_ns, pause_ns=_gone_ns(self, *others) - self._gone_ns):
             return ''
         ahead_ns = stamp_ns - newest_ns
@@ -240,7 +249,8 @@ class CameraSlot:
         if may_leap and not -BACK_NS <= ahead_ns <= 0:
             self._leapt_to_ns = stamp_ns
             raise BadFrame(f'{seen}: a leap in time counts when the next frame confirms it')
-        raise BadFrame(f'{seen}, expected a later one')
+        still = ': do the stamps stand still?' if not ahead_ns else ''
+        raise BadFrame(f'{seen}, expected a later one{still}')
 
     def _go_on(self, stamp_ns: int, now_s: float, others: Sequence[CameraSlot]) -> None:
         """Take a stamp as the newest."""
@@ -256,9 +266,11 @@ class CameraSlot:
         self.settled |= self._timeline.stream_ns(frame.stamp_ns) == frame.stream_ns
         self._timeline.seen(frame.stream_ns)
         self._used_stamp_ns = frame.stamp_ns
+        self._bad_in_row = 0
 
     def _refuse(self, why: str) -> None:
         self._dropped['bad'] += 1
+        self._bad_in_row += 1
         self._last_error = why
 
     def _drop_waiting(self) -> None:

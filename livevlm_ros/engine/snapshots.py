@@ -17,11 +17,13 @@ from torch import Tensor
 
 from livevlm_ros.engine.album import Album
 from livevlm_ros.engine.config import EngineConfig
+from livevlm_ros.engine.events import EventKind, Events
 from livevlm_ros.engine.timeline import Timeline
 from livevlm_ros.memory import FrameRef, Memory, SnapshotError, State
 from livevlm_ros.memory.archive.frozen import Forgotten
 from livevlm_ros.memory.snapshot import (
     MANIFEST,
+    TENSORS,
     UnreadableSnapshot,
     has_snapshot,
     read_snapshot,
@@ -51,12 +53,13 @@ class Snapshots:
         memory: Memory,
         album: Album,
         timeline: Timeline,
+        events: Events,
     ) -> None:
         """Look at the model once, to know it again."""
         self._folder = Path(config.memory.path) if config.snapshot else None
         self._every_s = config.autosave_s or math.inf
         self._model_id, self._memory, self._album = model.model_id, memory, album
-        self._timeline = timeline
+        self._timeline, self._events = timeline, events
         self._sight = _sight(model) if config.snapshot else torch.empty(0)
         self._saved = self._mark()
         self._due_s = time.monotonic() + self._every_s
@@ -83,7 +86,9 @@ class Snapshots:
             _log.warning('the memory begins empty, its snapshot is kept as %s: %s', aside, error)
             return False
         self._saved = self._mark()
-        _log.info('%d frames restored from %s', self._memory.frame_count, self._folder)
+        frames, folder = self._memory.frame_count, str(self._folder)
+        _log.info('%d frames restored from %s', frames, folder)
+        self._events.tell(EventKind.LOADED, detail=folder, value=frames)
         return True
 
     def save(self) -> None:
@@ -159,6 +164,8 @@ class Snapshots:
     def _write(self, folder: Path, state: State, mark: Mark) -> None:
         try:
             write_snapshot(folder, state)
+            files = *folder.glob(TENSORS), folder / MANIFEST
+            size = sum(file.stat().st_size for file in files)
         except Forgotten:
             _log.info('the memory was cleared while it was saved: the snapshot before stays')
             return
@@ -171,6 +178,7 @@ class Snapshots:
         if self._failures:
             _log.warning('the memory is saved again, after %d failures', self._failures)
         self._failures, self._saved = 0, mark
+        self._events.tell(EventKind.SAVED, detail=str(folder), value=size)
 
 
 def check_folder(folder: Path) -> None:

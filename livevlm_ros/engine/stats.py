@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections import Counter, deque
 from dataclasses import dataclass
 
@@ -29,6 +30,8 @@ class AskStats:
         them; questions without a budget and invalid ones count nowhere
     :param first_token_ms: from receipt, of replies with at least one token
     :param total_ms: from receipt to reply, of replies with at least one token
+    :param newest_text: of the newest reply with at least one token
+    :param newest_age_s: seconds since that reply, NaN before the first
     """
 
     served: dict[Status, int]
@@ -37,6 +40,8 @@ class AskStats:
     deadline_missed: int
     first_token_ms: Percentiles
     total_ms: Percentiles
+    newest_text: str = ''
+    newest_age_s: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,7 @@ class AskRecord:
         self._met = self._missed = 0
         self._first_token_ms: deque[float] = deque(maxlen=WINDOW)
         self._total_ms: deque[float] = deque(maxlen=WINDOW)
+        self._newest = '', math.nan  # text of the newest answer, and when it was given
 
     def add(self, answer: Answer) -> None:
         """Count a reply that is about to be handed out."""
@@ -135,12 +141,14 @@ class AskRecord:
             if answer.completion_tokens:
                 self._first_token_ms.append(latency.first_token_ms)
                 self._total_ms.append(latency.total_ms)
+                self._newest = answer.text, time.monotonic()
 
     def stats(self, *, waiting: int) -> AskStats:
         """Return the counts so far."""
         with self._lock:
             served, met, missed = dict(self._served), self._met, self._missed
             first_token_ms, total_ms = list(self._first_token_ms), list(self._total_ms)
+            newest_text, newest_s = self._newest
         return AskStats(
             served=served,
             waiting=waiting,
@@ -148,4 +156,6 @@ class AskRecord:
             deadline_missed=missed,
             first_token_ms=Percentiles.of(first_token_ms),
             total_ms=Percentiles.of(total_ms),
+            newest_text=newest_text,
+            newest_age_s=time.monotonic() - newest_s,
         )

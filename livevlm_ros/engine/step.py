@@ -8,7 +8,7 @@ import time
 
 import torch
 
-from livevlm_ros.engine.album import thumbnail
+from livevlm_ros.engine.album import Picture, thumbnail
 from livevlm_ros.engine.frames import checked, frame_key, see_frames
 from livevlm_ros.engine.gate import FrameGate
 from livevlm_ros.engine.ingest import Ingest
@@ -22,7 +22,7 @@ def take_step(parts: EngineParts, ingest: Ingest, gate: FrameGate) -> None:
     started = time.monotonic()
     frames, jumped = ingest.take()
     if jumped:
-        parts.forget()
+        parts.forget('time began anew')
         gate.clear()
     good: list[tuple[Frame, Pixels]] = []
     jpegs: dict[str, bytes] = {}
@@ -40,7 +40,9 @@ def take_step(parts: EngineParts, ingest: Ingest, gate: FrameGate) -> None:
     if not written:
         return
     for frame, pixels in written:
-        parts.album.add(frame_key(frame), jpegs[frame_key(frame)])
+        jpeg = jpegs[frame_key(frame)]
+        parts.album.add(frame_key(frame), jpeg)
+        parts.album.show(frame.camera, Picture(frame.stamp_ns, jpeg))
         gate.keep(frame, pixels)
         ingest.used(frame)
     if len(parts.album) > parts.memory.frame_count:

@@ -26,7 +26,8 @@ from transformers import (
 )
 from transformers.utils import logging
 
-EMBEDDED = Path(__file__).parent / 'embedded'
+from livevlm_ros.weights import EMBEDDED
+
 ARCHITECTURE = {
     'model_type': 'llava_onevision',
     'text_config': 'qwen2',

@@ -189,7 +189,8 @@ def fill_response(response: Any, answer: Answer, *, asked_at_ns: int) -> None:
     response.asked_at = _time(asked_at_ns)
     if answer.newest_stamp_ns:
         response.newest_frame = _time(answer.newest_stamp_ns)
-        response.staleness = _duration(asked_at_ns - answer.newest_stamp_ns)
+        if asked_at_ns:  # else nothing has come on /clock
+            response.staleness = _duration(asked_at_ns - answer.newest_stamp_ns)
     for part, took_ms in dataclasses.asdict(answer.latency).items():
         setattr(response.latency, part, float(took_ms))
     response.prompt_tokens = answer.prompt_tokens

@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -23,20 +24,31 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image
 
+from livevlm_ros.bit_depth import BitDepth
 from livevlm_ros.engine.messages import NAME_CHARACTERS, BadFrame, Frame
 from livevlm_ros.images import to_rgb, to_stamp_ns
 from livevlm_ros.node.traffic import Traffic, TrafficStats
+from livevlm_ros.node.transport import TransportChoice
 
+SILENT_S = 3.0  # without an image after which a camera is lost, or thrice its last pause
+MOST_SILENT_S = 60.0
 TYPES = {'raw': Image, 'compressed': CompressedImage}
+UNREAD = ('ffmpeg', 'theora', 'zstd')  # transports whose images must be republished
 
 
 @dataclass(frozen=True, slots=True)
 class CameraSettings:
-    """A camera as the parameters describe it; `topic` may be remapped."""
+    """
+    A camera as the parameters describe it.
+
+    :param topic: may be remapped
+    :param bits: of 16-bit values; 0: by the brightest value seen
+    """
 
     name: str
     topic: str
     transport: str
+    bits: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +60,11 @@ class CameraReport:
     :param transport: raw or compressed; '' while `auto` has found no publisher
     :param publishers: matched publishers
     :param incompatible: the QoS policy for which a publisher could not be matched, or ''
-    :param silent_s: seconds since the last image, or since the subscription began
+    :param silent_s: seconds since the last image, or since a publisher came, or since the start
+    :param patience_s: seconds after which that is too long
+    :param wrong_type: type of what is published on its topic instead of images, or ''
+    :param beside: transports that have a publisher, of which none is ever listened to
+    :param bits: of 16-bit values
     """
 
     name: str
@@ -59,6 +75,10 @@ class CameraReport:
     silent_s: float
     encoding: str
     traffic: TrafficStats
+    patience_s: float = SILENT_S
+    wrong_type: str = ''
+    beside: tuple[str, ...] = ()
+    bits: int = 0
 
 
 class Camera:
@@ -90,6 +110,7 @@ class Camera:
                 f'{error}'
             ) from error
         self._topics = {'raw': base, 'compressed': f'{base}/compressed'}
+        self._depth = BitDepth(settings.bits)
         self._group = MutuallyExclusiveCallbackGroup()
         self._traffic = Traffic()
         self._encoding = ''
@@ -97,13 +118,17 @@ class Camera:
         self._changes = threading.Lock()  # of the subscription: by transitions and by `look`
         self._started = False
         self._subscription: Subscription[Any] | None = None
-        self._saw_compressed = False
+        self._choice = TransportChoice()
+        self._image_s = math.nan  # when the last one came
+        self._since_s: float
+        self._heard_s: float
         self._forget_connection()
 
     def start(self) -> None:
         """Subscribe, or with `auto` leave it to `look` to find a publisher."""
         with self._changes:
             self._started = True
+            self._choice = TransportChoice()
             self._forget_connection()
             if self._wanted != 'auto':
                 self._subscribe(self._wanted)
@@ -113,39 +138,94 @@ class Camera:
         with self._changes:
             self._started = False
             self._unsubscribe()
+            self._image_s = math.nan
 
     def look(self) -> None:
-        """With `auto`: take the transport that is published, raw if both are; keep what works."""
+        """With `auto`: take the transport that delivers, raw if both do; keep what works."""
         with self._changes:
             if self._started and self._wanted == 'auto':
                 self._choose()
 
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the last image, or since a publisher came, or since the start."""
+        return time.monotonic() - self._since_s
+
+    @property
+    def patience_s(self) -> float:
+        """Seconds without an image after which the camera is held to be lost."""
+        return min(max(SILENT_S, 3 * self._pause_s), MOST_SILENT_S)
+
+    @property
+    def unheard_s(self) -> float:
+        """Seconds since the last image; NaN before the first since the start."""
+        return time.monotonic() - self._image_s
+
     def report(self, window_s: float) -> CameraReport:
         """Return the state of the camera; rates and times over `window_s` seconds."""
-        now = time.monotonic()
-        wanted = self._transport or self._wanted
-        topics = self._topics.values() if wanted == 'auto' else (self._topics[wanted],)
+        transport = self._transport
+        wanted = transport or self._wanted
+        listened = tuple(self._topics) if wanted == 'auto' else (wanted,)
+        beside = {form: f'{self._topics["raw"]}/{form}' for form in UNREAD}
+        if self._wanted != 'auto':
+            beside = {form: self._topics[form] for form in TYPES if form != wanted} | beside
         return CameraReport(
             name=self.name,
-            topics=tuple(topics),
-            transport=self._transport,
+            topics=tuple(self._topics[form] for form in listened),
+            transport=transport,
             publishers=self._publishers,
-            incompatible=self._incompatible,
-            silent_s=now - self._since_s,
+            incompatible=self._incompatible if self._is_unmatched(transport) else '',
+            silent_s=self.silent_s,
+            patience_s=self.patience_s,
             encoding=self._encoding,
             traffic=self._traffic.stats(window_s),
+            wrong_type='' if self._publishers else self._wrong_type(listened),
+            beside=tuple(self._published(beside)),
+            bits=self._depth.bits,
         )
 
+    def _published(self, topics: Mapping[str, str]) -> list[str]:
+        """Return the transports whose topic has a publisher."""
+        return [form for form, topic in topics.items() if self._node.count_publishers(topic)]
+
+    def _is_unmatched(self, transport: str) -> bool:
+        """Return whether there is a publisher that is not heard."""
+        if not transport:
+            return False
+        return self._node.count_publishers(self._topics[transport]) > self._publishers
+
+    def _wrong_type(self, listened: Iterable[str]) -> str:
+        """Return the type of what comes on a topic in place of images, or ''."""
+        for form in listened:
+            expected = f'sensor_msgs/msg/{TYPES[form].__name__}'
+            for found in self._node.get_publishers_info_by_topic(self._topics[form]):
+                if found.topic_type != expected:
+                    return str(found.topic_type)
+        return ''
+
     def _choose(self) -> None:
-        count = {kind: self._node.count_publishers(topic) for kind, topic in self._topics.items()}
-        if self._transport and (count[self._transport] or not any(count.values())):
+        before, in_vain = self._transport, self._choice.in_vain
+        published = self._published(self._topics)
+        taken = self._choice.choose(
+            before,
+            published,
+            silent_s=time.monotonic() - max(self._subscribed_s, self._heard_s),
+            heard=self._heard_s >= self._subscribed_s,
+        )
+        if taken == before:
             return
-        found = next((kind for kind in TYPES if count[kind]), '')
-        if found == 'compressed' and not self._saw_compressed:
-            self._saw_compressed = True  # raw of the same camera may be discovered a moment later
-        elif found:
-            self._unsubscribe()
-            self._subscribe(found)
+        since_s, lasts = self._since_s, self.silent_s >= SILENT_S
+        self._unsubscribe()
+        self._subscribe(taken)
+        if before not in published:
+            return
+        if lasts:  # it goes on
+            self._since_s, self._moved = since_s, True
+        if not in_vain:
+            self._node.get_logger().warning(
+                f'camera {self.name}: nothing comes on {self._topics[before]}; taking '
+                f'{self._topics[taken]}, which has a publisher too'
+            )
 
     def _unsubscribe(self) -> None:
         if self._subscription is not None:
@@ -153,7 +233,7 @@ class Camera:
         self._forget_connection()
 
     def _subscribe(self, transport: str) -> None:
-        self._transport = transport
+        self._transport, self._subscribed_s = transport, time.monotonic()
         self._subscription = self._node.create_subscription(
             TYPES[transport],
             self._topics[transport],
@@ -173,14 +253,16 @@ class Camera:
         self._transport = ''
         self._publishers = 0
         self._incompatible = ''
-        self._saw_compressed = False
+        self._moved = False  # to another transport, in a silence that lasts
+        self._subscribed_s, self._heard_s = 0.0, 0.0
+        self._pause_s = 0.0  # between the last two images
         self._since_s = time.monotonic()
 
     def _on_image(self, message: Any) -> None:
         began = time.monotonic()
         try:
             stamp_ns = to_stamp_ns(message) or self._arrival_ns()
-            decode = partial(to_rgb, message)
+            decode = partial(to_rgb, message, self._depth)
             self._see(Frame(self.name, stamp_ns, decode, message.header.frame_id))
             form = message.encoding if isinstance(message, Image) else message.format
             self._encoding = form[:NAME_CHARACTERS]
@@ -190,7 +272,8 @@ class Camera:
             self._node.get_logger().error(
                 f'camera {self.name}: {error!r}', throttle_duration_sec=5
             )
-        self._since_s = began
+        self._pause_s = began - self._heard_s if self._heard_s else 0.0
+        self._since_s = self._heard_s = self._image_s = began
         self._traffic.add(began, time.monotonic() - began)
 
     def _arrival_ns(self) -> int:
@@ -200,17 +283,16 @@ class Camera:
                 f'camera {self.name}: header stamp is zero; the time of arrival is taken instead. '
                 'Set header.stamp in the driver to the time of exposure.'
             )
-        return int(self._node.get_clock().now().nanoseconds)
+        now_ns = self._node.get_clock().now().nanoseconds
+        if not now_ns:
+            raise BadFrame('header stamp is zero, and so is the clock: nothing comes on /clock')
+        return int(now_ns)
 
     def _on_matched(self, event: QoSSubscriptionMatchedInfo) -> None:
-        if not self._publishers and event.current_count:
+        if not self._publishers and event.current_count and not self._moved:
             self._since_s = time.monotonic()
+        self._moved = False
         self._publishers = event.current_count
 
     def _on_incompatible(self, event: QoSRequestedIncompatibleQoSInfo) -> None:
         self._incompatible = qos_policy_name_from_kind(event.last_policy_kind)
-        self._node.get_logger().warning(
-            f'camera {self.name}: a publisher on {self._topics[self._transport]} offers a '
-            f'{self._incompatible} that does not match; no image will come from it. '
-            f'Set qos_overrides.{self._topics[self._transport]}.subscription.* of this node.'
-        )

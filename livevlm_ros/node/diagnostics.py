@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,9 +13,10 @@ from typing import TYPE_CHECKING
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from livevlm_ros.engine.messages import Status
+from livevlm_ros.node.camera_verdict import Verdict, verdict
 from livevlm_ros.node.cameras import CameraReport
 from livevlm_ros.node.parameters import Values
-from livevlm_ros.share import PROFILE_VARIABLE
+from livevlm_ros.node.ros_clock import ClockReport
 
 if TYPE_CHECKING:
     from livevlm_ros.engine import EngineStats, MemorySizes
@@ -28,20 +28,24 @@ OK, WARN, ERROR, STALE = (
     DiagnosticStatus.ERROR,
     DiagnosticStatus.STALE,
 )
-SILENT_S = 3.0  # a matched publisher from which no image came for so long is a fault
 HANGING_S = 10.0  # a step or a token that takes longer, and `HANGING_TIMES` what is usual
 HANGING_TIMES = 10.0
-FOREIGN_STAMP_S = 3600.0  # a newest frame that is this far from now has another clock
+STILL_S = 5.0  # for which /clock may stand still without a publisher, or not have come yet
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """One entry of `/diagnostics`; `values` are shown as text."""
+    """
+    One entry of `/diagnostics`; `values` are shown as text.
+
+    :param fault: kind of what the console must tell, or ''
+    """
 
     task: str
     level: bytes
     message: str
     values: Mapping[str, object] = field(default_factory=dict)
+    fault: str = ''
 
     def to_message(self, node_name: str, hardware_id: str) -> DiagnosticStatus:
         """Return the ROS message."""
@@ -76,20 +80,23 @@ def healths(
     parameters: Values,
     *,
     refused: Mapping[Status, int],
-    now_s: float,
+    clock: ClockReport,
 ) -> list[Health]:
     """
     Judge everything.
 
     :param stats: of the engine; None while there is none
     :param refused: replies that the engine has not seen, by status
-    :param now_s: ROS time
     """
     found = [_model(state, stats)]
+    if clock.simulated:
+        found.append(_clock(clock))
     if stats is not None:
         for report in reports:
             account = stats.cameras[report.name]
-            found.append(camera_health(report, account, state, parameters, now_s=now_s))
+            found.append(
+                camera_health(report, account, state, parameters, now_s=clock.now_ns / 1e9)
+            )
         found += [_ingest(state, stats), _memory(stats), _ask(stats, refused, parameters)]
     return found
 
@@ -122,14 +129,21 @@ def camera_health(
     *,
     now_s: float,
 ) -> Health:
-    """Say whether images of a camera come and are used, and if not, why."""
-    age_s = now_s - account.used_stamp_ns / 1e9 if account.frames_used else None
-    level, message = _camera_verdict(camera, account, state, parameters, age_s)
+    """
+    Say whether images of a camera come and are used, and if not, why.
+
+    :param now_s: ROS time; 0: there is none
+    """
+    age_s = now_s - account.used_stamp_ns / 1e9 if account.frames_used and now_s else None
+    found = Verdict(STALE, f'not subscribed: the node is {state.label}')
+    if state.label == 'active':
+        found = verdict(camera, account, parameters, age_s=age_s)
     traffic = camera.traffic
     values = {
         'topics': ' '.join(camera.topics),
         'transport': camera.transport,
         'encoding': camera.encoding,
+        'bits': camera.bits if '16' in camera.encoding else '',
         'publishers': camera.publishers,
         'incompatible_qos': camera.incompatible,
         'received': traffic.received,
@@ -146,52 +160,21 @@ def camera_health(
         'callback_max_ms': traffic.max_ms,
         'last_error': account.last_error,
     }
-    return Health(f'camera/{camera.name}', level, message, values)
+    return Health(f'camera/{camera.name}', found.level, found.message, values, found.fault)
 
 
-def _camera_verdict(
-    camera: CameraReport,
-    account: CameraStats,
-    state: Lifecycle,
-    parameters: Values,
-    age_s: float | None,
-) -> tuple[bytes, str]:
-    where = ' or '.join(camera.topics)
-    if state.label != 'active':
-        return STALE, f'not subscribed: the node is {state.label}'
-    if camera.incompatible and not camera.publishers:
-        return ERROR, (
-            f'a publisher on {where} offers a {camera.incompatible} that does not match; set '
-            f'qos_overrides.{where}.subscription.{camera.incompatible.lower()} of this node'
-        )
-    if not camera.publishers:
-        return WARN, f'no publisher on {where}'
-    if camera.silent_s >= SILENT_S:
-        return ERROR, _silence(camera, where)
-    if account.last_error and not account.frames_used:
-        return ERROR, f'no image could be used: {account.last_error}'
-    period_s = 1 / parameters['ingest.target_fps']
-    limit_s = max(parameters['diagnostics.warn_frame_age_s'], 2 * period_s)
-    if age_s is not None and abs(age_s) > FOREIGN_STAMP_S:
-        return WARN, f'newest frame is {age_s:.0f} s old: is use_sim_time set as in the camera?'
-    if age_s is not None and age_s > limit_s:
-        return WARN, f'newest frame in the memory is {age_s:.1f} s old'
-    return OK, f'{camera.traffic.fps:.1f} images a second on {where}'
-
-
-def _silence(camera: CameraReport, where: str) -> str:
-    """Explain a publisher that is matched and not heard."""
-    message = (
-        f'{camera.publishers} publisher on {where}, but no image for {camera.silent_s:.1f} s.'
-    )
-    if camera.transport == 'raw' and not camera.traffic.received:
-        profile = os.environ.get(PROFILE_VARIABLE)
-        message += (
-            ' Raw images are lost when one side lacks the Fast DDS profile: start the camera and '
-            f'the node with {PROFILE_VARIABLE}=<share of livevlm_ros>/config/fastdds.xml '
-            f'(this node: {profile or "not set"}), or use transport compressed.'
-        )
-    return message + ' Does the driver publish (ros2 topic hz)?'
+def _clock(clock: ClockReport) -> Health:
+    values = {'still_s': clock.still_s, 'publishers': clock.publishers}
+    cure = 'play the bag with --clock, start the simulator, or set use_sim_time to false'
+    who = f'{clock.publishers or "no"} publisher on it'
+    if clock.silent:
+        silence = f'use_sim_time is set, but nothing has come on /clock ({who}): {cure}'
+        level = ERROR if clock.still_s >= STILL_S else WARN
+        return Health('clock', level, silence, values, 'silent')
+    if not clock.publishers and clock.still_s >= STILL_S:
+        ended = f'/clock has stood still for {clock.still_s:.0f} s ({who}): {cure}'
+        return Health('clock', WARN, ended, values, 'ended')
+    return Health('clock', OK, f'ROS time comes from /clock, {who}', values)
 
 
 def _ingest(state: Lifecycle, stats: EngineStats) -> Health:
@@ -215,7 +198,7 @@ def _ingest(state: Lifecycle, stats: EngineStats) -> Health:
             f'the engine hangs in {stats.busy_with} for {stats.heartbeat_age_s:.0f} s, '
             f'{stats.usual_s:.1f} s are usual'
         )
-        return Health('ingest', ERROR, hangs, values)
+        return Health('ingest', ERROR, hangs, values, 'hangs')
     used = f'{stats.frames_used} frames used of {stats.frames_in}'
     return Health('ingest', OK, used, values)
 

@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 LOOK_S = 0.1
+TELL_EVERY_S = 10.0
+
+_log = logging.getLogger(__name__)
 
 
 class Abandoned(RuntimeError):
@@ -37,9 +41,14 @@ class Loading:
         """Whether the thread still runs."""
         return self._thread.is_alive()
 
+    @property
+    def took_s(self) -> float:
+        """Seconds so far."""
+        return time.monotonic() - self._began_s
+
     def describe(self) -> str:
         """Return the stage and how long it all has taken."""
-        return f'{self._stage}, {time.monotonic() - self._began_s:.1f} s'
+        return f'{self._stage}, {self.took_s:.1f} s'
 
     def abandon(self) -> None:
         """Give up: `wait` returns at once, the thread ends at its next stage."""
@@ -47,14 +56,18 @@ class Loading:
 
     def wait(self) -> Any:
         """
-        Load, and wait for the engine.
+        Load, and wait for the engine; the log tells how far it is every now and then.
 
         :raises Abandoned: after `abandon`
         :raises Exception: what the load raised
         """
         self._thread.start()
+        told_s = self._began_s
         while self._thread.is_alive() and not self._abandoned.is_set():
             self._thread.join(LOOK_S)
+            if time.monotonic() - told_s >= TELL_EVERY_S:
+                told_s = time.monotonic()
+                _log.info('still loading: %s', self.describe())
         if self._abandoned.is_set():
             raise Abandoned('the load was given up')
         if self._error is not None:

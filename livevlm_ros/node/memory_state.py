@@ -15,7 +15,6 @@ from builtin_interfaces.msg import Time
 
 from livevlm_interfaces.msg import CameraState, MemoryState
 from livevlm_ros.node.cameras import CameraReport
-from livevlm_ros.node.diagnostics import SILENT_S
 from livevlm_ros.node.parameters import Values
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ class MemoryTeller:
         """
         Return the state now, None before there is a memory.
 
-        :param now_ns: ROS time
+        :param now_ns: ROS time; 0: there is none
         """
         sizes = stats.memory
         if sizes is None:
@@ -59,14 +58,14 @@ class MemoryTeller:
             disk_bytes=sizes.disk_bytes,
             evictions_total=sizes.evictions,
             correction_rate=sizes.recall.correction_rate,
-            short_term_oldest=_time(sizes.short_term_oldest_ns),
-            oldest=_time(sizes.oldest_stamp_ns),
+            short_term_oldest=to_time(sizes.short_term_oldest_ns),
+            oldest=to_time(sizes.oldest_stamp_ns),
             cameras=[
                 _camera_state(report, stats, fps_used=rates[report.name], now_ns=now_ns)
                 for report in reports
             ],
         )
-        message.header.stamp = _time(now_ns)
+        message.header.stamp = to_time(now_ns)
         return message
 
     def _rates(self, stats: EngineStats, window_s: float) -> dict[str, float]:
@@ -92,14 +91,15 @@ def _camera_state(
         encoding=report.encoding,
         fps_in=report.traffic.fps,
         fps_used=fps_used,
-        frame_age=(now_ns - newest_ns) / 1e9 if newest_ns else math.nan,
+        frame_age=(now_ns - newest_ns) / 1e9 if newest_ns and now_ns else math.nan,
         dropped=account.dropped.total,
         errors=account.dropped.bad,
         qos_incompatible=bool(report.incompatible),
-        last_stamp=_time(newest_ns),
-        alive=bool(report.publishers) and report.silent_s < SILENT_S,
+        last_stamp=to_time(newest_ns),
+        alive=bool(report.publishers) and report.silent_s < report.patience_s,
     )
 
 
-def _time(stamp_ns: int) -> Time:
+def to_time(stamp_ns: int) -> Time:
+    """Return the ROS message of a time in nanoseconds."""
     return Time(sec=stamp_ns // 1_000_000_000, nanosec=stamp_ns % 1_000_000_000)

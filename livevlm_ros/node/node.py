@@ -27,16 +27,19 @@ from rclpy.parameter import Parameter as RosParameter
 
 from livevlm_ros.engine.messages import Frame, Status
 from livevlm_ros.node import declaration, heap
+from livevlm_ros.node.annotated import Annotated
 from livevlm_ros.node.ask_service import AskService, Door
 from livevlm_ros.node.cameras import Camera, CameraSettings
 from livevlm_ros.node.diagnostics import Lifecycle
+from livevlm_ros.node.events import EventTeller
 from livevlm_ros.node.loading import Abandoned, Loading
 from livevlm_ros.node.log import RosLog
 from livevlm_ros.node.parameters import PARAMETERS, Values, camera_parameters, check_cameras, table
 from livevlm_ros.node.reporter import Reporter
+from livevlm_ros.weights import on_disk
 
 LOOK_S = 0.5  # between two looks for publishers of cameras with transport auto
-OTHER_THREADS = 6  # beside those that wait with a question
+OTHER_THREADS = 8  # beside those that wait with a question
 STOP_S = 10.0  # for a step or a token to end, at deactivate
 CLOSE_S = 2.0  # the same, when the process ends anyway
 
@@ -101,6 +104,8 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
 
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._reporter = Reporter(self, self, clock=steady)
+        self._events = EventTeller(self, self, clock=steady)
+        self._annotated = Annotated(self, self, clock=steady)
         self._look = self.create_timer(
             LOOK_S, self._look_for_cameras, MutuallyExclusiveCallbackGroup(), clock=steady
         )
@@ -160,18 +165,20 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
             for settings in camera_settings(values)
         ]
         self._door.closed_because = 'the model is loading'
-        self._loading = Loading(lambda stage: self._make_engine(values, stage))
+        path, device = values['model.path'], values['model.device']
+        self.get_logger().info(f'loading model {path} ({on_disk(path)}) for {device}')
+        loading = self._loading = Loading(lambda stage: self._make_engine(values, stage))
         try:
-            self._engine = self._loading.wait()
+            self._engine = loading.wait()
         except Abandoned:
             return TransitionCallbackReturn.FAILURE
         finally:
-            if not self._loading.alive:
+            if not loading.alive:
                 self._loading = None
         self._cameras = cameras
         heap.spare_collections()
         self._door.closed_because = 'the node is inactive: activate it'
-        self.get_logger().info('configured: the model is ready')
+        self.get_logger().info(f'configured: the model is ready after {loading.took_s:.1f} s')
         self._tell_horizon()
         return super().on_configure(state)
 
@@ -302,7 +309,10 @@ def camera_settings(values: Values) -> list[CameraSettings]:
     """Return each camera as the parameters describe it."""
     return [
         CameraSettings(
-            name, str(values[f'cameras.{name}.topic']), str(values[f'cameras.{name}.transport'])
+            name,
+            str(values[f'cameras.{name}.topic']),
+            str(values[f'cameras.{name}.transport']),
+            int(values[f'cameras.{name}.bits']),
         )
         for name in values['cameras']
     ]

@@ -306,8 +306,16 @@ def camera_parameters(camera: str) -> tuple[Parameter, ...]:
         Parameter(
             f'cameras.{camera}.transport',
             'auto',
-            'Form of the images; auto takes what is published and prefers raw.',
+            'Form of the images; auto takes what delivers, raw if both do.',
             choices=('auto', 'raw', 'compressed'),
+        ),
+        Parameter(
+            f'cameras.{camera}.bits',
+            0,
+            'Bits of 16-bit values, which fill the low ones: 10, 12, 14 or 16; 0 is as many of '
+            'these as the brightest value seen needs.',
+            low=0,
+            high=16,
         ),
     )
 

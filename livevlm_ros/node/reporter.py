@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -16,8 +17,10 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from livevlm_interfaces.msg import MemoryState
 from livevlm_ros.engine.messages import Status
 from livevlm_ros.node.cameras import Camera
-from livevlm_ros.node.diagnostics import ERROR, Health, Lifecycle, healths
-from livevlm_ros.node.memory_state import MemoryTeller
+from livevlm_ros.node.console import Console
+from livevlm_ros.node.diagnostics import Lifecycle, healths
+from livevlm_ros.node.memory_state import MemoryTeller, to_time
+from livevlm_ros.node.ros_clock import RosClock
 
 
 class Reported(Protocol):
@@ -40,7 +43,7 @@ class Reported(Protocol):
 
 
 class Reporter:
-    """Looks at the node every `diagnostics.period` and tells; new faults are logged too."""
+    """Looks at the node every `diagnostics.period` and tells; faults go to the console too."""
 
     def __init__(self, node: Node, subject: Reported, *, clock: Clock) -> None:
         """
@@ -51,7 +54,8 @@ class Reporter:
         self._node = node
         self._subject = subject
         self._name = node.get_fully_qualified_name().removeprefix('/')
-        self._faults: dict[str, bytes] = {}
+        self._clock = RosClock(node)
+        self._console = Console(node.get_logger())
         self._told_of: Any = None
         self._teller = MemoryTeller()
         self._diagnostics = node.create_publisher(
@@ -77,28 +81,22 @@ class Reporter:
         stats = engine.stats() if engine is not None else None
         window_s = values['diagnostics.window_s']
         reports = [camera.report(window_s) for camera in self._subject.cameras()]
-        now = self._node.get_clock().now()
+        clock = self._clock.report()
         found = healths(
             self._subject.state(),
             reports,
             stats,
             values,
             refused=self._subject.refused(),
-            now_s=now.nanoseconds / 1e9,
+            clock=clock,
         )
         device = stats.model.device if stats is not None and stats.model is not None else ''
         message = DiagnosticArray(status=[h.to_message(self._name, device) for h in found])
-        message.header.stamp = now.to_msg()
+        message.header.stamp = to_time(clock.now_ns)
         self._diagnostics.publish(message)
-        self._log_new_faults(found)
+        self._console.tell(found, time.monotonic())
         if engine is not self._told_of:
             self._told_of, self._teller = engine, MemoryTeller()
-        state = stats and self._teller.message(stats, reports, values, now_ns=now.nanoseconds)
+        state = stats and self._teller.message(stats, reports, values, now_ns=clock.now_ns)
         if state:
             self._memory_state.publish(state)
-
-    def _log_new_faults(self, found: Sequence[Health]) -> None:
-        for health in found:
-            if health.level == ERROR and self._faults.get(health.task) != ERROR:
-                self._node.get_logger().error(f'{health.task}: {health.message}')
-            self._faults[health.task] = health.level

@@ -18,6 +18,7 @@ from typing import Any
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
 
+from livevlm_ros.bit_depth import BitDepth
 from livevlm_ros.engine.messages import BadFrame, Frame, Pixels
 from livevlm_ros.images import to_rgb, to_stamp_ns
 from livevlm_ros.replay.errors import BadInput
@@ -60,9 +61,10 @@ class BagSource:
     def messages(self) -> Iterator[tuple[Frame, bytes]]:
         """Yield each frame with its message in CDR, empty where it is none of its type."""
         skipped: Counter[str] = Counter()
+        depth = BitDepth()
         for record in self._records():
             if record.topic == self.topic and record.type in IMAGE_TYPES:
-                yield self._frame(record)
+                yield self._frame(record, depth)
             else:
                 skipped[f'{record.topic} [{record.type}]'] += 1
         self.skipped = dict(skipped)
@@ -72,7 +74,7 @@ class BagSource:
                 'their recording is used'
             )
 
-    def _frame(self, record: Record) -> tuple[Frame, bytes]:
+    def _frame(self, record: Record, depth: BitDepth) -> tuple[Frame, bytes]:
         try:
             message: Any = self._typestore.deserialize_cdr(record.data, record.type)
         except Exception as error:  # generated code: whatever a short or garbled buffer provokes
@@ -88,7 +90,7 @@ class BagSource:
         frame = Frame(
             camera=CAMERA,
             stamp_ns=stamp_ns,
-            pixels=partial(to_rgb, message),
+            pixels=partial(to_rgb, message, depth),
             frame_id=message.header.frame_id,
         )
         return frame, record.data

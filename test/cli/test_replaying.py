@@ -181,7 +181,7 @@ def test_evaluate_fails_when_no_question_could_be_asked_and_not_for_want_of_trut
 def test_evaluate_fails_when_no_frame_was_used(
     livevlm, film: Path, checkpoint: Path, tmp_path: Path, monkeypatch
 ) -> None:
-    def unusable(message) -> None:
+    def unusable(message, depth) -> None:
         raise BadFrame('h264 is no picture')
 
     monkeypatch.setattr('livevlm_ros.replay.bag.to_rgb', unusable)

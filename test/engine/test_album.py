@@ -65,3 +65,20 @@ def test_thumbnails_that_were_kept_are_kept_again(count):
     restored.restore(album.state())
     assert len(restored) == count
     assert all(restored.get(f'camera/{n}') == bytes([n]) * (n + 1) for n in range(count))
+
+
+def test_the_newest_frame_of_each_camera_is_shown_until_the_memory_is_cleared(make_engine, frame):
+    engine = make_engine(cameras=('left', 'right'), target_fps=1000.0)
+    assert engine.newest_pictures() == {}
+    engine.load()
+    for second, camera in ((1, 'left'), (2, 'right'), (3, 'left')):
+        engine.see(frame(second, camera=camera))
+        engine.turn()
+    newest = engine.newest_pictures()
+    assert {name: seen.stamp_ns for name, seen in newest.items()} == {
+        'left': 3 * 10**9,
+        'right': 2 * 10**9,
+    }
+    assert newest['left'].jpeg.startswith(b'\xff\xd8')
+    engine.clear()
+    assert engine.newest_pictures() == {}

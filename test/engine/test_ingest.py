@@ -3,6 +3,7 @@
 import logging
 import threading
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -81,6 +82,21 @@ def test_a_stamp_equal_or_a_little_older_is_bad(make_ingest, frame, second, on_j
     account = ingest.stats()[0]['camera']
     assert (account.dropped.bad, account.waiting) == (1, 1)
     assert 'before the newest one seen, expected a later one' in account.last_error
+    assert ('do the stamps stand still?' in account.last_error) == (second == 10.0)
+
+
+def test_bad_frames_in_a_row_are_counted_until_one_is_used(make_ingest, frame):
+    ingest = make_ingest()
+    for second in (10, 11, 12):
+        ingest.put(frame(second))
+        (taken,), _ = ingest.take()
+        ingest.lost(taken, 'no picture')
+    ingest.turn_away('camera', BadFrame('no stamp'))
+    assert ingest.stats().cameras['camera'].bad_in_row == 4
+    ingest.put(frame(13))
+    (taken,), _ = ingest.take()
+    ingest.used(taken)
+    assert ingest.stats().cameras['camera'].bad_in_row == 0
 
 
 def test_a_jump_back_is_followed_with_every_camera_beginning_anew(make_ingest, frame, caplog):
@@ -311,3 +327,21 @@ def test_a_clear_forgets_the_earlier_life(make_ingest, frame):
     ingest.resume({'camera': 100 * 10**9})
     ingest.restart()
     assert ingest.put(frame(1))
+
+
+def test_what_goes_on_is_warned_of_ever_less_often(make_ingest, monkeypatch, caplog):
+    clock = SimpleNamespace(s=1000.0)
+    steady = SimpleNamespace(monotonic=lambda: clock.s)
+    monkeypatch.setattr('livevlm_ros.engine.ingest.time', steady)
+    ingest, told = make_ingest(), []
+    for second in range(3600):
+        clock.s = 1000.0 + second
+        ingest.turn_away('camera', BadFrame('no picture'))
+        if len(caplog.records) > len(told):
+            told.append(second)
+    assert told == [0, 5, 15, 35, 75, 155, 315, 635, 1235, 1835, 2435, 3035]
+    clock.s += 1200.0
+    for _ in range(2):
+        clock.s += 5.0
+        ingest.turn_away('camera', BadFrame('no picture'))
+    assert len(caplog.records) == len(told) + 2

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from livevlm_ros.engine import Engine, MemoryConfig, Question, Status
+from livevlm_ros.engine.events import Events
 from livevlm_ros.engine.shortage import ADVICE, Shortages, out_of_memory
 from livevlm_ros.memory import PRESETS
 
@@ -143,7 +144,7 @@ def test_what_torch_says_becomes_one_line() -> None:
 
 
 def test_each_kind_of_loss_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    shortages = Shortages()
+    shortages = Shortages(Events())
     for lost in ('step', 'question', 'step'):
         assert shortages.tell(lost, torch.OutOfMemoryError(SAID)) == LINE
     assert caplog.messages == [

@@ -49,3 +49,13 @@ def test_totals_are_over_all_cameras_known_or_not():
     )
     assert stats.dropped == Dropped(rate=1, newer=2, bad=5)
     assert (stats.frames_used, stats.frames_in, stats.waiting) == (4, 13, 1)
+
+
+def test_the_newest_answer_is_kept_with_its_age():
+    record = AskRecord()
+    assert math.isnan(record.stats(waiting=0).newest_age_s)
+    record.add(Answer(Status.OK, text='red', completion_tokens=1))
+    record.add(Answer(Status.OVERLOADED))
+    stats = record.stats(waiting=0)
+    assert stats.newest_text == 'red'
+    assert 0.0 <= stats.newest_age_s < 60.0

@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import save_file
 
 from livevlm_ros.model import ModelConfig, load_model
-from livevlm_ros.model.checkpoint import EMBEDDED
 from livevlm_ros.model.device import check_room, count_numbers, find_device
+from livevlm_ros.weights import EMBEDDED
 
 GPU = torch.device('cuda', 0)
 

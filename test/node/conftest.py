@@ -259,6 +259,8 @@ class FakeEngine:
         self.turned_away: list[tuple[str, str]] = []
         self.questions: list[Any] = []
         self.calls: list[str] = []
+        self.events: list[Any] = []
+        self.newest_pictures: Callable[[], dict[str, Any]] = dict
         self.answer: Callable[[Any], Any] | None = None
         self.seen = threading.Event()
 
@@ -279,6 +281,11 @@ class FakeEngine:
         if self.answer is not None:
             return self.answer(question)
         return Answer(Status.OK, request_id=question.request_id, text='red', finish=Finish.STOP)
+
+    def take_events(self) -> tuple[list[Any], int]:
+        """Hand out events, of which none is lost."""
+        taken, self.events = self.events, []
+        return taken, 0
 
     def start(self) -> None:
         """Note it."""

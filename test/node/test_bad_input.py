@@ -94,7 +94,7 @@ def jpeg(data: bytes) -> CompressedImage:
     [
         (raw(height=0), 'expected at least 1x1'),
         (raw(height=480, width=640, step=1920), 'expected 921600'),
-        (raw(step=10), 'step of 10 bytes'),
+        (raw(step=10, data=bytes(48 * 192 + 1)), 'step of 10 bytes'),
         (raw(encoding='rainbow8'), "'rainbow8'"),
         (raw(encoding='32FC1'), "'32FC1'"),
         (raw(data=array.array('B', bytes(100))), 'data of 100 bytes'),

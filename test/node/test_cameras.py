@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import array
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+import rclpy
+from rclpy.context import Context
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
@@ -45,8 +48,10 @@ class Bench:
         self.turned_away: list[tuple[str, str]] = []
         self.camera: Any = None
 
-    def listen(self, *, topic: str = 'front/image', transport: str = 'raw') -> Camera:
-        settings = CameraSettings('front', topic, transport)
+    def listen(
+        self, *, topic: str = 'front/image', transport: str = 'raw', bits: int = 0
+    ) -> Camera:
+        settings = CameraSettings('front', topic, transport, bits)
         self.camera = Camera(
             self.node, settings, self.frames.append, lambda *why: self.turned_away.append(why)
         )
@@ -125,6 +130,99 @@ def test_auto_prefers_raw_and_follows_a_driver_that_changes(bench: Bench) -> Non
     assert camera.report(10).transport == 'compressed'
 
 
+def test_auto_leaves_a_raw_topic_that_is_silent_for_a_compressed_one_and_keeps_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr('livevlm_ros.node.transport.UNHEARD_S', 0.5)
+    raw = bench.peer.create_publisher(Image, '/front/image', 1)
+    bench.eventually(lambda: bench.node.count_publishers('/front/image'))
+    camera = bench.listen(transport='auto')
+    camera.look()
+    assert camera.report(10).transport == 'raw'
+    bench.publish(jpeg(), '/front/image/compressed')
+    report = camera.report(10)
+    assert (report.transport, report.beside) == ('compressed', ())
+    said = capfd.readouterr().err
+    assert said.count('nothing comes on /front/image; taking /front/image/compressed') == 1
+    for _ in range(5):
+        raw.publish(image())
+        camera.look()
+    assert camera.report(10).transport == 'compressed'
+
+
+def test_a_move_from_one_silent_topic_to_another_does_not_hide_the_silence(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr('livevlm_ros.node.transport.UNHEARD_S', 0.5)
+    monkeypatch.setattr('livevlm_ros.node.cameras.SILENT_S', 0.0)
+    bench.peer.create_publisher(Image, '/front/image', 1)
+    bench.peer.create_publisher(CompressedImage, '/front/image/compressed', 1)
+    bench.eventually(lambda: bench.node.count_publishers('/front/image'))
+    bench.eventually(lambda: bench.node.count_publishers('/front/image/compressed'))
+    camera = bench.listen(transport='auto')
+    camera.look()
+    bench.eventually(lambda: camera.report(10).publishers)
+    began_s = time.monotonic()
+    for transport in ('compressed', 'raw'):
+
+        def moved(to: str = transport) -> bool:
+            camera.look()
+            return camera.report(10).transport == to
+
+        bench.eventually(moved)
+        bench.eventually(lambda: camera.report(10).publishers)
+        assert camera.report(10).silent_s >= time.monotonic() - began_s - 0.1
+    assert capfd.readouterr().err.count('nothing comes on') == 1
+
+
+def test_what_is_published_beside_the_topic_is_reported(bench: Bench) -> None:
+    camera = bench.listen(transport='raw')
+    assert camera.report(10).beside == ()
+    for form in ('compressed', 'ffmpeg'):
+        bench.peer.create_publisher(CompressedImage, f'/front/image/{form}', 1)
+    bench.eventually(lambda: camera.report(10).beside == ('compressed', 'ffmpeg'))
+
+
+def test_what_is_no_image_is_reported_by_its_type(bench: Bench) -> None:
+    camera = bench.listen(transport='raw')
+    context = Context()  # of its own: one participant has one type a topic
+    with rclpy.init(context=context):
+        other = rclpy.create_node('other', context=context)
+        other.create_publisher(CompressedImage, '/front/image', 1)
+        compressed = 'sensor_msgs/msg/CompressedImage'
+        bench.eventually(lambda: camera.report(10).wrong_type == compressed)
+        assert camera.report(10).publishers == 0
+        other.destroy_node()
+
+
+@pytest.mark.parametrize(('bits', 'grey'), [(0, 128), (12, 32), (16, 2)])
+def test_the_bits_of_a_sensor_are_a_parameter(bench: Bench, bits: int, grey: int) -> None:
+    camera = bench.listen(bits=bits)
+    dim = image()
+    dim.encoding, dim.step = 'mono16', 12
+    dim.data = array.array('B', np.full((4, 6), 512, np.uint16).tobytes())
+    frame = bench.publish(dim, '/front/image')
+    assert callable(frame.pixels)
+    assert set(np.unique(frame.pixels())) == {grey}
+    assert camera.report(10).bits == (bits or 10)
+
+
+def test_a_zero_stamp_without_a_clock_is_refused_by_its_reason(
+    bench: Bench, eventually: Callable[..., Any]
+) -> None:
+    bench.node.set_parameters([Parameter('use_sim_time', value=True)])
+    bench.listen()
+    publisher = bench.peer.create_publisher(Image, '/front/image', 1)
+
+    def refused() -> bool:
+        publisher.publish(image(sec=0, nanosec=0))
+        return bool(bench.turned_away)
+
+    eventually(refused)
+    assert 'nothing comes on /clock' in bench.turned_away[0][1]
+    assert not bench.frames
+
+
 @pytest.mark.parametrize(('encoding', 'shown'), [('x' * 10**6, 'x' * 256), ('', '')])
 def test_an_encoding_is_reported_as_it_is_but_for_its_length(
     bench: Bench, capfd: pytest.CaptureFixture[str], encoding: str, shown: str
@@ -158,10 +256,15 @@ def test_a_publisher_that_does_not_match_is_named(bench: Bench) -> None:
     name = 'qos_overrides./front/image.subscription.reliability'
     bench.node._parameter_overrides[name] = Parameter(name, value='reliable')
     camera = bench.listen()
-    bench.peer.create_publisher(Image, '/front/image', qos_profile_sensor_data)
+    misfit = bench.peer.create_publisher(Image, '/front/image', qos_profile_sensor_data)
     bench.eventually(lambda: camera.report(10).incompatible)
     assert camera.report(10).incompatible == 'RELIABILITY'
     assert camera.report(10).publishers == 0
+    bench.peer.create_publisher(Image, '/front/image', RELIABLE)
+    bench.eventually(lambda: camera.report(10).publishers == 1)
+    assert camera.report(10).incompatible == 'RELIABILITY'
+    bench.peer.destroy_publisher(misfit)
+    bench.eventually(lambda: not camera.report(10).incompatible)
 
 
 def test_a_publisher_is_seen_to_come_and_go(bench: Bench) -> None:

@@ -14,12 +14,12 @@ from livevlm_ros.engine.stats import Percentiles
 from livevlm_ros.node.cameras import CameraReport
 from livevlm_ros.node.diagnostics import ERROR, OK, STALE, WARN, Health, Lifecycle, healths
 from livevlm_ros.node.parameters import table
+from livevlm_ros.node.ros_clock import ClockReport
 from livevlm_ros.node.traffic import TrafficStats
-from livevlm_ros.share import PROFILE_VARIABLE
 
 DEFAULTS = {name: row.default for name, row in table().items()}
 ACTIVE = Lifecycle('active')
-NOW_S = 1000.0
+NOW = ClockReport(now_ns=1_000_000_000_000)
 HEARD = CameraReport(
     name='camera',
     topics=('/camera/image',),
@@ -40,7 +40,7 @@ def judge(
     fake_engine: Any, report: CameraReport, account: CameraStats, **stats: Any
 ) -> dict[str, Health]:
     made = replace(fake_engine.stats(), cameras={'camera': account}, **stats)
-    return by_task(healths(ACTIVE, [report], made, DEFAULTS, refused={}, now_s=NOW_S))
+    return by_task(healths(ACTIVE, [report], made, DEFAULTS, refused={}, clock=NOW))
 
 
 def by_task(found: list[Health]) -> dict[str, Health]:
@@ -62,49 +62,31 @@ def test_a_camera_that_works_is_ok_and_accounts_for_each_frame(fake_engine: Any)
 
 
 @pytest.mark.parametrize(
-    ('report', 'account', 'level', 'says'),
+    ('clock', 'level', 'says'),
     [
-        (replace(HEARD, publishers=0, transport=''), USED, WARN, 'no publisher on /camera/image'),
-        (
-            replace(HEARD, publishers=0, incompatible='RELIABILITY'),
-            USED,
-            ERROR,
-            'qos_overrides./camera/image.subscription.reliability',
-        ),
-        (replace(HEARD, silent_s=4.0, traffic=NOTHING), USED, ERROR, 'fastdds.xml'),
-        (replace(HEARD, silent_s=4.0), USED, ERROR, 'ros2 topic hz'),
-        (
-            HEARD,
-            CameraStats(dropped=Dropped(bad=5), last_error="image encoding '32FC1' is not"),
-            ERROR,
-            '32FC1',
-        ),
-        (HEARD, replace(USED, used_stamp_ns=990_000_000_000), WARN, '10.0 s old'),
-        (HEARD, replace(USED, used_stamp_ns=1_700_000_000_000_000_000), WARN, 'use_sim_time'),
+        (ClockReport(True), WARN, 'nothing has come on /clock'),
+        (ClockReport(True, still_s=5.0), ERROR, 'nothing has come on /clock (no publisher on it)'),
+        (ClockReport(True, still_s=5.0, publishers=1), ERROR, '/clock (1 publisher on it): play'),
+        (ClockReport(True, 5, still_s=6.0), WARN, 'stood still for 6 s'),
+        (ClockReport(True, 5, still_s=600.0, publishers=1), OK, '1 publisher'),
+        (ClockReport(True, 5, still_s=0.1), OK, 'no publisher'),
     ],
-    ids=['no publisher', 'qos', 'lost raw', 'silent', 'bad encoding', 'stale', 'other clock'],
+    ids=['not yet', 'never came', 'silent', 'ended', 'paused', 'goes on'],
 )
-def test_why_nothing_happens_is_said(
-    fake_engine: Any, report: CameraReport, account: CameraStats, level: bytes, says: str
+def test_a_clock_that_is_silent_says_what_to_do(
+    fake_engine: Any, clock: ClockReport, level: bytes, says: str
 ) -> None:
-    health = camera(fake_engine, report, account)
-    assert health.level == level
-    assert says in health.message
+    made = replace(fake_engine.stats(), cameras={'camera': USED})
+    found = by_task(healths(ACTIVE, [HEARD], made, DEFAULTS, refused={}, clock=clock))
+    assert found['clock'].level == level
+    assert says in found['clock'].message
+    assert bool(found['clock'].fault) == (level != OK)
+    if clock.silent:
+        assert found['camera/camera'].level == OK  # no frame is too old without a time
 
 
-def test_compressed_images_are_not_blamed_on_the_dds_profile(fake_engine: Any) -> None:
-    silent = replace(HEARD, transport='compressed', silent_s=4.0, traffic=NOTHING)
-    assert 'fastdds' not in camera(fake_engine, silent).message
-
-
-def test_the_profile_of_this_process_is_named(
-    fake_engine: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    silent = replace(HEARD, silent_s=4.0, traffic=NOTHING)
-    monkeypatch.setenv(PROFILE_VARIABLE, '/etc/dds.xml')
-    assert 'this node: /etc/dds.xml' in camera(fake_engine, silent).message
-    monkeypatch.delenv(PROFILE_VARIABLE)
-    assert 'this node: not set' in camera(fake_engine, silent).message
+def test_who_has_no_simulated_time_hears_nothing_of_the_clock(fake_engine: Any) -> None:
+    assert 'clock' not in judge(fake_engine, HEARD, USED)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +99,7 @@ def test_the_profile_of_this_process_is_named(
     ids=['loading', 'failed', 'not yet'],
 )
 def test_a_model_that_is_not_there_says_why(state: Lifecycle, level: bytes, says: str) -> None:
-    (health,) = healths(state, [], None, DEFAULTS, refused={}, now_s=NOW_S)
+    (health,) = healths(state, [], None, DEFAULTS, refused={}, clock=NOW)
     assert (health.task, health.level) == ('model', level)
     assert says in health.message
 
@@ -192,7 +174,7 @@ def test_slow_answers_warn(fake_engine: Any) -> None:
 def test_an_inactive_node_is_stale_not_broken(fake_engine: Any) -> None:
     stats = replace(fake_engine.stats(), cameras={'camera': USED})
     inactive = Lifecycle('inactive')
-    found = healths(inactive, [HEARD], stats, DEFAULTS, refused={}, now_s=NOW_S)
+    found = healths(inactive, [HEARD], stats, DEFAULTS, refused={}, clock=NOW)
     assert {h.level for h in found if h.task in ('camera/camera', 'ingest')} == {STALE}
 
 
@@ -204,7 +186,7 @@ def test_a_frame_is_old_only_when_the_next_one_is_overdue(
         fake_engine.stats(), cameras={'camera': replace(USED, used_stamp_ns=988_000_000_000)}
     )
     values = {**DEFAULTS, 'ingest.target_fps': target_fps}
-    found = by_task(healths(ACTIVE, [HEARD], stats, values, refused={}, now_s=NOW_S))
+    found = by_task(healths(ACTIVE, [HEARD], stats, values, refused={}, clock=NOW))
     assert found['camera/camera'].level == level
 
 
@@ -212,7 +194,7 @@ def test_what_the_node_refused_itself_counts_as_served(fake_engine: Any) -> None
     ask = replace(fake_engine.stats().ask, served={Status.OK: 4, Status.INVALID: 1})
     stats = replace(fake_engine.stats(), cameras={'camera': USED}, ask=ask)
     refused = {Status.INVALID: 2, Status.NOT_ACTIVE: 3}
-    found = by_task(healths(ACTIVE, [HEARD], stats, DEFAULTS, refused=refused, now_s=NOW_S))
+    found = by_task(healths(ACTIVE, [HEARD], stats, DEFAULTS, refused=refused, clock=NOW))
     served = {k: v for k, v in found['ask'].values.items() if k.startswith('served')}
     assert served == {
         'served': 10,

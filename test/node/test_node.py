@@ -1,15 +1,18 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from builtin_interfaces.msg import Time
 from lifecycle_msgs.msg import Transition
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, QoSProfile
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
 
 from livevlm_interfaces.msg import MemoryState
@@ -103,8 +106,39 @@ def test_a_camera_without_publisher_is_a_warning_that_names_the_topics(
 ) -> None:
     live_node({'autostart': True})
     assert client.wait_for_status('camera/camera', WARN, 60)
-    expected = 'no publisher on /camera/image or /camera/image/compressed'
-    assert client.status('camera/camera').message == expected
+    expected = 'no publisher on /camera/image or /camera/image/compressed: start the camera'
+    assert client.status('camera/camera').message.startswith(expected)
+
+
+def test_the_console_tells_of_the_load_and_of_a_camera_that_is_not_there(
+    live_node: Any, eventually: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('livevlm_ros.node.console.LASTING_S', 0.5)
+    told: list[str] = []
+    node = live_node({'diagnostics.period': 0.1})
+    for level in ('info', 'warning'):
+        monkeypatch.setattr(node.get_logger(), level, lambda text, **_: told.append(text))
+    node.trigger_configure()
+    assert re.fullmatch(r'loading model embedded \(\d+\.\d MB on disk\) for cpu', told[0])
+    assert re.fullmatch(r'configured: the model is ready after \d+\.\d s', told[1])
+    node.trigger_activate()
+    eventually(lambda: len(told) > 3)
+    assert told[3].startswith('camera/camera: no publisher on /camera/image')
+    node.trigger_deactivate()
+    assert len(told) == 4
+
+
+def test_a_simulated_clock_that_never_comes_is_an_error_until_it_does(
+    ros: Any, live_node: Any, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('livevlm_ros.node.diagnostics.STILL_S', 0.5)
+    live_node({'use_sim_time': True, 'diagnostics.period': 0.1})
+    assert client.wait_for_status('clock', ERROR, 60)
+    assert 'nothing has come on /clock' in client.status('clock').message
+    player = ros.node('player')
+    publisher = player.create_publisher(Clock, '/clock', 10)
+    player.create_timer(0.1, lambda: publisher.publish(Clock(clock=Time(sec=7))))
+    assert client.wait_for_status('clock', OK, 60)
 
 
 @pytest.mark.parametrize(('advice', 'level'), [('', 'info'), ('raise it', 'warning')])

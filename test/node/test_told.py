@@ -23,6 +23,7 @@ from livevlm_ros.engine.stats import EngineStats, MemorySizes, ModelStats
 from livevlm_ros.node.ask_service import fill_response
 from livevlm_ros.node.diagnostics import Lifecycle, healths
 from livevlm_ros.node.parameters import table
+from livevlm_ros.node.ros_clock import ClockReport
 from livevlm_ros.node.told import to_answer, told_stats
 
 SIZES = MemorySizes(
@@ -58,7 +59,7 @@ class Told:
 
     def __init__(self, stats: EngineStats | None) -> None:
         defaults = {name: row.default for name, row in table().items()}
-        found = healths(Lifecycle('active'), [], stats, defaults, refused={}, now_s=0.0)
+        found = healths(Lifecycle('active'), [], stats, defaults, refused={}, clock=ClockReport())
         self._statuses = {health.task: health.to_message('livevlm', '') for health in found}
 
     def status(self, task: str) -> DiagnosticStatus | None:

@@ -202,6 +202,20 @@ def test_a_stamp_that_is_no_time_makes_a_bad_frame(tmp_path: Path) -> None:
         pixels(bad)
 
 
+def test_a_16_bit_camera_keeps_the_bits_that_its_brightest_picture_needed(tmp_path: Path) -> None:
+    store, kind = get_typestore(Stores.ROS2_KILTED), 'sensor_msgs/msg/Image'
+    header, time = store.types['std_msgs/msg/Header'], store.types['builtin_interfaces/msg/Time']
+    with Writer(tmp_path / 'bag', version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        camera = writer.add_connection('/eye', kind, typestore=store)
+        for second, value in enumerate((512, 4095, 512), start=1):
+            data = np.array([value], '<u2').view(np.uint8)
+            image = store.types[kind](header(time(second, 0), 'eye'), 1, 1, 'mono16', 0, 2, data)
+            writer.write(camera, START_NS + second, store.serialize_cdr(image, kind))
+    source = open_source(tmp_path / 'bag')
+    for _ in range(2):  # read again, it begins anew
+        assert [pixels(frame).max() for frame in source.frames()] == [128, 255, 32]
+
+
 def test_messages_of_unknown_types_are_skipped_and_counted(tmp_path: Path) -> None:
     mixed_bag(tmp_path / 'bag', images=3, camera_topics=('/eye',))
     source = open_source(tmp_path / 'bag')

@@ -1,0 +1,118 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever keeps a camera's images from the memory is said, with what to do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from livevlm_ros.engine.slot import CameraStats, Dropped
+from livevlm_ros.node.camera_verdict import Verdict, verdict
+from livevlm_ros.node.cameras import CameraReport
+from livevlm_ros.node.diagnostics import ERROR, OK, WARN
+from livevlm_ros.node.parameters import table
+from livevlm_ros.node.traffic import TrafficStats
+from livevlm_ros.share import PROFILE_VARIABLE
+
+DEFAULTS = {name: row.default for name, row in table().items()}
+HEARD = CameraReport(
+    name='camera',
+    topics=('/camera/image',),
+    transport='raw',
+    publishers=1,
+    incompatible='',
+    silent_s=0.1,
+    encoding='rgb8',
+    traffic=TrafficStats(received=300, fps=30.0, p50_ms=0.1, p99_ms=0.2, max_ms=0.3),
+)
+SILENT = replace(HEARD, silent_s=4.0, traffic=replace(HEARD.traffic, received=0, fps=0.0))
+ABSENT = replace(HEARD, publishers=0)
+USED = CameraStats(frames_in=300, frames_used=9, dropped=Dropped(rate=291))
+REFUSED = CameraStats(dropped=Dropped(bad=1), last_error="image encoding '32FC1' is depth")
+REPUBLISH = 'ros2 run image_transport republish --ros-args -p in_transport:=ffmpeg'
+
+
+def judge(
+    report: CameraReport = HEARD, account: CameraStats = USED, age_s: float | None = 0.5
+) -> Verdict:
+    return verdict(report, account, DEFAULTS, age_s=age_s)
+
+
+@pytest.mark.parametrize(
+    ('report', 'level', 'says'),
+    [
+        (ABSENT, WARN, 'no publisher on /camera/image: start the camera, or set cameras.camera.'),
+        (
+            replace(ABSENT, beside=('compressed',)),
+            WARN,
+            '/camera/image/compressed has a publisher: set cameras.camera.transport to auto or co',
+        ),
+        (replace(ABSENT, beside=('ffmpeg',)), WARN, REPUBLISH),
+        (
+            replace(ABSENT, incompatible='RELIABILITY'),
+            ERROR,
+            'qos_overrides./camera/image.subscription.reliability',
+        ),
+        (
+            replace(ABSENT, wrong_type='foxglove_msgs/msg/CompressedVideo'),
+            ERROR,
+            'foxglove_msgs/msg/CompressedVideo is published on /camera/image, expected sensor_msg',
+        ),
+        (replace(HEARD, incompatible='DURABILITY'), WARN, 'images come, but a publisher on'),
+        (SILENT, ERROR, 'fastdds.xml'),
+        (replace(HEARD, silent_s=4.0), ERROR, 'ros2 topic hz'),
+        (
+            replace(SILENT, beside=('compressed',)),
+            ERROR,
+            'But /camera/image/compressed has a publisher: set cameras.camera.transport to auto',
+        ),
+        (
+            replace(
+                SILENT,
+                topics=('/camera/image/compressed',),
+                transport='compressed',
+                beside=('raw',),
+            ),
+            ERROR,
+            'But /camera/image has a publisher: set cameras.camera.transport to auto or raw',
+        ),
+    ],
+)
+def test_why_no_image_comes_is_said(report: CameraReport, level: bytes, says: str) -> None:
+    found = judge(report)
+    assert found.level == level
+    assert says in found.message
+    assert found.fault
+
+
+def test_a_camera_whose_images_are_all_refused_is_never_ok() -> None:
+    found = judge(account=REFUSED)
+    assert (found.level, found.fault) == (ERROR, 'refused')
+    assert "'32FC1' is depth" in found.message
+    later = replace(REFUSED, frames_used=50, bad_in_row=3)
+    assert judge(account=later).level == ERROR
+    assert "the last 3 images were refused: image encoding '32FC1'" in judge(account=later).message
+
+
+def test_a_few_bad_frames_among_good_ones_are_no_fault() -> None:
+    assert judge(account=replace(REFUSED, frames_used=50, bad_in_row=2)).level == OK
+
+
+def test_a_frame_that_is_old_warns_and_one_of_another_clock_says_so() -> None:
+    assert judge(age_s=10.0) == Verdict(WARN, 'newest frame in the memory is 10.0 s old')
+    assert 'newest frame is 86400 s ahead: is use_sim_time' in judge(age_s=-86400.0).message
+    assert judge(age_s=86400.0).fault == 'other clock'
+    assert judge(age_s=None).level == OK
+
+
+def test_compressed_images_are_not_blamed_on_the_dds_profile() -> None:
+    assert 'fastdds' not in judge(replace(SILENT, transport='compressed')).message
+
+
+def test_the_profile_of_this_process_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PROFILE_VARIABLE, '/etc/dds.xml')
+    assert 'this node: /etc/dds.xml' in judge(SILENT).message
+    monkeypatch.delenv(PROFILE_VARIABLE)
+    assert 'this node: not set' in judge(SILENT).message
