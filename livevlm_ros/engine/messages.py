@@ -175,11 +175,15 @@ class Progress:
     """
     How far a question is.
 
+    :param elapsed_s: seconds since the question came in
+    :param left_s: seconds of its budget that are left
     :param text: of the answer so far, whole characters; it grows at its end only
     :param tokens: of the answer so far
     """
 
-    phase: Phase = Phase.QUEUED
+    phase: Phase
+    elapsed_s: float
+    left_s: float
     text: str = ''
     tokens: int = 0
 

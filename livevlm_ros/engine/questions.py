@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -119,10 +120,13 @@ class PendingQuestion:
                 event.wait(min(every_s, max(0.0, self.deadline.left_s())))
 
     def _told(self) -> Progress:
-        if self._so_far is None:
-            return Progress(self._phase)
-        answer = self._so_far()
-        return Progress(Phase.DECODING, answer.text, answer.completion_tokens)
+        phase, so_far = self._phase, self._so_far
+        elapsed_s = time.monotonic() - self.deadline.received_s
+        left_s = max(0.0, self.deadline.budget_s - elapsed_s)
+        if so_far is None:
+            return Progress(phase, elapsed_s, left_s)
+        answer = so_far()
+        return Progress(Phase.DECODING, elapsed_s, left_s, answer.text, answer.completion_tokens)
 
     def wait(self) -> Answer:
         """Wait for the reply, no longer than the budget allows."""
