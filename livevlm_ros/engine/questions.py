@@ -24,7 +24,7 @@ from livevlm_ros.engine.places import Place
 
 STOPPED = 'the engine is not running'
 HIGH_IN_A_ROW = 3
-"""Of so many questions of high priority in a row each may go before the normal ones that wait."""
+"""High questions that go one after another while a normal one waits; then it has its turn."""
 
 
 class QueueFull(RuntimeError):
@@ -235,9 +235,9 @@ class QuestionQueue:
         return high, [pending for pending in by_place if not pending.goes_first]
 
     def _last_behind(self, pending: PendingQuestion) -> PendingQuestion:
-        """Return the last normal question that a high one goes before, or raise QueueFull."""
+        """Return the last normal question, if it must leave for a high one, or raise QueueFull."""
         _, normal = self._by_priority()
-        if not pending.goes_first or not normal:
+        if not pending.goes_first or len(normal) < 2:  # the first one keeps its turn
             raise QueueFull
         return normal[-1]
 

@@ -96,13 +96,14 @@ def test_a_high_question_need_not_wait_for_normal_ones_nor_for_promises(hall):
 
 
 def test_who_must_leave_a_full_queue_for_a_high_question_is_told_when_to_come_back(model):
-    hall = Hall(model, queue_size=1)
-    normal = hall.pending(60.0)
-    assert hall.door.enter(normal) is None
+    hall = Hall(model, queue_size=2)
+    first, last = hall.pending(60.0), hall.pending(60.0)
+    assert [hall.door.enter(each) for each in (first, last)] == [None, None]
     assert hall.enter(60.0, Priority.HIGH) is None
-    told = normal.wait()
+    told = last.wait()
     assert told.status is Status.OVERLOADED
-    assert told.retry_after_s == pytest.approx(SPARE * TURN_S, abs=1.0)
+    assert told.retry_after_s == pytest.approx(2 * SPARE * TURN_S, abs=1.0)
+    assert not first.ended
     assert len(hall.loop.promises.all()) == 1
 
 

@@ -64,7 +64,7 @@ def test_following_tells_of_nothing_new_too_but_never_in_shorter_intervals(runni
         told += 1
         if time.monotonic() - began > 0.5:
             break
-    assert 4 <= told <= 12
+    assert 2 <= told <= 12
     inquiry.cancel()
 
 

@@ -93,8 +93,7 @@ def test_a_high_question_takes_the_place_of_the_last_normal_one_in_a_full_queue(
     for question in normal:
         queue.put(question)
     assert queue.put(make_pending(priority=HIGH)) is normal[0]
-    assert queue.put(make_pending(priority=HIGH)) is normal[1]
-    with pytest.raises(QueueFull):
+    with pytest.raises(QueueFull):  # one normal question keeps its turn
         queue.put(make_pending(priority=HIGH))
     assert len(queue) == 2
 
