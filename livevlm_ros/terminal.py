@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -96,14 +95,6 @@ def time_ns(option: str, text: str) -> int:
         return round(datetime.fromisoformat(text.strip()).timestamp() * 1e6) * 1000
     except ValueError:
         refuse(f'{option} {text}: expected seconds, or a time such as 2026-11-27T09:30:00')
-
-
-def plain_text(text: str) -> str:
-    """Return what others sent without what a terminal would obey; lines stay lines."""
-    return ''.join(
-        '\ufffd' if mark not in '\n\t' and unicodedata.category(mark) == 'Cc' else mark
-        for mark in text
-    )
 
 
 def different_names(option: str, text: str) -> list[str]:

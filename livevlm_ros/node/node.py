@@ -78,6 +78,8 @@ def told(on_transition: OnTransition) -> OnTransition:
 class LiveVlmNode(LifecycleNodeMixin, Node):
     """The node. Callbacks only hand over; the engine's thread does the work."""
 
+    _stream: AskStream | None = None  # as long as the parameters may yet be refused
+
     def __init__(self, *, make_engine: EngineMaker = load_engine, **node_options: Any) -> None:
         """
         Create the node, unconfigured, with its service, diagnostics and parameters.
@@ -154,7 +156,8 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
 
     def destroy_node(self) -> None:
         """Destroy the node with its action server."""
-        self._stream.destroy()
+        if self._stream is not None:
+            self._stream.destroy()
         super().destroy_node()
 
     # Transitions.

@@ -254,14 +254,15 @@ def client() -> Iterator[Client]:
 class FakeEngine:
     """An engine without a model: keeps what it was given and answers what it was told to."""
 
-    def __init__(self) -> None:
+    def __init__(self, inquiry: type) -> None:
+        self._inquiry = inquiry
         self.frames: list[Any] = []
         self.turned_away: list[tuple[str, str]] = []
         self.questions: list[Any] = []
         self.calls: list[str] = []
         self.answer: Callable[[Any], Any] | None = None
         self.held = False  # whether questions wait for what the test lets them say
-        self.inquiries: list[FakeInquiry] = []
+        self.inquiries: list[Any] = []
         self.seen = threading.Event()
 
     def see(self, frame: Any) -> None:
@@ -276,7 +277,7 @@ class FakeEngine:
     def begin(self, question: Any, *, received_s: float | None = None) -> Any:
         """Keep a question and answer it, when it is no longer held."""
         self.questions.append(question)
-        self.inquiries.append(FakeInquiry(question, self.answer, held=self.held))
+        self.inquiries.append(self._inquiry(question, self.answer, held=self.held))
         return self.inquiries[-1]
 
     def start(self) -> None:
@@ -313,68 +314,10 @@ class FakeEngine:
         )
 
 
-class FakeInquiry:
-    """A question to the fake engine; of one that is held the test says how far it is."""
-
-    def __init__(self, question: Any, answer: Callable[[Any], Any] | None, *, held: bool) -> None:
-        from livevlm_ros.engine.messages import Phase
-
-        self.question = question
-        self.phase = Phase.QUEUED
-        self.canceled = False
-        self._answer = answer
-        self._done = threading.Event()
-        self._text, self._tokens = '', 0
-        if not held:
-            self._done.set()
-
-    def say(self, text: str) -> None:
-        """Let the answer grow by a token."""
-        from livevlm_ros.engine.messages import Phase
-
-        self._text, self._tokens = self._text + text, self._tokens + 1
-        self.phase = Phase.DECODING
-
-    def end(self) -> None:
-        """Let the answer be complete."""
-        self._done.set()
-
-    def follow(self, *, every_s: float) -> Iterator[Any]:
-        """Tell how far it is."""
-        from livevlm_ros.engine.messages import Progress
-
-        while not self._done.is_set():
-            yield Progress(self.phase, 0.5, 1.5, self._text, self._tokens)
-            self._done.wait(every_s)
-
-    def cancel(self) -> None:
-        """End with what was said."""
-        self.canceled |= not self._done.is_set()
-        self._done.set()
-
-    def reply(self) -> Any:
-        """Answer when it is complete: with what was said, or as the engine was told to."""
-        from livevlm_ros.engine.messages import Answer, Finish, Status
-
-        assert self._done.wait(60)
-        if self._answer is not None:
-            return self._answer(self.question)
-        status, finish, text = Status.OK, Finish.STOP, self._text or 'red'
-        if self.canceled:
-            status, finish, text = Status.CANCELED, Finish.CANCELED, self._text
-        return Answer(
-            status,
-            request_id=self.question.request_id,
-            text=text,
-            finish=finish,
-            completion_tokens=self._tokens,
-        )
-
-
 @pytest.fixture
-def fake_engine() -> FakeEngine:
+def fake_engine(fake_inquiry: type) -> FakeEngine:
     """Give an engine that does nothing."""
-    return FakeEngine()
+    return FakeEngine(fake_inquiry)
 
 
 @pytest.fixture
