@@ -9,6 +9,8 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import NoReturn
 
@@ -75,6 +77,24 @@ def image_size(option: str, text: str) -> tuple[int, int]:
     if match is None:
         refuse(f'{option} {text}: expected width x height, such as 320x240')
     return int(match[1]), int(match[2])
+
+
+def duration_s(option: str, text: str) -> float:
+    """Read a length of time such as 90, 90s, 5m, 2h or 1d."""
+    match = re.fullmatch(r'(\d+(?:\.\d+)?|\.\d+)([smhd]?)', text.strip())
+    if match is None:
+        refuse(f'{option} {text}: expected a length of time such as 90s, 5m, 2h or 1d')
+    return float(match[1]) * {'': 1, 's': 1, 'm': 60, 'h': 3600, 'd': 86400}[match[2]]
+
+
+def time_ns(option: str, text: str) -> int:
+    """Read a point in time: seconds as a header stamp has them, or a date and time of day."""
+    if re.fullmatch(r'\d+(\.\d+)?', text.strip()):
+        return int(Decimal(text.strip()) * 10**9)
+    try:
+        return round(datetime.fromisoformat(text.strip()).timestamp() * 1e6) * 1000
+    except ValueError:
+        refuse(f'{option} {text}: expected seconds, or a time such as 2026-11-27T09:30:00')
 
 
 def different_names(option: str, text: str) -> list[str]:

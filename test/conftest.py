@@ -1,9 +1,11 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What tests of several rooms need."""
+"""What tests of several rooms need, and the question that the node's fake engine is asked."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from typing import Any
 
 import pytest
 
@@ -33,3 +35,67 @@ def runs_out() -> Callable[[int, Exception], AbstractContextManager]:
             return out
 
     return RunsOut
+
+
+class FakeInquiry:
+    """A question to the fake engine; of one that is held the test says how far it is."""
+
+    def __init__(self, question: Any, answer: Callable[[Any], Any] | None, *, held: bool) -> None:
+        from livevlm_ros.engine.messages import Phase
+
+        self.question = question
+        self.phase = Phase.QUEUED
+        self.canceled = False
+        self._answer = answer
+        self._done = threading.Event()
+        self._text, self._tokens = '', 0
+        if not held:
+            self._done.set()
+
+    def say(self, text: str) -> None:
+        """Let the answer grow by a token."""
+        from livevlm_ros.engine.messages import Phase
+
+        self._text, self._tokens = self._text + text, self._tokens + 1
+        self.phase = Phase.DECODING
+
+    def end(self) -> None:
+        """Let the answer be complete."""
+        self._done.set()
+
+    def follow(self, *, every_s: float) -> Iterator[Any]:
+        """Tell how far it is."""
+        from livevlm_ros.engine.messages import Progress
+
+        while not self._done.is_set():
+            yield Progress(self.phase, 0.5, 1.5, self._text, self._tokens)
+            self._done.wait(every_s)
+
+    def cancel(self) -> None:
+        """End with what was said."""
+        self.canceled |= not self._done.is_set()
+        self._done.set()
+
+    def reply(self) -> Any:
+        """Answer when it is complete: with what was said, or as the engine was told to."""
+        from livevlm_ros.engine.messages import Answer, Finish, Status
+
+        assert self._done.wait(60)
+        if self._answer is not None:
+            return self._answer(self.question)
+        status, finish, text = Status.OK, Finish.STOP, self._text or 'red'
+        if self.canceled:
+            status, finish, text = Status.CANCELED, Finish.CANCELED, self._text
+        return Answer(
+            status,
+            request_id=self.question.request_id,
+            text=text,
+            finish=finish,
+            completion_tokens=self._tokens,
+        )
+
+
+@pytest.fixture(scope='session')
+def fake_inquiry() -> type[FakeInquiry]:
+    """Give what stands for a question under way."""
+    return FakeInquiry

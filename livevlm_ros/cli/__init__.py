@@ -12,9 +12,10 @@ from typing import Annotated
 import typer
 
 from livevlm_ros import __version__
+from livevlm_ros.cli.asking import ask
 from livevlm_ros.cli.benching import bench
 from livevlm_ros.cli.replaying import evaluate, replay, sweep, world
-from livevlm_ros.cli.running import ask, demo, doctor
+from livevlm_ros.cli.running import demo, doctor
 from livevlm_ros.cli.training import calibrate, card, train
 
 # The order is that of --help.

@@ -21,6 +21,9 @@ For whoever drives the engine:
   `stats().unknown_cameras`.
 - `ask` blocks its thread until the reply, at most the budget counted from `received_s`. `None` in
   a question means the configured default (a node maps 0 or a negative temperature to None).
+- `begin` does not block: it gives an `Inquiry` to follow, to cancel and to take the reply of.
+- A question of high priority goes before the normal ones that wait, but after three in a row a
+  normal one has its turn. If the queue is full, the last normal one is told to come back.
 - `retry_after_s` comes with `Status.OVERLOADED`. Each caller is promised a time of its own, and
   whoever asks at that time, up to a quarter of a second late, finds the engine free: no step and
   no question of the same patience is in its way.
@@ -46,7 +49,10 @@ from livevlm_ros.engine.messages import (
     Finish,
     Frame,
     Latency,
+    Phase,
     Pixels,
+    Priority,
+    Progress,
     Question,
     Scope,
     Source,
@@ -57,6 +63,7 @@ if TYPE_CHECKING:
     from livevlm_ros.engine.budget import Rung
     from livevlm_ros.engine.config import EngineConfig
     from livevlm_ros.engine.engine import Engine
+    from livevlm_ros.engine.inquiry import Inquiry
     from livevlm_ros.engine.stats import EngineStats
     from livevlm_ros.memory import (
         FrameRef,
@@ -87,12 +94,16 @@ __all__ = [
     'HeadChoice',
     'HeadRecall',
     'HeadScores',
+    'Inquiry',
     'Latency',
     'MemoryConfig',
     'MemoryRoom',
     'MemorySizes',
     'ModelConfig',
+    'Phase',
     'Pixels',
+    'Priority',
+    'Progress',
     'Question',
     'ReadFilter',
     'RecallCounts',
@@ -113,6 +124,7 @@ _LATE = {
     'HeadChoice': 'livevlm_ros.memory',
     'HeadRecall': 'livevlm_ros.memory',
     'HeadScores': 'livevlm_ros.memory',
+    'Inquiry': 'livevlm_ros.engine.inquiry',
     'MemoryConfig': 'livevlm_ros.memory',
     'MemoryRoom': 'livevlm_ros.memory',
     'MemorySizes': 'livevlm_ros.memory',

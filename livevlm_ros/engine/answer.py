@@ -14,12 +14,20 @@ from functools import partial
 import torch
 
 from livevlm_ros.engine.budget import RESERVE_S, Rung
-from livevlm_ros.engine.messages import Answer, Evidence, Finish, Latency, Source, Status
+from livevlm_ros.engine.messages import (
+    Answer,
+    Evidence,
+    Finish,
+    Latency,
+    Phase,
+    Source,
+    Status,
+)
 from livevlm_ros.engine.parts import EngineParts
 from livevlm_ros.engine.question_read import read_question
 from livevlm_ros.engine.questions import CallerLeft, PendingQuestion, refusal
 from livevlm_ros.engine.reading import filter_of, scope_of
-from livevlm_ros.memory import QuestionView, ReadFilter, TooManyTokens
+from livevlm_ros.memory import ProbeView, QuestionView, ReadFilter, TooManyTokens
 from livevlm_ros.model import BadQuestion, QuestionPrompt
 
 PATIENCE = 0.5
@@ -70,6 +78,7 @@ class Answering:
     def run(self) -> None:
         """Answer, and settle the reply whatever happens."""
         started = time.monotonic()
+        self._pending.enter(Phase.RETRIEVING)
         try:
             self._pending.finish(self._answer())
         except CallerLeft:
@@ -175,6 +184,8 @@ class Answering:
     def _while_wanted(self, views: Iterable[QuestionView]) -> Iterator[QuestionView]:
         for view in views:
             self._check_wanted()
+            if not isinstance(view, ProbeView):
+                self._pending.enter(Phase.PREFILL)
             yield view
 
     def _check_wanted(self) -> None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 from livevlm_ros.engine.budget import RESERVE_S
 from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.engine.loop import Loop
-from livevlm_ros.engine.messages import Answer, Status
+from livevlm_ros.engine.messages import Answer, Priority, Status
 from livevlm_ros.engine.places import Place, first_gap_s
 from livevlm_ros.engine.questions import (
     STOPPED,
@@ -44,16 +45,21 @@ class Door:
                 return self._come_back(pending)
             pending.place = place
             try:
-                self._questions.put(pending)
+                displaced = self._questions.put(pending)
             except QueueFull:
                 return self._come_back(pending)
             except QueueClosed:
                 return refusal(pending.question, Status.NOT_ACTIVE, STOPPED)
+            if displaced is not None:
+                displaced.finish(self._come_back(displaced))
         self._loop.wake()
         return None
 
     def _place_in_time(self, pending: PendingQuestion) -> Place | None:
         """Return the place that was promised, or else the next one, if it is in time."""
+        if pending.goes_first:
+            place = self._next_place(pending, self._questions.places(Priority.HIGH))
+            return replace(place, at_s=0.0) if self._fits(pending, place.at_s) else None
         waiting, claimed = self._questions.places(), self._loop.promises.claim()
         if claimed is not None:
             before_s = sum(place.length_s for place in waiting if place.at_s <= claimed.at_s)
@@ -80,10 +86,13 @@ class Door:
         return pending.deadline.left_s() >= needed_s
 
     def _come_back(self, pending: PendingQuestion) -> Answer:
-        """Promise a place to a caller who cannot wait for one here."""
-        promises = self._loop.promises
-        place = self._next_place(pending, [*self._questions.places(), *promises.all()])
-        promises.make(place)
+        """Promise a place to a caller who cannot wait for one here; a high one needs none."""
+        waiting, promises = self._questions.places(pending.question.priority), self._loop.promises
+        if pending.goes_first:
+            place = self._next_place(pending, waiting)
+        else:
+            place = self._next_place(pending, [*waiting, *promises.all()])
+            promises.make(place)
         wait_s = max(RESERVE_S, place.at_s - time.monotonic())
         needed_s = wait_s + self._loop.parts.costs.cheapest_answer_s() + RESERVE_S
         message = f'the engine is busy for about {wait_s:.2f} s more: come back then'

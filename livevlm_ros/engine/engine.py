@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engine as its users see it: frames go in, questions go in, answers come out, always in time.
 
-Any thread may call `see`, `ask`, `clear`, `stats`, `take_events` and `newest_pictures`; none of
-them touches torch. The engine thread, or the caller of `turn` and `ask_now` offline, owns the
-model, the memory and the device.
+Any thread may call `see`, `ask`, `begin`, `clear`, `stats`, `take_events` and `newest_pictures`;
+none of them touches torch. The engine thread, or the caller of `turn` and `ask_now` offline, owns
+the model, the memory and the device.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.engine.door import Door
 from livevlm_ros.engine.events import Event, Events
 from livevlm_ros.engine.ingest import Ingest
+from livevlm_ros.engine.inquiry import Inquiry
 from livevlm_ros.engine.loop import Loop
 from livevlm_ros.engine.messages import Answer, BadFrame, Finish, Frame, Question, Status
 from livevlm_ros.engine.parts import LoadModel, Progress, build_parts
@@ -221,18 +222,28 @@ class Engine:
 
         :param received_s: `time.monotonic()` when the question came in, if that was earlier
         """
+        return self.begin(question, received_s=received_s).reply()
+
+    def begin(self, question: Question, *, received_s: float | None = None) -> Inquiry:
+        """
+        Ask the running engine without waiting; the question may be followed and canceled.
+
+        :param received_s: `time.monotonic()` when the question came in, if that was earlier
+        """
         received_s = time.monotonic() if received_s is None else received_s
         question = replace(question, request_id=question.request_id or f'q{next(self._ids)}')
         loop, door = self._loop, self._door
         if loop is None or door is None or not self.running:
-            return self._reply(refusal(question, Status.NOT_ACTIVE, STOPPED), received_s)
+            return self._refused(question, Status.NOT_ACTIVE, STOPPED, received_s)
         try:
             question = admissible(question, self._config)
         except InvalidQuestion as error:
-            return self._reply(refusal(question, Status.INVALID, str(error)), received_s)
+            return self._refused(question, Status.INVALID, str(error), received_s)
         pending = self._pending(question, loop.parts.costs, received_s)
-        answer = door.enter(pending) or pending.wait()
-        return self._reply(answer, received_s, budget_s=pending.deadline.budget_s)
+        refused = door.enter(pending)
+        if refused is not None:
+            pending.finish(refused)
+        return Inquiry(pending, self._closed)
 
     def clear(self, timeout_s: float = CLEAR_S) -> int:
         """
@@ -319,10 +330,10 @@ class Engine:
         try:
             question = admissible(question, self._config)
         except InvalidQuestion as error:
-            return self._reply(refusal(question, Status.INVALID, str(error)), received_s)
+            return self._refused(question, Status.INVALID, str(error), received_s).reply()
         pending = self._pending(question, loop.parts.costs, received_s)
         loop.answer(pending, pause=lambda: 0.0, reading=reading)
-        return self._reply(pending.wait(), received_s, budget_s=pending.deadline.budget_s)
+        return Inquiry(pending, self._closed).reply()
 
     @torch.inference_mode()
     def head_scores(self, text: str) -> HeadScores | None:
@@ -373,13 +384,21 @@ class Engine:
         usual_s = min(costs.usual_budget_s(question.max_tokens), self._config.max_budget_s)
         return PendingQuestion(question, Deadline(received_s, question.budget_s or usual_s))
 
-    def _reply(self, answer: Answer, received_s: float, *, budget_s: float = 0.0) -> Answer:
+    def _refused(
+        self, question: Question, status: Status, message: str, received_s: float
+    ) -> Inquiry:
+        """Return what has its reply before it got a budget."""
+        pending = PendingQuestion(question, Deadline(received_s, 0.0))
+        pending.finish(refusal(question, status, message))
+        return Inquiry(pending, self._closed)
+
+    def _closed(self, answer: Answer, deadline: Deadline) -> Answer:
         """Fill in what is known only now, and count the reply."""
         model = self._model_stats
         latency = replace(
             answer.latency,
-            budget_ms=0.0 if math.isinf(budget_s) else budget_s * 1e3,
-            total_ms=(time.monotonic() - received_s) * 1e3,
+            budget_ms=0.0 if math.isinf(deadline.budget_s) else deadline.budget_s * 1e3,
+            total_ms=(time.monotonic() - deadline.received_s) * 1e3,
         )
         answer = replace(answer, model_id='' if model is None else model.model_id, latency=latency)
         self._record.add(answer)

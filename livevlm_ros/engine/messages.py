@@ -3,8 +3,8 @@
 """What goes into the engine and what comes out: frames, questions, answers.
 
 Stamps are header time in integer nanoseconds; durations are seconds on the steady clock; latencies
-are milliseconds. The numbers of `Status`, `Finish`, `Scope` and `Source` are those of `Ask.srv`
-and `Evidence.msg`.
+are milliseconds. The numbers of `Status`, `Finish`, `Scope`, `Priority`, `Phase` and `Source`
+are those of `Ask.srv`, `AskStream.action` and `Evidence.msg`.
 """
 
 from __future__ import annotations
@@ -55,6 +55,22 @@ class Scope(IntEnum):
     SHORT_TERM = 2
     LONG_TERM = 3
     ALL = 4
+
+
+class Priority(IntEnum):
+    """Whether a question goes before others (`Ask.srv` PRIORITY_*)."""
+
+    NORMAL = 0
+    HIGH = 1
+
+
+class Phase(IntEnum):
+    """What is being done for a question (`AskStream.action` PHASE_*)."""
+
+    QUEUED = 0
+    RETRIEVING = 1
+    PREFILL = 2
+    DECODING = 3
 
 
 class Source(IntEnum):
@@ -117,6 +133,7 @@ class Question:
     :param lookback_s: read no frame older than this before `as_of_ns`, or before the newest frame;
         0: open
     :param as_of_ns: answer as if no frame with a later stamp had been seen; 0: now
+    :param priority: a high one goes before those that wait with a normal one
     :param max_evidence: most evidence frames returned
     :param attach_images: put a jpeg thumbnail beside each evidence frame
     :param unlimited: no deadline at all (offline evaluation); `budget_s` is then ignored
@@ -134,6 +151,7 @@ class Question:
     time_end_ns: int = 0
     lookback_s: float = 0.0
     as_of_ns: int = 0
+    priority: Priority = Priority.NORMAL
     max_evidence: int | None = None
     attach_images: bool = False
     unlimited: bool = False
@@ -150,6 +168,24 @@ class Evidence:
     score: float
     source: Source = Source.SHORT_TERM
     thumbnail_jpeg: bytes = b''
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """
+    How far a question is.
+
+    :param elapsed_s: seconds since the question came in
+    :param left_s: seconds of its budget that are left
+    :param text: of the answer so far, whole characters; it grows at its end only
+    :param tokens: of the answer so far
+    """
+
+    phase: Phase
+    elapsed_s: float
+    left_s: float
+    text: str = ''
+    tokens: int = 0
 
 
 @dataclass(slots=True)

@@ -6,14 +6,25 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from livevlm_ros.engine.budget import Deadline, Rung
-from livevlm_ros.engine.messages import Answer, Finish, Question, Status
+from livevlm_ros.engine.messages import (
+    Answer,
+    Finish,
+    Phase,
+    Priority,
+    Progress,
+    Question,
+    Status,
+)
 from livevlm_ros.engine.places import Place
 
 STOPPED = 'the engine is not running'
+HIGH_IN_A_ROW = 3
+"""High questions that go one after another while a normal one waits; then it has its turn."""
 
 
 class QueueFull(RuntimeError):
@@ -32,9 +43,9 @@ class PendingQuestion:
     """
     One admitted question.
 
-    The caller's thread is in `wait`; the engine thread reports with `progress` and ends it with
-    `finish`. The first to end it wins: a caller whose time is up takes what has been decoded so
-    far, and `ended` tells the engine thread to stop working on it.
+    The caller's thread is in `wait` or `follow`; the engine thread reports with `enter` and
+    `progress` and ends it with `finish`. The first to end it wins: a caller whose time is up takes
+    what has been decoded so far, and `ended` tells the engine thread to stop working on it.
 
     :param question: the question with every None replaced by the configured default
     :param deadline: when the reply is due
@@ -46,6 +57,8 @@ class PendingQuestion:
         self.place = Place(0.0, 0.0)  # its turn, as it is let in; at once
         self._lock = threading.Lock()
         self._done = threading.Event()
+        self._news = threading.Event()  # for `follow`; never waited for by the engine thread
+        self._phase = Phase.QUEUED
         self._so_far: Callable[[], Answer] | None = None
         self._answer: Answer | None = None
 
@@ -54,9 +67,20 @@ class PendingQuestion:
         """Whether the reply is settled."""
         return self._done.is_set()
 
+    @property
+    def goes_first(self) -> bool:
+        """Whether it goes before questions of normal priority."""
+        return self.question.priority is Priority.HIGH
+
+    def enter(self, phase: Phase) -> None:
+        """Say what is being done for it."""
+        self._phase = phase
+        self._news.set()
+
     def progress(self, so_far: Callable[[], Answer]) -> None:
-        """Keep what makes the answer as far as it is decoded, for `cut` in any thread."""
+        """Keep what makes the answer as far as it is decoded, for any thread."""
         self._so_far = so_far
+        self.enter(Phase.DECODING)
 
     def finish(self, answer: Answer) -> None:
         """Settle the reply, unless it is."""
@@ -64,6 +88,7 @@ class PendingQuestion:
             if self._answer is None:
                 self._answer = answer
                 self._done.set()
+                self._news.set()
 
     def cut(self, status: Status, message: str, *, finish: Finish = Finish.BUDGET) -> None:
         """Settle the reply now: with what is decoded if the caller takes parts, else without."""
@@ -73,13 +98,43 @@ class PendingQuestion:
         else:
             self.finish(refusal(self.question, status, message))
 
+    def cancel(self) -> None:
+        """Settle the reply now, with what is decoded: its caller wants no more."""
+        so_far = self._so_far
+        answer = refusal(self.question, Status.CANCELED, '') if so_far is None else so_far()
+        self.finish(
+            replace(
+                answer,
+                status=Status.CANCELED,
+                message='canceled by its caller',
+                finish=Finish.CANCELED,
+            )
+        )
+
+    def follow(self, *, every_s: float) -> Iterator[Progress]:
+        """Tell how far it is until the reply is due, as `Inquiry.follow` says."""
+        while not self.ended and self.deadline.left_s() > 0:
+            self._news.clear()
+            yield self._told()
+            for event in (self._done, self._news):
+                event.wait(min(every_s, max(0.0, self.deadline.left_s())))
+
+    def _told(self) -> Progress:
+        phase, so_far = self._phase, self._so_far
+        elapsed_s = time.monotonic() - self.deadline.received_s
+        left_s = max(0.0, self.deadline.budget_s - elapsed_s)
+        if so_far is None:
+            return Progress(phase, elapsed_s, left_s)
+        answer = so_far()
+        return Progress(Phase.DECODING, elapsed_s, left_s, answer.text, answer.completion_tokens)
+
     def wait(self) -> Answer:
         """Wait for the reply, no longer than the budget allows."""
         unlimited = math.isinf(self.deadline.budget_s)
         try:
             done = self._done.wait(None if unlimited else max(0.0, self.deadline.left_s()))
         except BaseException:  # such as KeyboardInterrupt: the caller waits no more
-            self.cut(Status.CANCELED, 'the caller left', finish=Finish.CANCELED)
+            self.cancel()
             raise
         if not done:
             self.cut(Status.DEADLINE, 'the budget ended before the answer was complete')
@@ -88,16 +143,24 @@ class PendingQuestion:
 
 
 class QuestionQueue:
-    """Questions by their places, with a bound; closed while the engine does not run."""
+    """
+    Questions by priority and then by their places, with a bound; closed while no engine runs.
+
+    Those of high priority go first, but after `HIGH_IN_A_ROW` of them one that waits with a normal
+    priority has its turn.
+    """
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._waiting: list[PendingQuestion] = []  # as they came
+        self._passed = 0  # times in a row that a high one went before a normal one
         self._lock = threading.Lock()
         self._open = False
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        with self._lock:
+            self._drop_ended()
+            return len(self._waiting)
 
     @property
     def is_open(self) -> bool:
@@ -116,10 +179,11 @@ class QuestionQueue:
             waited, self._waiting = self._waiting, []
             return waited
 
-    def put(self, pending: PendingQuestion) -> None:
+    def put(self, pending: PendingQuestion) -> PendingQuestion | None:
         """
         Queue a question.
 
+        :returns: the normal one that a high one took the place of, as the queue was full
         :raises QueueFull: as many questions wait as may
         :raises QueueClosed: the engine does not run
         """
@@ -127,9 +191,12 @@ class QuestionQueue:
             if not self._open:
                 raise QueueClosed
             self._drop_ended()
+            displaced = None
             if len(self._waiting) >= self._size:
-                raise QueueFull
+                displaced = self._last_behind(pending)
+                self._waiting.remove(displaced)
             self._waiting.append(pending)
+            return displaced
 
     def first(self) -> PendingQuestion | None:
         """Return the question whose turn it is, leaving it in the queue."""
@@ -142,21 +209,40 @@ class QuestionQueue:
             first = self._first()
             if first is not None:
                 self._waiting.remove(first)
+                passes = first.goes_first and any(not each.goes_first for each in self._waiting)
+                self._passed = self._passed + 1 if passes else 0
             return first
 
-    def places(self) -> list[Place]:
-        """Return the places of the questions that wait."""
+    def places(self, priority: Priority = Priority.NORMAL) -> list[Place]:
+        """Return the places of the questions that go before a new one of this priority."""
         with self._lock:
             self._drop_ended()
-            return [pending.place for pending in self._waiting]
+            high, normal = self._by_priority()
+            if priority is Priority.HIGH:
+                normal = normal[: (self._passed + len(high)) // HIGH_IN_A_ROW]
+            return [pending.place for pending in (*high, *normal)]
 
     def _first(self) -> PendingQuestion | None:
-        """Return the question with the earliest place, of equals the one that came first."""
         self._drop_ended()
-        return min(self._waiting, key=lambda pending: pending.place.at_s, default=None)
+        high, normal = self._by_priority()
+        first, then = (normal, high) if self._passed == HIGH_IN_A_ROW else (high, normal)
+        return next(iter(first or then), None)
+
+    def _by_priority(self) -> tuple[list[PendingQuestion], list[PendingQuestion]]:
+        """Return the high and the normal ones, each by place, equals as they came."""
+        by_place = sorted(self._waiting, key=lambda pending: pending.place.at_s)
+        high = [pending for pending in by_place if pending.goes_first]
+        return high, [pending for pending in by_place if not pending.goes_first]
+
+    def _last_behind(self, pending: PendingQuestion) -> PendingQuestion:
+        """Return the last normal question, if it must leave for a high one, or raise QueueFull."""
+        _, normal = self._by_priority()
+        if not pending.goes_first or len(normal) < 2:  # the first one keeps its turn
+            raise QueueFull
+        return normal[-1]
 
     def _drop_ended(self) -> None:
-        """Forget questions whose callers left when their time was up."""
+        """Forget questions whose callers left: their time was up, or they were canceled."""
         self._waiting = [pending for pending in self._waiting if not pending.ended]
 
 

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from builtin_interfaces.msg import Duration, Time
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -22,8 +22,19 @@ from rclpy.service_introspection import ServiceIntrospectionState
 
 from livevlm_interfaces.msg import Evidence as EvidenceMessage
 from livevlm_interfaces.srv import Ask
-from livevlm_ros.engine.messages import Answer, Evidence, Latency, Question, Scope, Status
+from livevlm_ros.engine.messages import (
+    Answer,
+    Evidence,
+    Latency,
+    Priority,
+    Question,
+    Scope,
+    Status,
+)
 from livevlm_ros.node.parameters import Values
+
+if TYPE_CHECKING:
+    from livevlm_ros.engine import Inquiry
 
 REQUESTS_KEPT = (
     100  # by the middleware, until a thread takes them; the default of 10 would lose some
@@ -42,8 +53,12 @@ class BadRequest(ValueError):
 class Asked(Protocol):
     """What answers: the engine, or None while the node is not active."""
 
-    def ask(self, question: Question, *, received_s: float | None = None) -> Answer:
-        """Answer inside the question's budget."""
+    def begin(self, question: Question, *, received_s: float | None = None) -> Inquiry:
+        """Take a question, to be answered inside its budget."""
+
+
+Record = Callable[[Any, Any, str], None]
+"""Keeps a request, its response, and the name of what it came by."""
 
 
 @dataclass(slots=True)
@@ -57,15 +72,19 @@ class Door:
 class AskService:
     """Serves `ask` from the node's first moment: with STATUS_NOT_ACTIVE while no engine runs."""
 
-    def __init__(self, node: Node, door: Door, parameters: Callable[[], Values]) -> None:
+    def __init__(
+        self, node: Node, door: Door, parameters: Callable[[], Values], record: Record
+    ) -> None:
         """
         Create the service; requests are served in parallel.
 
         :param parameters: the node's parameter values now
+        :param record: called with each reply
         """
         self._node = node
         self._door = door
         self._parameters = parameters
+        self._record = record
         self._ids = itertools.count(1)
         self._refused: Counter[Status] = Counter()
         self._counting = threading.Lock()
@@ -89,20 +108,35 @@ class AskService:
             return dict(self._refused)
 
     def _on_ask(self, request: Any, response: Any) -> Any:
+        return self.answer(request, response, by='ask', follow=lambda inquiry: inquiry.reply())
+
+    def answer(
+        self, request: Any, response: Any, *, by: str, follow: Callable[[Inquiry], Answer]
+    ) -> Any:
+        """
+        Return the response, filled in; or another one, where it cannot be.
+
+        :param by: name of the interface that the request came by
+        :param follow: takes the reply of a question that the engine has begun
+        """
         received_s = time.monotonic()
         request.request_id = request.request_id or f'q{next(self._ids)}'
         asked_at_ns = self._node.get_clock().now().nanoseconds
         try:
-            fill_response(response, self._answer(request, received_s), asked_at_ns=asked_at_ns)
+            answer = self._answer(request, received_s, follow)
+            fill_response(response, answer, asked_at_ns=asked_at_ns)
         except Exception as error:
-            self._node.get_logger().error(f'ask: {error!r}')
+            self._node.get_logger().error(f'{by}: {error!r}')
             refusal = self._refusal(request, Status.ERROR, f'{type(error).__name__}: {error}')
-            response = Ask.Response()  # the other one may be half filled
+            response = type(response)()  # the other one may be half filled
             fill_response(response, refusal, asked_at_ns=asked_at_ns)
         _take_time(response.latency, received_s)
+        self._record(request, response, by)
         return response
 
-    def _answer(self, request: Any, received_s: float) -> Answer:
+    def _answer(
+        self, request: Any, received_s: float, follow: Callable[[Inquiry], Answer]
+    ) -> Answer:
         try:
             question = to_question(request, self._parameters())
         except BadRequest as error:
@@ -110,7 +144,7 @@ class AskService:
         engine = self._door.engine
         if engine is None:
             return self._refusal(request, Status.NOT_ACTIVE, self._door.closed_because)
-        return engine.ask(question, received_s=received_s)
+        return follow(engine.begin(question, received_s=received_s))
 
     def _refusal(self, request: Any, status: Status, message: str) -> Answer:
         """Reply without the engine, and count it."""
@@ -124,9 +158,10 @@ class AskService:
 
 def to_question(request: Any, parameters: Values) -> Question:
     """
-    Turn an `Ask` request into a question; what is 0 or empty becomes the parameter's value.
+    Turn an `Ask` request or an `AskStream` goal into a question.
 
-    The engine checks the ranges; here is refused what a `Question` cannot say.
+    What is 0 or empty becomes the parameter's value. The engine checks the ranges; what a
+    `Question` cannot say is refused by name.
 
     :raises BadRequest: for bytes that are no text, and fields whose feature does not exist
     """
@@ -147,6 +182,7 @@ def to_question(request: Any, parameters: Values) -> Question:
         time_end_ns=_ns(request.time_end),
         lookback_s=_ns(request.lookback) / 1e9,
         as_of_ns=_ns(request.as_of),
+        priority=Priority(request.priority),
         max_evidence=request.max_evidence or parameters['ask.max_evidence'],
         attach_images=request.attach_evidence_images,
     )
@@ -159,16 +195,14 @@ def _budget_s(request: Any, parameters: Values) -> float:
 
 def _refuse_unbuilt(request: Any) -> None:
     """Refuse every set field whose feature does not exist, by name."""
-    if request.memory_scope not in set(Scope):
-        known = ', '.join(f'SCOPE_{scope.name} ({scope.value})' for scope in Scope)
-        raise BadRequest(f'memory_scope is {request.memory_scope}, expected one of {known}')
-    unbuilt = {
-        'priority': request.priority != Ask.Request.PRIORITY_NORMAL,
-        'choices': bool(request.choices),
-    }
-    fields = ', '.join(name for name, is_set in unbuilt.items() if is_set)
-    if fields:
-        raise BadRequest(f'{fields}: not supported, expected it unset')
+    for field, kind in (('memory_scope', Scope), ('priority', Priority)):
+        given = getattr(request, field)
+        if given not in set(kind):
+            prefix = field.removeprefix('memory_').upper()
+            known = ', '.join(f'{prefix}_{value.name} ({value.value})' for value in kind)
+            raise BadRequest(f'{field} is {given}, expected one of {known}')
+    if request.choices:
+        raise BadRequest('choices: not supported, expected it unset')
 
 
 def _ns(time_or_duration: Any) -> int:
@@ -176,7 +210,7 @@ def _ns(time_or_duration: Any) -> int:
 
 
 def fill_response(response: Any, answer: Answer, *, asked_at_ns: int) -> None:
-    """Write an answer into an `Ask` response."""
+    """Write an answer into an `Ask` response or an `AskStream` result."""
     response.status = int(answer.status)
     response.status_message = answer.message
     response.request_id = answer.request_id
@@ -196,7 +230,7 @@ def fill_response(response: Any, answer: Answer, *, asked_at_ns: int) -> None:
     response.prompt_tokens = answer.prompt_tokens
     response.completion_tokens = answer.completion_tokens
     response.frames_considered = answer.frames_considered
-    response.retry_after = _duration(round(answer.retry_after_s * 1e9))
+    response.retry_after = to_duration(answer.retry_after_s)
     response.model_id = answer.model_id
     response.degradation_level = answer.degradation
 
@@ -224,6 +258,11 @@ def _evidence(found: Evidence) -> EvidenceMessage:
 def _time(stamp_ns: int) -> Time:
     sec, nanosec = divmod(stamp_ns, 1_000_000_000)
     return Time(sec=sec, nanosec=nanosec)
+
+
+def to_duration(length_s: float) -> Duration:
+    """Return a length of time as its message."""
+    return _duration(round(length_s * 1e9))
 
 
 def _duration(length_ns: int) -> Duration:

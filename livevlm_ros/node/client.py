@@ -1,26 +1,29 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A client of a running node: asks, and follows its clock and diagnostics."""
+"""A client of a running node: asks, follows answers, its clock and diagnostics."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.srv import GetParameters
+from rclpy.action import ActionClient
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import parameter_value_to_python
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 
+from livevlm_interfaces.action import AskStream
 from livevlm_interfaces.srv import Ask
 from livevlm_ros.node.spinning import Spinner
+from livevlm_ros.node.stream import Stream
 from livevlm_ros.share import use_dds_profile
 
 
@@ -59,6 +62,7 @@ class Client:
         self._node = rclpy.create_node('livevlm_client', context=self._context)
         self._prefix = f'/{namespace.strip("/")}/' if namespace.strip('/') else '/'
         self.service = f'{self._prefix}ask'
+        self._stream_client: ActionClient | None = None  # made when it is first needed
         self._ask = self._node.create_client(Ask, self.service, qos_profile=QoSProfile(depth=100))
         self._parameters = self._node.create_client(
             GetParameters, f'{self._prefix}livevlm/get_parameters'
@@ -88,12 +92,18 @@ class Client:
         """Leave ROS."""
         self._spinner.stop()
         self._executor.shutdown()
+        if self._stream_client is not None:
+            self._stream_client.destroy()
         self._node.destroy_node()
         rclpy.try_shutdown(context=self._context)
 
     def wait_for_server(self, timeout_s: float) -> bool:
         """Wait until the node's `ask` is there."""
         return bool(self._ask.wait_for_service(timeout_s))
+
+    def wait_for_stream_server(self, timeout_s: float) -> bool:
+        """Wait until the node's `ask_stream` is there."""
+        return bool(self._streams().wait_for_server(timeout_s))
 
     def send(self, question: str, *, budget_s: float = 0.0, **fields: Any) -> Reply:
         """
@@ -102,12 +112,28 @@ class Client:
         :param budget_s: 0: the node's default
         :param fields: more fields of the `Ask` request
         """
-        request = Ask.Request(question=question, **fields)
-        request.latency_budget.sec = int(budget_s // 1)
-        request.latency_budget.nanosec = round(budget_s % 1 * 1e9)
+        request = _with_budget(Ask.Request(question=question, **fields), budget_s)
         reply = Reply()
         self._ask.call_async(request).add_done_callback(reply.settle)
         return reply
+
+    def stream(
+        self,
+        question: str,
+        on_feedback: Callable[[Any], None],
+        *,
+        budget_s: float = 0.0,
+        **fields: Any,
+    ) -> Stream:
+        """
+        Send a question whose answer is heard as it grows.
+
+        :param on_feedback: called with each feedback of `AskStream`, in the client's thread
+        :param budget_s: 0: the node's default
+        :param fields: more fields of the `AskStream` goal
+        """
+        goal = _with_budget(AskStream.Goal(question=question, **fields), budget_s)
+        return Stream(self._streams(), goal, on_feedback)
 
     def parameters(self, names: Sequence[str], timeout_s: float) -> dict[str, Any] | None:
         """Return the node's values of these parameters, or None when it is not found in time."""
@@ -138,6 +164,11 @@ class Client:
         """Wait until /clock shows this time or later."""
         return self._wait(lambda: self._clock_s >= time_s, timeout_s)
 
+    def _streams(self) -> ActionClient:
+        if self._stream_client is None:
+            self._stream_client = ActionClient(self._node, AskStream, f'{self.service}_stream')
+        return self._stream_client
+
     def _wait(self, condition: Any, timeout_s: float) -> bool:
         with self._news:
             return bool(self._news.wait_for(condition, timeout_s))
@@ -151,3 +182,11 @@ class Client:
         with self._news:
             self._clock_s = message.clock.sec + message.clock.nanosec * 1e-9
             self._news.notify_all()
+
+
+def _with_budget(request: Any, budget_s: float) -> Any:
+    if not budget_s:  # there may be one among the fields
+        return request
+    request.latency_budget.sec = int(budget_s // 1)
+    request.latency_budget.nanosec = round(budget_s % 1 * 1e9)
+    return request

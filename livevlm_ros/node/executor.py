@@ -42,7 +42,7 @@ NOTHING_TO_DO = (
 
 class NodeExecutor(Executor):
     """
-    Services and timers in a pool, messages and events in the thread that spins.
+    Services, timers and goals of actions in a pool, messages and events in the thread that spins.
 
     Callbacks of subscriptions must be short; none may `await`. An error that comes out of a
     callback is logged.
@@ -52,7 +52,7 @@ class NodeExecutor(Executor):
         """
         Create the executor.
 
-        :param threads: services and timers that may run at the same time
+        :param threads: services, timers and goals that may run at the same time
         """
         super().__init__(context=context)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix='callback')
@@ -63,7 +63,7 @@ class NodeExecutor(Executor):
             task, entity, _ = self.wait_for_ready_callbacks(timeout_sec)
         except NOTHING_TO_DO:
             return
-        if isinstance(entity, Service | Timer):
+        if entity is None or isinstance(entity, Service | Timer):  # None: a task, as a goal is
             task.executing = lambda: True  # else rclpy offers it until it is begun
             self._pool.submit(_run, task)
         else:

@@ -1,7 +1,7 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The lifecycle node `livevlm`: cameras in, `ask` out.
+The lifecycle node `livevlm`: cameras in, `ask` and `ask_stream` out.
 
 | transition | does |
 |---|---|
@@ -28,7 +28,9 @@ from rclpy.parameter import Parameter as RosParameter
 from livevlm_ros.engine.messages import Frame, Status
 from livevlm_ros.node import declaration, heap
 from livevlm_ros.node.annotated import Annotated
+from livevlm_ros.node.answers import Answers
 from livevlm_ros.node.ask_service import AskService, Door
+from livevlm_ros.node.ask_stream import AskStream
 from livevlm_ros.node.cameras import Camera, CameraSettings
 from livevlm_ros.node.diagnostics import Lifecycle
 from livevlm_ros.node.events import EventTeller
@@ -79,6 +81,8 @@ def told(on_transition: OnTransition) -> OnTransition:
 class LiveVlmNode(LifecycleNodeMixin, Node):
     """The node. Callbacks only hand over; the engine's thread does the work."""
 
+    _stream: AskStream | None = None  # as long as the parameters may yet be refused
+
     def __init__(self, *, make_engine: EngineMaker = load_engine, **node_options: Any) -> None:
         """
         Create the node, unconfigured, with its service, diagnostics and parameters.
@@ -97,7 +101,8 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         self._log = RosLog(self)
 
         self._rows = self._declare()
-        self._ask = AskService(self, self._door, self.values)
+        self._ask = AskService(self, self._door, self.values, Answers(self).record)
+        self._stream = AskStream(self, self._ask.answer)
         self._ask.set_introspection(str(self.values()['ask.introspection']))
         self.add_on_set_parameters_callback(self._review)
         self.add_post_set_parameters_callback(self._apply)
@@ -153,6 +158,12 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         stopped = self._stop('the node is closing', timeout_s=CLOSE_S)
         self._log.close()
         return stopped and (loading is None or not loading.alive)
+
+    def destroy_node(self) -> None:
+        """Destroy the node with its action server."""
+        if self._stream is not None:
+            self._stream.destroy()
+        super().destroy_node()
 
     # Transitions.
 

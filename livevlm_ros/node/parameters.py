@@ -202,7 +202,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         'ask.queue_size',
         8,
-        'Questions that may wait; more are refused as overloaded.',
+        'Questions of ask and ask_stream together that may wait; more are refused as overloaded.',
         low=1,
         high=64,
         change='start',

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from livevlm_ros.engine import EngineConfig, Question, Status
+from livevlm_ros.engine import EngineConfig, Priority, Question, Status
 from livevlm_ros.engine.budget import RESERVE_S, Deadline
 from livevlm_ros.engine.door import SPARE, Door
 from livevlm_ros.engine.ingest import Ingest
@@ -31,11 +31,14 @@ class Hall:
         self.loop = Loop(parts, ingest, self.questions, config)
         self.door = Door(self.loop, self.questions, config)
 
-    def enter(self, budget_s: float):
+    def pending(self, budget_s: float, priority: Priority = Priority.NORMAL) -> PendingQuestion:
+        """Return a question that comes now."""
+        question = Question('now ?', priority=priority)
+        return PendingQuestion(question, Deadline(time.monotonic(), budget_s))
+
+    def enter(self, budget_s: float, priority: Priority = Priority.NORMAL):
         """Return the refusal, or None of one who was let in."""
-        return self.door.enter(
-            PendingQuestion(Question('now ?'), Deadline(time.monotonic(), budget_s))
-        )
+        return self.door.enter(self.pending(budget_s, priority))
 
 
 @pytest.fixture
@@ -79,6 +82,29 @@ def test_a_full_queue_sends_back(model):
     refused = hall.enter(math.inf)
     assert refused.status is Status.OVERLOADED
     assert refused.retry_after_s == pytest.approx(2 * SPARE * TURN_S, abs=1.0)
+
+
+def test_a_high_question_need_not_wait_for_normal_ones_nor_for_promises(hall):
+    assert hall.enter(20.0) is None
+    hall.loop.promises.make(Place(time.monotonic() + 0.5, TURN_S, 5.0))
+    assert hall.enter(5.0).status is Status.OVERLOADED
+    assert hall.enter(5.0, Priority.HIGH) is None
+    assert hall.questions.first().question.priority is Priority.HIGH
+    refused = hall.enter(5.0, Priority.HIGH)
+    assert refused.status is Status.OVERLOADED
+    assert refused.retry_after_s == pytest.approx(SPARE * 5.0, abs=1.0)
+
+
+def test_who_must_leave_a_full_queue_for_a_high_question_is_told_when_to_come_back(model):
+    hall = Hall(model, queue_size=2)
+    first, last = hall.pending(60.0), hall.pending(60.0)
+    assert [hall.door.enter(each) for each in (first, last)] == [None, None]
+    assert hall.enter(60.0, Priority.HIGH) is None
+    told = last.wait()
+    assert told.status is Status.OVERLOADED
+    assert told.retry_after_s == pytest.approx(2 * SPARE * TURN_S, abs=1.0)
+    assert not first.ended
+    assert len(hall.loop.promises.all()) == 1
 
 
 def test_a_refusal_for_want_of_time_names_a_budget_that_works(hall):

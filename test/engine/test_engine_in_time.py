@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from livevlm_ros.engine import Question, Status
+from livevlm_ros.engine import Priority, Question, Status
 
 
 def test_the_queue_waits_for_a_step_at_most(running, model, frame):
@@ -213,3 +213,23 @@ def test_a_reply_never_comes_after_its_budget(make_engine, model, frame, show):
     assert stats.ask.deadline_met + stats.ask.deadline_missed == 300
     assert stats.frames_in == stats.frames_used + stats.dropped.total + stats.waiting
     assert stats.frames_used > 10
+
+
+@pytest.mark.slow
+def test_normal_questions_have_their_turns_under_a_stream_of_high_ones(make_engine, model, show):
+    model.token_s = 0.01
+    with make_engine(target_fps=1000.0, max_budget_s=20.0) as engine:
+        show(engine)
+        end_s = time.monotonic() + 4.0
+
+        def ask(priority: Priority) -> int:
+            answers, question = 0, Question('now ?', budget_s=10.0, priority=priority)
+            while time.monotonic() < end_s:
+                answers += engine.ask(question).status is Status.OK
+            return answers
+
+        with ThreadPoolExecutor(6) as pool:
+            high = [pool.submit(ask, Priority.HIGH) for _ in range(5)]
+            normal = pool.submit(ask, Priority.NORMAL).result()
+            all_high = sum(each.result() for each in high)
+    assert 0.15 < normal / (normal + all_high) < 0.35  # one in four

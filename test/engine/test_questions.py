@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from livevlm_ros.engine import Answer, Finish, Question, Status
+from livevlm_ros.engine import Answer, Finish, Priority, Question, Status
 from livevlm_ros.engine.budget import Deadline
 from livevlm_ros.engine.places import Place
 from livevlm_ros.engine.questions import PendingQuestion, QuestionQueue, QueueClosed, QueueFull
@@ -39,7 +39,7 @@ def test_the_earliest_place_is_taken_first(make_pending):
     late.place, early.place = Place(2.0, 1.0), Place(1.0, 1.0)
     for question in (late, early):
         queue.put(question)
-    assert queue.places() == [late.place, early.place]
+    assert queue.places() == [early.place, late.place]
     assert queue.first() is early
     assert [queue.take(), queue.take()] == [early, late]
 
@@ -51,10 +51,58 @@ def test_a_full_queue_refuses(make_pending):
         queue.put(make_pending())
 
 
+HIGH = Priority.HIGH
+
+
+def test_high_questions_go_first_and_after_three_a_normal_one(make_pending):
+    queue = _queue(10)
+    normal = [make_pending(f'n{n}') for n in range(2)]
+    high = [make_pending(f'h{n}', priority=HIGH) for n in range(6)]
+    for question in (*normal, *high):
+        queue.put(question)
+    order = [queue.take().question.text for _ in range(8)]
+    assert order == ['h0', 'h1', 'h2', 'n0', 'h3', 'h4', 'h5', 'n1']
+
+
+def test_high_questions_that_nobody_waits_behind_do_not_count(make_pending):
+    queue = _queue(10)
+    for n in range(5):
+        queue.put(make_pending(f'h{n}', priority=HIGH))
+    assert [queue.take().question.text for _ in range(3)] == ['h0', 'h1', 'h2']
+    queue.put(make_pending('n0'))
+    assert [queue.take().question.text for _ in range(3)] == ['h3', 'h4', 'n0']
+
+
+def test_a_high_question_has_the_high_ones_before_it_and_a_normal_one_for_three(make_pending):
+    queue, normal = _queue(10), make_pending()
+    queue.put(normal)
+    places = []
+    for n in range(4):
+        places.append(queue.places(HIGH))
+        high = make_pending(priority=HIGH)
+        high.place = Place(0.0, n + 1.0)
+        queue.put(high)
+    lengths = [[place.length_s for place in before] for before in places]
+    assert lengths == [[], [1.0], [1.0, 2.0], [1.0, 2.0, 3.0, 0.0]]
+    assert len(queue.places()) == 5
+
+
+def test_a_high_question_takes_the_place_of_the_last_normal_one_in_a_full_queue(make_pending):
+    queue, normal = _queue(2), [make_pending() for _ in range(2)]
+    normal[0].place, normal[1].place = Place(2.0, 1.0), Place(1.0, 1.0)
+    for question in normal:
+        queue.put(question)
+    assert queue.put(make_pending(priority=HIGH)) is normal[0]
+    with pytest.raises(QueueFull):  # one normal question keeps its turn
+        queue.put(make_pending(priority=HIGH))
+    assert len(queue) == 2
+
+
 def test_questions_whose_callers_left_make_room(make_pending):
     queue, left, stays = _queue(1), make_pending(), make_pending()
     queue.put(left)
     left.cut(Status.DEADLINE, 'late')
+    assert len(queue) == 0
     queue.put(stays)
     assert queue.take() is stays
 

@@ -254,7 +254,8 @@ def client() -> Iterator[Client]:
 class FakeEngine:
     """An engine without a model: keeps what it was given and answers what it was told to."""
 
-    def __init__(self) -> None:
+    def __init__(self, inquiry: type) -> None:
+        self._inquiry = inquiry
         self.frames: list[Any] = []
         self.turned_away: list[tuple[str, str]] = []
         self.questions: list[Any] = []
@@ -262,6 +263,8 @@ class FakeEngine:
         self.events: list[Any] = []
         self.newest_pictures: Callable[[], dict[str, Any]] = dict
         self.answer: Callable[[Any], Any] | None = None
+        self.held = False  # whether questions wait for what the test lets them say
+        self.inquiries: list[Any] = []
         self.seen = threading.Event()
 
     def see(self, frame: Any) -> None:
@@ -273,14 +276,11 @@ class FakeEngine:
         """Keep why an image made no frame."""
         self.turned_away.append((camera, why))
 
-    def ask(self, question: Any, *, received_s: float | None = None) -> Any:
-        """Keep a question and answer it."""
-        from livevlm_ros.engine.messages import Answer, Finish, Status
-
+    def begin(self, question: Any, *, received_s: float | None = None) -> Any:
+        """Keep a question and answer it, when it is no longer held."""
         self.questions.append(question)
-        if self.answer is not None:
-            return self.answer(question)
-        return Answer(Status.OK, request_id=question.request_id, text='red', finish=Finish.STOP)
+        self.inquiries.append(self._inquiry(question, self.answer, held=self.held))
+        return self.inquiries[-1]
 
     def take_events(self) -> tuple[list[Any], int]:
         """Hand out events, of which none is lost."""
@@ -322,9 +322,9 @@ class FakeEngine:
 
 
 @pytest.fixture
-def fake_engine() -> FakeEngine:
+def fake_engine(fake_inquiry: type) -> FakeEngine:
     """Give an engine that does nothing."""
-    return FakeEngine()
+    return FakeEngine(fake_inquiry)
 
 
 @pytest.fixture

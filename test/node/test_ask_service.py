@@ -13,6 +13,7 @@ from livevlm_ros.engine.messages import (
     Evidence,
     Finish,
     Latency,
+    Priority,
     Question,
     Scope,
     Status,
@@ -55,6 +56,7 @@ def test_set_fields_win_over_the_parameters() -> None:
         temperature=0.5,
         allow_partial=False,
         memory_scope=Ask.Request.SCOPE_SHORT_TERM,
+        priority=Ask.Request.PRIORITY_HIGH,
         max_evidence=1,
         attach_evidence_images=True,
     )
@@ -66,6 +68,7 @@ def test_set_fields_win_over_the_parameters() -> None:
         temperature=0.5,
         allow_partial=False,
         scope=Scope.SHORT_TERM,
+        priority=Priority.HIGH,
         max_evidence=1,
         attach_images=True,
     )
@@ -79,7 +82,7 @@ def test_a_negative_budget_and_a_temperature_that_is_no_number_reach_the_engines
 @pytest.mark.parametrize(
     ('field', 'value'),
     [
-        ('priority', Ask.Request.PRIORITY_HIGH),
+        ('priority', 2),
         ('choices', ['yes', 'no']),
         ('memory_scope', 77),
     ],

@@ -193,6 +193,29 @@ def test_a_request_that_waits_for_a_thread_is_handed_over_once(
     eventually(lambda: all(reply.done() for reply in replies))
 
 
+def test_a_goal_that_waits_holds_no_message_up_and_is_run_once(
+    context: Context, executor: Any, eventually: Callable[..., Any]
+) -> None:
+    ear, begun, go_on = Ear(context), threading.Semaphore(0), threading.Event()
+
+    def wait() -> bool:  # as rclpy hands over an action's goal
+        begun.release()
+        return go_on.wait(60)
+
+    executor.add_node(ear)
+    eventually(lambda: ear.mouth.get_subscription_count())
+    goal = executor.create_task(wait)
+    assert begun.acquire(timeout=60)
+    for sent in range(1, MESSAGES + 1):
+        ear.mouth.publish(CompressedImage())
+        eventually(lambda sent=sent: len(ear.heard) == sent)
+    assert not goal.done()
+    assert not begun.acquire(blocking=False)
+    go_on.set()
+    eventually(goal.done)
+    assert goal.result()
+
+
 def test_an_error_in_a_callback_is_logged_and_outlived(
     context: Context,
     executor: Any,
