@@ -13,8 +13,11 @@ import logging
 import math
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from types import TracebackType
+from typing import TypeVar
 
 import torch
 
@@ -24,7 +27,8 @@ from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.engine.door import Door
 from livevlm_ros.engine.ingest import Ingest
 from livevlm_ros.engine.loop import Loop
-from livevlm_ros.engine.messages import Answer, BadFrame, Finish, Frame, Question, Status
+from livevlm_ros.engine.memory_desk import MemoryDesk
+from livevlm_ros.engine.messages import Answer, BadFrame, Finish, Frame, NotDone, Question, Status
 from livevlm_ros.engine.parts import LoadModel, Progress, build_parts
 from livevlm_ros.engine.questions import STOPPED, PendingQuestion, QuestionQueue, refusal
 from livevlm_ros.engine.stats import AskRecord, EngineStats, ModelStats
@@ -37,6 +41,8 @@ CLEAR_S = 5.0
 
 _log = logging.getLogger(__name__)
 
+T = TypeVar('T')
+
 
 class Engine:
     """
@@ -45,6 +51,8 @@ class Engine:
     Online: `with Engine(config) as engine: engine.see(frame); engine.ask(question)`. Offline, in
     one thread: `engine.load()`, then `engine.see(frame); engine.turn()` for each frame and
     `engine.ask_now(question)`.
+
+    `memory` is where what it holds is looked at, forgotten, saved and loaded, by any thread.
 
     :param config: model, memory, cameras, limits
     :param load: makes the model; the default loads a checkpoint
@@ -62,6 +70,7 @@ class Engine:
         self._door: Door | None = None
         self._thread: threading.Thread | None = None
         self._model_stats: ModelStats | None = None
+        self.memory = MemoryDesk(config, self._do)
 
     def __enter__(self) -> Engine:
         self.load()
@@ -151,7 +160,7 @@ class Engine:
         """Let the engine thread end, if there is one; return whether it did in time."""
         thread = self._thread
         if thread is None:
-            loop.run_clears()  # of a `clear` that could not wait for a save to end
+            loop.orders.carry_out()  # of those who could not wait for a save to end
             return True
         loop.stop()
         for pending in self._questions.close():
@@ -164,6 +173,7 @@ class Engine:
             _log.warning('the engine thread is still at work after %.1f s', timeout_s)
             return False
         self._thread = None
+        loop.orders.carry_out()  # those that came after the thread had looked last
         return True
 
     def cleanup(self) -> None:
@@ -236,23 +246,40 @@ class Engine:
         :raises TimeoutError: when the engine thread did not come to it, or a stopped engine is
             still saving; it will be done
         """
-        ends_s = time.monotonic() + timeout_s
         loop = self._loop
         if loop is None:
             self._ingest.restart()
             return 0
-        forgotten = loop.clear()
+        held, ends_s = loop.parts.memory.frame_count, time.monotonic() + timeout_s
+        self._do(Loop.clear, timeout_s).result(max(0.0, ends_s - time.monotonic()))
+        return held
+
+    def _do(self, work: Callable[[Loop], T], timeout_s: float) -> Future[T]:
+        """
+        Have the engine thread do something between two steps, or do it here while there is none.
+
+        :param timeout_s: longest wait for a thread that ends
+        :raises NotDone: while the engine is not loaded
+        """
+        ends_s, loop = time.monotonic() + timeout_s, self._loop
+        if loop is None:
+            raise NotDone('the engine is not loaded')
+        done = loop.order(lambda: work(loop))
         if not self.running and self._life.acquire(timeout=timeout_s):
             try:
+                if not self.running and self._thread is not None:  # it ends
+                    self._thread.join(max(0.0, ends_s - time.monotonic()))
+                if self._loop is not loop and done.cancel():
+                    raise NotDone('the engine was cleaned up meanwhile')
                 if not self._at_work:
-                    loop.run_clears()
+                    loop.orders.carry_out()
             finally:
                 self._life.release()
-        return forgotten.result(max(0.0, ends_s - time.monotonic()))
+        return done
 
     def stats(self) -> EngineStats:
         """Return a snapshot; never waits for the engine thread."""
-        loop, model = self._loop, self._model_stats
+        loop, model, config = self._loop, self._model_stats, self._config
         seen = self._ingest.stats()
         snapshot = EngineStats(
             cameras=seen.cameras,
@@ -269,6 +296,9 @@ class Engine:
             busy_with=loop.busy_with,
             heartbeat_age_s=time.monotonic() - loop.beat_s if self.running else math.nan,
             usual_s=loop.usual_s,
+            paused=self._ingest.paused,
+            usual_budget_s=self._usual_budget_s(loop.parts.costs, config.default_max_tokens),
+            memory_id=loop.memory_id,
             memory=loop.sizes.stamped(self._ingest.timeline.header_ns),
             horizon=loop.parts.horizon,
             model=replace(model, costs_ms=loop.parts.costs.in_ms()),
@@ -350,8 +380,11 @@ class Engine:
     def _pending(self, question: Question, costs: Costs, received_s: float) -> PendingQuestion:
         """Give an admissible question its deadline; a budget of 0 is what work takes now."""
         assert question.budget_s is not None and question.max_tokens is not None  # filled in
-        usual_s = min(costs.usual_budget_s(question.max_tokens), self._config.max_budget_s)
+        usual_s = self._usual_budget_s(costs, question.max_tokens)
         return PendingQuestion(question, Deadline(received_s, question.budget_s or usual_s))
+
+    def _usual_budget_s(self, costs: Costs, max_tokens: int) -> float:
+        return min(costs.usual_budget_s(max_tokens), self._config.max_budget_s)
 
     def _reply(self, answer: Answer, received_s: float, *, budget_s: float = 0.0) -> Answer:
         """Fill in what is known only now, and count the reply."""

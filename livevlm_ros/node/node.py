@@ -30,9 +30,13 @@ from livevlm_ros.node import declaration, heap
 from livevlm_ros.node.ask_service import AskService, Door
 from livevlm_ros.node.cameras import Camera, CameraSettings
 from livevlm_ros.node.diagnostics import Lifecycle
+from livevlm_ros.node.info_service import InfoService
 from livevlm_ros.node.loading import Abandoned, Loading
 from livevlm_ros.node.log import RosLog
+from livevlm_ros.node.memory_actions import MemoryActions
+from livevlm_ros.node.memory_services import MemoryServices
 from livevlm_ros.node.parameters import PARAMETERS, Values, camera_parameters, check_cameras, table
+from livevlm_ros.node.recall_service import RecallService
 from livevlm_ros.node.reporter import Reporter
 
 LOOK_S = 0.5  # between two looks for publishers of cameras with transport auto
@@ -96,6 +100,10 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         self._rows = self._declare()
         self._ask = AskService(self, self._door, self.values)
         self._ask.set_introspection(str(self.values()['ask.introspection']))
+        self._recall = RecallService(self, self._door, self.values)
+        self._memory = MemoryServices(self, self._door, self.engine)
+        self._snapshots = MemoryActions(self, self._door, self.engine)
+        self._info = InfoService(self, self.engine, self.values)
         self.add_on_set_parameters_callback(self._review)
         self.add_post_set_parameters_callback(self._apply)
 
