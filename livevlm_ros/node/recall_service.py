@@ -60,10 +60,10 @@ class RecallService:
 
 def to_question(request: Any, parameters: Values) -> Question:
     """Turn a request into a question that says nothing; 0 or empty is the parameter's value."""
+    given_s = nanoseconds(request.latency_budget) / 1e9
     return Question(
         text=request.question,
-        budget_s=nanoseconds(request.latency_budget) / 1e9
-        or float(parameters['ask.default_budget']),
+        budget_s=given_s or float(parameters['ask.default_budget']),
         max_tokens=1,
         cameras=tuple(request.cameras),
         time_start_ns=nanoseconds(request.time_start),
@@ -77,7 +77,8 @@ def to_question(request: Any, parameters: Values) -> Question:
 
 def _fill(response: Any, answer: Answer) -> None:
     response.status, response.status_message = int(answer.status), answer.message
-    response.frames = [to_message(frame) for frame in answer.evidence]
+    found: Any = answer.evidence  # of a question that recalls
+    response.frames = [to_message(frame) for frame in found]
     response.frames_considered = answer.frames_considered
     for part, took_ms in dataclasses.asdict(answer.latency).items():
         setattr(response.latency, part, float(took_ms))

@@ -203,10 +203,10 @@ def test_a_clear_does_not_wait_for_a_save_beyond_its_time_and_is_done_after_it(
 ):
     go_on, writing = threading.Event(), threading.Event()
 
-    def hold(folder: Path, state) -> None:
+    def hold(folder: Path, state, **how) -> int:
         writing.set()
         assert go_on.wait(10)
-        write(folder, state)
+        return write(folder, state, **how)
 
     engine = make_saving()
     watch(engine, range(1, 9))
