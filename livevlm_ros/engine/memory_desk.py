@@ -158,8 +158,9 @@ class MemoryDesk:
                 raise NotDone(f'name: {str(folder)!r} has a snapshot: set overwrite')
             new = not folder.exists()
             progress('copying', 0.0)
-            copy = self._done(lambda loop: loop.parts.snapshots.copy())
             snapshots = self._done(lambda loop: loop.parts.snapshots)
+            snapshots.settle()
+            copy = self._done(lambda loop: snapshots.copy())
             try:
                 folder.mkdir(exist_ok=True)
                 nbytes = snapshots.write(folder, copy, lambda share: progress('writing', share))

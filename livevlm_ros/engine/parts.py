@@ -54,14 +54,15 @@ class EngineParts:
     def clear(self) -> Future[Freed]:
         """Forget every frame."""
         self.album.clear()
-        self.snapshots.forgot()
-        return self.memory.clear()
+        freed = self.memory.clear()
+        self.snapshots.forgot(freed)
+        return freed
 
     def forget(self, reading: ReadFilter) -> Future[Freed]:
         """Forget the frames that a filter lets be read."""
         freed = self.memory.forget(reading)
         self.album.keep_only([ref.key for ref in self.memory.refs()])
-        self.snapshots.forgot()
+        self.snapshots.forgot(freed)
         return freed
 
     def over(self, contents: Contents, config: EngineConfig) -> EngineParts:

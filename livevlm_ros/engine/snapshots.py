@@ -10,13 +10,14 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.engine.contents import Contents
-from livevlm_ros.memory import FrameRef, SnapshotError, State
+from livevlm_ros.memory import FrameRef, Freed, SnapshotError, State
 from livevlm_ros.memory.archive.frozen import Forgotten
 from livevlm_ros.memory.snapshot import (
     MANIFEST,
@@ -64,6 +65,7 @@ class Snapshots:
         self._writing = threading.Lock()  # one snapshot at a time
         self._placing = threading.Lock()  # while one takes its place, or something is forgotten
         self._forgotten = 0
+        self._freed: Future[Freed] | None = None
         self._failures = 0
         self.copy_s = 0.0
         """Seconds that the last `begin` took."""
@@ -98,14 +100,27 @@ class Snapshots:
 
     def go_on_with(self, contents: Contents) -> None:
         """Save another memory from now on."""
-        self._contents, self._saved = contents, None
-        self.forgot()
+        self._contents, self._freed = contents, None
+        self._give_up_copies()
 
-    def forgot(self) -> None:
-        """Note that something was forgotten: what was copied before takes no place any more."""
+    def forgot(self, freed: Future[Freed]) -> None:
+        """
+        Note that something is forgotten: what was copied before takes no place any more.
+
+        :param freed: done when it is
+        """
+        self._freed = freed
+        self._give_up_copies()
+
+    def _give_up_copies(self) -> None:
         with self._placing:
             self._forgotten += 1
         self._saved = None
+
+    def settle(self) -> None:
+        """Wait until nothing is left of what was to be forgotten; any thread."""
+        if self._freed is not None:
+            wait([self._freed])
 
     def hasten(self) -> None:
         """Let it be time to `begin`: what is saved is to be replaced."""
@@ -118,6 +133,7 @@ class Snapshots:
         if self._folder is None or self._mark() == self._saved:
             return
         self._failures = 0  # so that it is told again
+        self.settle()
         try:
             copy = self.copy()
         except Exception:  # such as no RAM for the copies: whoever stops an engine goes on
@@ -126,9 +142,10 @@ class Snapshots:
         self._try_to_write(self._folder, copy)
 
     def due(self) -> bool:
-        """Return whether it is time to `begin`, and nothing is being written."""
-        busy = self._writer is not None and self._writer.is_alive()
-        return time.monotonic() >= self._due_s and not busy
+        """Return whether it is time to `begin`, and nothing is being written or forgotten."""
+        if time.monotonic() < self._due_s or (self._freed is not None and not self._freed.done()):
+            return False
+        return self._writer is None or not self._writer.is_alive()
 
     def begin(self) -> None:
         """Let a thread write what is remembered now, if it is new; the archive is not copied."""
@@ -145,7 +162,11 @@ class Snapshots:
         self.copy_s = time.monotonic() - began_s
 
     def copy(self) -> Copy:
-        """Copy what is remembered now, to `write` it; the archive is read later, as it is now."""
+        """
+        Copy what is remembered now, to `write` it, once that is done which `settle` waits for.
+
+        The archive is read later, as it is now.
+        """
         frames = self._contents.memory.frame_count
         return Copy(self._contents.state(), self._mark(), self._forgotten, frames)
 

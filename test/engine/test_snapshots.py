@@ -264,7 +264,7 @@ def test_a_memory_that_is_cleared_while_it_is_saved_leaves_the_snapshot_before(
     watch(engine, range(9, 20))
     monkeypatch.setattr('livevlm_ros.engine.snapshots.write_snapshot', hold)
     snapshots.begin()
-    engine._loop.parts.forget()
+    engine._loop.parts.clear()
     go_on.set()
     snapshots._writer.join()
     assert len(_saved(tmp_path)) == 8
