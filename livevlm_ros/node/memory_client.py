@@ -21,8 +21,8 @@ REPLY_S = 60.0
 """For a reply that waits for no disk."""
 
 
-class NoReply(RuntimeError):
-    """The node was not found, or does not reply: says what and what to do."""
+class CommandFailed(RuntimeError):
+    """The node was not found, does not reply or could not do it: says why."""
 
 
 class MemoryClient(Client):
@@ -35,7 +35,7 @@ class MemoryClient(Client):
         """
         Call a private service of the node.
 
-        :raises NoReply: if there is none, or no response came in time
+        :raises CommandFailed: if there is none, or no response came in time
         """
         client = self._node.create_client(kind, self._private(name))
         if not client.wait_for_service(FIND_S):
@@ -51,7 +51,7 @@ class MemoryClient(Client):
         Send a goal to a private action of the node, and wait for its result, however long.
 
         :param told: called with each phase and the share of it that is done
-        :raises NoReply: if there is no such action
+        :raises CommandFailed: if there is no such action
         """
         client: Any = ActionClient(self._node, kind, self._private(name))
         if not client.wait_for_server(FIND_S):
@@ -70,7 +70,7 @@ class MemoryClient(Client):
         """
         Return the newest message on `~/memory_state`.
 
-        :raises NoReply: if there is none
+        :raises CommandFailed: if there is none
         """
         came, found = threading.Event(), []
 
@@ -82,14 +82,14 @@ class MemoryClient(Client):
         name = self._private('memory_state')
         self._node.create_subscription(MemoryState, name, on_state, latched)
         if not came.wait(FIND_S):
-            raise NoReply(f'nothing on {name} after {FIND_S:g} s: is the node configured?')
+            raise CommandFailed(f'nothing on {name} after {FIND_S:g} s: is the node configured?')
         return found[-1]
 
     def _private(self, name: str) -> str:
         return f'{self._prefix}livevlm/{name}'
 
-    def _not_found(self, name: str) -> NoReply:
-        return NoReply(
+    def _not_found(self, name: str) -> CommandFailed:
+        return CommandFailed(
             f'no node serves {self._private(name)} after {FIND_S:g} s: start one with '
             '`ros2 launch livevlm_ros camera.launch.py` or livevlm_node, and compare '
             'ROS_DOMAIN_ID and the namespace'
@@ -98,5 +98,5 @@ class MemoryClient(Client):
     def _replied(self, reply: Reply, name: str, timeout_s: float) -> Any:
         response = reply.wait(timeout_s)
         if response is None:
-            raise NoReply(f'{self._private(name)} did not reply in time: did the node end?')
+            raise CommandFailed(f'{self._private(name)} did not reply in time: did the node end?')
         return response
