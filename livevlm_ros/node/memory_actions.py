@@ -59,6 +59,11 @@ class MemoryActions:
             )
         ]
 
+    def destroy(self) -> None:
+        """Destroy the servers, which rclpy does not do with the node."""
+        for server in self._servers:
+            server.destroy()
+
     def _worked_at(
         self, kind: Any, work: Callable[[Any, Any, Any, Progress], None]
     ) -> Callable[[Any], None]:

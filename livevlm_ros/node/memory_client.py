@@ -54,17 +54,18 @@ class MemoryClient(Client):
         :raises CommandFailed: if there is no such action
         """
         client: Any = ActionClient(self._node, kind, self._private(name))
-        if not client.wait_for_server(FIND_S):
-            raise self._not_found(name)
-
-        def on_feedback(message: Any) -> None:
-            told(message.feedback.phase, message.feedback.share)
-
-        accepted, ended = Reply(), Reply()
-        client.send_goal_async(goal, on_feedback).add_done_callback(accepted.settle)
-        handle = self._replied(accepted, name, REPLY_S)
-        handle.get_result_async().add_done_callback(ended.settle)
-        return self._replied(ended, name, threading.TIMEOUT_MAX).result
+        try:
+            if not client.wait_for_server(FIND_S):
+                raise self._not_found(name)
+            accepted, ended = Reply(), Reply()
+            client.send_goal_async(
+                goal, lambda message: told(message.feedback.phase, message.feedback.share)
+            ).add_done_callback(accepted.settle)
+            handle = self._replied(accepted, name, REPLY_S)
+            handle.get_result_async().add_done_callback(ended.settle)
+            return self._replied(ended, name, threading.TIMEOUT_MAX).result
+        finally:
+            client.destroy()
 
     def state(self) -> MemoryState:
         """

@@ -157,6 +157,11 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         self._log.close()
         return stopped and (loading is None or not loading.alive)
 
+    def destroy_node(self) -> None:
+        """Destroy the node with its action servers."""
+        self._snapshots.destroy()
+        super().destroy_node()
+
     # Transitions.
 
     @told
