@@ -143,6 +143,23 @@ def _file_bytes_of(file) -> bytes:
     return os.pread(file.descriptor, os.fstat(file.descriptor).st_size, 0)
 
 
+def test_a_memory_has_another_name_when_it_begins_anew(two):
+    engine = two.make(on_jump='reset')
+    two.watch(engine, range(100, 103))
+    names = [engine.stats().memory_id]
+    engine.memory.forget(['left'])
+    assert engine.stats().memory_id == names[0]  # it is the same memory, with less in it
+    engine.clear()
+    names.append(engine.stats().memory_id)
+    two.watch(engine, range(100, 103))
+    for second in (50, 51):
+        for camera in ('left', 'right'):
+            engine.see(two.image(camera, second))
+        engine.turn()
+    names.append(engine.stats().memory_id)
+    assert engine.stats().time_resets == 1 and len(set(names)) == 3
+
+
 def test_a_choice_that_says_nothing_is_refused_by_field(two):
     engine = two.make()
     with pytest.raises(InvalidQuestion, match='cameras: got'):
