@@ -150,8 +150,12 @@ class Loop:
     def _forgotten(self, freed: Future[Freed]) -> Future[Freed]:
         self._gate.clear()
         self.parts.snapshots.hasten()
-        self.sizes = self.parts.memory.sizes()
+        self.count()
         return freed
+
+    def count(self) -> None:
+        """Count anew what the memory holds."""
+        self.sizes = self.parts.memory.sizes()
 
     def pause(self, paused: bool) -> None:
         """Take in no frame, or take them in again."""

@@ -96,7 +96,9 @@ class MemoryDesk:
             freed = self._done(lambda loop: loop.forget(chosen(loop.parts)))
         else:
             freed = self._done(Loop.clear)
-        return freed.result(WIPE_S)
+        result = freed.result(WIPE_S)
+        self._done(Loop.count)  # as the archive is done only now
+        return result
 
     def pause(self, paused: bool) -> None:
         """Take in no frame from now on, the step that runs ended, or take them in again."""
