@@ -80,6 +80,8 @@ def told(on_transition: OnTransition) -> OnTransition:
 class LiveVlmNode(LifecycleNodeMixin, Node):
     """The node. Callbacks only hand over; the engine's thread does the work."""
 
+    _snapshots: MemoryActions | None = None  # rclpy destroys nodes that are half made, too
+
     def __init__(self, *, make_engine: EngineMaker = load_engine, **node_options: Any) -> None:
         """
         Create the node, unconfigured, with its service, diagnostics and parameters.
@@ -159,7 +161,8 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
 
     def destroy_node(self) -> None:
         """Destroy the node with its action servers."""
-        self._snapshots.destroy()
+        if self._snapshots is not None:
+            self._snapshots.destroy()
         super().destroy_node()
 
     # Transitions.

@@ -63,7 +63,7 @@ def test_saving_tells_how_far_it_is_and_what_came_of_it(
     saved = asker.send_goal(SaveMemory, 'save_memory', goal, lambda *step: told.append(step))
     assert saved.success and saved.message == ''
     assert (saved.path, saved.bytes, saved.frames) == ('/memory/a', 2**40, 6)
-    assert told[0] == ('copying', 0.0) and told[-1] == ('writing', 1.0)
+    assert told[0] == ('copying', 0.0) and told[1][0] == 'writing'
     assert len(told) < 100  # of a thousand
 
 
