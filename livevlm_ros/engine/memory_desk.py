@@ -129,7 +129,8 @@ class MemoryDesk:
         """
         Return frames, oldest first, and how many were chosen.
 
-        :param max_frames: spread evenly over those that were chosen, where these are more
+        :param max_frames: spread evenly over those that were chosen, where these are more; no
+            more than `MOST_FRAMES`
         :raises InvalidQuestion: for a camera that is unknown, or a time that is none
         """
         chosen = self._chosen(cameras, time_start_ns, time_end_ns)

@@ -20,14 +20,17 @@ class ScriptedMemory:
 
     def __init__(self) -> None:
         self.error: Exception | None = None
-        self.go_on = threading.Event()
+        self.go_on, self.seen = threading.Event(), threading.Event()
         self.go_on.set()
+        self.seen.set()
 
     def save(self, name: str, *, overwrite: bool, progress: Callable[[str, float], None]) -> Any:
         progress('copying', 0.0)
         assert self.go_on.wait(60)
         if self.error is not None:
             raise self.error
+        progress('writing', 0.0)
+        assert self.seen.wait(60)
         for share in range(1001):
             progress('writing', share / 1000)
         return SimpleNamespace(path=Path('/memory') / name, nbytes=2**40, frames=5 + overwrite)
@@ -59,11 +62,18 @@ def test_saving_tells_how_far_it_is_and_what_came_of_it(
 ) -> None:
     live_node().trigger_configure()
     told: list[tuple[str, float]] = []
+    memory.seen.clear()
+
+    def tell(phase: str, share: float) -> None:
+        told.append((phase, share))
+        if phase == 'writing':
+            memory.seen.set()
+
     goal = SaveMemory.Goal(name='a', overwrite=True)
-    saved = asker.send_goal(SaveMemory, 'save_memory', goal, lambda *step: told.append(step))
+    saved = asker.send_goal(SaveMemory, 'save_memory', goal, tell)
     assert saved.success and saved.message == ''
     assert (saved.path, saved.bytes, saved.frames) == ('/memory/a', 2**40, 6)
-    assert told[0] == ('copying', 0.0) and told[1][0] == 'writing'
+    assert told[:2] == [('copying', 0.0), ('writing', 0.0)]
     assert len(told) < 100  # of a thousand
 
 

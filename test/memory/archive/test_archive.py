@@ -344,3 +344,24 @@ def test_a_state_of_before_can_not_be_read_once_frames_are_forgotten(
     _forget(archive, archive.frames[:1].tolist())
     with pytest.raises(Forgotten):
         state.part('frames').rows['records'].whole()
+
+
+def test_the_sketch_knows_nothing_of_forgotten_frames_and_is_made_anew(
+    make_archive, put_all, check_whole
+) -> None:
+    archive = make_archive(host=600)
+    put_all(archive, range(200), *CAMERAS)
+    sketch = archive.sketch
+    assert sketch is not None and sketch.ready
+    _forget(archive, archive.frames[archive.frames % 2 == 1].tolist())
+    book = sketch._now
+    assert book is not None and (book.counts.sum(2) == 200 * 4).all()
+    assert not book.centroids[book.counts == 0].any()
+    put_all(archive, range(200, 250))
+    while archive.tend():
+        pass
+    assert sketch._now is not book and (sketch._now.counts.sum(2) == 250 * 4).all()
+    check_whole(archive)
+    _forget(archive, archive.frames.tolist())
+    put_all(archive, range(300, 303), *CAMERAS)
+    check_whole(archive)
