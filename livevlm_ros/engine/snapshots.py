@@ -183,8 +183,9 @@ class Snapshots:
         with self._writing:
             placing = self._unless_forgotten(copy)
             written = write_snapshot(folder, copy.state, placing=placing, progress=progress)
-        if folder == self._folder:
-            self._saved = copy.mark
+        with self._placing:
+            if folder == self._folder and copy.forgotten == self._forgotten:
+                self._saved = copy.mark
         return written
 
     @contextmanager
