@@ -91,7 +91,7 @@ class CameraSlot:
         self._rate = RateGate(target_fps)
         self._in = self._in_step = self._used = 0
         self._dropped = {'rate': 0, 'newer': 0, 'gate': 0, 'bad': 0, 'paused': 0}
-        self.paused = False
+        self._paused = False
         self._newest_stamp_ns = 0
         self._resumed_ns = 0  # stamp that the first frame follows, of an earlier life
         self._leapt_to_ns: int | None = None  # where the last stamp leapt to, if it did
@@ -134,7 +134,7 @@ class CameraSlot:
         if leap == 'ahead':  # by which the others may come later, too
             self._gone_ns += frame.stamp_ns - before_ns
         frame = replace(frame, stream_ns=self._timeline.stream_ns(frame.stamp_ns))
-        if self.paused:
+        if self._paused:
             self._dropped['paused'] += 1
             return leap
         if not self._rate.due(frame.stream_ns):
@@ -180,7 +180,7 @@ class CameraSlot:
 
     def pause(self, paused: bool) -> None:
         """Take in no frame, or take them in again; time goes on with those that come."""
-        self.paused = paused
+        self._paused = paused
         if paused:
             self.drop_waiting('paused')
 
