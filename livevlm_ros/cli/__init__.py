@@ -14,6 +14,7 @@ import typer
 from livevlm_ros import __version__
 from livevlm_ros.cli.asking import ask
 from livevlm_ros.cli.benching import bench
+from livevlm_ros.cli.memory import memory
 from livevlm_ros.cli.replaying import evaluate, replay, sweep, world
 from livevlm_ros.cli.running import demo, doctor
 from livevlm_ros.cli.training import calibrate, card, train
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 for _command in COMMANDS:
     app.command()(_command)
+app.add_typer(memory, name='memory')
 
 
 def main() -> None:

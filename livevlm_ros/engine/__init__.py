@@ -29,6 +29,9 @@ For whoever drives the engine:
   no question of the same patience is in its way.
 - A budget that even an idle engine cannot keep gets `Status.DEADLINE` at once, and its message
   names the shortest budget that works now, and where to set it.
+- `memory` is what others do with what is held: `timeline`, `frame`, `forget` (for good), `pause`,
+  `save` and `load` by name; from any thread, `NotDone` or a `ValueError` says why not. A question
+  with `recalls` has the frames that its answer would rest on for evidence, and no words.
 - Offline, one thread: `load()`; per frame `see(frame); turn()`; per question `ask_now(question)`;
   between streams `clear()`. `ask_now` has no deadline unless `budget_s` is set. With one thread
   and temperature 0 two runs agree.
@@ -42,6 +45,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from livevlm_ros.engine.held import HeldFrame
 from livevlm_ros.engine.messages import (
     Answer,
     BadFrame,
@@ -49,6 +53,7 @@ from livevlm_ros.engine.messages import (
     Finish,
     Frame,
     Latency,
+    NotDone,
     Phase,
     Pixels,
     Priority,
@@ -94,12 +99,14 @@ __all__ = [
     'HeadChoice',
     'HeadRecall',
     'HeadScores',
+    'HeldFrame',
     'Inquiry',
     'Latency',
     'MemoryConfig',
     'MemoryRoom',
     'MemorySizes',
     'ModelConfig',
+    'NotDone',
     'Phase',
     'Pixels',
     'Priority',

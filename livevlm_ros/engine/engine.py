@@ -9,29 +9,31 @@ the model, the memory and the device.
 
 from __future__ import annotations
 
-import itertools
 import logging
 import math
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from types import TracebackType
+from typing import TypeVar
 
 import torch
 
-from livevlm_ros.engine.admission import InvalidQuestion, admissible
 from livevlm_ros.engine.album import Picture
-from livevlm_ros.engine.budget import Costs, Deadline
 from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.engine.door import Door
 from livevlm_ros.engine.events import Event, Events
 from livevlm_ros.engine.ingest import Ingest
 from livevlm_ros.engine.inquiry import Inquiry
 from livevlm_ros.engine.loop import Loop
-from livevlm_ros.engine.messages import Answer, BadFrame, Finish, Frame, Question, Status
+from livevlm_ros.engine.memory_desk import MemoryDesk
+from livevlm_ros.engine.messages import Answer, BadFrame, Finish, Frame, NotDone, Question, Status
 from livevlm_ros.engine.parts import LoadModel, Progress, build_parts
-from livevlm_ros.engine.questions import STOPPED, PendingQuestion, QuestionQueue, refusal
-from livevlm_ros.engine.stats import AskRecord, EngineStats, ModelStats
+from livevlm_ros.engine.questions import STOPPED, QuestionQueue
+from livevlm_ros.engine.reception import Reception
+from livevlm_ros.engine.stats import EngineStats, ModelStats
 from livevlm_ros.memory import HeadScores, ReadFilter
 from livevlm_ros.model import load_model
 
@@ -41,6 +43,8 @@ CLEAR_S = 5.0
 
 _log = logging.getLogger(__name__)
 
+T = TypeVar('T')
+
 
 class Engine:
     """
@@ -49,6 +53,8 @@ class Engine:
     Online: `with Engine(config) as engine: engine.see(frame); engine.ask(question)`. Offline, in
     one thread: `engine.load()`, then `engine.see(frame); engine.turn()` for each frame and
     `engine.ask_now(question)`.
+
+    `memory` is where what it holds is looked at, forgotten, saved and loaded, by any thread.
 
     :param config: model, memory, cameras, limits
     :param load: makes the model; the default loads a checkpoint
@@ -60,13 +66,13 @@ class Engine:
         self._events = Events()
         self._ingest = self._new_ingest()
         self._questions = QuestionQueue(config.queue_size)
-        self._record = AskRecord()
-        self._ids = itertools.count(1)
+        self._reception = Reception(config, self._events)
         self._life = threading.RLock()  # load, start, stop and cleanup, one at a time
         self._loop: Loop | None = None
         self._door: Door | None = None
         self._thread: threading.Thread | None = None
         self._model_stats: ModelStats | None = None
+        self.memory = MemoryDesk(config, self._do)
 
     def __enter__(self) -> Engine:
         self.load()
@@ -106,6 +112,7 @@ class Engine:
             self._loop = Loop(parts, self._ingest, self._questions, self._config)
             self._door = Door(self._loop, self._questions, self._config)
             model = parts.model
+            self._reception.model_id = model.model_id
             self._model_stats = ModelStats(
                 model_id=model.model_id,
                 dtype=str(model.dtype).removeprefix('torch.'),
@@ -158,7 +165,7 @@ class Engine:
         """Let the engine thread end, if there is one; return whether it did in time."""
         thread = self._thread
         if thread is None:
-            loop.run_clears()  # of a `clear` that could not wait for a save to end
+            loop.orders.carry_out()  # of those who could not wait for a save to end
             return True
         loop.stop()
         for pending in self._questions.close():
@@ -171,6 +178,7 @@ class Engine:
             _log.warning('the engine thread is still at work after %.1f s', timeout_s)
             return False
         self._thread = None
+        loop.orders.carry_out()  # those that came after the thread had looked last
         return True
 
     def cleanup(self) -> None:
@@ -193,6 +201,7 @@ class Engine:
         on_gpu = loop.parts.model.device.type == 'cuda'
         loop.parts.memory.close()
         self._loop = self._door = self._model_stats = None
+        self._reception.model_id = ''
         self._ingest = self._new_ingest()
         if on_gpu:
             torch.cuda.empty_cache()
@@ -231,19 +240,14 @@ class Engine:
         :param received_s: `time.monotonic()` when the question came in, if that was earlier
         """
         received_s = time.monotonic() if received_s is None else received_s
-        question = replace(question, request_id=question.request_id or f'q{next(self._ids)}')
         loop, door = self._loop, self._door
-        if loop is None or door is None or not self.running:
-            return self._refused(question, Status.NOT_ACTIVE, STOPPED, received_s)
-        try:
-            question = admissible(question, self._config)
-        except InvalidQuestion as error:
-            return self._refused(question, Status.INVALID, str(error), received_s)
-        pending = self._pending(question, loop.parts.costs, received_s)
-        refused = door.enter(pending)
-        if refused is not None:
-            pending.finish(refused)
-        return Inquiry(pending, self._closed)
+        costs = loop.parts.costs if loop is not None and self.running else None
+        pending = self._reception.receive(question, costs, received_s=received_s)
+        if door is not None and not pending.ended:
+            refused = door.enter(pending)
+            if refused is not None:
+                pending.finish(refused)
+        return self._reception.inquiry(pending)
 
     def clear(self, timeout_s: float = CLEAR_S) -> int:
         """
@@ -253,30 +257,47 @@ class Engine:
         :raises TimeoutError: when the engine thread did not come to it, or a stopped engine is
             still saving; it will be done
         """
-        ends_s = time.monotonic() + timeout_s
         loop = self._loop
         if loop is None:
             self._ingest.restart()
             return 0
-        forgotten = loop.clear()
+        held, ends_s = loop.parts.memory.frame_count, time.monotonic() + timeout_s
+        self._do(Loop.clear, timeout_s).result(max(0.0, ends_s - time.monotonic()))
+        return held
+
+    def _do(self, work: Callable[[Loop], T], timeout_s: float) -> Future[T]:
+        """
+        Have the engine thread do something between two steps, or do it here while there is none.
+
+        :param timeout_s: longest wait for a thread that ends
+        :raises NotDone: while the engine is not loaded
+        """
+        ends_s, loop = time.monotonic() + timeout_s, self._loop
+        if loop is None:
+            raise NotDone('the engine is not loaded')
+        done = loop.order(lambda: work(loop))
         if not self.running and self._life.acquire(timeout=timeout_s):
             try:
+                if not self.running and self._thread is not None:  # it ends
+                    self._thread.join(max(0.0, ends_s - time.monotonic()))
+                if self._loop is not loop and done.cancel():
+                    raise NotDone('the engine was cleaned up meanwhile')
                 if not self._at_work:
-                    loop.run_clears()
+                    loop.orders.carry_out()
             finally:
                 self._life.release()
-        return forgotten.result(max(0.0, ends_s - time.monotonic()))
+        return done
 
     def stats(self) -> EngineStats:
         """Return a snapshot; never waits for the engine thread."""
-        loop, model = self._loop, self._model_stats
+        loop, model, config = self._loop, self._model_stats, self._config
         seen = self._ingest.stats()
         snapshot = EngineStats(
             cameras=seen.cameras,
             unknown_cameras=seen.unknown,
             time_jumps=seen.jumps,
             time_resets=seen.resets,
-            ask=self._record.stats(waiting=len(self._questions)),
+            ask=self._reception.stats(waiting=len(self._questions)),
         )
         if loop is None or model is None:
             return snapshot
@@ -286,6 +307,11 @@ class Engine:
             busy_with=loop.busy_with,
             heartbeat_age_s=time.monotonic() - loop.beat_s if self.running else math.nan,
             usual_s=loop.usual_s,
+            paused=self._ingest.paused,
+            usual_budget_s=self._reception.usual_budget_s(
+                loop.parts.costs, config.default_max_tokens
+            ),
+            memory_id=loop.memory_id,
             memory=loop.sizes.stamped(self._ingest.timeline.header_ns),
             horizon=loop.parts.horizon,
             model=replace(model, costs_ms=loop.parts.costs.in_ms()),
@@ -322,18 +348,12 @@ class Engine:
         """
         loop = self._alone('ask_now')
         received_s = time.monotonic()
-        question = replace(
-            question,
-            request_id=question.request_id or f'q{next(self._ids)}',
-            unlimited=question.unlimited or question.budget_s is None,
-        )
-        try:
-            question = admissible(question, self._config)
-        except InvalidQuestion as error:
-            return self._refused(question, Status.INVALID, str(error), received_s).reply()
-        pending = self._pending(question, loop.parts.costs, received_s)
-        loop.answer(pending, pause=lambda: 0.0, reading=reading)
-        return Inquiry(pending, self._closed).reply()
+        unlimited = question.unlimited or question.budget_s is None
+        question = replace(question, unlimited=unlimited)
+        pending = self._reception.receive(question, loop.parts.costs, received_s=received_s)
+        if not pending.ended:
+            loop.answer(pending, pause=lambda: 0.0, reading=reading)
+        return self._reception.inquiry(pending).reply()
 
     @torch.inference_mode()
     def head_scores(self, text: str) -> HeadScores | None:
@@ -377,30 +397,3 @@ class Engine:
                 f'{what}() is for an engine without its thread: use ask(), or stop() first'
             )
         return self._loop
-
-    def _pending(self, question: Question, costs: Costs, received_s: float) -> PendingQuestion:
-        """Give an admissible question its deadline; a budget of 0 is what work takes now."""
-        assert question.budget_s is not None and question.max_tokens is not None  # filled in
-        usual_s = min(costs.usual_budget_s(question.max_tokens), self._config.max_budget_s)
-        return PendingQuestion(question, Deadline(received_s, question.budget_s or usual_s))
-
-    def _refused(
-        self, question: Question, status: Status, message: str, received_s: float
-    ) -> Inquiry:
-        """Return what has its reply before it got a budget."""
-        pending = PendingQuestion(question, Deadline(received_s, 0.0))
-        pending.finish(refusal(question, status, message))
-        return Inquiry(pending, self._closed)
-
-    def _closed(self, answer: Answer, deadline: Deadline) -> Answer:
-        """Fill in what is known only now, and count the reply."""
-        model = self._model_stats
-        latency = replace(
-            answer.latency,
-            budget_ms=0.0 if math.isinf(deadline.budget_s) else deadline.budget_s * 1e3,
-            total_ms=(time.monotonic() - deadline.received_s) * 1e3,
-        )
-        answer = replace(answer, model_id='' if model is None else model.model_id, latency=latency)
-        self._record.add(answer)
-        self._events.answered(answer)
-        return answer

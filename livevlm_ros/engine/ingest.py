@@ -14,7 +14,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -49,7 +49,8 @@ class Ingest:
     """
     The slots of all cameras under one lock, which is held for a few assignments only.
 
-    `timeline` is the memory's own time, which the clocks of the cameras move.
+    `timeline` is the memory's own time, which the clocks of the cameras move. While `paused` no
+    frame is taken in.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Ingest:
         }
         self._follow_back, self._clears = on_jump != 'drop', on_jump == 'reset'
         self._lock = threading.Lock()
-        self._jumped = False
+        self.paused = self._jumped = False
         self._jumps = self._resets = 0
         self._unknown = CameraSlot('unknown', target_fps=target_fps, on_jump='drop')
         self._warned: dict[tuple[str, type[Exception]], tuple[float, float]] = {}
@@ -163,17 +164,38 @@ class Ingest:
         :param newest_ns: by camera, the stream time of the newest frame that the memory holds
         """
         with self._lock:
-            for camera, stream_ns in newest_ns.items():
-                self._slots[camera].resume(self.timeline.header_ns(stream_ns))
-                self.timeline.seen(stream_ns)
+            self._resume(newest_ns)
+
+    def go_on_after(self, newest_ns: Mapping[str, int], episodes: Sequence[Sequence[int]]) -> None:
+        """
+        Go on after the frames of another memory, in its time.
+
+        :param newest_ns: as `resume` has it
+        :param episodes: as `Timeline.restore` has them
+        """
+        with self._lock:
+            self._restart()
+            self.timeline.restore(episodes)
+            self._resume(newest_ns)
+
+    def pause(self, paused: bool) -> None:
+        """Take in no frame, or take them in again. Any thread."""
+        with self._lock:
+            self.paused = paused
+            for slot in self._slots.values():
+                slot.pause(paused)
+
+    def drop_waiting(self, matches: Callable[[Frame], bool]) -> None:
+        """Drop the frames that wait and match."""
+        with self._lock:
+            for slot in self._slots.values():
+                if slot.frame is not None and matches(slot.frame):
+                    slot.drop_waiting()
 
     def restart(self) -> None:
         """Drop waiting frames and forget the stamps seen; the counters go on."""
         with self._lock:
-            self._jumped = False
-            self.timeline.clear()
-            for slot in self._slots.values():
-                slot.restart()
+            self._restart()
 
     @property
     def waits(self) -> bool:
@@ -195,6 +217,17 @@ class Ingest:
         with self._lock:
             cameras = {name: slot.stats() for name, slot in self._slots.items()}
             return IngestStats(cameras, self._unknown.stats(), self._jumps, self._resets)
+
+    def _resume(self, newest_ns: Mapping[str, int]) -> None:
+        for camera, stream_ns in newest_ns.items():
+            self._slots[camera].resume(self.timeline.header_ns(stream_ns))
+            self.timeline.seen(stream_ns)
+
+    def _restart(self) -> None:
+        self._jumped = False
+        self.timeline.clear()
+        for slot in self._slots.values():
+            slot.restart()
 
     def _put(self, frame: Frame) -> tuple[Leap, int]:
         """Store a frame; return where time leapt, and by how many nanoseconds."""

@@ -8,31 +8,37 @@ import logging
 import math
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 
 from livevlm_ros.engine.answer import Answering
 from livevlm_ros.engine.budget import RESERVE_S, Rung
 from livevlm_ros.engine.config import EngineConfig
+from livevlm_ros.engine.contents import Contents
 from livevlm_ros.engine.gate import FrameGate
 from livevlm_ros.engine.ingest import Ingest
 from livevlm_ros.engine.messages import Finish, Status
+from livevlm_ros.engine.orders import Orders
 from livevlm_ros.engine.parts import EngineParts
 from livevlm_ros.engine.places import LATE_S, Promises
 from livevlm_ros.engine.questions import STOPPED, PendingQuestion, QuestionQueue
+from livevlm_ros.engine.recalling import Recalling
 from livevlm_ros.engine.step import take_step
 from livevlm_ros.engine.warmup import measure_answer
-from livevlm_ros.memory import ReadFilter
+from livevlm_ros.memory import FrameRef, Freed, Memory, ReadFilter
 
 IDLE_S = 0.5  # longest nap without work, so that the heartbeat goes on
 MEASURE_EVERY_S = 1.0  # between measurements asked for by refused questions, or so much more
 MEASURE_SHARE = 0.05  # of the engine's time at most
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar('T')
 
 
 class Loop:
@@ -42,7 +48,7 @@ class Loop:
     `turn` has no clock and no thread of its own: a replay calls it after each frame, `run` calls
     it whenever work waits. `answering` is the question being answered, `sizes` what the memory
     held after the last change, `usual_s` how long the work usually takes that it is busy with;
-    `promises` says who was told to come back.
+    `promises` says who was told to come back, `orders` what others want done between steps.
     """
 
     def __init__(
@@ -54,10 +60,11 @@ class Loop:
         self.beat_s = time.monotonic()
         self.busy_with = 'idle'
         self.usual_s = 0.0
-        self.promises = Promises()
+        self.promises, self.orders = Promises(), Orders()
+        self._memory_name = _new_name()
         self._busy_until_s = 0.0
         self._ingest, self._questions, self._config = ingest, questions, config
-        ingest.resume({ref.camera: ref.stamp_ns for ref in parts.memory.refs()})
+        ingest.resume(_newest_ns(parts.memory))
         self._gate = FrameGate(
             on=config.gate,
             similarity=config.gate_similarity,
@@ -65,7 +72,6 @@ class Loop:
         )
         self._work = threading.Event()
         self._stopping = threading.Event()
-        self._clears: deque[Future[int]] = deque()
         self._step_span_s = (0.0, 0.0)  # begin and end of the last step
         self._stepped_s = 0.0  # in steps since the last answer, while others waited for theirs
         self._costs_doubted = False
@@ -74,7 +80,7 @@ class Loop:
     @torch.inference_mode()
     def turn(self) -> bool:
         """Do one piece of work; return False when there was none."""
-        self.run_clears()
+        self.orders.carry_out()
         pending = self._due()
         if pending is None and self._measure_due():
             self._measure_again()
@@ -106,7 +112,7 @@ class Loop:
             self.beat_s = time.monotonic()
             if not worked:
                 self._work.wait(self._nap_s())
-        self.run_clears()
+        self.orders.carry_out()
 
     def begin(self) -> None:
         """Make ready for `run`; any thread, while no other runs."""
@@ -122,12 +128,56 @@ class Loop:
         self._stopping.set()
         self._work.set()
 
-    def clear(self) -> Future[int]:
-        """Ask for the memory to be forgotten; any thread."""
-        forgotten: Future[int] = Future()
-        self._clears.append(forgotten)
+    def order(self, work: Callable[[], T]) -> Future[T]:
+        """Ask for something to be done between two steps or tokens; any thread."""
+        done = self.orders.give(work)
         self._work.set()
-        return forgotten
+        return done
+
+    def clear(self) -> Future[Freed]:
+        """Forget everything, the frames that wait too; time may begin anew, at any stamp."""
+        self._ingest.restart()
+        self._memory_name = _new_name()
+        return self._forgotten(self.parts.clear('all'))
+
+    def forget(self, reading: ReadFilter) -> Future[Freed]:
+        """Forget the frames that a filter lets be read, those that wait too."""
+        self._ingest.drop_waiting(
+            lambda frame: reading.contains(FrameRef(frame.camera, frame.stream_ns))
+        )
+        return self._forgotten(self.parts.forget(reading))
+
+    def _forgotten(self, freed: Future[Freed]) -> Future[Freed]:
+        self._gate.clear()
+        self.parts.snapshots.hasten()
+        self.count()
+        return freed
+
+    def count(self) -> None:
+        """Count anew what the memory holds."""
+        self.sizes = self.parts.memory.sizes()
+
+    def pause(self, paused: bool) -> None:
+        """Take in no frame, or take them in again."""
+        self._ingest.pause(paused)
+
+    @property
+    def memory_id(self) -> str:
+        """What the memory is called: another name after each `clear`, load and new time."""
+        return f'{self._memory_name}-{self._ingest.stats().resets}'
+
+    def go_on_with(self, contents: Contents, episodes: Sequence[Sequence[int]]) -> Memory:
+        """
+        Go on with another memory.
+
+        :param episodes: of its time
+        :returns: the one before, to be closed
+        """
+        before, self.parts = self.parts.memory, self.parts.over(contents, self._config)
+        self._ingest.go_on_after(_newest_ns(contents.memory), episodes)
+        self._gate.clear()
+        self._memory_name, self.sizes = _new_name(), contents.memory.sizes()
+        return before
 
     def doubt_costs(self) -> None:
         """Ask for costs to be measured anew: a question was refused for them; any thread."""
@@ -162,7 +212,7 @@ class Loop:
         """
         self.answering, began_s = pending, time.monotonic()
         with self._busy('answer', self.parts.costs.answer.value):
-            answering = Answering(
+            answering = (Recalling if pending.question.recalls else Answering)(
                 self.parts,
                 pending,
                 pause=pause,
@@ -228,7 +278,7 @@ class Loop:
     def _pause(self, pending: PendingQuestion) -> float:
         """Between tokens, take a step if a camera has been blind too long and there is time."""
         began_s = self.beat_s = time.monotonic()
-        self.run_clears()
+        self.orders.carry_out()
         if self._stopping.is_set():  # `stop` came before this question was known to be answered
             pending.cut(Status.NOT_ACTIVE, STOPPED, finish=Finish.CANCELED)
         elif self._blind_too_long() and pending.deadline.left_s() > self.parts.costs.step.value:
@@ -245,16 +295,6 @@ class Loop:
         """Return how much of a question's wait was for the last step."""
         began_s, ended_s = self._step_span_s
         return max(0.0, ended_s - max(began_s, pending.deadline.received_s))
-
-    @torch.inference_mode()
-    def run_clears(self) -> None:
-        """Forget the memory if `clear` asked for it."""
-        while self._clears:
-            forgotten = self._clears.popleft()
-            self._ingest.restart()
-            self._gate.clear()
-            forgotten.set_result(self.parts.forget('all'))
-            self.sizes = self.parts.memory.sizes()
 
     def _autosave(self) -> None:
         """Save the memory if it is time and no question waits or is expected back."""
@@ -292,3 +332,12 @@ class Loop:
             self.busy_with, self.usual_s = before
             self._busy_until_s = until_s + time.monotonic() - began_s
             self.beat_s = time.monotonic()
+
+
+def _newest_ns(memory: Memory) -> dict[str, int]:
+    """Return the stream time of the newest frame of each camera."""
+    return {ref.camera: ref.stamp_ns for ref in memory.refs()}
+
+
+def _new_name() -> str:
+    return uuid.uuid4().hex[:12]

@@ -22,6 +22,10 @@ class BadFrame(ValueError):
     """A frame that cannot be used: says what was given and what was expected."""
 
 
+class NotDone(RuntimeError):
+    """What was asked of the memory cannot be done now: says why."""
+
+
 class Status(IntEnum):
     """How a question ended (`Ask.srv` STATUS_*)."""
 
@@ -136,6 +140,7 @@ class Question:
     :param priority: a high one goes before those that wait with a normal one
     :param max_evidence: most evidence frames returned
     :param attach_images: put a jpeg thumbnail beside each evidence frame
+    :param recalls: only the frames are wanted that an answer would rest on; nothing is decoded
     :param unlimited: no deadline at all (offline evaluation); `budget_s` is then ignored
     """
 
@@ -154,6 +159,7 @@ class Question:
     priority: Priority = Priority.NORMAL
     max_evidence: int | None = None
     attach_images: bool = False
+    recalls: bool = False
     unlimited: bool = False
 
 

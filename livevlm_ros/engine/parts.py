@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,13 +17,21 @@ import torch
 from livevlm_ros.engine.album import Album
 from livevlm_ros.engine.budget import Costs
 from livevlm_ros.engine.config import EngineConfig
+from livevlm_ros.engine.contents import Contents, ModelMark
 from livevlm_ros.engine.events import EventKind, Events
 from livevlm_ros.engine.horizon import Horizon
 from livevlm_ros.engine.shortage import Shortages, out_of_memory
 from livevlm_ros.engine.snapshots import Snapshots, check_folder
 from livevlm_ros.engine.timeline import Timeline
 from livevlm_ros.engine.warmup import warm_up
-from livevlm_ros.memory import CacheShape, EvidenceHeads, Memory, ReadFilter, RetrievalSettings
+from livevlm_ros.memory import (
+    CacheShape,
+    EvidenceHeads,
+    Freed,
+    Memory,
+    ReadFilter,
+    RetrievalSettings,
+)
 from livevlm_ros.model import ModelConfig, VideoLanguageModel
 
 LoadModel = Callable[[ModelConfig], VideoLanguageModel]
@@ -44,17 +53,36 @@ class EngineParts:
     events: Events
     load_s: float
 
-    def forget(self, why: str) -> int:
+    def clear(self, why: str) -> Future[Freed]:
         """
-        Forget every frame; return how many.
+        Forget every frame.
 
         :param why: for people
         """
-        held = self.memory.sizes()
-        tokens = held.short_term_tokens + held.long_term_tokens + held.archive_tokens
-        self.events.tell(EventKind.CLEARED, detail=why, value=tokens)
         self.album.clear()
-        return self.memory.clear()
+        return self._forgotten(self.memory.clear(), why)
+
+    def forget(self, reading: ReadFilter) -> Future[Freed]:
+        """Forget the frames that a filter lets be read."""
+        freed = self.memory.forget(reading)
+        self.album.keep_only([ref.key for ref in self.memory.refs()])
+        return self._forgotten(freed, 'some frames')
+
+    def _forgotten(self, freed: Future[Freed], why: str) -> Future[Freed]:
+        """Spare snapshots what is forgotten, and tell of it once nothing is left."""
+        self.snapshots.forgot(freed)
+        freed.add_done_callback(
+            lambda done: self.events.tell(
+                EventKind.CLEARED, detail=why, value=done.result().tokens
+            )
+        )
+        return freed
+
+    def over(self, contents: Contents, config: EngineConfig) -> EngineParts:
+        """Return the same parts over another memory, which is saved from now on."""
+        self.snapshots.go_on_with(contents)
+        self.costs.length_of = partial(_length_of, config, contents.memory, self.model.shape)
+        return replace(self, memory=contents.memory, album=contents.album)
 
 
 @torch.inference_mode()
@@ -139,7 +167,8 @@ def _restored(
     with ExitStack() as unless_used:
         memory, album = new_memory(config, model), Album()
         unless_used.callback(memory.close)
-        snapshots = Snapshots(config, model, memory, album, timeline, events)
+        contents = Contents(memory, album, timeline, ModelMark(model))
+        snapshots = Snapshots(config, contents, events)
         if snapshots.restore():
             unless_used.pop_all()
             return memory, album, snapshots

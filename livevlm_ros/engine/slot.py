@@ -23,17 +23,23 @@ Leap = Literal['', 'back', 'ahead']
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Frames not used, by reason; `gate` counts frames refused for being like the last one."""
+    """
+    Frames not used, by reason.
+
+    `gate` counts frames refused for being like the last one, `paused` those that came while none
+    was taken in.
+    """
 
     rate: int = 0
     newer: int = 0
     gate: int = 0
     bad: int = 0
+    paused: int = 0
 
     @property
     def total(self) -> int:
         """Frames dropped for any reason."""
-        return self.rate + self.newer + self.gate + self.bad
+        return self.rate + self.newer + self.gate + self.bad + self.paused
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,8 @@ class CameraSlot:
         self._follow_jumps = on_jump != 'drop'
         self._rate = RateGate(target_fps)
         self._in = self._in_step = self._used = 0
-        self._dropped = {'rate': 0, 'newer': 0, 'gate': 0, 'bad': 0}
+        self._dropped = {'rate': 0, 'newer': 0, 'gate': 0, 'bad': 0, 'paused': 0}
+        self._paused = False
         self._newest_stamp_ns = 0
         self._resumed_ns = 0  # stamp that the first frame follows, of an earlier life
         self._leapt_to_ns: int | None = None  # where the last stamp leapt to, if it did
@@ -130,12 +137,15 @@ class CameraSlot:
         if leap == 'ahead':  # by which the others may come later, too
             self._gone_ns += frame.stamp_ns - before_ns
         frame = replace(frame, stream_ns=self._timeline.stream_ns(frame.stamp_ns))
+        if self._paused:
+            self._dropped['paused'] += 1
+            return leap
         if not self._rate.due(frame.stream_ns):
             self._dropped['rate'] += 1
             return leap
-        self._drop_waiting()
-        if self.waits_since_s is None:
-            self.waits_since_s = self._arrived_s
+        waits_since_s = self.waits_since_s
+        self.drop_waiting()
+        self.waits_since_s = self._arrived_s if waits_since_s is None else waits_since_s
         self.frame = frame
         return leap
 
@@ -171,6 +181,12 @@ class CameraSlot:
         self._rate.give_back()
         self._refuse(why)
 
+    def pause(self, paused: bool) -> None:
+        """Take in no frame, or take them in again; time goes on with those that come."""
+        self._paused = paused
+        if paused:
+            self.drop_waiting('paused')
+
     def resume(self, stamp_ns: int) -> None:
         """Go on after a stamp: any later one may come first, however long the pause was."""
         self.restart()
@@ -183,8 +199,7 @@ class CameraSlot:
 
     def begin_anew(self) -> None:
         """Drop the waiting frame and forget the newest stamp: the clock has leapt."""
-        self._drop_waiting()
-        self.waits_since_s = None
+        self.drop_waiting()
         self._newest_stamp_ns, self._resumed_ns, self._leapt_to_ns = 0, 0, None
         self.astray, self.settled, self._in_time_s = '', False, None
 
@@ -273,10 +288,11 @@ class CameraSlot:
         self._bad_in_row += 1
         self._last_error = why
 
-    def _drop_waiting(self) -> None:
+    def drop_waiting(self, why: str = 'newer') -> None:
+        """Drop the waiting frame, if there is one."""
         if self.frame is not None:
-            self.frame = None
-            self._dropped['newer'] += 1
+            self.frame = self.waits_since_s = None
+            self._dropped[why] += 1
 
 
 def _follows(earlier_ns: int, later_ns: int, *, pause_ns: int = 0) -> bool:

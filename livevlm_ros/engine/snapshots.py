@@ -9,64 +9,72 @@ import math
 import os
 import threading
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from livevlm_ros.engine.album import Album
 from livevlm_ros.engine.config import EngineConfig
+from livevlm_ros.engine.contents import Contents
 from livevlm_ros.engine.events import EventKind, Events
-from livevlm_ros.engine.timeline import Timeline
-from livevlm_ros.memory import FrameRef, Memory, SnapshotError, State
+from livevlm_ros.memory import FrameRef, Freed, SnapshotError, State
 from livevlm_ros.memory.archive.frozen import Forgotten
 from livevlm_ros.memory.snapshot import (
     MANIFEST,
-    TENSORS,
-    UnreadableSnapshot,
     has_snapshot,
     read_snapshot,
     set_aside,
     write_snapshot,
 )
-from livevlm_ros.memory.state import alike, copied
-from livevlm_ros.model import VideoLanguageModel
 
 _log = logging.getLogger(__name__)
 
 Mark = tuple[FrameRef | None, int]  # newest frame, and a size that grows with each frame
 
 
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """
+    What was remembered at a moment, to be written.
+
+    :param mark: tells whether the memory has changed since
+    :param forgotten: how often something had been forgotten by then
+    """
+
+    state: State
+    mark: Mark
+    forgotten: int
+    frames: int
+
+
 class Snapshots:
     """
-    The snapshot of one engine; without a configuration that asks for it nothing happens.
+    The snapshots of one engine; without a configuration that asks for it none is made by itself.
 
     The engine thread owns it while that runs, else whoever holds the engine's life in hands. Only
-    the disk is waited for in a thread of its own.
+    the disk is waited for in other threads, by `write`.
     """
 
-    def __init__(
-        self,
-        config: EngineConfig,
-        model: VideoLanguageModel,
-        memory: Memory,
-        album: Album,
-        timeline: Timeline,
-        events: Events,
-    ) -> None:
-        """Look at the model once, to know it again."""
+    def __init__(self, config: EngineConfig, contents: Contents, events: Events) -> None:
         self._folder = Path(config.memory.path) if config.snapshot else None
         self._every_s = config.autosave_s or math.inf
-        self._model_id, self._memory, self._album = model.model_id, memory, album
-        self._timeline, self._events = timeline, events
-        self._sight = _sight(model) if config.snapshot else torch.empty(0)
-        self._saved = self._mark()
+        self._contents, self._events = contents, events
+        self._saved: Mark | None = self._mark()
         self._due_s = time.monotonic() + self._every_s
         self._writer: threading.Thread | None = None
+        self._writing = threading.Lock()  # one snapshot at a time
+        self._placing = threading.Lock()  # while one takes its place, or something is forgotten
+        self._forgotten = 0
+        self._freed: Future[Freed] | None = None
         self._failures = 0
         self.copy_s = 0.0
         """Seconds that the last `begin` took."""
+
+    @property
+    def contents(self) -> Contents:
+        """What is saved."""
+        return self._contents
 
     def restore(self) -> bool:
         """
@@ -80,16 +88,46 @@ class Snapshots:
         if self._folder is None or not has_snapshot(self._folder):
             return True
         try:
-            self._take(read_snapshot(self._folder), self._folder / MANIFEST)
+            state = read_snapshot(self._folder)
+            self._contents.take(state, self._folder / MANIFEST)
         except SnapshotError as error:
             aside = set_aside(self._folder)
             _log.warning('the memory begins empty, its snapshot is kept as %s: %s', aside, error)
             return False
+        self._contents.timeline.restore(state.part('time').facts['episodes'])
         self._saved = self._mark()
-        frames, folder = self._memory.frame_count, str(self._folder)
+        frames, folder = self._contents.memory.frame_count, str(self._folder)
         _log.info('%d frames restored from %s', frames, folder)
         self._events.tell(EventKind.LOADED, detail=folder, value=frames)
         return True
+
+    def go_on_with(self, contents: Contents) -> None:
+        """Save another memory from now on."""
+        self._contents, self._freed = contents, None
+        self._give_up_copies()
+
+    def forgot(self, freed: Future[Freed]) -> None:
+        """
+        Note that something is forgotten: what was copied before takes no place any more.
+
+        :param freed: done when it is
+        """
+        self._freed = freed
+        self._give_up_copies()
+
+    def _give_up_copies(self) -> None:
+        with self._placing:
+            self._forgotten += 1
+        self._saved = None
+
+    def settle(self) -> None:
+        """Wait until nothing is left of what was to be forgotten; any thread."""
+        if self._freed is not None:
+            wait([self._freed])
+
+    def hasten(self) -> None:
+        """Let it be time to `begin`: what is saved is to be replaced."""
+        self._due_s = -math.inf
 
     def save(self) -> None:
         """Save what is not saved already, and wait for the disk; tell if it cannot be."""
@@ -98,74 +136,77 @@ class Snapshots:
         if self._folder is None or self._mark() == self._saved:
             return
         self._failures = 0  # so that it is told again
+        self.settle()
         try:
-            state = self._state()
+            copy = self.copy()
         except Exception:  # such as no RAM for the copies: whoever stops an engine goes on
             _log.exception('the memory is not saved')
             return
-        self._write(self._folder, state, self._mark())
+        self._try_to_write(self._folder, copy)
 
     def due(self) -> bool:
-        """Return whether it is time to `begin`."""
-        return time.monotonic() >= self._due_s
+        """Return whether it is time to `begin`, and nothing is being written or forgotten."""
+        if time.monotonic() < self._due_s or (self._freed is not None and not self._freed.done()):
+            return False
+        return self._writer is None or not self._writer.is_alive()
 
     def begin(self) -> None:
         """Let a thread write what is remembered now, if it is new; the archive is not copied."""
         began_s = time.monotonic()
         self._due_s = began_s + self._every_s
-        writing = self._writer is not None and self._writer.is_alive()
-        if self._folder is None or writing or self._mark() == self._saved:
+        if self._folder is None or self._mark() == self._saved:
             return
-        work = (self._folder, self._state(), self._mark())
-        writer = threading.Thread(target=self._write, args=work, name='livevlm-save', daemon=True)
+        work = (self._folder, self.copy())
+        writer = threading.Thread(
+            target=self._try_to_write, args=work, name='livevlm-save', daemon=True
+        )
         writer.start()
         self._writer = writer
         self.copy_s = time.monotonic() - began_s
 
+    def copy(self) -> Copy:
+        """
+        Copy what is remembered now, to `write` it, once that is done which `settle` waits for.
+
+        The archive is read later, as it is now.
+        """
+        frames = self._contents.memory.frame_count
+        return Copy(self._contents.state(), self._mark(), self._forgotten, frames)
+
+    def write(
+        self, folder: Path, copy: Copy, progress: Callable[[float], None] = lambda share: None
+    ) -> int:
+        """
+        Write a copy to a folder; any thread. Returns the bytes of the snapshot.
+
+        :param progress: called with the share that is written
+        :raises Forgotten: if something has been forgotten since: what was before stays
+        :raises SnapshotError: if it cannot be written
+        """
+        with self._writing:
+            placing = self._unless_forgotten(copy)
+            written = write_snapshot(folder, copy.state, placing=placing, progress=progress)
+            self._events.tell(EventKind.SAVED, detail=str(folder), value=written)
+        with self._placing:
+            if folder == self._folder and copy.forgotten == self._forgotten:
+                self._saved = copy.mark
+        return written
+
+    @contextmanager
+    def _unless_forgotten(self, copy: Copy) -> Iterator[None]:
+        with self._placing:
+            if copy.forgotten != self._forgotten:
+                raise Forgotten('the memory was cleared')
+            yield
+
     def _mark(self) -> Mark:
         """Return what tells whether the memory has changed."""
-        return self._memory.newest(), self._memory.sizes().full_cache_bytes
+        memory = self._contents.memory
+        return memory.newest(), memory.sizes().full_cache_bytes
 
-    def _state(self) -> State:
-        return State.joined(
-            {
-                'memory': self._memory.state(),
-                'album': self._album.state(),
-                'time': State({}, {'episodes': self._timeline.facts()}),
-                'model': State({'sight': self._sight}, {'id': self._model_id}),
-            }
-        )
-
-    def _take(self, state: State, manifest: Path) -> None:
+    def _try_to_write(self, folder: Path, copy: Copy) -> None:
         try:
-            self._put_back(state)
-        except OSError as error:
-            hint = "for the archive's part: make room there, or raise archive_host_bytes"
-            cause = OSError(error.errno, f'{error.strerror} {hint}')
-            raise UnreadableSnapshot.because(manifest, cause) from error
-        except torch.OutOfMemoryError:  # a RuntimeError, but no fault of the snapshot's
-            raise
-        except (ValueError, LookupError, RuntimeError) as error:
-            told = error if isinstance(error, SnapshotError) else repr(error)
-            raise SnapshotError(f'{manifest}: {told}') from error
-
-    def _put_back(self, state: State) -> None:
-        model = state.part('model')
-        if model.facts['id'] != self._model_id or not alike(model.tensors['sight'], self._sight):
-            same = ' with other weights' if model.facts['id'] == self._model_id else ''
-            raise SnapshotError(
-                f'of model {model.facts["id"]}{same}, here is {self._model_id}: load the weights '
-                'it was made with'
-            )
-        self._memory.restore(state.part('memory'))
-        self._album.restore(state.part('album'))
-        self._timeline.restore(state.part('time').facts['episodes'])
-
-    def _write(self, folder: Path, state: State, mark: Mark) -> None:
-        try:
-            write_snapshot(folder, state)
-            files = *folder.glob(TENSORS), folder / MANIFEST
-            size = sum(file.stat().st_size for file in files)
+            self.write(folder, copy)
         except Forgotten:
             _log.info('the memory was cleared while it was saved: the snapshot before stays')
             return
@@ -177,8 +218,7 @@ class Snapshots:
             return
         if self._failures:
             _log.warning('the memory is saved again, after %d failures', self._failures)
-        self._failures, self._saved = 0, mark
-        self._events.tell(EventKind.SAVED, detail=str(folder), value=size)
+        self._failures = 0
 
 
 def check_folder(folder: Path) -> None:
@@ -192,10 +232,3 @@ def check_folder(folder: Path) -> None:
             f'path is {str(folder)!r}, expected a folder that can be written, for snapshots: make '
             'it, or set another'
         )
-
-
-def _sight(model: VideoLanguageModel) -> Tensor:
-    """Return what a model makes of a picture: all its vision weights tell in it."""
-    rows, columns = np.mgrid[:480, :640]
-    picture = np.stack((rows % 256, columns % 256, rows * columns // 1024 % 256), axis=-1)
-    return copied(model.encode_frames([picture.astype(np.uint8)]))

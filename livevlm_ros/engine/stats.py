@@ -72,6 +72,9 @@ class EngineStats:
     :param heartbeat_age_s: seconds since the engine thread last finished a token, a step or an
         idle round; NaN while it does not run
     :param usual_s: seconds that what it is busy with usually takes
+    :param paused: whether no frame is taken in
+    :param usual_budget_s: budget of a question that names none, where no setting does either
+    :param memory_id: another one after each `clear` and load, empty while unloaded
     :param memory: sizes, None while unloaded
     :param horizon: how long everything seen is kept, None while unloaded
     """
@@ -85,6 +88,9 @@ class EngineStats:
     busy_with: str = 'idle'
     heartbeat_age_s: float = math.nan
     usual_s: float = 0.0
+    paused: bool = False
+    usual_budget_s: float = 0.0
+    memory_id: str = ''
     memory: MemorySizes | None = None
     horizon: Horizon | None = None
     model: ModelStats | None = None
@@ -107,6 +113,7 @@ class EngineStats:
             newer=sum(account.dropped.newer for account in self._accounts),
             gate=sum(account.dropped.gate for account in self._accounts),
             bad=sum(account.dropped.bad for account in self._accounts),
+            paused=sum(account.dropped.paused for account in self._accounts),
         )
 
     @property

@@ -14,7 +14,7 @@ from livevlm_ros.engine.gate import FrameGate
 from livevlm_ros.engine.ingest import Ingest
 from livevlm_ros.engine.messages import BadFrame, Frame, Pixels
 from livevlm_ros.engine.parts import EngineParts
-from livevlm_ros.memory import OutOfSpan
+from livevlm_ros.memory import OutOfOrder, OutOfSpan
 
 
 def take_step(parts: EngineParts, ingest: Ingest, gate: FrameGate) -> None:
@@ -22,7 +22,7 @@ def take_step(parts: EngineParts, ingest: Ingest, gate: FrameGate) -> None:
     started = time.monotonic()
     frames, jumped = ingest.take()
     if jumped:
-        parts.forget('time began anew')
+        parts.clear('time began anew')
         gate.clear()
     good: list[tuple[Frame, Pixels]] = []
     jpegs: dict[str, bytes] = {}
@@ -69,6 +69,10 @@ def _written(
                 why = ['time leapt with it; the next frame counts']
             ingest.bad(astray, BadFrame('; '.join(filter(None, why))))
             frames = [seen for seen in frames if seen[0] is not astray]
+        except OutOfOrder as error:
+            late = next(seen for seen in frames if seen[0].camera == error.ref.camera)
+            ingest.bad(late[0], BadFrame(str(error)))
+            frames = [seen for seen in frames if seen is not late]
         except torch.OutOfMemoryError as error:
             said = parts.shortages.tell('step', error)
             for frame, _ in frames:

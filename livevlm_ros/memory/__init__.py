@@ -17,10 +17,12 @@ from livevlm_ros.memory.config import (
     MemoryConfig,
 )
 from livevlm_ros.memory.filter import ReadFilter
+from livevlm_ros.memory.forgetting import Freed
 from livevlm_ros.memory.memory import Memory
 from livevlm_ros.memory.recall import RecallCounts
 from livevlm_ros.memory.settings import RetrievalSettings
 from livevlm_ros.memory.shape import CacheShape, FrameRef
+from livevlm_ros.memory.short_term import OutOfOrder
 from livevlm_ros.memory.sizes import MemoryRoom, MemorySizes
 from livevlm_ros.memory.snapshot import SnapshotError
 from livevlm_ros.memory.state import State
@@ -38,6 +40,7 @@ __all__ = [
     'CacheShape',
     'EvidenceHeads',
     'FrameRef',
+    'Freed',
     'HeadChoice',
     'HeadRecall',
     'HeadScores',
@@ -45,6 +48,7 @@ __all__ = [
     'MemoryConfig',
     'MemoryRoom',
     'MemorySizes',
+    'OutOfOrder',
     'OutOfSpan',
     'ProbeView',
     'QuestionView',

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -45,17 +45,20 @@ class Checksum:
         return whole.hexdigest()
 
 
-def checksum_of(path: Path) -> str:
+def checksum_of(path: Path, progress: Callable[[float], None] = lambda share: None) -> str:
     """
     Return the checksum of a file's bytes, as `Checksum` has it.
 
+    :param progress: called with the share that is read
     :raises OSError: if it cannot be read
     """
     whole = hashlib.sha256()
     with path.open('rb') as file, ThreadPoolExecutor(os.cpu_count()) as pool:
         starts = range(0, os.fstat(file.fileno()).st_size, PIECE_BYTES)
-        for digest in pool.map(lambda start: _digest_of_piece(file.fileno(), start), starts):
+        digests = pool.map(lambda start: _digest_of_piece(file.fileno(), start), starts)
+        for number, digest in enumerate(digests, start=1):
             whole.update(digest)
+            progress(number / len(starts))
     return whole.hexdigest()
 
 

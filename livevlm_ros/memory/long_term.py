@@ -66,6 +66,7 @@ class LongTerm:
         dtype: torch.dtype,
     ) -> None:
         self._unit, self.eviction = page_tokens if whole_pages else 1, eviction
+        self._page_tokens = page_tokens
         self._budget = budget // page_tokens * page_tokens
         frame = shape.tokens_per_frame
         self.capacity = self._budget + frame * frames_between(self._budget, tokens_per_frame=frame)
@@ -128,6 +129,19 @@ class LongTerm:
         self._storage.copy_(change.tokens, start=change.start)
         self.count = change.start + len(change.tokens)
         self._times[change.start : self.count] = change.times
+
+    def forget(self, gone: Tensor) -> int:
+        """
+        Forget tokens, a mask bool [count]; returns how many.
+
+        Those held are whole pages: without an archive, where pages are runs of single tokens, the
+        oldest that make no page go with them.
+        """
+        stay = (~gone).nonzero()[:, 0]
+        stay = stay[len(stay) % self._page_tokens :]
+        before = self.count
+        self.commit(LongTermChange(self.tokens.index_select(stay), self._times[stay], 0))
+        return before - self.count
 
     def state(self) -> State:
         """Return copies of the tokens, to `restore`."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -24,6 +25,7 @@ from livevlm_ros.memory.config import PREFIX_POSITIONS, RESERVED_POSITIONS, Memo
 from livevlm_ros.memory.contents import contents, identity, put_back
 from livevlm_ros.memory.filter import ReadFilter
 from livevlm_ros.memory.flow import buckets_with, keep, noise
+from livevlm_ros.memory.forgetting import Freed, clear, forget
 from livevlm_ros.memory.holdings import newest, tokens_held
 from livevlm_ros.memory.recall import Recall, RecallCounts
 from livevlm_ros.memory.retrieval import Choice, Retrieval
@@ -292,16 +294,14 @@ class Memory:
             view.ranked, view.rank_s = choice.ranked, choice.rank_s
         return view
 
-    def clear(self) -> int:
-        """Forget every frame, keep the prefix; returns the frames forgotten."""
-        forgotten = self.frame_count
-        if self._writer is not None:
-            self._writer.clear()
-        if self._recall is not None:
-            self._recall.clear()
-            self._recall.settle()
-        self._tiers.clear()
-        return forgotten
+    def clear(self) -> Future[Freed]:
+        """Forget every frame, keep the prefix; the disk is overwritten when the result is done."""
+        return clear(self._tiers, self._writer, self._recall, frames=self.frame_count)
+
+    def forget(self, reading: ReadFilter) -> Future[Freed]:
+        """Forget the frames that a filter lets be read for good; the result as of `clear`."""
+        frames = [ref for ref in self.refs() if reading.contains(ref)]
+        return forget(self._tiers, self._writer, self._recall, frames)
 
     def settle(self) -> None:
         """Wait until what steps handed to the archive is in it, and what is chosen ahead there."""
@@ -334,7 +334,6 @@ class Memory:
 
     def holds(self, frames: Sequence[FrameRef]) -> dict[str, Tensor]:
         """Say which tokens of frames each tier holds, bool [frames, tokens_per_frame] by tier."""
-        self.settle()
         return tokens_held(self._tiers, frames)
 
     @property

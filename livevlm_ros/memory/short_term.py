@@ -11,7 +11,7 @@ read, by stamp.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import astuple, dataclass, field
 from itertools import pairwise
 
@@ -21,6 +21,14 @@ from torch import Tensor
 from livevlm_ros.memory.shape import CacheShape, FrameRef
 from livevlm_ros.memory.state import State, copied
 from livevlm_ros.memory.tokens import TokenIds, Tokens, upload
+
+
+class OutOfOrder(ValueError):
+    """A frame whose stamp does not come after its camera's last."""
+
+    def __init__(self, ref: FrameRef, *, last_ns: int) -> None:
+        super().__init__(f'camera {ref.camera!r}: stamp {ref.stamp_ns} must come after {last_ns}')
+        self.ref = ref
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -129,8 +137,9 @@ class ShortTerm:
         """
         Refuse frames that could not be kept.
 
-        :raises ValueError: for a camera without a lane, stamps that do not rise within a camera or
-            fall within the step, or more frames of a camera than its lane holds
+        :raises OutOfOrder: for a frame that comes not after its camera's last
+        :raises ValueError: for a camera without a lane, stamps that fall within the step, or more
+            frames of a camera than its lane holds
         """
         newest, counts = list(self._newest), [0] * len(self._cameras)
         for ref in refs:
@@ -141,9 +150,7 @@ class ShortTerm:
             lane = self._cameras.index(ref.camera)
             last = newest[lane]
             if last is not None and ref.stamp_ns <= last:
-                raise ValueError(
-                    f'camera {ref.camera!r}: stamp {ref.stamp_ns} must come after {last}'
-                )
+                raise OutOfOrder(ref, last_ns=last)
             newest[lane] = ref.stamp_ns
             counts[lane] += 1
         if any(after.stamp_ns < before.stamp_ns for before, after in pairwise(refs)):
@@ -209,6 +216,14 @@ class ShortTerm:
         self._held, self._free = change.held, change.free
         self.kept += len(change.new)
         self.evictions += len(change.left)
+
+    def forget(self, gone: Collection[FrameRef]) -> int:
+        """Forget frames; returns how many were held. Stamps go on to rise after theirs."""
+        stay = [held for held in self._held if held.ref not in gone]
+        forgotten = len(self._held) - len(stay)
+        self._free += [held.slot for held in self._held if held.ref in gone]
+        self._held = stay
+        return forgotten
 
     def state(self) -> State:
         """Return copies of the frames held, in the order of `refs`, to `restore`."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from livevlm_ros.memory.archive.archive import ArchiveRoom, ArchiveSizes
+from livevlm_ros.memory.archive.sizes import ArchiveRoom, ArchiveSizes
 from livevlm_ros.memory.recall import RecallCounts
 from livevlm_ros.memory.tiers import Tiers
 

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,10 @@ MANIFEST = 'memory.json'
 TENSORS = 'memory-*.safetensors'
 REFUSED = '.refused'  # added to the names of a snapshot that is of no use
 FORMAT, VERSION = 'livevlm_ros memory', 5
+
+Progress = Callable[[float], None]
+
+_log = logging.getLogger(__name__)
 
 
 class SnapshotError(ValueError):
@@ -60,17 +66,27 @@ def has_snapshot(folder: Path) -> bool:
     return True
 
 
-def write_snapshot(folder: Path, state: State) -> None:
+def write_snapshot(
+    folder: Path,
+    state: State,
+    *,
+    placing: AbstractContextManager[None] | None = None,
+    progress: Progress = lambda share: None,
+) -> int:
     """
-    Write a snapshot in the place of the one before, which stays as it was whatever is raised.
+    Write a snapshot in the place of the one before; returns its bytes.
 
-    :raises SnapshotError: if the folder is none, cannot be written or the disk is full
+    :param placing: entered while it takes its place; what that raises keeps it from it
+    :param progress: called with the share that is written
+    :raises SnapshotError: if the folder is none, cannot be written or the disk is full: then the
+        one before is as it was. Or if the disk does not confirm the new one, and the message says
+        so
     """
     manifest = folder / MANIFEST
     tensors, draft = folder / 'memory.safetensors.tmp', folder / f'{MANIFEST}.tmp'
     unfinished = [tensors, draft]
     try:
-        digest, size = write_tensors(tensors, state)
+        digest, size = write_tensors(tensors, state, progress)
         content = {
             'tensors_checksum': digest,
             'tensors_bytes': size,
@@ -84,12 +100,9 @@ def write_snapshot(folder: Path, state: State) -> None:
             unfinished.append(file)
         tensors.replace(file)
         _sync(folder)
-        draft.replace(manifest)
-        unfinished.clear()
-        _sync(folder)
-        for old in folder.glob(TENSORS):
-            if old != file:
-                old.unlink()
+        written = size + draft.stat().st_size
+        with placing or nullcontext():
+            draft.replace(manifest)
     except Exception as error:
         for path in unfinished:
             with suppress(OSError):
@@ -100,12 +113,38 @@ def write_snapshot(folder: Path, state: State) -> None:
             f'{manifest}: no snapshot could be written ({error}), the one before is as it was: '
             'expected a folder that can be written and has room'
         ) from error
+    _settle(folder, file)
+    return written
 
 
-def read_snapshot(folder: Path) -> State:
+def _settle(folder: Path, file: Path) -> None:
+    """
+    Have the disk keep a snapshot that has taken its place, and remove the tensors of others.
+
+    :param file: with its tensors
+    :raises SnapshotError: if the disk does not confirm it
+    """
+    try:
+        _sync(folder)
+    except OSError as error:
+        raise SnapshotError(
+            f'{folder / MANIFEST}: the new snapshot is in its place, but the disk does not '
+            f'confirm it ({error}): a crash of the machine may bring back the one before: save '
+            'again'
+        ) from error
+    for old in folder.glob(TENSORS):
+        if old != file:
+            try:
+                old.unlink()
+            except OSError as error:
+                _log.warning('%s: no snapshot needs it, and it cannot be removed: %s', old, error)
+
+
+def read_snapshot(folder: Path, progress: Progress = lambda share: None) -> State:
     """
     Read a snapshot whose every bit is as it was written.
 
+    :param progress: called with the share that is checked
     :returns: the state; its rows are read from the file when they are asked for
     :raises SnapshotError: if it is missing, truncated, damaged or no snapshot
     :raises UnreadableSnapshot: if the system does not let it be read, or it is of another version
@@ -122,7 +161,7 @@ def read_snapshot(folder: Path) -> State:
                 f'{file}: truncated or grown, it has {found} bytes, {MANIFEST} says {size}: '
                 'bring back both files from a copy, or remove them'
             )
-        if checksum_of(file) != digest:
+        if checksum_of(file, progress) != digest:
             raise SnapshotError(
                 f'{file}: damaged, its checksum is not the one that {MANIFEST} says: '
                 'bring back both files from a copy, or remove them'

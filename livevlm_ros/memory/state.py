@@ -78,6 +78,12 @@ class State:
             _named({part: state.rows for part, state in parts.items()}),
         )
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all tensors."""
+        of_tensors = sum(tensor.nbytes for tensor in self.tensors.values())
+        return of_tensors + sum(rows.nbytes for rows in self.rows.values())
+
     def part(self, name: str) -> State:
         """Return the state that was joined under a name."""
         return State(_of(name, self.tensors), self.facts[name], _of(name, self.rows))

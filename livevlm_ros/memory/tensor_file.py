@@ -12,7 +12,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from io import BufferedReader
 from math import prod
@@ -39,18 +39,22 @@ TYPES = {
 _NAMES = {dtype: name for name, dtype in TYPES.items()}
 
 
-def write_tensors(path: Path, state: State) -> tuple[str, int]:
+def write_tensors(
+    path: Path, state: State, progress: Callable[[float], None] = lambda share: None
+) -> tuple[str, int]:
     """
     Write the tensors and rows of a state to a file, and have the disk keep it.
 
+    :param progress: called with the share that is written
     :returns: the file's checksum and its bytes
     :raises OSError: if it cannot be written
     """
-    checksum, unsynced = Checksum(), 0
+    checksum, unsynced, size = Checksum(), 0, max(1, state.nbytes)
     with path.open('wb') as file:
         for run in _runs(state):
             checksum.update(run)
             unsynced += file.write(run)
+            progress(min(1.0, file.tell() / size))
             if unsynced >= SYNCED_BYTES:
                 file.flush()
                 os.fdatasync(file.fileno())

@@ -187,6 +187,7 @@ def _ingest(state: Lifecycle, stats: EngineStats) -> Health:
         'frames_dropped': stats.dropped.total,
         **{f'dropped_{why}': n for why, n in dataclasses.asdict(stats.dropped).items()},
         'frames_waiting': stats.waiting,
+        'paused': stats.paused,
         'time_jumps': stats.time_jumps,
         'time_resets': stats.time_resets,
     }
@@ -200,6 +201,8 @@ def _ingest(state: Lifecycle, stats: EngineStats) -> Health:
         )
         return Health('ingest', ERROR, hangs, values, 'hangs')
     used = f'{stats.frames_used} frames used of {stats.frames_in}'
+    if stats.paused:
+        return Health('ingest', WARN, f'paused by ~/set_paused: {used}', values)
     return Health('ingest', OK, used, values)
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import math
 import time
-import uuid
 from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -22,10 +21,9 @@ if TYPE_CHECKING:
 
 
 class MemoryTeller:
-    """Makes the messages of one engine, and names its memory."""
+    """Makes the messages of one engine."""
 
     def __init__(self) -> None:
-        self._name = uuid.uuid4().hex[:12]
         self._used: deque[tuple[float, dict[str, int]]] = deque()
 
     def message(
@@ -47,7 +45,7 @@ class MemoryTeller:
         rates = self._rates(stats, parameters['diagnostics.window_s'])
         message = MemoryState(
             preset=parameters['memory.preset'],
-            memory_id=f'{self._name}-{stats.time_resets}',
+            memory_id=stats.memory_id,
             short_term_frames=sizes.short_term_frames,
             short_term_tokens=sizes.short_term_tokens,
             long_term_tokens=sizes.long_term_tokens,
@@ -60,6 +58,7 @@ class MemoryTeller:
             correction_rate=sizes.recall.correction_rate,
             short_term_oldest=to_time(sizes.short_term_oldest_ns),
             oldest=to_time(sizes.oldest_stamp_ns),
+            paused=stats.paused,
             cameras=[
                 _camera_state(report, stats, fps_used=rates[report.name], now_ns=now_ns)
                 for report in reports

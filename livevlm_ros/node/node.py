@@ -34,9 +34,13 @@ from livevlm_ros.node.ask_stream import AskStream
 from livevlm_ros.node.cameras import Camera, CameraSettings
 from livevlm_ros.node.diagnostics import Lifecycle
 from livevlm_ros.node.events import EventTeller
+from livevlm_ros.node.info_service import InfoService
 from livevlm_ros.node.loading import Abandoned, Loading
 from livevlm_ros.node.log import RosLog
+from livevlm_ros.node.memory_actions import MemoryActions
+from livevlm_ros.node.memory_services import MemoryServices
 from livevlm_ros.node.parameters import PARAMETERS, Values, camera_parameters, check_cameras, table
+from livevlm_ros.node.recall_service import RecallService
 from livevlm_ros.node.reporter import Reporter
 from livevlm_ros.weights import on_disk
 
@@ -81,7 +85,9 @@ def told(on_transition: OnTransition) -> OnTransition:
 class LiveVlmNode(LifecycleNodeMixin, Node):
     """The node. Callbacks only hand over; the engine's thread does the work."""
 
-    _stream: AskStream | None = None  # as long as the parameters may yet be refused
+    # rclpy destroys a node that is half made, too, when its parameters are refused
+    _stream: AskStream | None = None
+    _snapshots: MemoryActions | None = None
 
     def __init__(self, *, make_engine: EngineMaker = load_engine, **node_options: Any) -> None:
         """
@@ -104,6 +110,10 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         self._ask = AskService(self, self._door, self.values, Answers(self).record)
         self._stream = AskStream(self, self._ask.answer)
         self._ask.set_introspection(str(self.values()['ask.introspection']))
+        self._recall = RecallService(self, self._door, self.values)
+        self._memory = MemoryServices(self, self._door, self.engine)
+        self._snapshots = MemoryActions(self, self._door, self.engine)
+        self._info = InfoService(self, self.engine, self.values)
         self.add_on_set_parameters_callback(self._review)
         self.add_post_set_parameters_callback(self._apply)
 
@@ -160,9 +170,10 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         return stopped and (loading is None or not loading.alive)
 
     def destroy_node(self) -> None:
-        """Destroy the node with its action server."""
-        if self._stream is not None:
-            self._stream.destroy()
+        """Destroy the node with its action servers."""
+        for server in (self._stream, self._snapshots):
+            if server is not None:
+                server.destroy()
         super().destroy_node()
 
     # Transitions.

@@ -112,6 +112,7 @@ def _look(
     ids = torch.stack([memory.ids.of_frame(ref) for ref in refs])  # [frames, tokens_per_frame]
     read = [torch.isin(ids, view.ids(layer)).numpy() for layer in range(model.shape.layers)]
     jpegs = {number: parts.album.get(ref.key) for number, ref in enumerate(refs)}
+    memory.settle()
     return Look(
         seconds=np.array([(ref.stamp_ns - (first_ns or 0)) / 1e9 for ref in refs]),
         tiers={name: held.numpy() for name, held in memory.holds(refs).items()},

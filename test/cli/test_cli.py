@@ -20,6 +20,7 @@ COMMANDS = (
     'train',
     'card',
     'doctor',
+    'memory',
 )
 HEAVY = ('torch', 'transformers', 'rclpy', 'matplotlib', 'cv2', 'rosbags', 'numpy')
 

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from livevlm_ros.engine import Engine, EngineConfig, Frame
+from livevlm_ros.engine import Answer, Engine, EngineConfig, Frame, Latency, Question
 from livevlm_ros.memory import CacheShape, Memory, MemoryConfig, View
 from livevlm_ros.model import ModelConfig, UnknownWords
 
@@ -232,3 +232,56 @@ def running(make_engine, show):
     engine.start()
     show(engine)
     return engine
+
+
+class Two:
+    """Engines with two cameras and the embedded model, whose archive lies on disk mostly."""
+
+    ASKED = 'what color was the truck ?'
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.engines: list[Engine] = []
+
+    def make(self, **settings) -> Engine:
+        memory = MemoryConfig(
+            'balanced',
+            short_term_frames=4,
+            long_term_frames=4,
+            retrieval_frames=6,
+            archive_host_bytes=400_000,
+            archive_disk_bytes=2**21,
+            path=str(self._folder),
+        )
+        config = {'cameras': ('left', 'right'), 'memory': memory, 'target_fps': 1000.0, **settings}
+        self.engines.append(Engine(EngineConfig(**config)))
+        self.engines[-1].load()
+        return self.engines[-1]
+
+    @staticmethod
+    def image(camera: str, second: int) -> Frame:
+        random = np.random.default_rng((second, camera == 'left'))
+        noise = random.integers(0, 256, (12, 16, 3), dtype=np.uint8)
+        pixels = noise.repeat(20, 0).repeat(20, 1)
+        return Frame(camera, second * 10**9, pixels, f'{camera}_optical')
+
+    def watch(self, engine: Engine, seconds: range) -> None:
+        """Let an engine see a picture of each camera every second, turned by hand."""
+        for second in seconds:
+            for camera in ('left', 'right'):
+                engine.see(self.image(camera, second))
+            assert engine.turn()
+
+    def said(self, engine: Engine, **fields) -> Answer:
+        """Ask; leave out what differs between two that say the same."""
+        answer = engine.ask_now(Question(self.ASKED, max_tokens=4, max_evidence=50, **fields))
+        return replace(answer, latency=Latency(), request_id='', confidence=0.0)
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[Two]:
+    """Give a maker of engines with two cameras, and what they see and are asked."""
+    two = Two(tmp_path)
+    yield two
+    for engine in two.engines:
+        engine.cleanup()

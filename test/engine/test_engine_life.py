@@ -171,7 +171,7 @@ def test_a_loaded_engine_knows_its_costs_before_the_first_question(make_engine, 
 def test_a_save_that_fails_in_any_way_is_told_and_lets_the_engine_end(
     make_saving, watch, monkeypatch, caplog, what
 ):
-    def fail(*args) -> None:
+    def fail(*args, **how) -> None:
         raise MemoryError('no more of it')
 
     engine = make_saving()
@@ -203,10 +203,10 @@ def test_a_clear_does_not_wait_for_a_save_beyond_its_time_and_is_done_after_it(
 ):
     go_on, writing = threading.Event(), threading.Event()
 
-    def hold(folder: Path, state) -> None:
+    def hold(folder: Path, state, **how) -> int:
         writing.set()
         assert go_on.wait(10)
-        write(folder, state)
+        return write(folder, state, **how)
 
     engine = make_saving()
     watch(engine, range(1, 9))
@@ -224,3 +224,22 @@ def test_a_clear_does_not_wait_for_a_save_beyond_its_time_and_is_done_after_it(
     assert engine.stop()
     assert engine.stats().memory.frames == 0
     assert _saved(tmp_path) == []
+
+
+def test_who_asks_as_the_thread_ends_is_served_by_the_stop(running):
+    running._loop.stop()  # it has looked for the last time, and nobody knows yet
+    running._thread.join(10)
+    asked = running._do(lambda loop: 'done', 1.0)
+    assert not asked.done()
+    assert running.stop()
+    assert asked.result(0) == 'done'
+    assert running._do(lambda loop: 'done', 1.0).result(0) == 'done'
+
+
+def test_what_goes_wrong_in_an_order_is_told_to_whoever_gave_it(running, model):
+    def fail(loop) -> None:
+        raise RuntimeError('no such frame')
+
+    with pytest.raises(RuntimeError, match='no such frame'):
+        running._do(fail, 5.0).result(10)
+    assert running.ask(Question('now ?')).status is Status.OK

@@ -4,7 +4,7 @@ import pytest
 
 from livevlm_ros.engine import EngineConfig, MemoryConfig, MemoryRoom
 from livevlm_ros.engine.horizon import Horizon, duration, size
-from livevlm_ros.memory.archive.archive import ArchiveRoom
+from livevlm_ros.memory.archive.sizes import ArchiveRoom
 
 IN_RAM = MemoryRoom(16, ArchiveRoom(7784, 2_100_000_000))
 

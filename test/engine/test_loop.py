@@ -97,9 +97,9 @@ def test_questions_one_after_the_other_leave_no_camera_blind(desk, frame, model)
 
 
 def test_a_clear_goes_before_everything(desk):
-    pending, forgotten = desk.ask(), desk.loop.clear()
+    pending, forgotten = desk.ask(), desk.loop.order(desk.loop.clear)
     desk.loop.turn()
-    assert forgotten.result(0) == 1
+    assert forgotten.result(0).result(60).frames == 1
     assert pending.wait().status is Status.NO_EVIDENCE
     assert desk.loop.sizes.short_term_frames == 0
 

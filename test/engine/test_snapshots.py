@@ -202,10 +202,10 @@ def test_a_running_engine_saves_from_time_to_time_and_while_it_writes_it_works(
 ):
     go_on, writing = threading.Event(), threading.Event()
 
-    def hold(folder: Path, state) -> None:
+    def hold(folder: Path, state, **how) -> int:
         writing.set()
         assert go_on.wait(10)
-        write(folder, state)
+        return write(folder, state, **how)
 
     monkeypatch.setattr('livevlm_ros.engine.snapshots.write_snapshot', hold)
     engine = make_saving(autosave_s=0.05)
@@ -257,14 +257,14 @@ def test_a_memory_that_is_cleared_while_it_is_saved_leaves_the_snapshot_before(
     snapshots = engine._loop.parts.snapshots
     snapshots.save()
 
-    def hold(folder: Path, state) -> None:
+    def hold(folder: Path, state, **how) -> int:
         assert go_on.wait(10)
-        write(folder, state)
+        return write(folder, state, **how)
 
     watch(engine, range(9, 20))
     monkeypatch.setattr('livevlm_ros.engine.snapshots.write_snapshot', hold)
     snapshots.begin()
-    engine._loop.parts.forget('all')
+    engine._loop.parts.clear('all')
     go_on.set()
     snapshots._writer.join()
     assert len(_saved(tmp_path)) == 8

@@ -187,3 +187,21 @@ def test_a_camera_new_to_a_memory_of_real_time_is_seen_in_simulated_time(
         second.turn()
     stats = second.stats()
     assert (stats.memory.frames, stats.cameras['rear'].dropped.bad) == held
+
+
+def test_a_frame_out_of_order_is_lost_alone(make_engine, frame):
+    """As after a restart that forgot what a camera's last stamp was."""
+    engine = make_engine(cameras=('left', 'right'), target_fps=1000.0)
+    engine.load()
+    for camera in ('left', 'right'):
+        engine.see(frame(5, camera=camera))
+    assert engine.turn()
+    engine._ingest.restart()
+    engine.see(frame(4, camera='left'))
+    engine.see(frame(6, camera='right'))
+    assert engine.turn()
+    accounts = engine.stats().cameras
+    assert (accounts['left'].frames_used, accounts['left'].dropped.bad) == (1, 1)
+    assert 'must come after' in accounts['left'].last_error
+    assert (accounts['right'].frames_used, accounts['right'].dropped.bad) == (2, 0)
+    assert engine.stats().memory.short_term_frames == 3

@@ -44,6 +44,7 @@ def test_a_token_is_in_short_term_or_where_it_went_from_there(config, tiers):
     with closing(Memory(config, SHAPE, ('left', 'right'))) as memory:
         for first in range(0, len(FRAMES), 2):
             memory.put_noise(FRAMES[first : first + 2])
+        memory.settle()
         held, sizes = memory.holds(FRAMES), memory.sizes()
         assert list(held) == tiers
         assert {each.shape for each in held.values()} == {(len(FRAMES), 3)}

@@ -201,3 +201,22 @@ def test_a_state_is_no_view_of_what_changes(shape: CacheShape) -> None:
     lane.add(range(12, 40))
     assert torch.equal(state.tensors['ids'], ids)
     assert torch.equal(state.tensors['keys'], _written(ids, shape))
+
+
+@pytest.mark.parametrize('whole_pages', [False, True])
+def test_forgotten_tokens_are_gone_the_others_whole_and_so_are_pages(
+    shape: CacheShape, whole_pages: bool
+) -> None:
+    lane = Lane(shape, budget=70, whole_pages=whole_pages)
+    lane.add(range(40))
+    before, held = lane.long_term.count, lane.long_term.tokens.ids.clone()
+    gone = (held >= 4 * 20) & (held < 4 * 30)
+    forgotten = lane.long_term.forget(gone)
+    assert lane.long_term.count == before - forgotten
+    assert 0 <= forgotten - int(gone.sum()) < PAGE
+    assert lane.long_term.count % PAGE == 0
+    left = lane.long_term.tokens.ids
+    assert torch.equal(left, held[~gone][-len(left) :])
+    _check_whole(lane.long_term, shape)
+    lane.add(range(40, 80))
+    _check_whole(lane.long_term, shape)

@@ -132,7 +132,7 @@ def test_the_prefix_outlives_every_frame_and_clear(
 ) -> None:
     memory = make(short_term_frames=2)
     watch(memory, range(40))
-    assert memory.clear() == 2
+    assert memory.clear().result(10).frames == 2
     assert memory.refs() == []
     assert memory.newest() is None
     expected = reference([tokens(0, 2), tokens(900, 4)])[:, -4:]
@@ -167,7 +167,7 @@ def test_after_clear_a_stream_is_remembered_as_in_a_fresh_memory(
     fresh, cleared = small(preset), small(preset)
     watch(cleared, range(10**9, 10**9 + 150), *CAMERAS)
     ask(cleared, key='what')
-    assert cleared.clear() > 0
+    assert cleared.clear().result(10).frames > 0
     assert cleared.refs() == [] and cleared.newest() is None
     assert cleared.sizes().archive_tokens == cleared.sizes().long_term_tokens == 0
     answers = []

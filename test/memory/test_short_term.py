@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from livevlm_ros.memory import CacheShape, FrameRef
-from livevlm_ros.memory.short_term import ShortTerm
+from livevlm_ros.memory.short_term import OutOfOrder, ShortTerm
 from livevlm_ros.memory.tokens import TokenIds
 
 CAMERAS = ('left', 'right')
@@ -191,3 +191,19 @@ def test_clearing_forgets_frames_and_stamps_and_keeps_the_storage(ring: Ring) ->
     ring.add(*left(1))
     ring.check_whole()
     assert ring.ring.nbytes == nbytes
+
+
+def test_forgotten_frames_give_their_slots_and_stamps_go_on(shape: CacheShape) -> None:
+    ring = Ring(shape)
+    refs = [FrameRef(camera, stamp) for stamp in (1, 2, 3) for camera in CAMERAS]
+    ring.add(*refs)
+    left = frozenset(ref for ref in refs if ref.camera == 'left')
+    assert ring.ring.forget(left) == 3 and ring.ring.forget(left) == 0
+    assert ring.ring.refs() == [ref for ref in refs if ref.camera == 'right']
+    ring.check_whole()
+    with pytest.raises(OutOfOrder, match='must come after 3') as error:
+        ring.add(FrameRef('left', 3))
+    assert error.value.ref == FrameRef('left', 3)
+    for stamp in (4, 5, 6, 7):
+        ring.add(*(FrameRef(camera, stamp) for camera in CAMERAS))
+        ring.check_whole()

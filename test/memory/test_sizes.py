@@ -53,6 +53,7 @@ def test_as_many_frames_as_there_is_room_for_stay_whole_and_no_more(
         sizes = memory.sizes()
         seen.append(FrameRef(cameras[len(seen) % len(cameras)], len(seen) // len(cameras) * 10**9))
         watch(memory, [seen[-1].stamp_ns], seen[-1].camera)
+        memory.settle()
         held = torch.stack(list(memory.holds(seen).values())).any(0)  # by any tier
         assert bool(held.all()) == (len(seen) <= room.frames)
     if room.archive is not None:

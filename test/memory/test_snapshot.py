@@ -5,7 +5,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -270,3 +271,46 @@ def test_a_snapshot_that_cannot_be_set_aside_is_told(
     monkeypatch.setattr('pathlib.Path.rename', _full)
     with pytest.raises(SnapshotError, match='move it out of the way'):
         set_aside(saved)
+
+
+def test_a_disk_that_does_not_confirm_what_took_its_place_is_told_as_that(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('os.fsync', _full_at(4))
+    with pytest.raises(SnapshotError, match='new snapshot is in its place') as error:
+        write_snapshot(saved, _state(2))
+    assert 'as it was' not in str(error.value)
+    _check_same(read_snapshot(saved), _state(2))
+
+
+def test_old_tensors_that_cannot_be_removed_do_not_undo_a_snapshot(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, 'unlink', _fail)
+        write_snapshot(saved, _state(2))
+    assert 'cannot be removed' in caplog.text
+    _check_same(read_snapshot(saved), _state(2))
+
+
+def test_what_may_not_take_its_place_leaves_the_one_before(saved: Path) -> None:
+    @contextmanager
+    def refused() -> Iterator[None]:
+        raise Forgotten
+        yield
+
+    before = _names(saved)
+    with pytest.raises(Forgotten):
+        write_snapshot(saved, _state(2), placing=refused())
+    assert _names(saved) == before
+    _check_same(read_snapshot(saved), _state())
+
+
+def test_shares_rise_to_one_and_bytes_are_those_of_both_files(saved: Path) -> None:
+    shares: list[float] = []
+    written = write_snapshot(saved, _state(2), progress=shares.append)
+    assert written == sum(file.stat().st_size for file in saved.iterdir())
+    assert shares == sorted(shares) and shares[-1] == 1.0
+    shares.clear()
+    read_snapshot(saved, shares.append)
+    assert shares[-1] == 1.0

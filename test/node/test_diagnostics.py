@@ -208,3 +208,9 @@ def test_a_health_becomes_a_message() -> None:
     message = Health('ask', OK, 'fine', {'p95': 1.23456, 'n': 3}).to_message('r1/livevlm', 'cpu')
     assert (message.name, message.level, message.hardware_id) == ('r1/livevlm: ask', OK, 'cpu')
     assert [(v.key, v.value) for v in message.values] == [('p95', '1.235'), ('n', '3')]
+
+
+def test_a_memory_that_is_paused_is_told(fake_engine: Any) -> None:
+    ingest = judge(fake_engine, HEARD, USED, paused=True)['ingest']
+    assert ingest.level == WARN and 'paused by ~/set_paused' in ingest.message
+    assert ingest.values['paused'] is True

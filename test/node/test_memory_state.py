@@ -29,19 +29,12 @@ def test_there_is_no_message_before_there_is_a_memory(fake_engine: Any) -> None:
     assert MemoryTeller().message(fake_engine.stats(), [], DEFAULTS, now_ns=0) is None
 
 
-def test_the_memory_has_a_new_name_after_each_clearing_and_for_each_engine(
+def test_the_memory_has_the_name_that_the_engine_gives_it_and_says_that_it_rests(
     fake_engine: Any,
 ) -> None:
-    stats = replace(fake_engine.stats(), memory=SIZES)
-    teller = MemoryTeller()
-    names = [
-        teller.message(
-            replace(stats, time_jumps=2, time_resets=resets), [], DEFAULTS, now_ns=0
-        ).memory_id
-        for resets in (0, 0, 1)
-    ]
-    assert names[0] == names[1] != names[2]
-    assert MemoryTeller().message(stats, [], DEFAULTS, now_ns=0).memory_id != names[0]
+    stats = replace(fake_engine.stats(), memory=SIZES, memory_id='m-3', paused=True)
+    message = MemoryTeller().message(stats, [], DEFAULTS, now_ns=0)
+    assert message is not None and (message.memory_id, message.paused) == ('m-3', True)
 
 
 def test_the_rate_of_use_is_taken_over_the_window(fake_engine: Any, monkeypatch: Any) -> None:

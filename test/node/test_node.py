@@ -301,7 +301,7 @@ def test_the_memory_state_is_latched_and_tells_of_each_camera(
     stamps = {'oldest_stamp_ns': 2_000_000_000, 'short_term_oldest_ns': 7_000_000_000}
     held = {'short_term_frames': 3, 'device_bytes': 9, 'long_term_capacity': 621, **stamps}
     sizes = MemorySizes(**nothing | held | {'recall': RecallCounts()})
-    fake_engine.stats = lambda: replace(stats, memory=sizes)
+    fake_engine.stats = lambda: replace(stats, memory=sizes, memory_id='m-0')
     node = live_node({'diagnostics.period': 0.1})
     node.trigger_configure()
     states: list[MemoryState] = []
@@ -314,7 +314,7 @@ def test_the_memory_state_is_latched_and_tells_of_each_camera(
     assert (states[0].short_term_frames, states[0].device_bytes) == (3, 9)
     assert (states[0].oldest.sec, states[0].short_term_oldest.sec) == (2, 7)
     assert states[0].long_term_capacity == 621
-    assert states[0].memory_id
+    assert states[0].memory_id == 'm-0' and not states[0].paused
     assert states[0].cameras[0].name == 'camera'
     assert not states[0].cameras[0].alive
 

@@ -105,7 +105,7 @@ def test_the_stable_keys_are_there() -> None:
     assert list(made['accuracy']['by_age']) == ['<=16', '<=64', '<=256', '<=1024', '>1024']
     for latency in made['latency_ms'].values():
         assert latency.keys() == {'p50', 'p95', 'p99', 'max'}
-    assert made['ingest']['dropped_by'].keys() == {'rate', 'newer', 'gate', 'bad'}
+    assert made['ingest']['dropped_by'].keys() == {'rate', 'newer', 'gate', 'bad', 'paused'}
 
 
 def test_a_report_without_questions_is_plain_json() -> None:
@@ -170,7 +170,7 @@ def test_latency_percentiles() -> None:
 def test_frames_in_are_used_or_dropped() -> None:
     ingest = report()['ingest']
     assert ingest['frames_in'] == ingest['frames_used'] + ingest['frames_dropped'] == 10
-    assert ingest['dropped_by'] == {'rate': 3, 'newer': 0, 'gate': 0, 'bad': 1}
+    assert ingest['dropped_by'] == {'rate': 3, 'newer': 0, 'gate': 0, 'bad': 1, 'paused': 0}
     assert ingest['fps'] == 3.0
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from torch import Tensor
 from livevlm_ros.memory.archive.file import ArchiveFile
 from livevlm_ros.memory.archive.means import PageMeans
 from livevlm_ros.memory.archive.record import RecordLayout
+from livevlm_ros.memory.archive.sizes import ArchiveRoom, ArchiveSizes, Wiped, Wiping
 from livevlm_ros.memory.archive.sketch import KeySketch
 from livevlm_ros.memory.archive.store import RecordStore
 from livevlm_ros.memory.state import State
@@ -36,6 +37,9 @@ THINNED_SHARE = 64
 ROW_BYTES = 300
 """Bytes that know a frame: its id and address, and what Python takes to find it by its id."""
 
+FORGOTTEN_AT_ONCE = 16
+"""Frames; a question and a frame that is to be written wait for no more."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -44,26 +48,6 @@ def index_bytes(layout: RecordLayout, sketched: tuple[int, ...] | None) -> int:
     if sketched is None:
         return ROW_BYTES + PageMeans.row_bytes(layout.shape, page_tokens=layout.page_tokens)
     return ROW_BYTES + KeySketch.row_bytes(layout.shape, len(sketched))
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveRoom:
-    """What an archive holds before it thins; `host_bytes` count what goes with records on disk."""
-
-    host_frames: int = 0
-    host_bytes: int = 0
-    disk_frames: int = 0
-    disk_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveSizes:
-    """What an archive holds; `disk_bytes` are those of the file that the disk has given."""
-
-    frames: int = 0
-    host_bytes: int = 0
-    disk_bytes: int = 0
-    disk_lost: bool = False
 
 
 class Archive:
@@ -82,8 +66,7 @@ class Archive:
     :param disk_bytes: most disk
     :param folder: where the file lies, if `disk_bytes` is not 0
     :param device: that questions read on
-    :raises ValueError: if there is too little RAM for the least, no file can be made, or RAM
-        cannot be locked for a GPU
+    :raises ValueError: for too little RAM, RAM that cannot be locked, or no file that can be made
     """
 
     def __init__(
@@ -186,6 +169,33 @@ class Archive:
             finally:
                 self.sizes = self._count()  # frames may have left to make room
 
+    def forget(self, frames: Iterable[int]) -> Wiping:
+        """
+        Forget frames for good, by id; in the thread that writes.
+
+        What a state of before has not read yet is given up, too.
+        """
+        forgotten, disk_bytes, ids = 0, 0, list(frames)
+        for first in range(0, len(ids), FORGOTTEN_AT_ONCE):
+            with self.lock:
+                self._store.give_up_frozen()
+                held = [frame for frame in ids[first : first + FORGOTTEN_AT_ONCE] if frame in self]
+                on_disk = sum(self._drop(frame) >= self._store.host for frame in held)
+                if self.sketch is not None:
+                    self.sketch.forgot()
+                self._picked.clear()  # who go next are picked anew
+                self.sizes = self._count()
+            forgotten += len(held)
+            disk_bytes += on_disk * self._layout.record_bytes
+            yield
+        if disk_bytes:
+            self._store.sync()
+        return Wiped(forgotten, disk_bytes)
+
+    def wipe_left(self) -> Iterator[None]:
+        """Write over what `clear` has left on disk, piece by piece; in the thread that writes."""
+        return self._store.wipe_left()
+
     def tend(self) -> bool:
         """Do a piece of what can wait, in the writing thread; returns whether there is more."""
         if self._store.give_back():
@@ -272,10 +282,7 @@ class Archive:
         """Drop a frame: a write waits for it, so others that are picked with it stay for now."""
         if not self._picked:
             self._picked = self._sparable()
-        row = self._rows[self._picked[-1]]
-        address = int(self._addresses[row])
-        self._remove(row)
-        self._store.free([address])
+        self._drop(self._picked[-1])
         self._picked.pop()
 
     def _sparable(self) -> list[int]:
@@ -299,6 +306,14 @@ class Archive:
         most = max(1, len(self._rows) // THINNED_SHARE)
         densest = gaps.topk(min(most, len(gaps)), largest=False).indices
         return self._frames[older[1:-1:2][densest]].flip(0).tolist()
+
+    def _drop(self, frame: int) -> int:
+        """Forget a frame; returns the address that is free now."""
+        row = self._rows[frame]
+        address = int(self._addresses[row])
+        self._remove(row)
+        self._store.free([address])
+        return address
 
     def _remove(self, row: int) -> None:
         """Forget a row; the last one takes its place."""

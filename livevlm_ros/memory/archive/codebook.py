@@ -108,6 +108,12 @@ class Codebook:
         self.codes[..., row] = self.codes[..., last]
         self.first = [min(first, last) for first in self.first]
 
+    def drop_unused(self) -> None:
+        """Forget the centroids that no key has: those that had one are keys, or means of some."""
+        unused = self.counts == 0
+        self.centroids[unused] = 0
+        self._halves[unused] = torch.inf
+
     def fill(self, layer: int, first: int, keys: Tensor) -> Tensor:
         """
         Code the rows of a layer up to those that are.

@@ -12,6 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+WIPED_BYTES = 2**24
+"""Written over at once: milliseconds."""
+
 
 class ArchiveFile:
     """
@@ -25,7 +28,8 @@ class ArchiveFile:
     """
 
     def __init__(self, folder: Path, *, slots: int, record: tuple[int, ...]) -> None:
-        self._record_bytes, self._allocated = prod(record), 0
+        self._record_bytes = prod(record)
+        self._allocated = self._wiped = 0  # slots
         try:
             self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - open until `close`
             os.ftruncate(self.descriptor, slots * self._record_bytes)
@@ -56,6 +60,21 @@ class ArchiveFile:
         if slot >= self._allocated:
             os.posix_fallocate(self.descriptor, slot * self._record_bytes, self._record_bytes)
             self._allocated = slot + 1
+
+    def wipe(self) -> bool:
+        """Write zeros over a piece of what was ever written; returns whether there is more."""
+        first, at_once = self._wiped, max(1, WIPED_BYTES // self._record_bytes)
+        self._wiped = min(first + at_once, self._allocated)
+        self.records[first : self._wiped] = 0
+        if self._wiped < self._allocated:
+            return True
+        self.sync()
+        self._wiped = 0
+        return False
+
+    def sync(self) -> None:
+        """Have the disk take what was written."""
+        os.fdatasync(self.descriptor)
 
     def close(self) -> None:
         """Remove the file; the disk gets its bytes back as soon as nobody reads `records`."""

@@ -112,6 +112,13 @@ class KeySketch:
         for book in self._books():
             book.remove(row, last)
 
+    def forgot(self) -> None:
+        """Keep nothing of frames that were forgotten for good, and be made anew soon."""
+        if self._now is not None:
+            self._now.drop_unused()
+        self._making = self._next = None
+        self._next_fit = min(self._next_fit, max(FIRST_FIT, self._taken))
+
     def _books(self) -> list[Codebook]:
         return [book for book in (self._now, self._next) if book is not None]
 
@@ -127,7 +134,8 @@ class KeySketch:
         :param lock: held while the new sketch takes its place
         :returns: whether another piece is owed for the frames taken so far
         """
-        if self._making is None and self._rows > RANKED_FRAMES and self._taken >= self._next_fit:
+        due = self._rows > RANKED_FRAMES and self._taken >= self._next_fit
+        if self._making is None and due and held() >= FIRST_FIT:
             self._making = self._make(keys, held, lock)
         if self._making is None or not self._owed:
             self._owed = 0

@@ -9,7 +9,7 @@ import logging
 import threading
 import weakref
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
@@ -113,14 +113,21 @@ class RecordStore:
         return self._locked is None or self._locked.reach(nbytes)
 
     def free(self, addresses: Iterable[int]) -> None:
-        """Forget records."""
+        """Forget records; those on disk are written over with zeros."""
         for address in addresses:
             if address < self.host:
                 self._free_host.append(address)
                 self._in_ram -= 1
             else:
+                self._keep(address)
+                self._at(address).zero_()
                 self._free_disk.append(address)
                 self._on_disk -= 1
+
+    def sync(self) -> None:
+        """Have the disk take what was written there."""
+        if self._file is not None:
+            self._file.sync()
 
     def write(self, address: int, record: Tensor) -> None:
         """Write a record, uint8 [*record]."""
@@ -180,6 +187,11 @@ class RecordStore:
     def _keep(self, address: int) -> None:
         for rows in self._frozen:
             rows.keep(address)
+
+    def give_up_frozen(self) -> None:
+        """Let those who read records as they were fail: what they read is to be forgotten."""
+        for rows in self._frozen:
+            rows.forget()
 
     def _out_of_ram(self, starts: Tensor, run: int, *, unit: int, device: torch.device) -> Tensor:
         slab = self._slab.view(-1)
@@ -242,14 +254,20 @@ class RecordStore:
         return torch.cat((torch.arange(self.host, self.host + on_disk), torch.arange(in_ram)))
 
     def clear(self) -> None:
-        """Forget every record; `give_back` gives their bytes back, unless locked for a GPU."""
-        for rows in self._frozen:
-            rows.forget()
+        """
+        Forget every record.
+
+        `give_back` writes zeros over those on disk, and gives the bytes of all back, unless they
+        are locked for a GPU.
+        """
+        self.give_up_frozen()
         if self._file is not None and self._file.nbytes:
             try:
                 new = self._new_file()
             except ValueError as error:
                 _log.warning('the archive goes on in the file it has: %s', error)
+                while self._file.wipe():
+                    pass
             else:
                 self._left_files.append(self._file)
                 self._file = new
@@ -260,10 +278,17 @@ class RecordStore:
     def give_back(self) -> bool:
         """Give back a piece of what `clear` left; returns whether there is more."""
         if self._left_files:
-            self._left_files.popleft().close()
+            if not self._left_files[0].wipe():
+                self._left_files.popleft().close()
         elif self._left and not self._left[0].give_back():
             self._left.popleft()
         return bool(self._left or self._left_files)
+
+    def wipe_left(self) -> Iterator[None]:
+        """Do what `give_back` does, piece by piece, until nothing that was left is on disk."""
+        while self._left_files:
+            self.give_back()
+            yield
 
     def close(self) -> None:
         """Remove the file and unlock RAM; nothing may follow."""

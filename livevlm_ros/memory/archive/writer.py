@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from livevlm_ros.memory.archive.archive import Archive
+from livevlm_ros.memory.archive.sizes import Wiped, Wiping
 from livevlm_ros.memory.tokens import Tokens
 
 MOST_WAITING = 32
@@ -101,12 +102,24 @@ class ArchiveWriter:
         while self._thread.submit(self._tend).result():
             pass
 
-    def clear(self) -> None:
-        """Empty the archive, and write nothing of what waits."""
+    def clear(self) -> Future[Wiped]:
+        """
+        Empty the archive, and write nothing of what waits.
+
+        :returns: done when what it had on disk is written over
+        """
         for job in self._jobs:
             job.cancel()
         self._jobs.clear()
-        self._thread.submit(self._clear).result()
+        return self._in_pieces(self._thread.submit(self._clear).result())
+
+    def forget(self, frames: Iterable[int]) -> Future[Wiped]:
+        """
+        Forget frames for good, by id, those that wait to be written too.
+
+        :returns: done when what the archive had of them on disk is written over
+        """
+        return self._in_pieces(self._archive.forget(frames))
 
     def close(self) -> None:
         """End the thread; nothing may follow."""
@@ -127,9 +140,31 @@ class ArchiveWriter:
             self._written()
         self._begin_tending()
 
-    def _clear(self) -> None:
+    def _clear(self) -> Wiping:
+        held = self._archive.sizes
         self._archive.clear()
         self._begin_tending()
+        return self._wipe_left(Wiped(held.frames, held.disk_bytes))
+
+    def _wipe_left(self, wiped: Wiped) -> Wiping:
+        yield from self._archive.wipe_left()
+        return wiped
+
+    def _in_pieces(self, work: Wiping) -> Future[Wiped]:
+        """Do work piece by piece: what is to be written meanwhile goes before the next one."""
+        done: Future[Wiped] = Future()
+        self._thread.submit(self._piece, work, done)
+        return done
+
+    @torch.inference_mode()
+    def _piece(self, work: Wiping, done: Future[Wiped]) -> None:
+        try:
+            next(work)
+            self._thread.submit(self._piece, work, done)
+        except StopIteration as end:
+            done.set_result(end.value)
+        except BaseException as error:  # such as that of a thread that ends
+            done.set_exception(error)
 
     def _begin_tending(self) -> None:
         """Tend piece by piece: what is to be written meanwhile goes before the next one."""

@@ -9,7 +9,9 @@ import torch
 
 from livevlm_ros.memory import CacheShape
 from livevlm_ros.memory.archive.archive import THINNED_SHARE, Archive, index_bytes
+from livevlm_ros.memory.archive.frozen import Forgotten
 from livevlm_ros.memory.archive.record import RecordLayout
+from livevlm_ros.memory.archive.sizes import Wiped
 from livevlm_ros.memory.archive.store import RecordStore
 from livevlm_ros.memory.tokens import TokenIds
 
@@ -287,4 +289,79 @@ def test_clearing_forgets_everything_and_the_archive_goes_on(
     assert len(archive) == len(archive.frames) == 0
     put_all(archive, range(10))
     assert stamps(archive) == list(range(10))
+    check_whole(archive)
+
+
+def _forget(archive: Archive, frames: list[int]) -> Wiped:
+    work = archive.forget(frames)
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
+def test_forgotten_frames_leave_zeros_on_disk_and_the_others_whole(
+    make_archive, put_all, check_whole, stamps
+) -> None:
+    archive = make_archive(host=8, disk=24)
+    put_all(archive, range(14), *CAMERAS)
+    right = archive.frames[archive.frames % 2 == 1].tolist()
+    on_disk = [row for row, at in enumerate(archive._addresses[: len(archive)]) if at >= 8]
+    gone = [row for row in on_disk if int(archive.frames[row]) in right]
+    records = archive._store.records(archive._addresses[gone])
+    record = archive._layout.record_bytes
+    wiped = _forget(archive, [*right, 2**40])
+    assert wiped == Wiped(14, len(gone) * record) and gone
+    assert stamps(archive) == list(range(14)) and stamps(archive, 'right') == []
+    check_whole(archive)
+    file = archive.file
+    assert file is not None
+    held = os.pread(file.descriptor, file.nbytes, 0)
+    assert not any(each.numpy().tobytes() in held for each in records)
+    assert archive.sizes.frames == len(archive) == 14
+    put_all(archive, range(14, 60), *CAMERAS)
+    check_whole(archive)
+
+
+def test_frames_that_are_picked_to_go_next_may_be_forgotten_first(
+    make_archive, put_all, check_whole
+) -> None:
+    archive = make_archive(host=200)
+    put_all(archive, range(201))
+    assert archive._picked
+    _forget(archive, list(archive._picked))
+    put_all(archive, range(201, 230))
+    check_whole(archive)
+
+
+def test_a_state_of_before_can_not_be_read_once_frames_are_forgotten(
+    make_archive, put_all
+) -> None:
+    archive = make_archive()
+    put_all(archive, range(6))
+    state = archive.state()
+    _forget(archive, archive.frames[:1].tolist())
+    with pytest.raises(Forgotten):
+        state.part('frames').rows['records'].whole()
+
+
+def test_the_sketch_knows_nothing_of_forgotten_frames_and_is_made_anew(
+    make_archive, put_all, check_whole
+) -> None:
+    archive = make_archive(host=600)
+    put_all(archive, range(200), *CAMERAS)
+    sketch = archive.sketch
+    assert sketch is not None and sketch.ready
+    _forget(archive, archive.frames[archive.frames % 2 == 1].tolist())
+    book = sketch._now
+    assert book is not None and (book.counts.sum(2) == 200 * 4).all()
+    assert not book.centroids[book.counts == 0].any()
+    put_all(archive, range(200, 250))
+    while archive.tend():
+        pass
+    assert sketch._now is not book and (sketch._now.counts.sum(2) == 250 * 4).all()
+    check_whole(archive)
+    _forget(archive, archive.frames.tolist())
+    put_all(archive, range(300, 303), *CAMERAS)
     check_whole(archive)

@@ -108,3 +108,21 @@ def test_a_restored_codebook_goes_on_as_the_first_would(source: torch.Generator)
             put(each, row, keys)
     assert torch.equal(book.codes[..., :20], twin.codes[..., :20])
     assert torch.equal(book.centroids, twin.centroids) and torch.equal(book.counts, twin.counts)
+
+
+def test_a_centroid_that_no_key_has_is_forgotten_and_no_key_gets_it(
+    source: torch.Generator,
+) -> None:
+    book = new_book(source)
+    keys = [torch.randn(LAYERS, HEADS, TOKENS, DIM, generator=source) for _ in range(3)]
+    keys[0] *= 100  # so far that it gets spare centroids of its own
+    for row, of_row in enumerate(keys):
+        put(book, row, of_row)
+    gone = book.centroids[..., FITTED, :].clone()
+    book.remove(0, 2)
+    book.drop_unused()
+    assert not (book.centroids == gone[:, :, None]).all(3).any()
+    assert ((book.centroids != 0).any(3) == (book.counts > 0)).all()
+    book.reach.fill_(torch.inf)  # so that no other spare centroid is given
+    codes = book.encode(keys[0]).codes.flatten(2).long()
+    assert (book.counts.gather(2, codes) > 0).all()

@@ -1,0 +1,103 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The client behind `livevlm memory`: calls the services and actions of a running node."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.action import ActionClient
+from rclpy.qos import DurabilityPolicy, QoSProfile
+
+from livevlm_interfaces.msg import MemoryState
+from livevlm_ros.node.client import Client, Reply
+
+FIND_S = 5.0
+"""For which a node is looked for."""
+
+REPLY_S = 60.0
+"""For a reply that waits for no disk."""
+
+
+class CommandFailed(RuntimeError):
+    """The node was not found, does not reply or could not do it: says why."""
+
+
+class MemoryClient(Client):
+    """Talks to the memory of the node in a namespace."""
+
+    def __enter__(self) -> MemoryClient:
+        return self
+
+    def call(self, kind: Any, name: str, request: Any, timeout_s: float = REPLY_S) -> Any:
+        """
+        Call a private service of the node.
+
+        :raises CommandFailed: if there is none, or no response came in time
+        """
+        client = self._node.create_client(kind, self._private(name))
+        if not client.wait_for_service(FIND_S):
+            raise self._not_found(name)
+        reply = Reply()
+        client.call_async(request).add_done_callback(reply.settle)
+        return self._replied(reply, name, timeout_s)
+
+    def send_goal(
+        self, kind: Any, name: str, goal: Any, told: Callable[[str, float], None]
+    ) -> Any:
+        """
+        Send a goal to a private action of the node, and wait for its result, however long.
+
+        :param told: called with each phase and the share of it that is done
+        :raises CommandFailed: if there is no such action
+        """
+        client: Any = ActionClient(self._node, kind, self._private(name))
+        try:
+            if not client.wait_for_server(FIND_S):
+                raise self._not_found(name)
+            accepted, ended = Reply(), Reply()
+            client.send_goal_async(
+                goal, lambda message: told(message.feedback.phase, message.feedback.share)
+            ).add_done_callback(accepted.settle)
+            handle = self._replied(accepted, name, REPLY_S)
+            handle.get_result_async().add_done_callback(ended.settle)
+            return self._replied(ended, name, threading.TIMEOUT_MAX).result
+        finally:
+            client.destroy()
+
+    def state(self) -> MemoryState:
+        """
+        Return the newest message on `~/memory_state`.
+
+        :raises CommandFailed: if there is none
+        """
+        came, found = threading.Event(), []
+
+        def on_state(message: MemoryState) -> None:
+            found.append(message)
+            came.set()
+
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        name = self._private('memory_state')
+        self._node.create_subscription(MemoryState, name, on_state, latched)
+        if not came.wait(FIND_S):
+            raise CommandFailed(f'nothing on {name} after {FIND_S:g} s: is the node configured?')
+        return found[-1]
+
+    def _private(self, name: str) -> str:
+        return f'{self._prefix}livevlm/{name}'
+
+    def _not_found(self, name: str) -> CommandFailed:
+        return CommandFailed(
+            f'no node serves {self._private(name)} after {FIND_S:g} s: start one with '
+            '`ros2 launch livevlm_ros camera.launch.py` or livevlm_node, and compare '
+            'ROS_DOMAIN_ID and the namespace'
+        )
+
+    def _replied(self, reply: Reply, name: str, timeout_s: float) -> Any:
+        response = reply.wait(timeout_s)
+        if response is None:
+            raise CommandFailed(f'{self._private(name)} did not reply in time: did the node end?')
+        return response
