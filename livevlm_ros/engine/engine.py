@@ -270,6 +270,7 @@ class Engine:
             heartbeat_age_s=time.monotonic() - loop.beat_s if self.running else math.nan,
             usual_s=loop.usual_s,
             memory=loop.sizes.stamped(self._ingest.timeline.header_ns),
+            strangers=loop.parts.album.strangers,
             horizon=loop.parts.horizon,
             model=replace(model, costs_ms=loop.parts.costs.in_ms()),
         )

@@ -119,6 +119,9 @@ class Question:
     :param as_of_ns: answer as if no frame with a later stamp had been seen; 0: now
     :param max_evidence: most evidence frames returned
     :param attach_images: put a jpeg thumbnail beside each evidence frame
+    :param min_confidence: an answer less sure than this is `Status.NOT_SEEN`; 0: none is
+    :param choices: the answer is the likeliest of these; empty: any words. `max_tokens` and
+        `temperature` are then ignored
     :param unlimited: no deadline at all (offline evaluation); `budget_s` is then ignored
     """
 
@@ -136,6 +139,8 @@ class Question:
     as_of_ns: int = 0
     max_evidence: int | None = None
     attach_images: bool = False
+    min_confidence: float | None = None
+    choices: tuple[str, ...] = ()
     unlimited: bool = False
 
 
@@ -170,13 +175,21 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The engine's reply to one question; fields as in `Ask.srv`'s response."""
+    """
+    The engine's reply to one question; fields as in `Ask.srv`'s response.
+
+    :param confidence: the mean probability of the answer's tokens, or the probability of the
+        choice among all, times the share of the evidence that is no strange picture; 0 without an
+        answer
+    :param choice_index: the answer's place in the question's `choices`; -1: there were none
+    """
 
     status: Status
     message: str = ''
     request_id: str = ''
     text: str = ''
-    confidence: float = float('nan')
+    confidence: float = 0.0
+    choice_index: int = -1
     evidence: tuple[Evidence, ...] = ()
     truncated: bool = False
     finish: Finish = Finish.NONE

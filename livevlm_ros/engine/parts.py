@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +28,8 @@ from livevlm_ros.model import ModelConfig, VideoLanguageModel
 LoadModel = Callable[[ModelConfig], VideoLanguageModel]
 Progress = Callable[[str, float], None]
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class EngineParts:
@@ -41,6 +44,17 @@ class EngineParts:
     shortages: Shortages
     horizon: Horizon
     load_s: float
+
+    def mark_strange(self, keys: Sequence[str]) -> None:
+        """Note frames unlike those that the checkpoint was calibrated on, and tell of it once."""
+        self.album.mark_strange(keys)
+        if self.album.mostly_strange and not self.album.told:
+            self.album.told = True
+            _log.warning(
+                'most pictures in the memory are outside what %s knows: what it says of them has '
+                'no confidence; load weights for such pictures',
+                self.model.model_id,
+            )
 
     def forget(self) -> int:
         """Forget every frame; return how many."""

@@ -88,6 +88,7 @@ class EngineStats:
         idle round; NaN while it does not run
     :param usual_s: seconds that what it is busy with usually takes
     :param memory: sizes, None while unloaded
+    :param strangers: frames unlike those that the checkpoint was calibrated on
     :param horizon: how long everything seen is kept, None while unloaded
     """
 
@@ -101,6 +102,7 @@ class EngineStats:
     heartbeat_age_s: float = math.nan
     usual_s: float = 0.0
     memory: MemorySizes | None = None
+    strangers: int = 0
     horizon: Horizon | None = None
     model: ModelStats | None = None
 

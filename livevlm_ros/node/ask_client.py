@@ -70,6 +70,7 @@ def to_dict(response: Any) -> dict[str, Any]:
         'status': Status(response.status).name,
         'message': response.status_message,
         'answer': response.answer,
+        'confidence': round(response.confidence, 4),
         'evidence': [
             {
                 'camera': found.camera,
@@ -124,8 +125,8 @@ def _show(answer: dict[str, Any]) -> None:
         console.print(table)
     console.print(
         Text(
-            f'{answer["frames_considered"]} frames, {answer["total_ms"]:.0f} ms of '
-            f'{answer["budget_ms"]:.0f} ms, {answer["model"]}',
+            f'confidence {answer["confidence"]:.2f}, {answer["frames_considered"]} frames, '
+            f'{answer["total_ms"]:.0f} ms of {answer["budget_ms"]:.0f} ms, {answer["model"]}',
             'dim',
         )
     )

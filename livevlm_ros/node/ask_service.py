@@ -131,8 +131,9 @@ def to_question(request: Any, parameters: Values) -> Question:
     :raises BadRequest: for bytes that are no text, and fields whose feature does not exist
     """
     _refuse_unbuilt(request)
-    if '\ufffd' in request.question:  # rclpy puts it where the bytes are not UTF-8
-        raise BadRequest('question is not valid UTF-8, expected UTF-8 text')
+    for field, texts in (('question', [request.question]), ('choices', request.choices)):
+        if any('\ufffd' in text for text in texts):  # rclpy puts it where bytes are not UTF-8
+            raise BadRequest(f'{field} is not valid UTF-8, expected UTF-8 text')
     use_default = request.temperature < 0
     return Question(
         text=request.question,
@@ -149,6 +150,8 @@ def to_question(request: Any, parameters: Values) -> Question:
         as_of_ns=_ns(request.as_of),
         max_evidence=request.max_evidence or parameters['ask.max_evidence'],
         attach_images=request.attach_evidence_images,
+        min_confidence=parameters['ask.min_confidence'],
+        choices=tuple(request.choices),
     )
 
 
@@ -162,13 +165,8 @@ def _refuse_unbuilt(request: Any) -> None:
     if request.memory_scope not in set(Scope):
         known = ', '.join(f'SCOPE_{scope.name} ({scope.value})' for scope in Scope)
         raise BadRequest(f'memory_scope is {request.memory_scope}, expected one of {known}')
-    unbuilt = {
-        'priority': request.priority != Ask.Request.PRIORITY_NORMAL,
-        'choices': bool(request.choices),
-    }
-    fields = ', '.join(name for name, is_set in unbuilt.items() if is_set)
-    if fields:
-        raise BadRequest(f'{fields}: not supported, expected it unset')
+    if request.priority != Ask.Request.PRIORITY_NORMAL:
+        raise BadRequest('priority: not supported, expected it unset')
 
 
 def _ns(time_or_duration: Any) -> int:
@@ -182,6 +180,7 @@ def fill_response(response: Any, answer: Answer, *, asked_at_ns: int) -> None:
     response.request_id = answer.request_id
     response.answer = answer.text
     response.confidence = answer.confidence
+    response.choice_index = answer.choice_index
     response.evidence = [_evidence(found) for found in answer.evidence]
     response.truncated = answer.truncated
     response.finish_reason = int(answer.finish)

@@ -17,6 +17,7 @@ from math import ceil, floor, log10
 from typing import TYPE_CHECKING, Any
 
 from livevlm_ros.replay.compare import Run
+from livevlm_ros.replay.reliability import draw_reliability
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -87,6 +88,7 @@ def figures(runs: Sequence[Run]) -> list[str]:
         drawn.append(
             figure('accuracy by kind', lambda axes: _by_kind(axes, scored), height=height)
         )
+        drawn.append(figure('reliability', lambda axes: draw_reliability(axes, scored)))
     if remembering:
         height = 1.2 + 0.13 * len(BYTES) * len(remembering)
         drawn.append(figure('bytes', lambda axes: _bytes(axes, remembering), height=height))

@@ -20,7 +20,7 @@ def test_a_question_is_answered_with_its_evidence(running):
     assert (evidence.camera, evidence.stamp_ns, evidence.frame_id) == ('camera', 10**9, 'optical')
     assert evidence.score == pytest.approx(1.0)
     assert evidence.thumbnail_jpeg.startswith(b'\xff\xd8')
-    assert math.isnan(answer.confidence)
+    assert answer.confidence == pytest.approx(0.9)
     assert (answer.newest_stamp_ns, answer.frames_considered) == (10**9, 1)
     assert (answer.prompt_tokens, answer.completion_tokens, answer.model_id) == (5, 15, 'fake')
 
