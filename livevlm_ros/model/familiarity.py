@@ -22,6 +22,9 @@ from livevlm_ros.model.checkpoint import CheckpointError
 
 KEYS = {'mean', 'precision', 'limit'}
 
+KNOWN_SHARE = 0.999
+"""Of the calibration's frames, what is no further away than the limit: a few of them are odd."""
+
 
 def token_figures(tokens: Tensor) -> Tensor:
     """
@@ -45,7 +48,7 @@ class Familiarity:
 
     :param mean: of their figures, [3]
     :param precision: inverse covariance of their figures, [3, 3]
-    :param limit: the largest distance that one of them has
+    :param limit: distance from which on a frame is strange
     """
 
     mean: Tensor
@@ -61,7 +64,8 @@ class Familiarity:
         """
         figures = figures.double()
         mean, precision = figures.mean(0), torch.linalg.pinv(torch.cov(figures.T))
-        return cls(mean, precision, float(_distance(figures, mean, precision).max()))
+        limit = _distance(figures, mean, precision).quantile(KNOWN_SHARE)
+        return cls(mean, precision, float(limit))
 
     @classmethod
     def from_settings(
@@ -100,7 +104,7 @@ class Familiarity:
 
     def strange(self, tokens: Tensor) -> Tensor:
         """
-        Say which frames are further from the calibration's than any of those.
+        Say which frames are further away than nearly all of the calibration's.
 
         :param tokens: as `encode_frames` gives them, [frames, tokens_per_frame, hidden]
         :returns: bool [frames], where they are
