@@ -88,7 +88,8 @@ def figures(runs: Sequence[Run]) -> list[str]:
         drawn.append(
             figure('accuracy by kind', lambda axes: _by_kind(axes, scored), height=height)
         )
-        drawn.append(figure('reliability', lambda axes: draw_reliability(axes, scored)))
+    if sure := [run for run in runs if run.report['confidence']['n']]:
+        drawn.append(figure('reliability', lambda axes: draw_reliability(axes, sure)))
     if remembering:
         height = 1.2 + 0.13 * len(BYTES) * len(remembering)
         drawn.append(figure('bytes', lambda axes: _bytes(axes, remembering), height=height))

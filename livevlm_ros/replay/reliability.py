@@ -122,4 +122,5 @@ def reliability_svg(runs: Sequence[Run]) -> str:
     """Return `draw_reliability` as a whole SVG file."""
     from livevlm_ros.replay.plots import svg
 
-    return svg('reliability', lambda axes: draw_reliability(axes, runs), height=3.6)
+    sure = [run for run in runs if run.report['confidence']['n']]
+    return svg('reliability', lambda axes: draw_reliability(axes, sure), height=3.6)

@@ -90,7 +90,7 @@ class ScriptedEngine:
             context_truncated=False,
         )
         cameras = {'camera': SimpleNamespace(newest_stamp_ns=self.newest_ns)}
-        return SimpleNamespace(frames_used=self.used, memory=sizes, cameras=cameras)
+        return SimpleNamespace(frames_used=self.used, memory=sizes, cameras=cameras, strangers=0)
 
 
 @pytest.fixture
