@@ -50,6 +50,7 @@ WIDTH = 4.6  # inches at which the text has the size of the page's small print
 LEGEND_ABOVE: Any = {'loc': 'lower center', 'bbox_to_anchor': (0.4, 1), 'ncols': 4}
 
 INK = '#010203'  # replaced by the page's colour
+GREY = '#76808f'  # or, in a file of its own, by one that can be read on white and on black
 _STYLE: dict[Any, Any] = {
     'svg.fonttype': 'none',
     'font.size': 9,

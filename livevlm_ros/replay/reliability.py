@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from livevlm_ros.replay.compare import Run
 
 BINS = 10
+LEAST_DRAWN = 5
+"""Answers of a tenth that is drawn."""
+
 RESAMPLES = 500
 """Draws of the bootstrap."""
 
@@ -99,7 +102,7 @@ def draw_reliability(axes: Axes, runs: Sequence[Run]) -> None:
     axes.plot([0, 1], [0, 1], color=INK, alpha=0.4, linewidth=0.8)
     for number, run in enumerate(runs):
         found = run.report['confidence']
-        bins = found['bins']
+        bins = [row for row in found['bins'] if row['n'] >= LEAST_DRAWN]
         axes.errorbar(
             [row['confidence'] for row in bins],
             [row['rate'] for row in bins],
@@ -120,7 +123,8 @@ def draw_reliability(axes: Axes, runs: Sequence[Run]) -> None:
 
 def reliability_svg(runs: Sequence[Run]) -> str:
     """Return `draw_reliability` as a whole SVG file."""
-    from livevlm_ros.replay.plots import svg
+    from livevlm_ros.replay.plots import GREY, INK, svg
 
     sure = [run for run in runs if run.report['confidence']['n']]
-    return svg('reliability', lambda axes: draw_reliability(axes, sure), height=3.6)
+    drawn = svg('reliability', lambda axes: draw_reliability(axes, sure), height=3.6)
+    return drawn.replace(INK, GREY)
