@@ -43,6 +43,7 @@ def test_a_bare_question_gets_the_parameters() -> None:
         temperature=0.0,
         scope=Scope.AUTO,
         max_evidence=3,
+        min_confidence=0.3,
     )
 
 
@@ -107,6 +108,15 @@ def test_a_request_says_which_part_of_the_memory_is_read() -> None:
     assert (question.time_start_ns, question.time_end_ns) == (5 * 10**9, 9 * 10**9 + 1)
     assert (question.lookback_s, question.as_of_ns) == (2.5, 30 * 10**9)
     assert question.scope is Scope.LONG_TERM
+
+
+def test_choices_are_asked_for_and_the_chosen_one_is_named() -> None:
+    assert to_question(request(choices=['yes', 'no']), DEFAULTS).choices == ('yes', 'no')
+    response = Ask.Response()
+    answer = Answer(Status.NOT_SEEN, text='no', confidence=0.25, choice_index=1)
+    fill_response(response, answer, asked_at_ns=0)
+    assert (response.status, response.choice_index) == (Ask.Response.STATUS_NOT_SEEN, 1)
+    assert response.confidence == 0.25
 
 
 def test_bytes_that_are_no_utf8_are_refused() -> None:
