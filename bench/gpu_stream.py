@@ -115,7 +115,7 @@ def answer(
     assert isinstance(view, QuestionView)
     logits = model.logits(hidden).float().cpu()
     tokens = model.answer_tokens(hidden, view, temperature=0.0)
-    ids = [token for _, token in zip(range(MOST_TOKENS), tokens, strict=False)]
+    ids = [token.id for _, token in zip(range(MOST_TOKENS), tokens, strict=False)]
     view.evidence()
     view.frames()
     return Answered(model.text(ids).strip(), logits, speculated)

@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from livevlm_bench.ingest import ARCHIVED, ENCODED, KEPT
 from livevlm_bench.question_suite import ANSWER, FIRST_TOKEN
-from livevlm_ros.replay.plots import COLORS, INK, LEGEND_ABOVE, look, svg
+from livevlm_ros.replay.plots import COLORS, GREY, INK, LEGEND_ABOVE, look, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-GREY = '#76808f'
-"""Ink that can be read on white and on black."""
 
 
 def picture(name: str, report: Mapping[str, Any]) -> str | None:

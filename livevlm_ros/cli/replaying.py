@@ -113,6 +113,13 @@ def evaluate(
         bool,
         typer.Option('--masked', help='Ask again without the frames that were looked at.'),
     ] = False,
+    choices: Annotated[
+        bool, typer.Option('--choices', help="Let answers be of each question's choices.")
+    ] = False,
+    reliability: Annotated[
+        Path | None,
+        typer.Option(help='Draw how often answers of each confidence are right, as SVG.'),
+    ] = None,
     picture: Annotated[
         Path | None, typer.Option(help='Draw questions, answers and evidence frames.')
     ] = None,
@@ -131,7 +138,7 @@ def evaluate(
         from livevlm_ros.replay.rows import check_baselines, read_rows
         from livevlm_ros.replay.table import print_comparison, print_report, report_console
 
-        check_writable(json_file, html_file, picture, memory_picture)
+        check_writable(json_file, html_file, reliability, picture, memory_picture)
         if preset and presets:
             refuse(f'--preset {preset}, --presets {presets}: expected one of them, not both')
         comparing = bool(presets or row)
@@ -160,6 +167,7 @@ def evaluate(
                     topic=topic,
                     thumbnails=html_file is not None,
                     masked=masked,
+                    choose=choices,
                     progress=lambda name, share: bar.update(
                         task, completed=share, description=name
                     ),
@@ -180,6 +188,10 @@ def evaluate(
             from livevlm_ros.replay.html import html_report
 
             html_file.write_text(html_report(runs, compared), encoding='utf-8')
+        if reliability is not None:
+            from livevlm_ros.replay.reliability import reliability_svg
+
+            reliability.write_text(reliability_svg(runs), encoding='utf-8')
         for run in runs:
             if why := run.report['nothing_measured']:
                 print(f'livevlm: {run.name}: nothing was measured: {why}', file=sys.stderr)

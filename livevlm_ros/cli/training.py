@@ -97,16 +97,17 @@ def calibrate(
         typer.Option(help='Recordings with questions; by default streams filmed for this.'),
     ] = None,
 ) -> None:
-    """Find the fewest heads that choose a checkpoint's pages well, and note them."""
+    """Find the fewest heads that choose a checkpoint's pages, and how sure it may be."""
     from livevlm_ros.model import CheckpointError, load_model
     from livevlm_ros.model.checkpoint import checkpoint_folder, read_yaml
     from livevlm_ros.replay import calibrate as calibration
+    from livevlm_ros.replay import fitting
     from livevlm_ros.replay.settings import engine_config
     from livevlm_ros.replay.table import report_console
 
     with plain_errors(CheckpointError):
         check_writable(out)
-        config = engine_config(model=model, preset='balanced')
+        config = engine_config(model=model, given=['ask.min_confidence=0'])
         kept = read_yaml(out if out.exists() else checkpoint_folder(model) / 'memory.yaml')
         with progress_bar() as bar:
             task = bar.add_task('loading the model', total=1.0)
@@ -117,5 +118,7 @@ def calibrate(
                 progress=lambda name, share: bar.update(task, completed=share, description=name),
             )
         report_console().print(calibration.calibration_tables(found))
-        calibration.write_settings(out, {**kept, 'retrieval': dict(found.retrieval)})
+        fitted = {'retrieval': dict(found.retrieval), **found.sureness.settings}
+        calibration.write_settings(out, {**kept, **fitted})
         print(f'{out}: pages are chosen by {calibration.words(found.retrieval)}')
+        print(f'{out}: {fitting.in_words(found.sureness)}')

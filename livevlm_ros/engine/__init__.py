@@ -83,16 +83,25 @@ if TYPE_CHECKING:
         RetrievalSettings,
         choose_heads,
     )
-    from livevlm_ros.model import CheckpointError, ModelConfig
+    from livevlm_ros.model import (
+        AnswerToken,
+        CheckpointError,
+        Familiarity,
+        ModelConfig,
+        log_shares,
+        token_figures,
+    )
 
 __all__ = [
     'Answer',
+    'AnswerToken',
     'BadFrame',
     'CheckpointError',
     'Engine',
     'EngineConfig',
     'EngineStats',
     'Evidence',
+    'Familiarity',
     'Finish',
     'Frame',
     'FrameRef',
@@ -120,6 +129,8 @@ __all__ = [
     'Source',
     'Status',
     'choose_heads',
+    'log_shares',
+    'token_figures',
 ]
 
 _LATE = {
@@ -140,6 +151,10 @@ _LATE = {
     'RetrievalSettings': 'livevlm_ros.memory',
     'choose_heads': 'livevlm_ros.memory',
     'ModelConfig': 'livevlm_ros.model',
+    'token_figures': 'livevlm_ros.model',
+    'log_shares': 'livevlm_ros.model',
+    'Familiarity': 'livevlm_ros.model',
+    'AnswerToken': 'livevlm_ros.model',
     'Rung': 'livevlm_ros.engine.budget',
 }
 

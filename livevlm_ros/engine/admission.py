@@ -15,6 +15,8 @@ MAX_CHARACTERS = 2000
 MAX_TEMPERATURE = 5.0
 GREEDY_BELOW = 1e-6  # a temperature that divides logits into numbers that float32 cannot hold
 MAX_EVIDENCE = 255
+MAX_CHOICES = 64
+MAX_CHOICE_CHARACTERS = 200
 UNKNOWN_TOLD = 3  # names of unknown cameras in a refusal
 
 
@@ -35,12 +37,16 @@ def admissible(question: Question, config: EngineConfig) -> Question:
     )
     return replace(
         question,
-        text=_checked_text(question.text),
+        text=_checked_text('question', question.text, most=MAX_CHARACTERS),
+        choices=_checked_choices(question.choices),
         budget_s=_checked_budget_s(question, config),
         max_tokens=int(
             _within(
                 'max_tokens', question.max_tokens, config.default_max_tokens, 1, MAX_ANSWER_TOKENS
             )
+        ),
+        min_confidence=_within(
+            'min_confidence', question.min_confidence, config.min_confidence, 0.0, 1.0
         ),
         temperature=0.0 if temperature < GREEDY_BELOW else temperature,
         max_evidence=int(
@@ -49,11 +55,26 @@ def admissible(question: Question, config: EngineConfig) -> Question:
     )
 
 
-def _checked_text(text: str) -> str:
-    if len(text) > MAX_CHARACTERS:
-        raise InvalidQuestion(
-            f'question: got {len(text)} characters, at most {MAX_CHARACTERS} are allowed'
-        )
+def _checked_choices(choices: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the choices with white space folded; of one there is nothing to choose."""
+    if choices and not 2 <= len(choices) <= MAX_CHOICES:
+        raise InvalidQuestion(f'choices: got {len(choices)}, expected 2 to {MAX_CHOICES}, or none')
+    checked = tuple(
+        _checked_text('choices', choice, most=MAX_CHOICE_CHARACTERS) for choice in choices
+    )
+    seen: dict[str, str] = {}
+    for choice in checked:
+        if (folded := choice.casefold()) in seen:
+            raise InvalidQuestion(
+                f'choices: got {seen[folded]!r} and {choice!r}, expected different ones'
+            )
+        seen[folded] = choice
+    return checked
+
+
+def _checked_text(field: str, text: str, *, most: int) -> str:
+    if len(text) > most:
+        raise InvalidQuestion(f'{field}: got {len(text)} characters, at most {most} are allowed')
     odd = [
         mark
         for mark in text
@@ -61,11 +82,12 @@ def _checked_text(text: str) -> str:
     ]
     if odd:
         raise InvalidQuestion(
-            f'question: got control character or lone surrogate {odd[0]!r}, expected plain text'
+            f'{field}: got control character or lone surrogate {odd[0]!r}, expected plain text'
         )
     words = ' '.join(text.split())
     if not words:
-        raise InvalidQuestion('question: got an empty text, expected a question')
+        expected = 'a question' if field == 'question' else 'words'
+        raise InvalidQuestion(f'{field}: got an empty text, expected {expected}')
     return words
 
 

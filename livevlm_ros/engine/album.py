@@ -1,6 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Small pictures of the frames in the memory, kept in host RAM so that evidence can be shown."""
+"""What is kept of the frames in the memory beside them: small pictures, and which are strange."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from livevlm_ros.memory import State
 THUMBNAIL_WIDTH = 320
 JPEG_QUALITY = 80
 MOST_THUMBNAILS = 4096  # some 40 MB of host RAM
+FEW = 8  # strange frames that say nothing of what a camera shows
 
 
 class Picture(NamedTuple):
@@ -28,20 +29,43 @@ class Picture(NamedTuple):
 
 
 class Album:
-    """Jpeg thumbnails by frame key; owned by the engine thread."""
+    """
+    Jpeg thumbnails by frame key, so that evidence can be shown; owned by the engine thread.
+
+    It also knows which frames are strange: unlike those that the checkpoint was calibrated on.
+    `strangers` counts them, forgotten ones too; `told` says whether the log told of them.
+    """
 
     def __init__(self) -> None:
         self._pages: dict[str, bytes] = {}
         self._newest: dict[str, Picture] = {}  # by camera
+        self._strange: set[str] = set()
+        self.strangers = 0
+        self.told = False
 
     def __len__(self) -> int:
-        return len(self._pages)
+        return max(len(self._pages), len(self._strange))
 
     def add(self, key: str, jpeg: bytes) -> None:
         """Keep the thumbnail of a frame; the oldest leaves when there are too many."""
         self._pages[key] = jpeg
         if len(self._pages) > MOST_THUMBNAILS:
             del self._pages[next(iter(self._pages))]
+
+    def mark_strange(self, keys: Iterable[str]) -> None:
+        """Note that frames are strange."""
+        for key in keys:
+            self._strange.add(key)
+            self.strangers += 1
+
+    @property
+    def mostly_strange(self) -> bool:
+        """Whether most of the frames are strange."""
+        return len(self._strange) > max(FEW, len(self._pages) / 2)
+
+    def is_strange(self, key: str) -> bool:
+        """Return whether a frame is strange."""
+        return key in self._strange
 
     def get(self, key: str) -> bytes:
         """Return the jpeg of a frame, empty when there is none."""
@@ -56,28 +80,33 @@ class Album:
         return self._newest
 
     def keep_only(self, keys: Iterable[str]) -> None:
-        """Drop the thumbnails of all other frames."""
-        self._pages = {key: self._pages[key] for key in keys if key in self._pages}
+        """Forget all other frames."""
+        kept = list(keys)
+        self._pages = {key: self._pages[key] for key in kept if key in self._pages}
+        self._strange.intersection_update(kept)
 
     def clear(self) -> None:
-        """Drop every thumbnail."""
+        """Forget every frame."""
         self._pages.clear()
         self._newest = {}
+        self._strange.clear()
 
     def state(self) -> State:
-        """Return all thumbnails, to `restore`."""
+        """Return all that is kept, to `restore`."""
         jpegs = np.frombuffer(b''.join(self._pages.values()), np.uint8)
         sizes = {key: len(jpeg) for key, jpeg in self._pages.items()}
-        return State({'jpegs': torch.from_numpy(jpegs.copy())}, {'bytes': sizes})
+        facts = {'bytes': sizes, 'strange': sorted(self._strange)}
+        return State({'jpegs': torch.from_numpy(jpegs.copy())}, facts)
 
     def restore(self, state: State) -> None:
-        """Hold the thumbnails that `state` gave and no others."""
+        """Hold what `state` gave and nothing else."""
         jpegs, sizes = state.tensors['jpegs'].numpy().tobytes(), state.facts['bytes']
         ends = itertools.accumulate(sizes.values())
         self._pages = {
             key: jpegs[end - size : end]
             for (key, size), end in zip(sizes.items(), ends, strict=True)
         }
+        self._strange = set(state.facts.get('strange', ()))  # before there was the entry: none
 
 
 def thumbnail(pixels: Pixels) -> bytes:

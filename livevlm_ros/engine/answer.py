@@ -10,10 +10,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 from livevlm_ros.engine.budget import RESERVE_S, Rung
+from livevlm_ros.engine.confidence import (
+    known_share,
+    likeliest,
+    spoken_confidence,
+    unless_unsure,
+)
 from livevlm_ros.engine.messages import (
     Answer,
     Evidence,
@@ -28,7 +36,9 @@ from livevlm_ros.engine.question_read import read_question
 from livevlm_ros.engine.questions import CallerLeft, PendingQuestion, refusal
 from livevlm_ros.engine.reading import filter_of, scope_of
 from livevlm_ros.memory import ProbeView, QuestionView, ReadFilter, TooManyTokens
-from livevlm_ros.model import BadQuestion, QuestionPrompt
+from livevlm_ros.model import AnswerToken, BadQuestion, QuestionPrompt
+
+T = TypeVar('T')
 
 PATIENCE = 0.5
 """Share of the time that retrieval and the shortest answer leave, to wait for the archive."""
@@ -67,13 +77,11 @@ class Answering:
         self.rung = Rung.ALL
         self.taught = False  # whether it was learned what reading costs
         self._length = 0  # of what the answer is read from, in tokens of the memory
-        self._ids: list[int] = []
+        self.spoke = False  # whether there is an answer, or a part of one
+        self._options: list[list[int]] = []  # tokens of each choice
+        self._said: list[tuple[int, float]] = []  # tokens and their log probabilities
+        self._known = 1.0  # share of the evidence that is no strange picture
         self._evidence: tuple[Evidence, ...] = ()
-
-    @property
-    def spoke(self) -> bool:
-        """Whether there is a token of an answer."""
-        return bool(self._ids)
 
     def run(self) -> None:
         """Answer, and settle the reply whatever happens."""
@@ -100,6 +108,10 @@ class Answering:
     def _answer(self) -> Answer:
         model, memory, costs = self._parts.model, self._parts.memory, self._parts.costs
         prompt = model.question(self._question.text)
+        try:
+            self._options = [model.option(choice) for choice in self._question.choices]
+        except BadQuestion as error:
+            return self._refusal(Status.INVALID, f'choices: {error}')
         now = memory.newest()
         if now is None:
             return self._refusal(Status.NO_EVIDENCE, 'the memory is empty: no frame has been seen')
@@ -111,21 +123,19 @@ class Answering:
             return self._refusal(
                 Status.NO_EVIDENCE, 'no frame in the memory is of these cameras and this time'
             )
-        left_s, pages = self._deadline.left_s(), memory.pages_to_rank
+        least_s, pages = self._least_s(prompt.tokens), memory.pages_to_rank
+        left_s = self._deadline.left_s() - self._options_s()
         if costs.tokens_that_fit(left_s, prompt.tokens) < 1:
-            return self._too_late(
-                'the time left is too short to read the question',
-                costs.cheapest_answer_s(prompt.tokens),
-            )
+            return self._too_late('the time left is too short to read the question', least_s)
         reading, self.rung = costs.affordable(reading, left_s, prompt.tokens, pages=pages)
         if memory.newest(reading) is None:
             whole = replace(reading, long_term=True)
             return self._too_late(
                 'the time left is too short to retrieve, and short-term has no frame of this time',
-                costs.cheapest_answer_s(prompt.tokens) + costs.retrieval_s(whole, pages),
+                least_s + costs.retrieval_s(whole, pages),
             )
         fitting = costs.tokens_that_fit(left_s, prompt.tokens, reading, pages=pages)
-        if fitting < self._max_tokens:
+        if fitting < self._max_tokens and not self._options:
             self.rung = Rung.FEWER_TOKENS
         self._so_far = Answer(
             status=Status.PARTIAL,
@@ -137,34 +147,57 @@ class Answering:
             prompt_tokens=prompt.tokens,
             degradation=Rung.PARTIAL,
         )
-        tokens, token = self._read(prompt, reading, pages=pages)
+        read = partial(self._read, prompt, reading, pages=pages)
+        if self._options:
+            shares, share = read(self._weigh)
+        else:
+            tokens, token = read(self._speak)
         if not self._so_far.frames_considered:
             return self._refusal(Status.NO_EVIDENCE, 'nothing is left of the frames of this time')
+        if self._options:
+            return self._chosen(shares, share)
         return self._closed(self._decode(tokens, token))
 
+    def _speak(self, hidden: Tensor, view: QuestionView) -> Iterator[AnswerToken]:
+        return self._parts.model.answer_tokens(
+            hidden,
+            view,
+            temperature=self._question.temperature or 0.0,
+            generator=self._generator(),
+        )
+
+    def _weigh(self, hidden: Tensor, view: QuestionView) -> Iterator[float]:
+        return self._parts.model.option_log_shares(hidden, view, self._options)
+
     def _read(
-        self, prompt: QuestionPrompt, reading: ReadFilter, *, pages: int
-    ) -> tuple[Iterator[int], int | None]:
-        """Read the question, draw the first token, and read off what it looked at."""
+        self,
+        prompt: QuestionPrompt,
+        reading: ReadFilter,
+        begin: Callable[[Tensor, QuestionView], Iterator[T]],
+        *,
+        pages: int,
+    ) -> tuple[Iterator[T], T | None]:
+        """
+        Read the question, begin the answer, and read off what it looked at.
+
+        :param begin: gives the answer's parts, after what was read
+        :returns: the parts that are left, and the first one
+        """
         model, memory, costs = self._parts.model, self._parts.memory, self._parts.costs
-        spare_s = self._deadline.left_s() - costs.cheapest_answer_s(prompt.tokens)
+        spare_s = self._deadline.left_s() - self._least_s(prompt.tokens)
         spare_s -= costs.retrieval_s(reading, pages)
+        longest = max(map(len, self._options), default=self._max_tokens)
         views = memory.readings(
             tokens=prompt.tokens,
-            extra_tokens=prompt.tokens + self._max_tokens,
+            extra_tokens=prompt.tokens + longest,
             reading=reading,
             key=self._question.text,
             patience_s=None if math.isinf(spare_s) else max(0.0, PATIENCE * spare_s),
         )
         question = read_question(model, prompt.embeds, self._while_wanted(views))
         view = question.view
-        tokens = model.answer_tokens(
-            question.hidden,
-            view,
-            temperature=self._question.temperature or 0.0,
-            generator=self._generator(),
-        )
-        token = next(tokens, None)
+        parts = begin(question.hidden, view)
+        first = next(parts, None)
         read = time.monotonic()
         self._check_wanted()
         if not view.complete:
@@ -179,7 +212,7 @@ class Answering:
         question.teach(costs, tokens=prompt.tokens, until_s=read)
         self.taught, self._length = not question.speculated, question.length
         costs.finish.add(finished - read)
-        return tokens, token
+        return parts, first
 
     def _while_wanted(self, views: Iterable[QuestionView]) -> Iterator[QuestionView]:
         for view in views:
@@ -192,13 +225,14 @@ class Answering:
         if self._pending.ended:
             raise CallerLeft
 
-    def _decode(self, tokens: Iterator[int], token: int | None) -> Finish:
+    def _decode(self, tokens: Iterator[AnswerToken], token: AnswerToken | None) -> Finish:
         """Collect tokens until the answer ends, is long enough, or its time is over."""
         while token is not None:
-            if len(self._ids) == self._max_tokens:
+            if len(self._said) == self._max_tokens:
                 return Finish.LENGTH
-            self._ids.append(token)
-            self._pending.progress(partial(self._reply_of, tuple(self._ids)))
+            self._said.append((token.id, token.log_share))
+            self.spoke = True
+            self._pending.progress(partial(self._reply_of, tuple(self._said)))
             if self._pending.ended:
                 return Finish.CANCELED
             self._latency.ingest_wait_ms += self._pause() * 1e3
@@ -207,7 +241,7 @@ class Answering:
             token = self._next(tokens)
         return Finish.STOP
 
-    def _next(self, tokens: Iterator[int]) -> int | None:
+    def _next(self, tokens: Iterator[AnswerToken]) -> AnswerToken | None:
         started = time.monotonic()
         token = next(tokens, None)
         took = time.monotonic() - started
@@ -215,34 +249,83 @@ class Answering:
         self._parts.costs.token.add(took, self._length)
         return token
 
+    def _chosen(self, shares: Iterator[float], first: float | None) -> Answer:
+        """Weigh the choices that are left, and answer with the likeliest."""
+        weighed = [] if first is None else [first]
+        for number, ids in enumerate(self._options[1:], start=1):
+            self._check_wanted()
+            self._latency.ingest_wait_ms += self._pause() * 1e3
+            needed_s = self._options_s(number)
+            if self._deadline.left_s() < needed_s:
+                return self._too_late('the time left is too short to weigh the choices', needed_s)
+            started = time.monotonic()
+            weighed.append(next(shares))
+            took = time.monotonic() - started
+            self._latency.decode_ms += took * 1e3
+            if more := len(ids) - 1:
+                self._parts.costs.option.add(took / more, self._length)
+        self.spoke = True
+        index, confidence = likeliest(weighed, self._known)
+        answer = replace(
+            self._reply_of(()),
+            status=Status.OK,
+            text=self._question.choices[index],
+            choice_index=index,
+            confidence=confidence,
+            truncated=False,
+            finish=Finish.STOP,
+            completion_tokens=len(self._options[index]),
+            degradation=self.rung,
+        )
+        return self._unless_unsure(answer)
+
+    def _options_s(self, first: int = 0) -> float:
+        """Return the seconds for weighing the choices from one on."""
+        more = sum(len(ids) - 1 for ids in self._options[first:])
+        return self._parts.costs.options_s(more)
+
+    def _least_s(self, prompt_tokens: int) -> float:
+        """Return the seconds for the cheapest answer to this question."""
+        return self._parts.costs.cheapest_answer_s(prompt_tokens) + self._options_s()
+
+    def _unless_unsure(self, answer: Answer) -> Answer:
+        least = self._question.min_confidence
+        assert least is not None  # filled in at admission
+        model_id = self._parts.model.model_id
+        return unless_unsure(answer, least, known=self._known, model_id=model_id)
+
     def _closed(self, finish: Finish) -> Answer:
         """Make the reply of an answer that ended this way."""
         if finish is Finish.BUDGET and not self._question.allow_partial:
             return self._refusal(
-                Status.DEADLINE, f'cut by the budget after {len(self._ids)} tokens'
+                Status.DEADLINE, f'cut by the budget after {len(self._said)} tokens'
             )
-        answer = replace(self._reply_of(self._ids), finish=finish)
+        answer = replace(self._reply_of(self._said), finish=finish)
         if finish is Finish.STOP:
-            return replace(answer, status=Status.OK, truncated=False, degradation=self.rung)
+            answer = replace(answer, status=Status.OK, truncated=False, degradation=self.rung)
+            return self._unless_unsure(answer) if self._said else answer
         if finish is Finish.LENGTH:
             message = f'cut at max_tokens = {self._max_tokens}'
-            return replace(answer, message=message, degradation=self.rung)
-        return replace(answer, message=f'cut by the budget after {len(self._ids)} tokens')
+            return self._unless_unsure(replace(answer, message=message, degradation=self.rung))
+        return replace(answer, message=f'cut by the budget after {len(self._said)} tokens')
 
-    def _reply_of(self, ids: Sequence[int]) -> Answer:
+    def _reply_of(self, said: Sequence[tuple[int, float]]) -> Answer:
         """Make the partial reply of tokens, without a last half character; any thread."""
         return replace(
             self._so_far,
-            text=self._parts.model.text(ids).rstrip('\ufffd'),
+            text=self._parts.model.text([token for token, _ in said]).rstrip('\ufffd'),
+            confidence=spoken_confidence([share for _, share in said], self._known),
             evidence=self._evidence,
-            completion_tokens=len(ids),
+            completion_tokens=len(said),
             latency=replace(self._latency),
         )
 
     def _seen(self, view: QuestionView) -> tuple[Evidence, ...]:
-        """Return the frames the first answer token looked at, best first."""
+        """Return the frames the first answer token looked at, best first; note strange ones."""
         album, memory, timeline = self._parts.album, self._parts.memory, self._parts.timeline
-        wanted = view.evidence()[: self._question.max_evidence]
+        looked = view.evidence()
+        self._known = known_share(looked, album)
+        wanted = looked[: self._question.max_evidence]
         return tuple(
             Evidence(
                 camera=ref.camera,

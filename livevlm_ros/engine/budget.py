@@ -75,8 +75,9 @@ class Costs:
 
     `step`: a batch of frames, seconds; `prompt`: question tokens; `prefill`: seconds per question
     token up to the first answer token, by the tokens of the memory that are read; `token`: seconds
-    per further answer token, likewise; `finish`: seconds for evidence and thumbnails; `probe`:
-    seconds until there is something to choose pages by; `retrieval`: seconds to fetch all that
+    per further answer token, likewise; `option`: per token of a choice after its first, likewise;
+    `finish`: seconds for evidence and thumbnails; `probe`: seconds until there is something to
+    choose pages by; `retrieval`: seconds to fetch all that
     retrieval reads; `rank`: seconds per page that is ranked; `answer`: seconds for a whole answer
     as questions go; `turn`: the same with the steps before it, where questions follow each other.
     `length_of` says how many tokens of the memory a reading reads at most now.
@@ -87,6 +88,7 @@ class Costs:
         self.prompt = Average()
         self.prefill = ByLength()
         self.token = ByLength()
+        self.option = ByLength()
         self.finish = Average()
         self.probe = Average()
         self.retrieval = Average()
@@ -130,6 +132,15 @@ class Costs:
         shortest, length = self.length_of(NEWEST), self.length_of(reading)
         longer_s = prompt_tokens * (self.prefill.at(length) - self.prefill.at(shortest))
         return max(0.0, longer_s)
+
+    def options_s(self, tokens: int) -> float:
+        """
+        Return the seconds for weighing the options of a choice, whatever of the memory is read.
+
+        :param tokens: of all options, beyond the first of each
+        """
+        length = self.length_of(ReadFilter())
+        return tokens * (self.option.at(length) or self.token.at(length))
 
     def retrieval_s(self, reading: ReadFilter, pages: int) -> float:
         """

@@ -35,6 +35,7 @@ class EngineConfig:
     :param default_max_tokens: answer length of a question that names none
     :param temperature: sampling temperature of a question that names none; 0 is greedy
     :param max_evidence: evidence frames of a question that names no number
+    :param min_confidence: an answer less sure than this is `Status.NOT_SEEN`; 0: none is
     :param on_jump: what stamps that run back more than one second do: the memory stays and goes on
         in a time of its own (`keep`), it is cleared where they return to the first ten seconds of
         the stream since the last leap, or before, as those of a bag that loops (`reset`), or the
@@ -64,6 +65,7 @@ class EngineConfig:
     default_max_tokens: int = 64
     temperature: float = 0.0
     max_evidence: int = 3
+    min_confidence: float = 0.3
     on_jump: str = 'keep'
     snapshot: bool = False
     autosave_s: float = 0.0
@@ -83,6 +85,7 @@ class EngineConfig:
             *_outside('default_max_tokens', self.default_max_tokens, 1, MAX_ANSWER_TOKENS),
             *_outside('temperature', self.temperature, 0.0, 5.0),
             *_outside('max_evidence', self.max_evidence, 1, 255),
+            *_outside('min_confidence', self.min_confidence, 0.0, 1.0),
             *_outside('autosave_s', self.autosave_s, 0.0, 86400.0),
             *_outside('threads', self.threads, 0, 1024),
             *_outside('seed', self.seed, 0, 2**63 - 1),

@@ -14,8 +14,12 @@ from livevlm_ros.model import VideoLanguageModel
 
 def see_frames(
     model: VideoLanguageModel, memory: Memory, frames: list[tuple[Frame, Pixels]]
-) -> None:
-    """Encode frames in stamp order and keep their keys and values in the memory."""
+) -> list[str]:
+    """
+    Encode frames in stamp order and keep their keys and values in the memory.
+
+    :returns: keys of the frames unlike those that the checkpoint was calibrated on
+    """
     refs = [
         FrameRef(frame.camera, frame.stream_ns, frame.frame_id, frame_key(frame))
         for frame, _ in frames
@@ -28,6 +32,10 @@ def see_frames(
     view.commit()
     if model.device.type == 'cuda':  # else the cost of the step would be booked to the next answer
         torch.cuda.synchronize(model.device)
+    if model.familiarity is None:
+        return []
+    strange = model.familiarity.strange(tokens).tolist()
+    return [ref.key for ref, is_strange in zip(refs, strange, strict=True) if is_strange]
 
 
 def frame_key(frame: Frame) -> str:

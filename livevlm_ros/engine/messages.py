@@ -140,6 +140,9 @@ class Question:
     :param priority: a high one goes before those that wait with a normal one
     :param max_evidence: most evidence frames returned
     :param attach_images: put a jpeg thumbnail beside each evidence frame
+    :param min_confidence: an answer less sure than this is `Status.NOT_SEEN`; 0: none is
+    :param choices: the answer is the likeliest of these; empty: any words. `max_tokens` and
+        `temperature` are then ignored
     :param recalls: only the frames are wanted that an answer would rest on; nothing is decoded
     :param unlimited: no deadline at all (offline evaluation); `budget_s` is then ignored
     """
@@ -159,6 +162,8 @@ class Question:
     priority: Priority = Priority.NORMAL
     max_evidence: int | None = None
     attach_images: bool = False
+    min_confidence: float | None = None
+    choices: tuple[str, ...] = ()
     recalls: bool = False
     unlimited: bool = False
 
@@ -212,13 +217,21 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The engine's reply to one question; fields as in `Ask.srv`'s response."""
+    """
+    The engine's reply to one question; fields as in `Ask.srv`'s response.
+
+    :param confidence: the mean probability of the answer's tokens, or the probability of the
+        choice among all, times the share of the evidence that is no strange picture; 0 without an
+        answer
+    :param choice_index: the answer's place in the question's `choices`; -1: there were none
+    """
 
     status: Status
     message: str = ''
     request_id: str = ''
     text: str = ''
-    confidence: float = float('nan')
+    confidence: float = 0.0
+    choice_index: int = -1
     evidence: tuple[Evidence, ...] = ()
     truncated: bool = False
     finish: Finish = Finish.NONE

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -37,6 +38,8 @@ from livevlm_ros.model import ModelConfig, VideoLanguageModel
 LoadModel = Callable[[ModelConfig], VideoLanguageModel]
 Progress = Callable[[str, float], None]
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class EngineParts:
@@ -52,6 +55,17 @@ class EngineParts:
     horizon: Horizon
     events: Events
     load_s: float
+
+    def mark_strange(self, keys: Sequence[str]) -> None:
+        """Note frames unlike those that the checkpoint was calibrated on, and tell of it once."""
+        self.album.mark_strange(keys)
+        if self.album.mostly_strange and not self.album.told:
+            self.album.told = True
+            _log.warning(
+                'most pictures in the memory are outside what %s knows: what it says of them has '
+                'no confidence; load weights for such pictures',
+                self.model.model_id,
+            )
 
     def clear(self, why: str) -> Future[Freed]:
         """

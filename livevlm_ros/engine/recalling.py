@@ -11,6 +11,7 @@ from livevlm_ros.engine.answer import Answering
 from livevlm_ros.engine.held import HeldFrame, held_frames
 from livevlm_ros.engine.messages import Finish
 from livevlm_ros.memory import QuestionView
+from livevlm_ros.model import AnswerToken
 
 
 class Recalling(Answering):
@@ -21,7 +22,7 @@ class Recalling(Answering):
     refusals are an answer's, too.
     """
 
-    def _decode(self, tokens: Iterator[int], token: int | None) -> Finish:
+    def _decode(self, tokens: Iterator[AnswerToken], token: AnswerToken | None) -> Finish:
         return Finish.STOP
 
     def _seen(self, view: QuestionView) -> tuple[HeldFrame, ...]:

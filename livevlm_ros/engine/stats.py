@@ -76,6 +76,7 @@ class EngineStats:
     :param usual_budget_s: budget of a question that names none, where no setting does either
     :param memory_id: another one after each `clear` and load, empty while unloaded
     :param memory: sizes, None while unloaded
+    :param strangers: frames unlike those that the checkpoint was calibrated on
     :param horizon: how long everything seen is kept, None while unloaded
     """
 
@@ -92,6 +93,7 @@ class EngineStats:
     usual_budget_s: float = 0.0
     memory_id: str = ''
     memory: MemorySizes | None = None
+    strangers: int = 0
     horizon: Horizon | None = None
     model: ModelStats | None = None
 

@@ -60,7 +60,7 @@ def _written(
     """
     while frames:
         try:
-            see_frames(parts.model, parts.memory, frames)
+            parts.mark_strange(see_frames(parts.model, parts.memory, frames))
             break
         except OutOfSpan as error:
             astray = next(frame for frame, _ in frames if frame.camera == error.ref.camera)

@@ -106,15 +106,7 @@ class Chat:
         :raises BadQuestion: for text that is not Unicode, holds a marker of the chat, or is too
             long
         """
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise BadQuestion(
-                f'the question is not valid Unicode text ({error.reason})'
-            ) from error
-        for marker in self._markers:
-            if marker in text:
-                raise BadQuestion(f'the question holds {marker!r}, a marker of the chat')
+        self._check_text(text, 'the question')
         ids = self._render(text)
         question = ids[len(self.prefix_ids) + 1 :]
         limit = RESERVED_POSITIONS - len(self.prefix_ids) - 2  # newline and one answer token
@@ -125,6 +117,30 @@ class Chat:
         if self._closed:
             self._check_words(text)
         return question
+
+    def option_ids(self, text: str) -> list[int]:
+        """
+        Tokens of an answer that may be chosen, as they follow the question.
+
+        :raises UnknownWords: if the vocabulary is closed and the option leaves it
+        :raises BadQuestion: for text that is not Unicode, holds a marker of the chat, or is empty
+        """
+        self._check_text(text, f'{text!r}')
+        if self._closed:
+            self._check_words(text)
+        ids: list[int] = self._tokenizer(text, add_special_tokens=False, verbose=False).input_ids
+        if not ids:
+            raise BadQuestion(f'{text!r} has no tokens')
+        return ids
+
+    def _check_text(self, text: str, name: str) -> None:
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise BadQuestion(f'{name} is not valid Unicode text ({error.reason})') from error
+        for marker in self._markers:
+            if marker in text:
+                raise BadQuestion(f'{name} holds {marker!r}, a marker of the chat')
 
     def _render(self, text: str) -> list[int]:
         content = [{'type': 'video'}, {'type': 'text', 'text': text}]

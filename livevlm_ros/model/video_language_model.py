@@ -25,6 +25,8 @@ from livevlm_ros.model.checkpoint import (
 )
 from livevlm_ros.model.config import ModelConfig
 from livevlm_ros.model.device import check_room, find_device
+from livevlm_ros.model.familiarity import Familiarity
+from livevlm_ros.model.likelihood import AnswerToken, likelihood_temperature, log_shares
 from livevlm_ros.model.preprocess import Preprocessor
 
 
@@ -33,7 +35,8 @@ class VideoLanguageModel:
     A loaded checkpoint; owned by one thread.
 
     Made by `load_model`. `shape` is what the memory is built for, `memory_settings` the
-    checkpoint's parsed `memory.yaml`, `hf` the transformers model underneath.
+    checkpoint's parsed `memory.yaml`, `familiarity` what it says of pictures, None if nothing, and
+    `hf` the transformers model underneath.
     """
 
     def __init__(self, folder: Path, config: ModelConfig) -> None:
@@ -54,6 +57,8 @@ class VideoLanguageModel:
             vocabulary=read_yaml(folder / 'vocabulary.yaml'),
         )
         self.memory_settings = read_yaml(folder / 'memory.yaml')
+        self.familiarity = Familiarity.from_settings(self.memory_settings, self.device)
+        self._temperature = likelihood_temperature(self.memory_settings)
         self.parameters = sum(parameter.numel() for parameter in self.hf.parameters())
         self._eos = _eos_ids(self.hf, tokenizer.eos_token_id)
         heads = text_config.num_attention_heads
@@ -118,7 +123,7 @@ class VideoLanguageModel:
         *,
         temperature: float,
         generator: torch.Generator | None = None,
-    ) -> Iterator[int]:
+    ) -> Iterator[AnswerToken]:
         """
         Yield answer tokens one by one until the model ends; the caller may stop any time.
 
@@ -130,11 +135,43 @@ class VideoLanguageModel:
         while True:
             scores = self.logits(hidden)
             chosen = language.next_token(scores, temperature=temperature, generator=generator)
-            token = int(chosen)
+            share = log_shares(scores, chosen, self._temperature)
+            token, log_share = torch.stack((chosen.double(), share.double())).tolist()
             if token in self._eos:
                 return
-            yield token
+            yield AnswerToken(int(token), log_share, scores)
             hidden = self.read(self.hf.model.language_model.embed_tokens(chosen[None]), view)
+
+    def option(self, text: str) -> list[int]:
+        """
+        Tokens of an answer that may be chosen.
+
+        :raises BadQuestion: as `question`
+        """
+        return self._chat.option_ids(text)
+
+    @torch.inference_mode()
+    def option_log_shares(
+        self, hidden: Tensor, view: View, options: Sequence[Sequence[int]]
+    ) -> Iterator[float]:
+        """
+        Yield the log probability of each option as the answer, the mean over its tokens.
+
+        What was read for the question is shared: an option of one token costs no read.
+
+        :param hidden: what `read` returned for the question over `view`
+        :param view: has room for the longest option; it is as before after each
+        :param options: tokens of each, at least one
+        """
+        first = self.logits(hidden)[None]  # [1, vocabulary]
+        for ids in options:
+            scores = first
+            if said := ids[:-1]:
+                states = self._layers.read_states(self._embed(said), view, last=len(said))
+                view.take_back(len(said))
+                scores = torch.cat((first, states @ self.hf.lm_head.weight.t()))
+            chosen = torch.tensor(ids, device=self.device)
+            yield float(log_shares(scores, chosen, self._temperature).mean())
 
     def text(self, ids: Sequence[int]) -> str:
         """Answer tokens as text."""

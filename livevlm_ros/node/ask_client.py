@@ -137,6 +137,7 @@ def to_dict(response: Any) -> dict[str, Any]:
         'message': response.status_message,
         'request_id': response.request_id,
         'answer': response.answer,
+        'confidence': round(response.confidence, 4),
         'evidence': [
             {
                 'camera': found.camera,
@@ -199,8 +200,9 @@ def _print_answer(answer: dict[str, Any], *, heard: bool) -> None:
         console.print(table)
     console.print(
         Text(
-            f'{answer["frames_considered"]} frames, {answer["total_ms"]:.0f} ms of '
-            f'{answer["budget_ms"]:.0f} ms, {_plain(answer["model"])}',
+            f'confidence {answer["confidence"]:.2f}, {answer["frames_considered"]} frames, '
+            f'{answer["total_ms"]:.0f} ms of {answer["budget_ms"]:.0f} ms, '
+            f'{_plain(answer["model"])}',
             'dim',
         )
     )

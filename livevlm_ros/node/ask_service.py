@@ -163,11 +163,12 @@ def to_question(request: Any, parameters: Values) -> Question:
     What is 0 or empty becomes the parameter's value. The engine checks the ranges; what a
     `Question` cannot say is refused by name.
 
-    :raises BadRequest: for bytes that are no text, and fields whose feature does not exist
+    :raises BadRequest: for bytes that are no text, and constants that do not exist
     """
-    _refuse_unbuilt(request)
-    if '\ufffd' in request.question:  # rclpy puts it where the bytes are not UTF-8
-        raise BadRequest('question is not valid UTF-8, expected UTF-8 text')
+    _refuse_unknown(request)
+    for field, texts in (('question', [request.question]), ('choices', request.choices)):
+        if any('\ufffd' in text for text in texts):  # rclpy puts it where bytes are not UTF-8
+            raise BadRequest(f'{field} is not valid UTF-8, expected UTF-8 text')
     use_default = request.temperature < 0
     return Question(
         text=request.question,
@@ -185,6 +186,8 @@ def to_question(request: Any, parameters: Values) -> Question:
         priority=Priority(request.priority),
         max_evidence=request.max_evidence or parameters['ask.max_evidence'],
         attach_images=request.attach_evidence_images,
+        min_confidence=parameters['ask.min_confidence'],
+        choices=tuple(request.choices),
     )
 
 
@@ -193,16 +196,14 @@ def _budget_s(request: Any, parameters: Values) -> float:
     return float(given_s or parameters['ask.default_budget'])
 
 
-def _refuse_unbuilt(request: Any) -> None:
-    """Refuse every set field whose feature does not exist, by name."""
+def _refuse_unknown(request: Any) -> None:
+    """Refuse constants that the interface does not have, by name."""
     for field, kind in (('memory_scope', Scope), ('priority', Priority)):
         given = getattr(request, field)
         if given not in set(kind):
             prefix = field.removeprefix('memory_').upper()
             known = ', '.join(f'{prefix}_{value.name} ({value.value})' for value in kind)
             raise BadRequest(f'{field} is {given}, expected one of {known}')
-    if request.choices:
-        raise BadRequest('choices: not supported, expected it unset')
 
 
 def _ns(time_or_duration: Any) -> int:
@@ -216,6 +217,7 @@ def fill_response(response: Any, answer: Answer, *, asked_at_ns: int) -> None:
     response.request_id = answer.request_id
     response.answer = answer.text
     response.confidence = answer.confidence
+    response.choice_index = answer.choice_index
     response.evidence = [_evidence(found) for found in answer.evidence]
     response.truncated = answer.truncated
     response.finish_reason = int(answer.finish)

@@ -232,6 +232,14 @@ PARAMETERS: tuple[Parameter, ...] = (
         change='live',
     ),
     Parameter(
+        'ask.min_confidence',
+        0.3,
+        'An answer with less confidence is STATUS_NOT_SEEN, its text the best guess; 0: none is.',
+        low=0.0,
+        high=1.0,
+        change='live',
+    ),
+    Parameter(
         'ask.introspection',
         'off',
         'What ask/_service_event shows of each question.',
@@ -388,6 +396,7 @@ def engine_config(values: Values) -> EngineConfig:
         default_max_tokens=values['ask.default_max_tokens'],
         temperature=values['ask.temperature'],
         max_evidence=values['ask.max_evidence'],
+        min_confidence=values['ask.min_confidence'],
         on_jump=values['time.on_jump'],
         snapshot=values['memory.snapshot'],
         autosave_s=values['memory.autosave_s'],

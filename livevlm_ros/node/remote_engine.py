@@ -118,7 +118,12 @@ class RemoteEngine:
         answer = to_answer(response)
         if 0.0 < answer.latency.budget_ms < answer.latency.total_ms:
             self.late.append(question.request_id)
-        looked = answer.status in (Status.OK, Status.PARTIAL, Status.NO_EVIDENCE)
+        looked = answer.status in (
+            Status.OK,
+            Status.PARTIAL,
+            Status.NO_EVIDENCE,
+            Status.NOT_SEEN,
+        )
         if looked and answer.newest_stamp_ns != self._slot.stats().used_stamp_ns:
             self.shifted.append(question.request_id)
         return answer

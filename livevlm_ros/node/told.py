@@ -77,6 +77,7 @@ def to_answer(response: Any) -> Answer:
         request_id=response.request_id,
         text=response.answer,
         confidence=response.confidence,
+        choice_index=response.choice_index,
         evidence=tuple(_evidence(found) for found in response.evidence),
         truncated=response.truncated,
         finish=Finish(response.finish_reason),

@@ -29,6 +29,7 @@ from livevlm_ros.engine.messages import Answer, Question
 from livevlm_ros.replay.accuracy import Report, rate
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.evaluate import Progress, evaluate
+from livevlm_ros.replay.fitting import Sureness, Watched
 from livevlm_ros.replay.outcome import Evaluation
 from livevlm_ros.replay.questions import QuestionEntry
 from livevlm_ros.replay.table import percent, rate_text
@@ -81,6 +82,7 @@ class Calibration(NamedTuple):
     :param right: rate of right answers on the held-out half with the votes, by name
     :param tried: sets of heads, the last of them kept if `retrieval` names it
     :param questions: how many had pages to find, in the choosing and in the held-out half
+    :param sureness: how sure the checkpoint may be
     :param warnings: what was wrong with the recordings
     """
 
@@ -89,6 +91,7 @@ class Calibration(NamedTuple):
     right: Mapping[str, Report]
     tried: Sequence[Trial]
     questions: tuple[int, int]
+    sureness: Sureness
     warnings: Sequence[str]
 
 
@@ -176,12 +179,22 @@ def _calibrate(
     cheaper = tried and tried[-1].as_good and len(tried[-1].heads) <= most_layers
     kept = {'heads': tried[-1].heads} if cheaper else {}
     votes = {'default vote': default, 'all heads': noted}
+    watched = Watched(_Voters(model, {**retrieval, **kept}))
+    _replay(
+        source,
+        config,
+        watched,
+        watched.ask,
+        partial(_tell, progress, 'confidence'),
+        ready=watched.begin,
+    )
     return Calibration(
         {**retrieval, **kept},
         choice,
         {name: _right(each, held_out) for name, each in votes.items()},
         tried,
         (len(used) - checks, checks),
+        watched.fitted(),
         noted.warnings,
     )
 
@@ -190,7 +203,13 @@ _AskOf = Callable[['Engine', Question, QuestionEntry, int], Answer]
 
 
 def _replay(
-    source: Path, config: EngineConfig, model: Any, ask: _AskOf, progress: Progress
+    source: Path,
+    config: EngineConfig,
+    model: Any,
+    ask: _AskOf,
+    progress: Progress,
+    *,
+    ready: Callable[[], None] = lambda: None,
 ) -> Evaluation:
     from livevlm_ros.engine import Engine
 
@@ -199,6 +218,7 @@ def _replay(
         engine.load()
     except ValueError as error:
         raise BadInput(str(error)) from error
+    ready()
     try:
         return evaluate(source, engine, ask=partial(ask, engine), progress=progress)
     finally:
@@ -344,5 +364,7 @@ def _named(heads: Mapping[int, Sequence[int]]) -> str:
 def write_settings(file: Path, settings: Mapping[str, Any]) -> None:
     """Write a `memory.yaml`, whole or not at all."""
     part = file.with_name(f'{file.name}.part')
-    part.write_text(yaml.safe_dump(dict(settings), sort_keys=False), encoding='utf-8')
+    part.write_text(
+        yaml.safe_dump(dict(settings), sort_keys=False, default_flow_style=None), encoding='utf-8'
+    )
     part.replace(file)

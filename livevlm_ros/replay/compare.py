@@ -57,6 +57,7 @@ def run_rows(
     topic: str | None = None,
     thumbnails: bool = False,
     masked: bool = False,
+    choose: bool = False,
     progress: Progress = lambda name, share: None,
 ) -> Iterator[Run]:
     """
@@ -65,6 +66,7 @@ def run_rows(
     :param load: makes a loaded engine of a configuration
     :param masked: ask each question again without the frames it looked at, see `masked`; rows of
         an oracle are left out
+    :param choose: as `evaluate`
     :param progress: called with row and recording, and the share of everything done, [0, 1]
     :returns: one run per row, in their order, each when it is done
     :raises BadInput: as `evaluate` does
@@ -84,6 +86,7 @@ def run_rows(
                 questions=questions,
                 topic=topic,
                 thumbnails=thumbnails,
+                choose=choose,
                 ask=masking.ask if masking else oracle_of(engine) if row.oracle else None,
                 progress=tell,
             )

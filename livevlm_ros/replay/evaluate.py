@@ -67,6 +67,7 @@ def evaluate(
     questions: Path | None = None,
     topic: str | None = None,
     thumbnails: bool = False,
+    choose: bool = False,
     ask: Ask | None = None,
     progress: Progress = lambda name, share: None,
 ) -> Evaluation:
@@ -78,6 +79,7 @@ def evaluate(
     :param questions: questions file of a single recording; by default the one beside each
     :param topic: image topic, where a bag has several
     :param thumbnails: return a small jpeg with each evidence frame
+    :param choose: let the answer be one of the question's choices, where it has some
     :param ask: asks the engine in another way than by `ask_now` alone
     :param progress: called with the recording's name and the share of everything done, [0, 1]
     :raises BadInput: when no recording or no question at all can be used
@@ -100,7 +102,7 @@ def evaluate(
             evaluation.warnings.append(str(problem))
             continue
         engine.clear()
-        replay = _Replay(engine, source, evaluation, ask=ask, thumbnails=thumbnails)
+        replay = _Replay(engine, source, evaluation, ask=ask, thumbnails=thumbnails, choose=choose)
         work = source.length + len(entries) + 1
         for done, _ in enumerate(replay.run(entries)):
             progress(recording.name, (number + min(1.0, done / work)) / len(recordings))
@@ -134,9 +136,10 @@ class _Replay:
         *,
         ask: Ask,
         thumbnails: bool,
+        choose: bool,
     ) -> None:
         self._engine, self._source, self._to = engine, source, to
-        self._ask_engine, self._thumbnails = ask, thumbnails
+        self._ask_engine, self._thumbnails, self._choose = ask, thumbnails, choose
         self._name = source.path.name
         self._first_ns: int | None = None
         self._now_ns = self._last_ns = 0
@@ -204,6 +207,7 @@ class _Replay:
             budget_s=entry.budget,
             unlimited=entry.budget is None,
             attach_images=self._thumbnails,
+            choices=entry.choices if self._choose else (),
         )
         answer = self._ask_engine(question, entry, self._first_ns or 0)
         evidence_s = tuple(self._seconds(found.stamp_ns) for found in answer.evidence)

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from livevlm_ros.engine.messages import Answer
+from livevlm_ros.engine.messages import Answer, Status
 from livevlm_ros.replay.questions import QuestionEntry
 from livevlm_ros.world import score
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:  # it brings torch
 
 EVIDENCE_FRAMES = 3
 """Returned frames that are looked at, best first: one of them must lie in the truth's interval."""
+
+ABSENT = ('never', 'no')
+"""Answers that say that something was not there."""
 
 _TOLERANCE_S = 1e-6
 
@@ -45,8 +48,21 @@ class Outcome:
 
     @property
     def correct(self) -> bool | None:
-        """Whether the answer is an accepted one; None when the entry has none."""
-        return score(self.answer.text, self.entry.answer) if self.entry.answer else None
+        """
+        Whether the answer is an accepted one; None when the entry has none.
+
+        `Status.NOT_SEEN` is right where the truth is an absence, whatever the best guess.
+        """
+        if not self.entry.answer:
+            return None
+        if self.answer.status == Status.NOT_SEEN:
+            return self.absent
+        return score(self.answer.text, self.entry.answer)
+
+    @property
+    def absent(self) -> bool:
+        """Whether the truth is that something was not there."""
+        return any(answer in ABSENT for answer in self.entry.answer)
 
     @property
     def evidence_hit(self) -> bool | None:

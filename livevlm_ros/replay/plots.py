@@ -17,6 +17,7 @@ from math import ceil, floor, log10
 from typing import TYPE_CHECKING, Any
 
 from livevlm_ros.replay.compare import Run
+from livevlm_ros.replay.reliability import draw_reliability
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,6 +50,7 @@ WIDTH = 4.6  # inches at which the text has the size of the page's small print
 LEGEND_ABOVE: Any = {'loc': 'lower center', 'bbox_to_anchor': (0.4, 1), 'ncols': 4}
 
 INK = '#010203'  # replaced by the page's colour
+GREY = '#76808f'  # or, in a file of its own, by one that can be read on white and on black
 _STYLE: dict[Any, Any] = {
     'svg.fonttype': 'none',
     'font.size': 9,
@@ -87,6 +89,8 @@ def figures(runs: Sequence[Run]) -> list[str]:
         drawn.append(
             figure('accuracy by kind', lambda axes: _by_kind(axes, scored), height=height)
         )
+    if sure := [run for run in runs if run.report['confidence']['n']]:
+        drawn.append(figure('reliability', lambda axes: draw_reliability(axes, sure)))
     if remembering:
         height = 1.2 + 0.13 * len(BYTES) * len(remembering)
         drawn.append(figure('bytes', lambda axes: _bytes(axes, remembering), height=height))

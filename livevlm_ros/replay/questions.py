@@ -36,7 +36,7 @@ class QuestionEntry:
     :param answer: accepted answers; empty: not scored
     :param type: kind of question, one of the world's, or empty
     :param evidence: seconds between which the answer was to be seen
-    :param choices: what may be answered, for the rate that guessing gives
+    :param choices: what may be answered, for the rate that guessing gives and for `--choices`
     :param budget: seconds the answer may take; None: no deadline
     """
 

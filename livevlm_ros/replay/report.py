@@ -17,6 +17,8 @@ from livevlm_ros.engine.messages import Status
 from livevlm_ros.engine.percentiles import Percentiles
 from livevlm_ros.replay.accuracy import Report, accuracy_of, groups, mean, rate
 from livevlm_ros.replay.outcome import Evaluation, Outcome
+from livevlm_ros.replay.reliability import reliability
+from livevlm_ros.world import score
 
 if TYPE_CHECKING:  # it brings torch
     from livevlm_ros.engine import EngineConfig, EngineStats
@@ -51,7 +53,8 @@ RECALL_KEYS = (
     'exposed_ms',
     'hidden_ms',
 )
-ABSENT = ('never', 'no')
+STRANGE_SHARE = 0.1
+"""Of the frames, unlike what the checkpoint knows, from which on it is told."""
 
 
 def build_report(
@@ -96,6 +99,8 @@ def build_report(
         'accuracy': accuracy,
         'evidence': _evidence(outcomes),
         'false_memory': _false_memory(scored),
+        'confidence': reliability(outcomes),
+        'not_seen': _not_seen(outcomes),
         'latency_ms': latency,
         'deadline': {
             'met': sum(outcome.in_time is True for outcome in outcomes),
@@ -121,6 +126,7 @@ def build_report(
             *evaluation.warnings,
             *_miscounts(evaluation, stats),
             *_losses(stats),
+            *_strangers(stats),
             *([nothing] if nothing else []),
         ],
         'nothing_measured': nothing,
@@ -147,7 +153,7 @@ def _evidence(outcomes: Sequence[Outcome]) -> Report:
 
 def _false_memory(scored: Sequence[Outcome]) -> Report:
     """Count claims to have seen what was not there: other than never, and yes where it is no."""
-    absent = [o for o in scored if any(answer in ABSENT for answer in o.entry.answer)]
+    absent = [outcome for outcome in scored if outcome.absent]
     wrong = [
         outcome
         for outcome in absent
@@ -156,6 +162,17 @@ def _false_memory(scored: Sequence[Outcome]) -> Report:
         and ('never' in outcome.entry.answer or outcome.answer.text.strip().lower() == 'yes')
     ]
     return rate(len(wrong), len(absent), key='wrong')
+
+
+def _not_seen(outcomes: Sequence[Outcome]) -> Report:
+    """Count answers that were not sure enough, and what their best guesses would have been."""
+    unsure = [o for o in outcomes if o.answer.status == Status.NOT_SEEN]
+    guessed = [o for o in unsure if o.entry.answer and score(o.answer.text, o.entry.answer)]
+    return {
+        'n': len(unsure),
+        'right': sum(outcome.correct is True for outcome in unsure),
+        'right_guesses': len(guessed),
+    }
 
 
 def _latency(outcomes: Sequence[Outcome]) -> Report:
@@ -198,6 +215,17 @@ def _losses(stats: EngineStats) -> list[str]:
     return [
         *([f'{lost} frames could not be archived: see the log'] if lost else ()),
         *(["the archive's file could not grow: older frames were thinned"] if disk_lost else ()),
+    ]
+
+
+def _strangers(stats: EngineStats) -> list[str]:
+    """Say it when pictures are outside what the checkpoint knows."""
+    if stats.strangers <= STRANGE_SHARE * stats.frames_used:
+        return []
+    name = stats.model.model_id if stats.model else 'the checkpoint'
+    return [
+        f'{stats.strangers} of {stats.frames_used} pictures are outside what {name} knows: what '
+        'it says of them has no confidence; --model loads other weights'
     ]
 
 
@@ -272,6 +300,7 @@ def _answer(outcome: Outcome) -> Report:
         'given': answer.text,
         'status': Status(answer.status).name,
         'message': answer.message,
+        'confidence': answer.confidence,
         'correct': outcome.correct,
         'age': outcome.age,
         'evidence': list(outcome.evidence_s),

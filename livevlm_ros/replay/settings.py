@@ -26,6 +26,7 @@ _ENGINE_FIELDS = {
     'ask.default_max_tokens': 'default_max_tokens',
     'ask.temperature': 'temperature',
     'ask.max_evidence': 'max_evidence',
+    'ask.min_confidence': 'min_confidence',
     'model.threads': 'threads',
     'time.on_jump': 'on_jump',
     'seed': 'seed',

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from livevlm_ros.replay.accuracy import Report
+from livevlm_ros.replay.reliability import in_words
 
 LEAST_WIDTH = 80  # columns in which no number of a report is cut off
 PIPED_WIDTH = 110  # columns of a report that goes into a file or a pipe
@@ -257,6 +258,8 @@ def totals(report: Report) -> list[tuple[str, str]]:
     if false_memory['n']:
         text = f'{rate_text(false_memory)} % of {false_memory["n"]} absent things'
         lines.append(('false memory', text))
+    if report['confidence']['n']:
+        lines.append(('confidence', in_words(report['confidence'])))
     total = report['latency_ms']['total']
     if total['p50'] is not None:
         lines.append(('latency', ', '.join(f'{k} {v:.1f} ms' for k, v in total.items())))

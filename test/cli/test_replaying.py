@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from livevlm_ros.engine.messages import BadFrame
+from livevlm_ros.world import CHOICES
 
-ANSWERED = {'OK', 'PARTIAL'}  # a random model does not end with its one token
+ANSWERED = {'OK', 'PARTIAL', 'NOT_SEEN'}  # a random model does not end with its one token
 
 
 def test_evaluate_writes_its_reports_and_prints_a_table(
@@ -85,8 +86,10 @@ def test_evaluate_compares_rows_of_settings_and_an_oracle_against_chosen_ones(
         *('--row', 'told=rekv memory.short_term_frames=3 oracle=true'),
         *('--set', 'ask.default_max_tokens=1', '--set', 'memory.short_term_frames=4'),
         *('--against', 'told', '--json', tmp_path / 'r.json'),
+        *('--choices', '--reliability', tmp_path / 'r.svg'),
     )
     assert code == 0, error
+    assert 'few: ECE' in (tmp_path / 'r.svg').read_text()
     compared = json.loads((tmp_path / 'r.json').read_text())
     rows = compared['presets']
     assert {name: row['preset'] for name, row in rows.items()} == {
@@ -99,6 +102,8 @@ def test_evaluate_compares_rows_of_settings_and_an_oracle_against_chosen_ones(
     assert [given['oracle'] for given in settings] == [False, False, True]
     for row in rows.values():
         assert row['questions']['statuses'].keys() <= ANSWERED
+        for answer in row['answers']:
+            assert answer['given'] in set().union(*CHOICES.values())
     pairs = [(pair['candidate'], pair['baseline']) for pair in compared['paired']]
     assert pairs == [('recent', 'told'), ('few', 'told')]
     assert 'few − told' in out

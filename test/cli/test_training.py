@@ -115,19 +115,22 @@ def found(monkeypatch: pytest.MonkeyPatch):
     """Let calibration find two heads, whatever it is given; returns what it was given."""
     from livevlm_ros.engine import HeadChoice
     from livevlm_ros.replay import calibrate
+    from livevlm_ros.replay.fitting import Sureness
 
     given: list = []
 
     def calibration(config, **options):
         given.append((config, options))
         retrieval = {'page_tokens': 9, 'heads': {2: [0, 1]}}
-        return calibrate.Calibration(retrieval, HeadChoice({}, [], [], {}), {}, [], (9, 9), [])
+        sureness = Sureness({'confidence': {'temperature': 1.5}}, 30, 0, 0.04, 0.01)
+        choice = HeadChoice({}, [], [], {})
+        return calibrate.Calibration(retrieval, choice, {}, [], (9, 9), sureness, [])
 
     monkeypatch.setattr(calibrate, 'calibrate', calibration)
     return given
 
 
-def test_calibrate_changes_only_retrieval(livevlm, found, tmp_path: Path) -> None:
+def test_calibrate_changes_only_what_it_fits(livevlm, found, tmp_path: Path) -> None:
     out = tmp_path / 'memory.yaml'
     out.write_text('evidence: {layers: [3]}\nmore: 1\nretrieval: {page_tokens: 3}\n')
     code, said, error = livevlm('calibrate', '--out', out, '--source', tmp_path)
@@ -136,7 +139,9 @@ def test_calibrate_changes_only_retrieval(livevlm, found, tmp_path: Path) -> Non
         'evidence': {'layers': [3]},
         'more': 1,
         'retrieval': {'page_tokens': 9, 'heads': {2: [0, 1]}},
+        'confidence': {'temperature': 1.5},
     }
+    assert 'temperature 1.5: confidence is 1.0 % off in 30 answers, 4.0 % without it' in said
     assert 'pages are chosen by 2 heads, layer 2: 0 1' in said
     ((config, options),) = found
     assert config.memory.preset == 'balanced' and options['source'] == tmp_path

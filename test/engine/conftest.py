@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from livevlm_ros.engine import Answer, Engine, EngineConfig, Frame, Latency, Question
 from livevlm_ros.memory import CacheShape, Memory, MemoryConfig, View
-from livevlm_ros.model import ModelConfig, UnknownWords
+from livevlm_ros.model import AnswerToken, Familiarity, ModelConfig, UnknownWords
 
 SHAPE = CacheShape(
     layers=1,
@@ -51,11 +52,12 @@ class FakeModel:
 
     model_id, device, dtype, shape = 'fake', torch.device('cpu'), torch.float32, SHAPE
     memory_settings: dict = {}
+    familiarity: Familiarity | None = None
     parameters = 0
 
     def __init__(self) -> None:
         self.step_s = self.prefill_s = self.token_s = 0.0
-        self.words = len(WORDS)
+        self.words, self.share = len(WORDS), 0.9
         self.encoded: list[int] = []  # the brightness of each frame encoded
         self.questions: list[str] = []
         self.on_token: Callable[[int], None] = lambda index: None
@@ -94,11 +96,24 @@ class FakeModel:
         *,
         temperature: float,
         generator: torch.Generator | None,
-    ) -> Iterator[int]:
+    ) -> Iterator[AnswerToken]:
         for index in range(self.words):
             self.on_token(index)
-            yield index % len(WORDS)
+            yield AnswerToken(index % len(WORDS), math.log(self.share), hidden)
             self.read(hidden[None], view)
+
+    def option(self, text: str) -> list[int]:
+        if 'zebra' in text:
+            raise UnknownWords(['zebra'], EXAMPLES)
+        return list(range(len(text.split())))
+
+    def option_log_shares(
+        self, hidden: Tensor, view: View, options: Sequence[Sequence[int]]
+    ) -> Iterator[float]:
+        for number, ids in enumerate(options):
+            self.on_token(number)
+            time.sleep(self.token_s * (len(ids) - 1))
+            yield -0.5 * len(ids)  # the shorter, the likelier
 
     def text(self, ids: Sequence[int]) -> str:
         return ' '.join(WORDS[index] for index in ids)

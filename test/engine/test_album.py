@@ -47,6 +47,20 @@ def test_an_album_keeps_only_the_frames_it_is_told():
     assert album.get('a') == b'' and album.get('b')
 
 
+def test_an_album_knows_which_frames_are_strange_and_whether_most_are():
+    album, restored = Album(), Album()
+    for number in range(20):
+        album.add(str(number), b'jpeg')
+    album.mark_strange(map(str, range(9)))
+    assert album.is_strange('8') and not album.is_strange('9') and not album.mostly_strange
+    album.keep_only(map(str, range(16)))
+    assert album.mostly_strange
+    restored.restore(album.state())
+    assert restored.mostly_strange
+    album.clear()
+    assert not album.is_strange('8') and album.strangers == 9
+
+
 def test_an_album_is_full_some_day_and_then_the_oldest_leaves(monkeypatch):
     monkeypatch.setattr('livevlm_ros.engine.album.MOST_THUMBNAILS', 3)
     album = Album()

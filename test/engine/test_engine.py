@@ -20,7 +20,7 @@ def test_a_question_is_answered_with_its_evidence(running):
     assert (evidence.camera, evidence.stamp_ns, evidence.frame_id) == ('camera', 10**9, 'optical')
     assert evidence.score == pytest.approx(1.0)
     assert evidence.thumbnail_jpeg.startswith(b'\xff\xd8')
-    assert math.isnan(answer.confidence)
+    assert answer.confidence == pytest.approx(0.9)
     assert (answer.newest_stamp_ns, answer.frames_considered) == (10**9, 1)
     assert (answer.prompt_tokens, answer.completion_tokens, answer.model_id) == (5, 15, 'fake')
 
@@ -75,6 +75,16 @@ def test_a_question_before_the_first_step_sees_the_frame_that_waits(make_engine,
         (Question('now ?', temperature=-0.1), 'temperature: got -0.1, allowed is 0.0 to 5.0'),
         (Question('now ?', temperature=math.nan), 'temperature: got nan'),
         (Question('now ?', max_evidence=-1), 'max_evidence: got -1, allowed is 0 to 255'),
+        (Question('now ?', min_confidence=1.5), 'min_confidence: got 1.5, allowed is 0.0 to 1.0'),
+        (Question('now ?', choices=('yes', ' ')), 'choices: got an empty text, expected words'),
+        (Question('now ?', choices=('yes',)), 'choices: got 1, expected 2 to 64'),
+        (Question('now ?', choices=tuple(map(str, range(65)))), 'choices: got 65, expected 2'),
+        (Question('now ?', choices=('Red', 'a', 'red ')), "choices: got 'Red' and 'red'"),
+        (Question('now ?', choices=('yes', 'x' * 201)), 'choices: got 201 characters, at most'),
+        (
+            Question('now ?', choices=('yes', 'a zebra')),
+            "choices: the model does not know 'zebra'",
+        ),
         (Question('now ?', cameras=('rear',)), "cameras: got 'rear', expected some of camera"),
         (Question('now ?', time_start_ns=-1), 'time_start: got -1'),
         (Question('now ?', lookback_s=-0.5), 'lookback: got -0.5'),

@@ -74,7 +74,7 @@ def _watch(engine: Engine, count: int) -> None:
 
 def _said(answer: Answer) -> Answer:
     """Leave out what differs between two runs that say the same."""
-    return replace(answer, latency=Latency(), request_id='', confidence=0.0)
+    return replace(answer, latency=Latency(), request_id='')
 
 
 def test_two_runs_say_the_same(make_real):

@@ -65,7 +65,7 @@ def test_greedy_answers_equal_generate(
     prompt = model.question(QUESTION)
     view = memory.question(extra_tokens=prompt.tokens + 24)
     tokens = model.answer_tokens(model.read(prompt.embeds, view), view, temperature=0.0)
-    ours = [token for token, _ in zip(tokens, range(24), strict=False)]
+    ours = [token.id for token, _ in zip(tokens, range(24), strict=False)]
     assert ours == [
         token for token in expected if token != model.hf.config.text_config.eos_token_id
     ]

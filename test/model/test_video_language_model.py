@@ -56,11 +56,8 @@ def test_an_answer_ends_before_its_end_marker(
     def answer(limit: int) -> list[int]:
         prompt = model.question(QUESTION)
         view = memory.question(extra_tokens=prompt.tokens + limit)
-        return list(
-            islice(
-                model.answer_tokens(model.read(prompt.embeds, view), view, temperature=0.0), limit
-            )
-        )
+        tokens = model.answer_tokens(model.read(prompt.embeds, view), view, temperature=0.0)
+        return [token.id for token in islice(tokens, limit)]
 
     said = answer(5)
     end = 2 if said[2] not in said[:2] else said.index(said[2])
@@ -81,10 +78,44 @@ def test_drawn_answers_repeat_with_their_seed(
         tokens = model.answer_tokens(
             model.read(prompt.embeds, view), view, temperature=2.0, generator=source
         )
-        return list(islice(tokens, 8))
+        return [token.id for token in islice(tokens, 8)]
 
     assert answer(1) == answer(1)
     assert any(answer(1) != answer(seed) for seed in (2, 3, 4))
+
+
+def test_an_option_is_as_likely_as_if_it_had_been_read_alone(
+    word_checkpoint: Path, images: Callable, watch: Callable
+) -> None:
+    model = load_model(ModelConfig(str(word_checkpoint)))
+    memory = watch(model, images(2), [2])
+    prompt = model.question(QUESTION)
+    options = [model.option(text) for text in ('red car', 'red', 'was the car')]
+    view = memory.question(extra_tokens=prompt.tokens + 3)
+    shares = list(model.option_log_shares(model.read(prompt.embeds, view), view, options))
+    for ids, share in zip(options, shares, strict=True):
+        alone = []
+        for number, id_ in enumerate(ids):
+            said = model._embed(ids[:number])
+            fresh = memory.question(extra_tokens=prompt.tokens + number)
+            scores = model.logits(model.read(torch.cat((prompt.embeds, said)), fresh))
+            alone.append(float(scores.log_softmax(0)[id_]))
+        assert share == pytest.approx(sum(alone) / len(alone), abs=1e-5)
+
+
+def test_an_answer_token_says_how_likely_it_was(
+    word_checkpoint: Path, tmp_path: Path, images: Callable, watch: Callable
+) -> None:
+    folder = Path(shutil.copytree(word_checkpoint, tmp_path / 'soft'))
+    (folder / 'memory.yaml').write_text('confidence: {temperature: 2}\n')
+    for path, temperature in ((word_checkpoint, 1.0), (folder, 2.0)):
+        model = load_model(ModelConfig(str(path)))
+        view = watch(model, images(2), [2]).question(extra_tokens=20)
+        hidden = model.read(model.question(QUESTION).embeds, view)
+        token = next(model.answer_tokens(hidden, view, temperature=0.0))
+        shares = (model.logits(hidden) / temperature).log_softmax(0)
+        assert token.log_share == pytest.approx(float(shares[token.id]), abs=1e-5)
+        assert token.id == int(shares.argmax())
 
 
 def test_asking_twice_gives_the_same_scores_to_the_bit(

@@ -44,6 +44,7 @@ def test_a_bare_question_gets_the_parameters() -> None:
         temperature=0.0,
         scope=Scope.AUTO,
         max_evidence=3,
+        min_confidence=0.3,
     )
 
 
@@ -71,6 +72,7 @@ def test_set_fields_win_over_the_parameters() -> None:
         priority=Priority.HIGH,
         max_evidence=1,
         attach_images=True,
+        min_confidence=0.3,
     )
 
 
@@ -83,7 +85,6 @@ def test_a_negative_budget_and_a_temperature_that_is_no_number_reach_the_engines
     ('field', 'value'),
     [
         ('priority', 2),
-        ('choices', ['yes', 'no']),
         ('memory_scope', 77),
     ],
 )
@@ -112,10 +113,21 @@ def test_a_request_says_which_part_of_the_memory_is_read() -> None:
     assert question.scope is Scope.LONG_TERM
 
 
+def test_choices_are_asked_for_and_the_chosen_one_is_named() -> None:
+    assert to_question(request(choices=['yes', 'no']), DEFAULTS).choices == ('yes', 'no')
+    response = Ask.Response()
+    answer = Answer(Status.NOT_SEEN, text='no', confidence=0.25, choice_index=1)
+    fill_response(response, answer, asked_at_ns=0)
+    assert (response.status, response.choice_index) == (Ask.Response.STATUS_NOT_SEEN, 1)
+    assert response.confidence == 0.25
+
+
 def test_bytes_that_are_no_utf8_are_refused() -> None:
     as_rclpy_reads_it = b'what \xff\xfe color ?'.decode('utf-8', 'replace')
     with pytest.raises(BadRequest, match='question is not valid UTF-8'):
         to_question(request(question=as_rclpy_reads_it), DEFAULTS)
+    with pytest.raises(BadRequest, match='choices is not valid UTF-8'):
+        to_question(request(choices=['red', as_rclpy_reads_it]), DEFAULTS)
 
 
 def test_an_answer_fills_every_field_of_the_response() -> None:
@@ -168,7 +180,7 @@ def test_no_frame_means_no_newest_frame_and_no_staleness() -> None:
     response = Ask.Response()
     fill_response(response, Answer(Status.NO_EVIDENCE), asked_at_ns=15_000_000_000)
     assert (response.newest_frame.sec, response.staleness.sec) == (0, 0)
-    assert math.isnan(response.confidence)
+    assert (response.confidence, response.choice_index) == (0.0, -1)
 
 
 def test_the_service_always_answers(live_node: Any, fake_engine: Any, client: Client) -> None:
@@ -201,7 +213,7 @@ def test_the_service_always_answers(live_node: Any, fake_engine: Any, client: Cl
     unsaid = ask(request_id='r4')
     assert (unsaid.status, unsaid.request_id) == (Ask.Response.STATUS_ERROR, 'r4')
     assert unsaid.status_message.startswith('ValueError') and unsaid.answer == ''
-    assert ask(choices=['yes']).status == Ask.Response.STATUS_INVALID
+    assert ask(memory_scope=77).status == Ask.Response.STATUS_INVALID
     fake_engine.answer = None
     assert ask().status == Ask.Response.STATUS_OK
 
@@ -220,7 +232,7 @@ def test_refusals_of_the_node_have_an_id_and_a_budget_and_are_counted(
     node.trigger_configure()
     node.trigger_activate()
     fake_engine.answer = lambda question: 1 / 0
-    late = [refused(choices=['yes']), refused()]
+    late = [refused(memory_scope=77), refused()]
     ids = {r.request_id for r in early + late}
     assert len(ids) == 5 and '' not in ids
     assert node.refused() == {Status.NOT_ACTIVE: 3, Status.INVALID: 1, Status.ERROR: 1}

@@ -90,7 +90,7 @@ class ScriptedEngine:
             context_truncated=False,
         )
         cameras = {'camera': SimpleNamespace(newest_stamp_ns=self.newest_ns)}
-        return SimpleNamespace(frames_used=self.used, memory=sizes, cameras=cameras)
+        return SimpleNamespace(frames_used=self.used, memory=sizes, cameras=cameras, strangers=0)
 
 
 @pytest.fixture
@@ -194,7 +194,12 @@ def make_run() -> Callable[..., Run]:
             memory=[MemorySample('a', float(n), 0.0, sizes(n)) for n in (1, 2, 3, 4)],
         )
         stats = SimpleNamespace(
-            model=None, memory=None, frames_in=4, frames_used=4, dropped=Dropped()
+            model=None,
+            memory=None,
+            frames_in=4,
+            frames_used=4,
+            dropped=Dropped(),
+            strangers=0,
         )
         report = build_report(
             evaluation, stats, EngineConfig(), path='w', seconds=1.0, name=name, oracle=oracle

@@ -16,6 +16,7 @@ from livevlm_ros.replay import calibrate as calibration
 from livevlm_ros.replay.calibrate import FILMING, Calibration, Trial, calibrate
 from livevlm_ros.replay.card import COURSES
 from livevlm_ros.replay.errors import BadInput
+from livevlm_ros.replay.fitting import Sureness
 from livevlm_ros.replay.outcome import Evaluation
 from livevlm_ros.replay.questions import QuestionEntry
 from livevlm_ros.replay.settings import engine_config
@@ -69,6 +70,8 @@ def test_a_checkpoint_is_loaded_once_and_asked_with_every_way_to_vote(film, conf
     assert sum(found.questions) >= calibration.LEAST_QUESTIONS and min(found.questions) > 0
     assert found.retrieval['page_tokens'] == 9
     assert [name.partition(':')[0] for name, share in shown if share == 1.0][:2] == votes
+    assert found.sureness.settings['confidence']['temperature'] > 0
+    assert found.sureness.frames > 80 and found.sureness.answers > 80
 
 
 def test_the_true_pages_are_those_of_the_evidence_that_left_short_term(film, config) -> None:
@@ -133,7 +136,7 @@ def test_heads_that_answer_as_well_as_the_default_vote_are_kept(
     found = calibrate(config, load=load_model, source=film)
     assert asked == [1] and found.retrieval == {'page_tokens': 9, 'heads': {2: [0, 3]}}
     every = {layer: [0, 1, 2, 3] for layer in range(6)}
-    assert [each.get('heads') for each in given] == [every, None, {2: [0, 3]}]
+    assert [each.get('heads') for each in given] == [every, None, {2: [0, 3]}, {2: [0, 3]}]
 
 
 def test_heads_that_answer_worse_are_doubled(film, config, choose_of, monkeypatch) -> None:
@@ -167,7 +170,9 @@ def test_answers_are_compared_question_by_question(make_outcome) -> None:
 def test_the_tables_show_layers_heads_and_what_right_answers_they_cost() -> None:
     votes = {'all heads': {'rate': 0.9, 'se': 0.01}}
     trial = Trial({2: [0, 3]}, FOUND.recalls['chosen'], {'rate': 0.88, 'se': 0.02}, (-0.02, 0.01))
-    found = Calibration({}, FOUND, votes, [trial], (30, 20), ['[film]/a: no questions file'])
+    sureness = Sureness({}, 0, 0, 0.0, 0.0)
+    notes = ['[film]/a: no questions file']
+    found = Calibration({}, FOUND, votes, [trial], (30, 20), sureness, notes)
     console = Console(width=140, file=StringIO())
     console.print(calibration.calibration_tables(found))
     said = [' '.join(line.split()) for line in console.file.getvalue().splitlines()]

@@ -160,6 +160,17 @@ def test_one_questions_file_for_many_recordings_is_refused(engine, make_bag, tmp
         evaluate(tmp_path, engine, questions=tmp_path / 'q.yaml')
 
 
+def test_choices_are_asked_for_where_they_are_wanted(engine, make_bag, monkeypatch) -> None:
+    bag = make_bag(questions='- {at: 2, question: new, answer: red, choices: [red, blue]}')
+    asked, ask_now = [], engine.ask_now
+    monkeypatch.setattr(
+        engine, 'ask_now', lambda question: asked.append(question.choices) or ask_now(question)
+    )
+    evaluate(bag, engine)
+    evaluate(bag, engine, choose=True)
+    assert asked == [(), ('red', 'blue')]
+
+
 def test_progress_never_runs_back_and_ends_at_one(engine, make_bag, tmp_path: Path) -> None:
     make_bag('a', questions=THREE)
     make_bag('b', questions=THREE)
@@ -170,7 +181,7 @@ def test_progress_never_runs_back_and_ends_at_one(engine, make_bag, tmp_path: Pa
 
 def replayed(path: Path, checkpoint: Path, **settings) -> tuple[Evaluation, Report]:
     """Evaluate with the real engine over random weights; one token an answer."""
-    given = ['ask.default_max_tokens=1', 'model.threads=1']
+    given = ['ask.default_max_tokens=1', 'model.threads=1', 'ask.min_confidence=0']
     given += [f'{name}={value}' for name, value in settings.pop('given', {}).items()]
     config = engine_config(model=str(checkpoint), given=given, **settings)
     engine = Engine(config)

@@ -24,6 +24,7 @@ def test_every_figure_is_drawn_once_and_memory_for_each_preset(drawn) -> None:
     assert list(drawn) == [
         'accuracy by age',
         'accuracy by kind',
+        'reliability',
         'bytes',
         'latency',
         'memory of recent',

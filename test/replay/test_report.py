@@ -22,6 +22,8 @@ STABLE = {
     'accuracy': {'overall', 'without_count', 'now', 'by_type', 'by_age'},
     'evidence': {'n', 'hit', 'rate'},
     'false_memory': {'n', 'wrong', 'rate'},
+    'confidence': {'n', 'ece', 'se', 'bins'},
+    'not_seen': {'n', 'right', 'right_guesses'},
     'latency_ms': {'first_token', 'total'},
     'deadline': {'met', 'missed'},
     'ingest': {'frames_in', 'frames_used', 'frames_dropped', 'dropped_by', 'fps'},
@@ -51,6 +53,7 @@ def outcome(
     chance: float = 0.25,
     budget: float | None = None,
     total_ms: float = 10.0,
+    status: Status = Status.OK,
 ) -> Outcome:
     entry = QuestionEntry(
         at=9.0,
@@ -63,7 +66,7 @@ def outcome(
         evidence=None if hit is None else (2.0, 3.0),
     )
     reply = Answer(
-        status=Status.OK,
+        status=status,
         text=given,
         completion_tokens=1,
         latency=Latency(first_token_ms=total_ms / 2, total_ms=total_ms),
@@ -76,6 +79,7 @@ def report(
     memory: tuple[MemorySample, ...] = (),
     frames: int = 10,
     held: SimpleNamespace | None = None,
+    strangers: int = 0,
 ) -> Report:
     evaluation = Evaluation(
         frames=frames,
@@ -91,6 +95,7 @@ def report(
         frames_in=10,
         frames_used=6,
         dropped=Dropped(rate=3, bad=1),
+        strangers=strangers,
     )
     return build_report(evaluation, stats, EngineConfig(), path='x.mcap', seconds=4.0)
 
@@ -138,6 +143,25 @@ def test_false_memory_is_a_claim_to_have_seen_what_was_not_there() -> None:
     false_memory = made['false_memory']
     assert (false_memory['n'], false_memory['wrong']) == (6, 2)
     assert false_memory['rate'] == pytest.approx(1 / 3)
+
+
+def test_not_seen_is_right_where_nothing_was_to_be_seen() -> None:
+    unsure = {'status': Status.NOT_SEEN}
+    made = report(
+        outcome('red', 'never', **unsure),
+        outcome('yes', 'no', type='exists', **unsure),
+        outcome('red', 'red', **unsure),
+        outcome('blue', 'red', **unsure),
+    )
+    assert made['false_memory']['wrong'] == 0
+    assert made['accuracy']['overall']['correct'] == 2
+    assert made['not_seen'] == {'n': 4, 'right': 2, 'right_guesses': 1}
+
+
+def test_pictures_outside_what_the_model_knows_are_told_of() -> None:
+    assert report(strangers=0)['warnings'] == []
+    (warning,) = report(strangers=5)['warnings']
+    assert warning.startswith('5 of 6 pictures are outside what tiny knows')
 
 
 def test_evidence_of_the_past_leaves_out_what_is_in_view() -> None:

@@ -48,6 +48,7 @@ def test_every_offered_setting_can_be_set() -> None:
             'model.device': 'cuda',
             'ingest.gate': 'true',
             'ingest.gate_similarity': '0.9',
+            'ask.min_confidence': '0.9',
             'retrieval.by': 'means',
             'time.on_jump': 'drop',
         }.get(name, '4')

@@ -37,6 +37,10 @@ class View(Protocol):
         """
         ...
 
+    def take_back(self, tokens: int) -> None:
+        """Forget the newest tokens, so that others are read in their place."""
+        ...
+
 
 class TooManyTokens(ValueError):
     """More tokens than a view has room for: says how many were given and how many fit."""
@@ -118,6 +122,10 @@ class ReadView:
         values[:, start:end] = v
         rotated = rotary.rotate(q, first=start, out=torch.empty_like(q))
         return rotated, keys[:, :end], values[:, :end]
+
+    def take_back(self, tokens: int) -> None:
+        """Forget tokens as `View.take_back` says."""
+        self._length = [length - tokens for length in self._length]
 
     def _buffered(self, layers: slice) -> tuple[Tensor, Tensor]:
         """Return where layers' keys and values are read from, [layers, kv_heads, room, dim]."""
