@@ -21,7 +21,7 @@ Values = Mapping[str, Any]  # by name; rclpy has checked the types
 
 PARAMETERS: tuple[Parameter, ...] = (
     Parameter('autostart', True, 'Configure and activate on start.', change='start'),
-    Parameter('cameras', ('camera',), 'Logical names of the cameras.', change='start'),
+    Parameter('camera_names', ('camera',), 'Logical names of the cameras.', change='start'),
     Parameter(
         'ingest.target_fps',
         1.0,
@@ -280,6 +280,9 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter('seed', 0, 'Seed of sampled answers.', low=0, high=2147483647),
 )
 
+RENAMED = {'cameras': 'camera_names'}
+"""Names of before, refused with the new one; `ros2 param dump` needs a list to be no prefix."""
+
 
 MEMORY_FIELDS = (
     'preset',
@@ -296,11 +299,11 @@ MEMORY_FIELDS = (
 
 
 def camera_parameters(camera: str) -> tuple[Parameter, ...]:
-    """Return the parameters that each name in `cameras` brings along."""
+    """Return the parameters that each name in `camera_names` brings along."""
     return (
         Parameter(
             f'cameras.{camera}.topic',
-            f'{camera}/image',
+            f'{camera}/image_raw',
             'Image topic; its compressed form is <topic>/compressed.',
         ),
         Parameter(
@@ -331,12 +334,12 @@ def check_cameras(cameras: Sequence[str]) -> None:
     :raises ValueError: naming the camera and what is expected
     """
     if not cameras:
-        raise ValueError('cameras is empty, expected at least one name')
+        raise ValueError('camera_names is empty, expected at least one name')
     for name in cameras:
         if not re.fullmatch(r'[A-Za-z][A-Za-z0-9_]*', name):
-            raise ValueError(f'cameras has {name!r}, expected letters, digits and _')
+            raise ValueError(f'camera_names has {name!r}, expected letters, digits and _')
     if len(set(cameras)) != len(cameras):
-        raise ValueError(f'cameras has a name twice: {", ".join(cameras)}')
+        raise ValueError(f'camera_names has a name twice: {", ".join(cameras)}')
 
 
 def contradiction(values: Values) -> str:
@@ -368,7 +371,7 @@ def engine_config(values: Values) -> EngineConfig:
             tau=values['retrieval.tau'],
             **{name: values[f'memory.{name}'] for name in MEMORY_FIELDS},
         ),
-        cameras=tuple(values['cameras']),
+        cameras=tuple(values['camera_names']),
         target_fps=values['ingest.target_fps'],
         gate=values['ingest.gate'],
         gate_similarity=values['ingest.gate_similarity'],

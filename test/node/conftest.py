@@ -216,8 +216,15 @@ class Processes:
 
 
 @pytest.fixture(scope='session')
+def needs_torch() -> None:
+    """Skip a test where there is none."""
+    pytest.importorskip('torch')
+
+
+@pytest.fixture(scope='session')
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a checkpoint of the embedded model's shape with random weights."""
+    pytest.importorskip('torch')
     from livevlm_ros.training.checkpoint import build_model, save_checkpoint
 
     folder = tmp_path_factory.mktemp('checkpoint')

@@ -56,7 +56,7 @@ class Rig:
 def rig(shared_ros: Any, shared_processes: Any, eventually: Callable[..., Any]) -> Iterator[Rig]:
     process = shared_processes.node(
         {
-            'cameras': '[raw, jpeg]',
+            'camera_names': '[raw, jpeg]',
             'cameras.jpeg.transport': 'compressed',
             'time.on_jump': 'drop',
             'diagnostics.period': 0.1,

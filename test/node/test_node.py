@@ -4,6 +4,7 @@
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ def test_the_lifecycle_goes_round(
     node = live_node()
     assert lifecycle.state() == 'unconfigured'
     assert lifecycle.change(Transition.TRANSITION_CONFIGURE)
-    assert node.count_subscribers('/camera/image') == 0
+    assert node.count_subscribers('/camera/image_raw') == 0
     assert lifecycle.change(Transition.TRANSITION_ACTIVATE)
     assert lifecycle.state() == 'active'
     assert lifecycle.change(Transition.TRANSITION_DEACTIVATE)
@@ -91,7 +92,7 @@ def test_images_reach_the_engine_only_while_active(
 def test_a_matched_publisher_that_is_never_heard_is_an_error_that_names_the_dds_profile(
     ros: Any, live_node: Any, client: Client
 ) -> None:
-    ros.node('driver').create_publisher(Image, '/camera/image', 1)
+    ros.node('driver').create_publisher(Image, '/camera/image_raw', 1)
     live_node({'autostart': True, 'diagnostics.period': 0.2})
     assert client.wait_for_status('camera/camera', ERROR, 60)
     assert 'no image for' in client.status('camera/camera').message
@@ -103,7 +104,7 @@ def test_a_camera_without_publisher_is_a_warning_that_names_the_topics(
 ) -> None:
     live_node({'autostart': True})
     assert client.wait_for_status('camera/camera', WARN, 60)
-    expected = 'no publisher on /camera/image or /camera/image/compressed'
+    expected = 'no publisher on /camera/image_raw or /camera/image_raw/compressed'
     assert client.status('camera/camera').message == expected
 
 
@@ -113,9 +114,8 @@ def test_how_long_everything_is_kept_is_logged_at_configure(
 ) -> None:
     from dataclasses import replace
 
-    from livevlm_ros.engine.horizon import Horizon
-
-    stats = replace(fake_engine.stats(), horizon=Horizon(230.0, 'kept for 3 min', advice))
+    horizon = SimpleNamespace(text='kept for 3 min', advice=advice)
+    stats = replace(fake_engine.stats(), horizon=horizon)
     fake_engine.stats = lambda: stats
     node = live_node()
     told: list[str] = []
@@ -144,15 +144,17 @@ def test_a_topic_that_is_no_name_fails_configure_before_the_model_is_loaded(
     live_node: Any, client: Client, capfd: pytest.CaptureFixture[str]
 ) -> None:
     loads: list[Any] = []
-    topic = {'cameras.camera.topic': 'front camera/image'}
+    topic = {'cameras.camera.topic': 'front camera/image_raw'}
     node = live_node(topic, make_engine=lambda values, stage: loads.append(values))
     assert node.trigger_configure() == FAILURE
     assert node.state().label == 'unconfigured'
     assert not loads
-    problem = "configure failed: cameras.camera.topic is 'front camera/image', expected the name"
+    problem = (
+        "configure failed: cameras.camera.topic is 'front camera/image_raw', expected the name"
+    )
     assert problem in capfd.readouterr().err
     assert client.wait_for_status('model', ERROR, 60)
-    assert 'front camera/image' in client.status('model').message
+    assert 'front camera/image_raw' in client.status('model').message
     assert 'front camera' in client.send('what was there ?').wait(60).status_message
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+pytest.importorskip('torch')
+
 from livevlm_ros.cli import app
 from livevlm_ros.node.replay import Replay, node_parameters, publish
 from livevlm_ros.replay import BadInput
