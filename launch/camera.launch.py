@@ -138,7 +138,8 @@ def end(event: Any, context: LaunchContext) -> list[Shutdown]:
     """End with a process; launch exits with 1 only when an error comes out of it."""
     if event.returncode:
         raise RuntimeError(f'{event.process_name} exited with {event.returncode}')
-    return [Shutdown(reason=f'{event.process_name} has ended')]
+    ending = context.is_shutdown  # all processes end then
+    return [] if ending else [Shutdown(reason=f'{event.process_name} has ended')]
 
 
 def world_camera(namespace: str, image: str, clock: dict[str, bool]) -> Node:

@@ -81,4 +81,5 @@ def end(event: Any, context: LaunchContext) -> list[Shutdown]:
     """End with the camera; launch exits with 1 only when an error comes out of it."""
     if event.returncode:
         raise RuntimeError(f'the camera exited with {event.returncode}')
-    return [Shutdown(reason='the camera has ended')]
+    ending = context.is_shutdown  # all processes end then
+    return [] if ending else [Shutdown(reason='the camera has ended')]

@@ -174,7 +174,7 @@ def test_a_record_that_is_no_image_is_left_out_and_told(
         ({}, 'bag is empty'),
         ({'bag': '/nowhere'}, '/nowhere: no such file'),
         ({'bag': '/nowhere', 'rate': 0.0}, 'rate'),
-        ({'bag': '/nowhere', 'rate': 1}, 'rate'),
+        ({'bag': '/nowhere', 'rate': 'fast'}, 'rate'),
     ],
     ids=['no bag', 'missing bag', 'range', 'type'],
 )

@@ -15,6 +15,7 @@ class Ring:
 
 
 def test_collections_pass_over_what_is_loaded_until_it_is_given_back() -> None:
+    frozen = gc.get_freeze_count()  # Python 3.12 begins with some
     ring = Ring()
     gone = weakref.ref(ring)
     heap.spare_collections()
@@ -26,4 +27,4 @@ def test_collections_pass_over_what_is_loaded_until_it_is_given_back() -> None:
     finally:
         heap.give_back()
     assert gone() is None
-    assert gc.get_freeze_count() == 0
+    assert gc.get_freeze_count() == frozen

@@ -257,6 +257,7 @@ def test_closing_in_the_middle_of_a_load_says_that_it_is_left_behind(live_node: 
     go_on.set()
 
 
+@pytest.mark.usefixtures('needs_torch')
 def test_the_memory_state_is_latched_and_tells_of_each_camera(
     ros: Any, live_node: Any, fake_engine: Any, eventually: Callable[..., Any]
 ) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from livevlm_ros.replay.write_world import Filming, write_world
 
+pytestmark = pytest.mark.usefixtures('needs_torch')
+
 
 @pytest.fixture
 def bag(tmp_path: Path) -> Path:

@@ -81,7 +81,11 @@ def test_it_ends_by_itself_when_its_time_is_over(
 
 @pytest.mark.parametrize(
     ('parameters', 'says'),
-    [({'transports': '[raw, theora]'}, 'theora'), ({'width': 9}, 'width'), ({'rate': 5}, 'rate')],
+    [
+        ({'transports': '[raw, theora]'}, 'theora'),
+        ({'width': 9}, 'width'),
+        ({'rate': 'fast'}, 'rate'),
+    ],
     ids=['transport', 'range', 'type'],
 )
 def test_a_wrong_parameter_is_refused_in_one_line(

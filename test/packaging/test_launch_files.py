@@ -23,6 +23,7 @@ REQUIRED = {REPLAY: {'bag': '/bag'}}
 NODE = 'livevlm_node'
 ENDED = SimpleNamespace(returncode=0, process_name='program-1')
 FAILED = SimpleNamespace(returncode=2, process_name='program-1')
+RUNNING, ENDING = SimpleNamespace(is_shutdown=False), SimpleNamespace(is_shutdown=True)
 
 Launched = Callable[..., Any]
 each_file = pytest.mark.parametrize('path', FILES, ids=lambda path: path.name)
@@ -168,12 +169,13 @@ def test_the_end_of_the_evaluator_ends_the_replay_and_its_failure_fails_it(
     assert started.node('replay_evaluator')['on_exit'] == 'end'
     assert started.node('bag_player')['on_exit'] == 'check'
     check, end = (functions(REPLAY, monkeypatch)[name] for name in ('check', 'end'))
-    assert not check(ENDED, None)
-    (last,) = end(ENDED, None)
+    assert not check(ENDED, RUNNING)
+    (last,) = end(ENDED, RUNNING)
     assert type(last).__name__ == 'Shutdown'
+    assert end(ENDED, ENDING) == []
     for on_exit in (check, end):
         with pytest.raises(RuntimeError, match='program-1 exited with 2'):
-            on_exit(FAILED, None)
+            on_exit(FAILED, RUNNING)
 
 
 @pytest.mark.parametrize(
@@ -186,10 +188,11 @@ def test_launch_ends_with_the_node_or_its_camera_and_fails_with_it(
     arguments = {'camera_driver': 'world'} if path == CAMERA else {}
     assert launched(path, arguments).node(executable)['on_exit'] == 'end'
     end = functions(path, monkeypatch)['end']
-    (last,) = end(ENDED, None)
+    (last,) = end(ENDED, RUNNING)
     assert type(last).__name__ == 'Shutdown'
+    assert end(ENDED, ENDING) == []
     with pytest.raises(RuntimeError, match='exited with 2'):
-        end(FAILED, None)
+        end(FAILED, RUNNING)
 
 
 def functions(path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
