@@ -5,8 +5,6 @@ Stopping by a signal.
 
 The main thread waits for the signal, so it hears it at once, in the middle of a load too; and ROS
 stays up until the last reply is sent, which rclpy's own signal handlers do not grant.
-
-Imports neither rclpy nor torch: who imports those afterwards can be stopped meanwhile.
 """
 
 from __future__ import annotations
