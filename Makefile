@@ -20,10 +20,13 @@ export FASTDDS_DEFAULT_PROFILES_FILE ?= $(abspath config/fastdds.xml)
 # Demo and tests talk to themselves only, not to the robots next door.
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 
+# Releases of ROS 2 and Python that `make test-ros` runs side by side.
+LEGS ?= jazzy-3.12 kilted-3.12
+
 INTERFACES := $(shell find livevlm_interfaces -type f -not -name '*.pyc')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check gpu-check pages lint format install install-dev clean
+.PHONY: help demo test test-ros check gpu-check pages lint format install install-dev clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -34,6 +37,9 @@ demo: install  ## ask a running node forty questions about what its camera saw
 
 test: install-dev  ## run all tests (under 20 minutes)
 	$(BIN)/python -m pytest
+
+test-ros:  ## run the node's tests that need no torch on other releases of ROS 2 and Python
+	.ci/test_ros $(LEGS)
 
 check: install-dev  ## run the quick half of the tests (under 4 minutes)
 	$(BIN)/python -m pytest -m 'not slow'
@@ -61,7 +67,7 @@ install: $(STAMPS)/interfaces  ## set up .venv with all that the commands need
 install-dev: install $(STAMPS)/dev  ## and with what tests and linters need
 
 clean:  ## remove the environment and everything that was built
-	rm -rf $(VENV) build install log dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-legs build install log dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMPS)/venv: .ci/find_python

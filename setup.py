@@ -55,10 +55,10 @@ setup(
     entry_points={
         'console_scripts': [
             'livevlm = livevlm_ros.cli:main',
-            'livevlm_node = livevlm_ros.node.main:main',
-            'world_camera = livevlm_ros.node.world_camera:main',
-            'bag_player = livevlm_ros.node.bag_player:main',
-            'replay_evaluator = livevlm_ros.node.replay_evaluator:main',
+            'livevlm_node = livevlm_ros.node.executables:livevlm_node',
+            'world_camera = livevlm_ros.node.executables:world_camera',
+            'bag_player = livevlm_ros.node.executables:bag_player',
+            'replay_evaluator = livevlm_ros.node.executables:replay_evaluator',
         ],
     },
     zip_safe=False,

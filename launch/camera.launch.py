@@ -2,9 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Start the livevlm node on a camera topic, with a camera driver or without."""
 
+import os
 from pathlib import Path
+from typing import Any
 
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from launch.actions import (
+    DeclareLaunchArgument,
+    OpaqueFunction,
+    SetEnvironmentVariable,
+    Shutdown,
+)
 from launch.substitutions import EnvironmentVariable, LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
@@ -13,7 +21,7 @@ from launch import LaunchContext, LaunchDescription
 
 CONFIG = Path(__file__).parent.parent / 'config'
 DDS_PROFILE = 'FASTDDS_DEFAULT_PROFILES_FILE'
-DEFAULT_IMAGE = 'camera/image'
+DEFAULT_IMAGE = 'camera/image_raw'
 # Launch argument -> parameter of the node; an empty argument leaves it to the parameter file.
 OVERRIDES = {
     'image_topic': 'cameras.camera.topic',
@@ -88,11 +96,17 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def start(context: LaunchContext) -> list[Node]:
-    """Make the nodes that the arguments ask for."""
+    """
+    Make the nodes that the arguments ask for.
+
+    :raises RuntimeError: before any is started, for what is not there
+    """
 
     def given(argument: str) -> str:
         return str(LaunchConfiguration(argument).perform(context))
 
+    if not Path(given('params_file')).is_file():
+        raise RuntimeError(f'params_file is {given("params_file")!r}, expected a file')
     namespace = given('namespace')
     clock = {'use_sim_time': given('use_sim_time') == 'true'}
     overrides = {
@@ -109,14 +123,23 @@ def start(context: LaunchContext) -> list[Node]:
         ros_arguments=['--log-level', given('log_level')],
         output='screen',
         emulate_tty=True,
+        on_exit=end,
     )
     image = given('image_topic') or DEFAULT_IMAGE
-    drivers = {
-        'none': [],
-        'world': [world_camera(namespace, image, clock)],
-        'v4l2': [v4l2_camera(namespace, image, clock)],
-    }
-    return [node, *drivers[given('camera_driver')]]
+    driver = given('camera_driver')
+    if driver == 'world':
+        return [node, world_camera(namespace, image, clock)]
+    if driver == 'v4l2':
+        return [node, v4l2_camera(namespace, image, clock)]
+    return [node]
+
+
+def end(event: Any, context: LaunchContext) -> list[Shutdown]:
+    """End with a process; launch exits with 1 only when an error comes out of it."""
+    if event.returncode:
+        raise RuntimeError(f'{event.process_name} exited with {event.returncode}')
+    ending = context.is_shutdown  # all processes end then
+    return [] if ending else [Shutdown(reason=f'{event.process_name} has ended')]
 
 
 def world_camera(namespace: str, image: str, clock: dict[str, bool]) -> Node:
@@ -129,18 +152,35 @@ def world_camera(namespace: str, image: str, clock: dict[str, bool]) -> Node:
         parameters=[clock, {'topic': ParameterValue(image, value_type=str)}],
         output='screen',
         emulate_tty=True,
+        on_exit=end,
     )
 
 
 def v4l2_camera(namespace: str, image: str, clock: dict[str, bool]) -> Node:
-    """Make the driver of a USB camera; it comes back when the cable does."""
+    """
+    Make the driver of a USB camera; it comes back when the cable does.
+
+    :raises RuntimeError: when it is not installed
+    """
+    try:
+        get_package_prefix('v4l2_camera')
+    except PackageNotFoundError as error:
+        distro = os.environ.get('ROS_DISTRO', '$ROS_DISTRO')
+        raise RuntimeError(
+            'camera_driver:=v4l2 needs the package v4l2_camera: '
+            f'sudo apt install ros-{distro}-v4l2-camera'
+        ) from error
     return Node(
         package='v4l2_camera',
         executable='v4l2_camera_node',
         name='v4l2_camera',
         namespace=namespace,
         parameters=[clock],
-        remappings=[('image_raw', image), ('image_raw/compressed', f'{image}/compressed')],
+        remappings=[
+            ('image_raw', image),
+            ('image_raw/compressed', f'{image}/compressed'),
+            ('camera_info', f'{image[: image.rfind("/") + 1]}camera_info'),
+        ],
         respawn=True,
         respawn_delay=2.0,
         output='screen',

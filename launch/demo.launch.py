@@ -3,14 +3,15 @@
 """See it work without a camera: the node remembers every frame of the simulated driving camera."""
 
 from pathlib import Path
+from typing import Any
 
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, Shutdown
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from launch import LaunchDescription
+from launch import LaunchContext, LaunchDescription
 
 CAMERA = Path(__file__).with_name('camera.launch.py')
 IMAGES_PER_SECOND = 10.0
@@ -30,7 +31,7 @@ def generate_launch_description() -> LaunchDescription:
             ),
             DeclareLaunchArgument(
                 'image_topic',
-                default_value='camera/image',
+                default_value='camera/image_raw',
                 description='Image topic of the world camera, which the node listens to.',
             ),
             DeclareLaunchArgument(
@@ -70,6 +71,15 @@ def generate_launch_description() -> LaunchDescription:
                 ],
                 output='screen',
                 emulate_tty=True,
+                on_exit=end,
             ),
         ]
     )
+
+
+def end(event: Any, context: LaunchContext) -> list[Shutdown]:
+    """End with the camera; launch exits with 1 only when an error comes out of it."""
+    if event.returncode:
+        raise RuntimeError(f'the camera exited with {event.returncode}')
+    ending = context.is_shutdown  # all processes end then
+    return [] if ending else [Shutdown(reason='the camera has ended')]

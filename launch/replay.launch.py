@@ -39,7 +39,7 @@ def generate_launch_description() -> LaunchDescription:
             ),
             DeclareLaunchArgument(
                 'image_topic',
-                default_value='camera/image',
+                default_value='camera/image_raw',
                 description='Image topic of the player, which the node listens to.',
             ),
             DeclareLaunchArgument(
@@ -70,6 +70,7 @@ def generate_launch_description() -> LaunchDescription:
                 ],
                 output='screen',
                 emulate_tty=True,
+                on_exit=check,
             ),
             Node(
                 package='livevlm_ros',
@@ -95,8 +96,16 @@ def texts(*arguments: str) -> dict[str, ParameterValue]:
     return {name: ParameterValue(LaunchConfiguration(name), value_type=str) for name in arguments}
 
 
-def end(event: Any, context: LaunchContext) -> list[Shutdown]:
-    """End with the evaluator; launch exits with 1 only when an error comes out of it."""
+def check(event: Any, context: LaunchContext) -> None:
+    """End when a process fails; launch exits with 1 only when an error comes out of it."""
     if event.returncode:
-        raise RuntimeError(f'the replay failed: its evaluator exited with {event.returncode}')
-    return [Shutdown(reason='the replay is over')]
+        raise RuntimeError(
+            f'the replay failed: {event.process_name} exited with {event.returncode}'
+        )
+
+
+def end(event: Any, context: LaunchContext) -> list[Shutdown]:
+    """End with the evaluator."""
+    check(event, context)
+    ending = context.is_shutdown  # all processes end then
+    return [] if ending else [Shutdown(reason='the replay is over')]

@@ -81,7 +81,7 @@ def python() -> Row:
     """Look at the interpreter."""
     found = f'{platform.python_version()} in {sys.prefix}, {platform.platform()}'
     if not (3, 11) <= sys.version_info < (3, 14):
-        return Row('python', 'warn', found, 'tested with Python 3.11')
+        return Row('python', 'warn', found, 'tested with Python 3.11 and 3.12')
     return Row('python', 'ok', found)
 
 

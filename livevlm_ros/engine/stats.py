@@ -9,12 +9,15 @@ import threading
 import time
 from collections import Counter, deque
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from livevlm_ros.engine.horizon import Horizon
 from livevlm_ros.engine.messages import Answer, Status
 from livevlm_ros.engine.percentiles import Percentiles
 from livevlm_ros.engine.slot import CameraStats, Dropped
-from livevlm_ros.memory import MemorySizes
+
+if TYPE_CHECKING:  # they bring torch
+    from livevlm_ros.engine.horizon import Horizon
+    from livevlm_ros.memory import MemorySizes
 
 WINDOW = 1000  # answers that latency percentiles look back on
 

@@ -20,12 +20,10 @@ from pathlib import Path
 
 import rclpy
 from builtin_interfaces.msg import Time
-from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -33,11 +31,11 @@ from livevlm_ros.engine.messages import BadFrame
 from livevlm_ros.engine.slot import FORTH_NS, CameraSlot
 from livevlm_ros.node import declaration
 from livevlm_ros.node.parameters import Parameter
-from livevlm_ros.node.spinning import Spinner, stop_signals
+from livevlm_ros.node.spinning import Refused, Spinner, enter_ros
+from livevlm_ros.node.stopping import hear_signals
 from livevlm_ros.replay import BadInput
 from livevlm_ros.replay.bag import BagSource
 from livevlm_ros.replay.source import find_recordings, open_source
-from livevlm_ros.share import use_dds_profile
 
 TICK_S = 0.05  # wall seconds between two ticks of /clock, and between two looks for listeners
 END_S = 1.0  # wall seconds that /clock goes on after the last image
@@ -162,35 +160,27 @@ class BagPlayer(Node):
         self._clock.publish(Clock(clock=Time(sec=sec, nanosec=nanosec)))
 
 
-def main(args: Sequence[str] | None = None) -> int:
+def main(stop: threading.Event, args: Sequence[str] | None = None) -> int:
     """
-    Play the bag to its end, or until stopped.
+    Play the bag to its end, or until `stop` is set.
 
     :returns: 0, or 1 when a parameter is not allowed or the bag cannot be read
     """
-    use_dds_profile()
-    with stop_signals() as stop:
-        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-        try:
-            player = BagPlayer()
-        except (
-            InvalidParameterTypeException,
-            InvalidParameterValueException,
-            ValueError,
-        ) as error:
-            print(f'bag_player: {error}', file=sys.stderr)
-            rclpy.try_shutdown()
-            return 1
-        executor = SingleThreadedExecutor()
-        executor.add_node(player)
-        spinner = Spinner(executor)
-        player.play(stop)
-        spinner.stop()
-        executor.shutdown(timeout_sec=1.0)
-        player.destroy_node()
-        rclpy.try_shutdown()
+    try:
+        player = enter_ros(BagPlayer, args)
+    except Refused as error:
+        print(f'bag_player: {error}', file=sys.stderr)
+        return 1
+    executor = SingleThreadedExecutor()
+    executor.add_node(player)
+    spinner = Spinner(executor)
+    player.play(stop)
+    spinner.stop()
+    executor.shutdown(timeout_sec=1.0)
+    player.destroy_node()
+    rclpy.try_shutdown()
     return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(main(hear_signals()))

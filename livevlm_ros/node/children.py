@@ -110,7 +110,7 @@ def choose_domain(console: Console) -> None:
 @contextmanager
 def terminate_as_interrupt() -> Iterator[None]:
     """
-    Let SIGTERM, and SIGHUP of a closed terminal, unwind the stack as Ctrl-C does.
+    Let SIGTERM, and SIGHUP of a closed terminal, unwind the stack as Ctrl-C does by default.
 
     So context managers end their children. A SIGHUP that is ignored, as under nohup, stays so.
     """
@@ -123,7 +123,7 @@ def terminate_as_interrupt() -> Iterator[None]:
 
     before = {
         kind: signal.signal(kind, interrupt)
-        for kind in (signal.SIGTERM, signal.SIGHUP)
+        for kind in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         if signal.getsignal(kind) != signal.SIG_IGN
     }
     try:

@@ -13,10 +13,11 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
+from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
-from livevlm_ros.node.parameters import Parameter, Values, contradiction
+from livevlm_ros.node.parameters import RENAMED, Parameter, Values, contradiction
 
 
 def declare(node: Node, rows: Iterable[Parameter]) -> None:
@@ -27,10 +28,54 @@ def declare(node: Node, rows: Iterable[Parameter]) -> None:
     """
     for row in rows:
         default = list(row.default) if isinstance(row.default, tuple) else row.default
-        node.declare_parameter(row.name, default, descriptor(row))
+        try:
+            node.declare_parameter(row.name, default, descriptor(row))
+        except InvalidParameterTypeException:
+            value = given(node, row.name)
+            fit = as_float(row, value)
+            if fit is value:
+                raise
+            node.declare_parameter(row.name, fit, descriptor(row), ignore_override=True)
         reason = row.refuse(node.get_parameter(row.name).value)
         if reason:
             raise ValueError(reason)
+
+
+def given(node: Node, name: str) -> Any:
+    """Return the value that an undeclared parameter was given at start, None if none was."""
+    value = node.declare_parameter(name, None, ParameterDescriptor(dynamic_typing=True)).value
+    node.undeclare_parameter(name)
+    return value
+
+
+def refuse_renamed(node: Node) -> None:
+    """
+    Refuse parameters by their names of before.
+
+    :raises ValueError: naming the old and the new one
+    """
+    for old, new in RENAMED.items():
+        if given(node, old) is not None:
+            raise ValueError(f'parameter {old} is called {new} now: rename it')
+
+
+def as_float(row: Parameter, value: Any) -> Any:
+    """Return a whole number as the float that the parameter takes: YAML's 3 is an integer."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return float(value) if whole and isinstance(row.default, float) else value
+
+
+def with_floats(
+    rows: Mapping[str, Parameter], changed: Iterable[RosParameter[Any]]
+) -> list[RosParameter[Any]]:
+    """Return parameters that are about to be set, each with the type that it takes."""
+
+    def typed(parameter: RosParameter[Any]) -> RosParameter[Any]:
+        row, value = rows.get(parameter.name), parameter.value
+        fit = as_float(row, value) if row else value
+        return parameter if fit is value else RosParameter(parameter.name, value=fit)
+
+    return [typed(parameter) for parameter in changed]
 
 
 def descriptor(row: Parameter) -> ParameterDescriptor:
@@ -89,10 +134,14 @@ def review(
 
 
 def unknown(node: Node) -> list[str]:
-    """Return the names that were given to the node and that it does not take: misspelt, mostly."""
-    given: Iterable[str] = node._parameter_overrides  # rclpy has no public way to ask
+    """
+    Return the names that were given to the node and that it does not take: misspelt, mostly.
+
+    rclpy has no public way to ask; a release that has another name for it finds none.
+    """
+    names: Iterable[str] = getattr(node, '_parameter_overrides', ())
     return sorted(
         name
-        for name in given
+        for name in names
         if not node.has_parameter(name) and not name.startswith('qos_overrides.')
     )

@@ -44,7 +44,7 @@ class InfoService:
     def _on_get_info(self, request: Any, response: Any) -> Any:
         values, engine = self._parameters(), self._engine()
         response.interface_version, response.node_version = self._interface_version, __version__
-        response.preset, response.cameras = values['memory.preset'], values['cameras']
+        response.preset, response.cameras = values['memory.preset'], values['camera_names']
         with_path = (SNAPSHOTS,) if values['memory.path'] else ()
         response.capabilities = [*CAPABILITIES, *with_path]
         stats = engine.stats() if engine is not None else None

@@ -14,7 +14,7 @@ The lifecycle node `livevlm`: cameras in, `ask` and `ask_stream` out.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
@@ -42,6 +42,7 @@ from livevlm_ros.node.memory_services import MemoryServices
 from livevlm_ros.node.parameters import PARAMETERS, Values, camera_parameters, check_cameras, table
 from livevlm_ros.node.recall_service import RecallService
 from livevlm_ros.node.reporter import Reporter
+from livevlm_ros.node.transitions import STATES, answer_every_request, label_after
 from livevlm_ros.weights import on_disk
 
 LOOK_S = 0.5  # between two looks for publishers of cameras with transport auto
@@ -67,17 +68,24 @@ OnTransition = Callable[['LiveVlmNode', LifecycleState], TransitionCallbackRetur
 
 
 def told(on_transition: OnTransition) -> OnTransition:
-    """Let what a transition raises be told and the transition fail; rclpy would swallow it."""
+    """
+    Let what a transition raises be told and the transition fail; rclpy would swallow it.
+
+    Keeps the label of the state, which rclpy has no public way to ask for.
+    """
 
     @wraps(on_transition)
     def run(node: LiveVlmNode, state: LifecycleState) -> TransitionCallbackReturn:
         name = on_transition.__name__.removeprefix('on_')
         if name != 'error':  # which comes of a problem
             node._problem = ''
+        node._label = STATES[name][0]
         try:
-            return on_transition(node, state)
+            result = on_transition(node, state)
         except Exception as error:
-            return node._fail(name, error)
+            result = node._fail(name, error)
+        node._label = label_after(name, result, before=state.label)
+        return result
 
     return run
 
@@ -98,6 +106,8 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         """
         Node.__init__(self, 'livevlm', enable_logger_service=True, **node_options)
         LifecycleNodeMixin.__init__(self, callback_group=ReentrantCallbackGroup())
+        answer_every_request(self)
+        self._label = 'unconfigured'
         self._make_engine = make_engine
         self._engine: Any = None
         self._cameras: list[Camera] = []
@@ -107,6 +117,7 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         self._log = RosLog(self)
 
         self._rows = self._declare()
+        self.add_pre_set_parameters_callback(partial(declaration.with_floats, self._rows))
         self._ask = AskService(self, self._door, self.values, Answers(self).record)
         self._stream = AskStream(self, self._ask.answer)
         self._ask.set_introspection(str(self.values()['ask.introspection']))
@@ -138,7 +149,7 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         """Return the lifecycle state, with what is being loaded and what went wrong."""
         loading = self._loading
         return Lifecycle(
-            label=self._state_machine.current_state[1],
+            label=self._label,
             loading=loading.describe() if loading else '',
             problem=self._problem,
         )
@@ -158,7 +169,7 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
     def threads(self) -> int:
         """Return how many threads the executor needs, so that questions block no one else."""
         values = self.values()
-        return int(values['ask.queue_size']) + 1 + len(values['cameras']) + OTHER_THREADS
+        return int(values['ask.queue_size']) + 1 + len(values['camera_names']) + OTHER_THREADS
 
     def close(self) -> bool:
         """Stop everything, from any state; return False if a load or a step still runs."""
@@ -306,8 +317,9 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
             self.get_logger().error(f'looking for cameras: {error!r}', throttle_duration_sec=5)
 
     def _declare(self) -> dict[str, Any]:
+        declaration.refuse_renamed(self)
         declaration.declare(self, PARAMETERS)
-        cameras = list(self.get_parameter('cameras').value)
+        cameras = list(self.get_parameter('camera_names').value)
         check_cameras(cameras)
         for camera in cameras:
             declaration.declare(self, camera_parameters(camera))
@@ -316,7 +328,7 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         return table(cameras)
 
     def _review(self, changed: Sequence[RosParameter[Any]]) -> SetParametersResult:
-        configured = self.state().label not in ('unconfigured', 'unknown')
+        configured = self.state().label != 'unconfigured'
         return declaration.review(
             self._rows, changed, present=self.values(), configured=configured
         )
@@ -336,5 +348,5 @@ def camera_settings(values: Values) -> list[CameraSettings]:
             str(values[f'cameras.{name}.transport']),
             int(values[f'cameras.{name}.bits']),
         )
-        for name in values['cameras']
+        for name in values['camera_names']
     ]

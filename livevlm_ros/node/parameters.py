@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from livevlm_ros.engine.settings import configuration
 from livevlm_ros.node.parameter import Parameter
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ Values = Mapping[str, Any]  # by name; rclpy has checked the types
 
 PARAMETERS: tuple[Parameter, ...] = (
     Parameter('autostart', True, 'Configure and activate on start.', change='start'),
-    Parameter('cameras', ('camera',), 'Logical names of the cameras.', change='start'),
+    Parameter('camera_names', ('camera',), 'Logical names of the cameras.', change='start'),
     Parameter(
         'ingest.target_fps',
         1.0,
@@ -288,27 +289,16 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter('seed', 0, 'Seed of sampled answers.', low=0, high=2147483647),
 )
 
-
-MEMORY_FIELDS = (
-    'preset',
-    'short_term_frames',
-    'long_term_frames',
-    'eviction',
-    'archive_bits',
-    'archive_host_bytes',
-    'archive_disk_bytes',
-    'path',
-    'full_max_tokens',
-)
-"""Fields of `MemoryConfig` that are the parameters memory.<field>."""
+RENAMED = {'cameras': 'camera_names'}
+"""Names of before, refused with the new one; `ros2 param dump` needs a list to be no prefix."""
 
 
 def camera_parameters(camera: str) -> tuple[Parameter, ...]:
-    """Return the parameters that each name in `cameras` brings along."""
+    """Return the parameters that each name in `camera_names` brings along."""
     return (
         Parameter(
             f'cameras.{camera}.topic',
-            f'{camera}/image',
+            f'{camera}/image_raw',
             'Image topic; its compressed form is <topic>/compressed.',
         ),
         Parameter(
@@ -347,12 +337,12 @@ def check_cameras(cameras: Sequence[str]) -> None:
     :raises ValueError: naming the camera and what is expected
     """
     if not cameras:
-        raise ValueError('cameras is empty, expected at least one name')
+        raise ValueError('camera_names is empty, expected at least one name')
     for name in cameras:
         if not re.fullmatch(r'[A-Za-z][A-Za-z0-9_]*', name):
-            raise ValueError(f'cameras has {name!r}, expected letters, digits and _')
+            raise ValueError(f'camera_names has {name!r}, expected letters, digits and _')
     if len(set(cameras)) != len(cameras):
-        raise ValueError(f'cameras has a name twice: {", ".join(cameras)}')
+        raise ValueError(f'camera_names has a name twice: {", ".join(cameras)}')
 
 
 def contradiction(values: Values) -> str:
@@ -372,34 +362,4 @@ def engine_config(values: Values) -> EngineConfig:
     """
     if reason := contradiction(values):
         raise ValueError(reason)
-    from livevlm_ros.engine import EngineConfig, MemoryConfig, ModelConfig  # late: torch
-
-    return EngineConfig(
-        model=ModelConfig(
-            path=values['model.path'], dtype=values['model.dtype'], device=values['model.device']
-        ),
-        memory=MemoryConfig(
-            retrieval=values['retrieval.by'],
-            retrieval_frames=values['retrieval.frames'],
-            tau=values['retrieval.tau'],
-            **{name: values[f'memory.{name}'] for name in MEMORY_FIELDS},
-        ),
-        cameras=tuple(values['cameras']),
-        target_fps=values['ingest.target_fps'],
-        gate=values['ingest.gate'],
-        gate_similarity=values['ingest.gate_similarity'],
-        gate_heartbeat_s=values['ingest.gate_heartbeat_s'],
-        max_blind_ms=values['ingest.max_blind_ms'],
-        default_budget_s=values['ask.default_budget'],
-        max_budget_s=values['ask.max_budget'],
-        queue_size=values['ask.queue_size'],
-        default_max_tokens=values['ask.default_max_tokens'],
-        temperature=values['ask.temperature'],
-        max_evidence=values['ask.max_evidence'],
-        min_confidence=values['ask.min_confidence'],
-        on_jump=values['time.on_jump'],
-        snapshot=values['memory.snapshot'],
-        autosave_s=values['memory.autosave_s'],
-        threads=values['model.threads'],
-        seed=values['seed'],
-    )
+    return configuration(values, values['camera_names'])

@@ -36,7 +36,7 @@ from livevlm_ros.replay.html import html_report
 from livevlm_ros.replay.report import build_report
 from livevlm_ros.replay.table import print_report, report_console
 
-IMAGE_TOPIC = 'camera/image'  # of the player, and of the node by default
+IMAGE_TOPIC = 'camera/image_raw'  # of the player, and of the node by default
 CLOCK_LISTENERS = 2  # node and evaluator
 PARSERS: dict[type, Callable[[str], Any]] = {
     bool: {'true': True, 'false': False}.__getitem__,

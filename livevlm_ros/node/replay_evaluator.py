@@ -9,12 +9,12 @@ launch/replay.launch.py starts the three. The player must wait for this one to l
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import rclpy
-from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
-from rclpy.signals import SignalHandlerOptions
+from rclpy.node import Node
 
 from livevlm_ros.node import declaration
 from livevlm_ros.node.bag_player import open_bag
@@ -22,9 +22,10 @@ from livevlm_ros.node.client import Client
 from livevlm_ros.node.parameters import Parameter
 from livevlm_ros.node.remote_engine import RemoteEngine
 from livevlm_ros.node.replay import Replay, ask, plainly, publish
+from livevlm_ros.node.spinning import enter_ros
+from livevlm_ros.node.stopping import hear_signals
 from livevlm_ros.replay import BadInput
 from livevlm_ros.replay.compare import Run
-from livevlm_ros.share import use_dds_profile
 
 PATHS = ('questions', 'out', 'html')
 PARAMETERS = (
@@ -42,22 +43,21 @@ PARAMETERS = (
 )
 
 
-def main(args: Sequence[str] | None = None) -> int:
+def main(stop: threading.Event, args: Sequence[str] | None = None) -> int:
     """
     Ask a node that runs, in the namespace of this one, what a player plays to it.
+
+    :param stop: until the questions begin; then a signal interrupts them
 
     :returns: 0; 1 when a reply was lost or late, when nothing was measured, or when it could not
         be carried through; 2 for what was given and cannot be used
     """
-    use_dds_profile()
     try:
         replay, namespace = _given(args)
-    except (
-        InvalidParameterTypeException,
-        InvalidParameterValueException,
-        ValueError,
-    ) as error:
+    except ValueError as error:
         return _refuse(error)
+    if stop.is_set():
+        return 1
 
     def work() -> Run:
         with Client(namespace=namespace) as client:
@@ -72,15 +72,11 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def _given(args: Sequence[str] | None) -> tuple[Replay, str]:
     """Return what the ROS arguments ask for, and the namespace they put it in."""
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    try:
-        node = rclpy.create_node('replay_evaluator')
-        declaration.declare(node, PARAMETERS)
-        values = declaration.values(node, {row.name: row for row in PARAMETERS})
-        namespace = node.get_namespace()
-        node.destroy_node()
-    finally:
-        rclpy.try_shutdown()
+    node = enter_ros(_declared, args)
+    values = declaration.values(node, {row.name: row for row in PARAMETERS})
+    namespace = node.get_namespace()
+    node.destroy_node()
+    rclpy.try_shutdown()
     if not values['bag']:
         raise ValueError('bag is empty, expected the path of a bag')
     paths = {name: Path(values[name]) if values[name] else None for name in PATHS}
@@ -100,10 +96,16 @@ def _given(args: Sequence[str] | None) -> tuple[Replay, str]:
     return replay, namespace
 
 
+def _declared() -> Node:
+    node = rclpy.create_node('replay_evaluator')
+    declaration.declare(node, PARAMETERS)
+    return node
+
+
 def _refuse(error: Exception) -> int:
     print(f'replay_evaluator: {error}', file=sys.stderr)
     return 2
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(main(hear_signals()))

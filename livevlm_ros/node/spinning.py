@@ -1,26 +1,57 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""
-Spinning in a thread, stopping by a signal.
-
-The main thread waits for the signal, so it hears it at once, in the middle of a load too; and ROS
-stays up until the last reply is sent, which rclpy's own signal handlers do not grant.
-"""
+"""Entering ROS with a node, and spinning it in a thread."""
 
 from __future__ import annotations
 
-import signal
+import re
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from queue import SimpleQueue
-from types import FrameType
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-from rclpy.exceptions import InvalidHandle
+import rclpy
+from rclpy.exceptions import (
+    InvalidHandle,
+    InvalidParameterTypeException,
+    InvalidParameterValueException,
+)
 from rclpy.executors import Executor
 from rclpy.logging import get_logger
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from livevlm_ros.share import use_dds_profile
 
 LOOK_S = 0.2
+
+AnyNode = TypeVar('AnyNode', bound=Node)
+
+
+class Refused(ValueError):
+    """What was given on the command line cannot be used; the text is one line."""
+
+
+def enter_ros(make: Callable[[], AnyNode], args: Sequence[str] | None) -> AnyNode:
+    """
+    Enter ROS, without its signal handlers, and make a node.
+
+    :param args: arguments of ROS; None: those of the process
+    :raises Refused: for arguments that ROS cannot read, and parameters that are not allowed
+    """
+    use_dds_profile()
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # of a class that rclpy keeps to itself
+        raise Refused(re.sub(r', at \S+:\d+', '', str(error))) from error
+    try:
+        return make()
+    except (
+        InvalidParameterTypeException,
+        InvalidParameterValueException,
+        ValueError,
+    ) as error:
+        rclpy.try_shutdown()
+        raise Refused(str(error)) from error
 
 
 class Spinner:
@@ -47,31 +78,3 @@ class Spinner:
             except Exception as error:
                 if not self._stopping.wait(LOOK_S):
                     get_logger('livevlm').error(f'a callback failed: {error!r}')
-
-
-@contextmanager
-def stop_signals() -> Iterator[threading.Event]:
-    """
-    Give an event that SIGINT and SIGTERM set.
-
-    A handler that set it could wait for itself: it runs in the main thread, perhaps in the middle
-    of `Event.wait`, which holds the event's lock. A queue's `put` may be interrupted by itself.
-    """
-    stop = threading.Event()
-    heard: SimpleQueue[bool] = SimpleQueue()
-
-    def hear(number: int, frame: FrameType | None) -> None:
-        heard.put(True)
-
-    def pass_on() -> None:
-        if heard.get():
-            stop.set()
-
-    before = {kind: signal.signal(kind, hear) for kind in (signal.SIGINT, signal.SIGTERM)}
-    threading.Thread(target=pass_on, name='signals', daemon=True).start()
-    try:
-        yield stop
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
-        heard.put(False)

@@ -8,16 +8,10 @@ from ast import literal_eval
 from dataclasses import fields
 from typing import Any
 
-from livevlm_ros.engine import RecallCounts
+from livevlm_ros.engine import MemorySizes, RecallCounts
 from livevlm_ros.engine.messages import Answer, Evidence, Finish, Latency, Scope, Source, Status
 from livevlm_ros.engine.slot import CameraStats, Dropped
-from livevlm_ros.engine.stats import (
-    AskStats,
-    EngineStats,
-    MemorySizes,
-    ModelStats,
-    Percentiles,
-)
+from livevlm_ros.engine.stats import AskStats, EngineStats, ModelStats, Percentiles
 from livevlm_ros.node.client import Client
 from livevlm_ros.replay.recording import CAMERA
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import array
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -20,28 +21,26 @@ import rclpy
 from builtin_interfaces.msg import Time
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
-from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from livevlm_ros.node import declaration
 from livevlm_ros.node.parameters import Parameter
-from livevlm_ros.node.spinning import Spinner, stop_signals
-from livevlm_ros.share import use_dds_profile
+from livevlm_ros.node.spinning import Refused, Spinner, enter_ros
+from livevlm_ros.node.stopping import hear_signals
 from livevlm_ros.world import World
 
 ENDLESS_WORLD_S = 300.0
 JPEG_QUALITY = 90
 
 PARAMETERS = (
-    Parameter('topic', 'camera/image', 'Image topic.', change='start'),
-    Parameter('frame_id', 'camera', 'Frame id of the headers.', change='start'),
+    Parameter('topic', 'camera/image_raw', 'Image topic.', change='start'),
+    Parameter('frame_id', 'camera_optical_frame', 'Frame id of the headers.', change='start'),
     Parameter('seed', 7, 'Which world.', low=0, high=2147483647, change='start'),
     Parameter('width', 640, 'Pixels.', low=96, high=1280, change='start'),
     Parameter('height', 480, 'Pixels.', low=72, high=1280, change='start'),
@@ -208,35 +207,27 @@ def _fast_bytes(pixels: cv2.typing.MatLike) -> array.array[int]:
     return data
 
 
-def main(args: Sequence[str] | None = None) -> int:
+def main(stop: threading.Event, args: Sequence[str] | None = None) -> int:
     """
-    Film until stopped or until `duration` is over.
+    Film until `stop` is set or `duration` is over.
 
     :returns: 0, or 1 when a parameter is not allowed
     """
-    use_dds_profile()
-    with stop_signals() as stop:
-        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-        try:
-            camera = WorldCamera(finished=stop.set)
-        except (
-            InvalidParameterTypeException,
-            InvalidParameterValueException,
-            ValueError,
-        ) as error:
-            print(f'world_camera: {error}', file=sys.stderr)
-            rclpy.try_shutdown()
-            return 1
-        executor = SingleThreadedExecutor()
-        executor.add_node(camera)
-        spinner = Spinner(executor)
-        stop.wait()
-        spinner.stop()
-        executor.shutdown(timeout_sec=1.0)
-        camera.destroy_node()
-        rclpy.try_shutdown()
+    try:
+        camera = enter_ros(lambda: WorldCamera(finished=stop.set), args)
+    except Refused as error:
+        print(f'world_camera: {error}', file=sys.stderr)
+        return 1
+    executor = SingleThreadedExecutor()
+    executor.add_node(camera)
+    spinner = Spinner(executor)
+    stop.wait()
+    spinner.stop()
+    executor.shutdown(timeout_sec=1.0)
+    camera.destroy_node()
+    rclpy.try_shutdown()
     return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(main(hear_signals()))

@@ -18,7 +18,7 @@ from livevlm_ros.replay.errors import BadInput
 
 STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
 JPEG_QUALITY = 90
-FRAME_ID = 'camera'
+FRAME_ID = 'camera_optical_frame'
 
 
 class WriteImage(Protocol):
@@ -31,7 +31,7 @@ class WriteImage(Protocol):
 
 @contextmanager
 def image_bag(
-    path: Path, *, topic: str = '/camera/image', storage: str = 'mcap', raw: bool = False
+    path: Path, *, topic: str = '/camera/image_raw', storage: str = 'mcap', raw: bool = False
 ) -> Iterator[WriteImage]:
     """
     Open a new bag for frames.

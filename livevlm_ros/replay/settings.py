@@ -10,41 +10,22 @@ that mean nothing without a clock or a queue are not offered.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 from livevlm_ros.engine import EngineConfig, MemoryConfig, ModelConfig
+from livevlm_ros.engine.settings import ENGINE, MEMORY, MODEL, configuration
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.recording import CAMERA
 
-_ENGINE_FIELDS = {
-    'ingest.target_fps': 'target_fps',
-    'ingest.gate': 'gate',
-    'ingest.gate_similarity': 'gate_similarity',
-    'ingest.gate_heartbeat_s': 'gate_heartbeat_s',
-    'ask.default_max_tokens': 'default_max_tokens',
-    'ask.temperature': 'temperature',
-    'ask.max_evidence': 'max_evidence',
-    'ask.min_confidence': 'min_confidence',
-    'model.threads': 'threads',
-    'time.on_jump': 'on_jump',
-    'seed': 'seed',
+_TABLES = ((MODEL, ModelConfig), (MEMORY, MemoryConfig), (ENGINE, EngineConfig))
+_KINDS = {
+    name: get_type_hints(config)[field]
+    for table, config in _TABLES
+    for name, field in table.items()
 }
-_RETRIEVAL_FIELDS = {
-    'retrieval.by': 'retrieval',
-    'retrieval.frames': 'retrieval_frames',
-    'retrieval.tau': 'tau',
-}
-_ROOM_CONFIGS = {'memory': MemoryConfig, 'model': ModelConfig}
-_ROOM_FIELDS = {
-    f'{room}.{field.name}': (room, field.name)
-    for room, kind in _ROOM_CONFIGS.items()
-    for field in fields(kind)
-    if field.name not in _RETRIEVAL_FIELDS.values()
-} | {name: ('memory', field) for name, field in _RETRIEVAL_FIELDS.items()}
 
-SETTINGS = (*_ROOM_FIELDS, *_ENGINE_FIELDS)
+SETTINGS = tuple(_KINDS)
 """Names that `--set` takes."""
 
 
@@ -65,25 +46,14 @@ def engine_config(
     :raises BadInput: for a name that is not in `SETTINGS`, a value of the wrong kind, or a
         configuration that its room refuses
     """
-    rooms: dict[str, dict[str, Any]] = {
-        'memory': {'preset': preset},
-        'model': {'path': model, 'dtype': 'float32'},
+    values: dict[str, Any] = {
+        'memory.preset': preset,
+        'model.path': model,
+        'model.dtype': 'float32',
+        'ingest.target_fps': fps,
     }
-    engine: dict[str, Any] = {'target_fps': fps}
-    for setting in given:
-        name, value = _parse(setting)
-        if name in _ENGINE_FIELDS:
-            engine[_ENGINE_FIELDS[name]] = value
-        else:
-            room, field = _ROOM_FIELDS[name]
-            rooms[room][field] = value
     try:
-        return replace(
-            EngineConfig(cameras=(CAMERA,)),
-            memory=MemoryConfig(**rooms['memory']),
-            model=ModelConfig(**rooms['model']),
-            **engine,
-        )
+        return configuration(values | dict(map(_parse, given)), (CAMERA,))
     except ValueError as error:
         raise BadInput(str(error)) from error
 
@@ -105,11 +75,7 @@ def _parse(setting: str) -> tuple[str, Any]:
 
 def _kind(name: str) -> type:
     """Return the type of a setting: str, bool, int or float."""
-    if name in _ENGINE_FIELDS:
-        hint = get_type_hints(EngineConfig)[_ENGINE_FIELDS[name]]
-    else:
-        room, field = _ROOM_FIELDS[name]
-        hint = get_type_hints(_ROOM_CONFIGS[room])[field]
+    hint = _KINDS[name]
     return next((kind for kind in get_args(hint) if kind is not NoneType), hint)
 
 

@@ -31,7 +31,8 @@ FAREWELL_S = 10.0  # for a node to end after SIGINT
 PATIENCE_S = 60.0  # for what takes well under a second on an idle machine
 
 
-DOMAINS = itertools.cycle(random.SystemRandom().sample(range(1, 101), 100))
+FIRST, LAST = map(int, os.environ.get('LIVEVLM_DOMAINS', '1-100').split('-'))
+DOMAINS = itertools.cycle(random.SystemRandom().sample(range(FIRST, LAST + 1), LAST + 1 - FIRST))
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -216,8 +217,15 @@ class Processes:
 
 
 @pytest.fixture(scope='session')
+def needs_torch() -> None:
+    """Skip a test where there is none."""
+    pytest.importorskip('torch')
+
+
+@pytest.fixture(scope='session')
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a checkpoint of the embedded model's shape with random weights."""
+    pytest.importorskip('torch')
     from livevlm_ros.training.checkpoint import build_model, save_checkpoint
 
     folder = tmp_path_factory.mktemp('checkpoint')

@@ -56,7 +56,7 @@ class Rig:
 def rig(shared_ros: Any, shared_processes: Any, eventually: Callable[..., Any]) -> Iterator[Rig]:
     process = shared_processes.node(
         {
-            'cameras': '[raw, jpeg]',
+            'camera_names': '[raw, jpeg]',
             'cameras.jpeg.transport': 'compressed',
             'time.on_jump': 'drop',
             'diagnostics.period': 0.1,
@@ -68,8 +68,8 @@ def rig(shared_ros: Any, shared_processes: Any, eventually: Callable[..., Any]) 
         driver = shared_ros.node('driver')
         qos = QoSProfile(depth=5)
         rig.publishers = {
-            'raw': driver.create_publisher(Image, 'raw/image', qos),
-            'jpeg': driver.create_publisher(CompressedImage, 'jpeg/image/compressed', qos),
+            'raw': driver.create_publisher(Image, 'raw/image_raw', qos),
+            'jpeg': driver.create_publisher(CompressedImage, 'jpeg/image_raw/compressed', qos),
         }
         eventually(lambda: all(p.get_subscription_count() for p in rig.publishers.values()), 120)
         yield rig

@@ -1,6 +1,7 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 
+import os
 import signal
 import subprocess
 import sys
@@ -34,7 +35,7 @@ with terminate_as_interrupt(), Children() as children:
 def parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Give a starter of a process with children; the modules lie in its folder."""
     started = []
-    monkeypatch.setenv('PYTHONPATH', str(tmp_path))
+    monkeypatch.setenv('PYTHONPATH', str(tmp_path), prepend=os.pathsep)
 
     def start(*modules: str) -> 'subprocess.Popen[bytes]':
         for name in modules:

@@ -10,15 +10,15 @@ from livevlm_ros.node.client import Client
 def test_it_reads_parameters_of_the_node_by_name(
     live_node: Callable[..., Any], client: Client
 ) -> None:
-    live_node({'ingest.target_fps': 2.5, 'cameras': ['front', 'rear']})
-    names = ['ingest.target_fps', 'autostart', 'cameras', 'model.path']
+    live_node({'ingest.target_fps': 2.5, 'camera_names': ['front', 'rear']})
+    names = ['ingest.target_fps', 'autostart', 'camera_names', 'model.path']
     found = client.parameters(names, 30.0)
     assert found is not None
     assert [type(value) for value in found.values()] == [float, bool, list, str]
     assert found == {
         'ingest.target_fps': 2.5,
         'autostart': False,
-        'cameras': ['front', 'rear'],
+        'camera_names': ['front', 'rear'],
         'model.path': 'embedded',
     }
 

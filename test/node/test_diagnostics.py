@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip('torch')
+
 from livevlm_ros.engine import MemorySizes, RecallCounts
 from livevlm_ros.engine.horizon import Horizon
 from livevlm_ros.engine.messages import Status
@@ -22,7 +24,7 @@ ACTIVE = Lifecycle('active')
 NOW = ClockReport(now_ns=1_000_000_000_000)
 HEARD = CameraReport(
     name='camera',
-    topics=('/camera/image',),
+    topics=('/camera/image_raw',),
     transport='raw',
     publishers=1,
     incompatible='',
@@ -54,7 +56,7 @@ def camera(fake_engine: Any, report: CameraReport, account: CameraStats = USED) 
 def test_a_camera_that_works_is_ok_and_accounts_for_each_frame(fake_engine: Any) -> None:
     health = camera(fake_engine, HEARD)
     assert health.level == OK
-    assert '30.0 images a second on /camera/image' in health.message
+    assert '30.0 images a second on /camera/image_raw' in health.message
     assert health.values['frames_in'] == 300
     assert health.values['dropped_rate'] == 291
     assert health.values['frame_age_s'] == pytest.approx(0.5)

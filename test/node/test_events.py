@@ -122,7 +122,7 @@ def test_a_camera_that_is_lost_and_back_is_told(
 ) -> None:
     monkeypatch.setattr('livevlm_ros.node.cameras.SILENT_S', 0.5)
     node = live_node()
-    publisher = ros.node('driver').create_publisher(Image, '/camera/image', 1)
+    publisher = ros.node('driver').create_publisher(Image, '/camera/image_raw', 1)
     message = Image(height=1, width=1, encoding='mono8', step=1, data=b'\x05')
     message.header.stamp.sec = 1
     node.trigger_configure()
@@ -161,9 +161,9 @@ def test_a_real_node_tells_what_happened_on_its_topic_and_why_nothing_does_on_it
         'memory.path': tmp_path,
     }
     process = processes.node(parameters)
-    eventually(lambda: 'no publisher on /camera/image or' in process.said(), 120)
+    eventually(lambda: 'no publisher on /camera/image_raw or' in process.said(), 120)
     driver = ros.node('driver')
-    publisher = driver.create_publisher(Image, '/camera/image', 1)
+    publisher = driver.create_publisher(Image, '/camera/image_raw', 1)
 
     def told(kind: EventKind) -> bool:
         message = Image(height=48, width=64, encoding='mono8', step=64, data=bytes(48 * 64))

@@ -42,10 +42,11 @@ def test_ctrl_c_while_a_question_is_answered_ends_the_node_after_its_reply(
     [
         ({'memory.preset': 'everything'}, 'memory.preset'),
         ({'ingest.target_fps': 0.0}, 'ingest.target_fps'),
-        ({'ingest.target_fps': 2}, 'ingest.target_fps'),
-        ({'cameras': "['front camera']"}, 'front camera'),
+        ({'ingest.target_fps': 'fast'}, 'ingest.target_fps'),
+        ({'camera_names': "['front camera']"}, 'front camera'),
+        ({'cameras': '[front]'}, 'camera_names'),
     ],
-    ids=['choice', 'range', 'type', 'camera name'],
+    ids=['choice', 'range', 'type', 'camera name', 'name of before'],
 )
 def test_a_wrong_parameter_ends_the_node_in_one_line(
     processes: Any, parameters: dict[str, Any], says: str
@@ -66,6 +67,6 @@ def test_two_nodes_in_two_namespaces_do_not_meet(
     with Client(namespace='r1') as one, Client(namespace='r2') as two:
         assert one.wait_for_status('camera/camera', OK, 120)
         assert two.wait_for_status('camera/camera', WARN, 120)
-        assert 'no publisher on /r2/camera/image' in two.status('camera/camera').message
+        assert 'no publisher on /r2/camera/image_raw' in two.status('camera/camera').message
         assert one.send('what color was the car ?').wait(60).frames_considered > 0
         assert two.send('what color was the car ?').wait(60).frames_considered == 0

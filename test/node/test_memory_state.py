@@ -4,6 +4,10 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
+pytest.importorskip('torch')
+
 from livevlm_ros.engine.slot import CameraStats, Dropped
 from livevlm_ros.memory import MemorySizes
 from livevlm_ros.node.cameras import CameraReport
@@ -14,7 +18,7 @@ from livevlm_ros.node.traffic import TrafficStats
 DEFAULTS = {name: row.default for name, row in table().items()}
 HEARD = CameraReport(
     name='camera',
-    topics=('/camera/image',),
+    topics=('/camera/image_raw',),
     transport='raw',
     publishers=1,
     incompatible='',

@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ def test_the_lifecycle_goes_round(
     node = live_node()
     assert lifecycle.state() == 'unconfigured'
     assert lifecycle.change(Transition.TRANSITION_CONFIGURE)
-    assert node.count_subscribers('/camera/image') == 0
+    assert node.count_subscribers('/camera/image_raw') == 0
     assert lifecycle.change(Transition.TRANSITION_ACTIVATE)
     assert lifecycle.state() == 'active'
     assert lifecycle.change(Transition.TRANSITION_DEACTIVATE)
@@ -94,7 +95,7 @@ def test_images_reach_the_engine_only_while_active(
 def test_a_matched_publisher_that_is_never_heard_is_an_error_that_names_the_dds_profile(
     ros: Any, live_node: Any, client: Client
 ) -> None:
-    ros.node('driver').create_publisher(Image, '/camera/image', 1)
+    ros.node('driver').create_publisher(Image, '/camera/image_raw', 1)
     live_node({'autostart': True, 'diagnostics.period': 0.2})
     assert client.wait_for_status('camera/camera', ERROR, 60)
     assert 'no image for' in client.status('camera/camera').message
@@ -106,7 +107,7 @@ def test_a_camera_without_publisher_is_a_warning_that_names_the_topics(
 ) -> None:
     live_node({'autostart': True})
     assert client.wait_for_status('camera/camera', WARN, 60)
-    expected = 'no publisher on /camera/image or /camera/image/compressed: start the camera'
+    expected = 'no publisher on /camera/image_raw or /camera/image_raw/compressed: start'
     assert client.status('camera/camera').message.startswith(expected)
 
 
@@ -123,7 +124,7 @@ def test_the_console_tells_of_the_load_and_of_a_camera_that_is_not_there(
     assert re.fullmatch(r'configured: the model is ready after \d+\.\d s', told[1])
     node.trigger_activate()
     eventually(lambda: len(told) > 3)
-    assert told[3].startswith('camera/camera: no publisher on /camera/image')
+    assert told[3].startswith('camera/camera: no publisher on /camera/image_raw')
     node.trigger_deactivate()
     assert len(told) == 4
 
@@ -147,9 +148,8 @@ def test_how_long_everything_is_kept_is_logged_at_configure(
 ) -> None:
     from dataclasses import replace
 
-    from livevlm_ros.engine.horizon import Horizon
-
-    stats = replace(fake_engine.stats(), horizon=Horizon(230.0, 'kept for 3 min', advice))
+    horizon = SimpleNamespace(text='kept for 3 min', advice=advice)
+    stats = replace(fake_engine.stats(), horizon=horizon)
     fake_engine.stats = lambda: stats
     node = live_node()
     told: list[str] = []
@@ -178,15 +178,17 @@ def test_a_topic_that_is_no_name_fails_configure_before_the_model_is_loaded(
     live_node: Any, client: Client, capfd: pytest.CaptureFixture[str]
 ) -> None:
     loads: list[Any] = []
-    topic = {'cameras.camera.topic': 'front camera/image'}
+    topic = {'cameras.camera.topic': 'front camera/image_raw'}
     node = live_node(topic, make_engine=lambda values, stage: loads.append(values))
     assert node.trigger_configure() == FAILURE
     assert node.state().label == 'unconfigured'
     assert not loads
-    problem = "configure failed: cameras.camera.topic is 'front camera/image', expected the name"
+    problem = (
+        "configure failed: cameras.camera.topic is 'front camera/image_raw', expected the name"
+    )
     assert problem in capfd.readouterr().err
     assert client.wait_for_status('model', ERROR, 60)
-    assert 'front camera/image' in client.status('model').message
+    assert 'front camera/image_raw' in client.status('model').message
     assert 'front camera' in client.send('what was there ?').wait(60).status_message
 
 
@@ -289,6 +291,7 @@ def test_closing_in_the_middle_of_a_load_says_that_it_is_left_behind(live_node: 
     go_on.set()
 
 
+@pytest.mark.usefixtures('needs_torch')
 def test_the_memory_state_is_latched_and_tells_of_each_camera(
     ros: Any, live_node: Any, fake_engine: Any, eventually: Callable[..., Any]
 ) -> None:

@@ -59,6 +59,7 @@ def test_the_yaml_file_holds_every_parameter_with_its_default_and_a_word_about_i
         assert re.search(rf'^    {re.escape(name)}: .+  # \w+', text, re.M), name
 
 
+@pytest.mark.usefixtures('needs_torch')
 def test_every_parameter_is_used() -> None:
     values = Recording({name: row.default for name, row in ROWS.items()})
     engine_config(values)
@@ -72,10 +73,11 @@ def test_every_parameter_is_used() -> None:
         assert f"['{word}']" in source or f"'{word}']" in source or f"{word}'" in source, name
 
 
+@pytest.mark.usefixtures('needs_torch')
 def test_an_engine_gets_what_the_parameters_say() -> None:
     values = {name: row.default for name, row in ROWS.items()}
     values |= {
-        'cameras': ['front', 'rear'],
+        'camera_names': ['front', 'rear'],
         'memory.preset': 'full',
         'ask.queue_size': 3,
         'ingest.gate': True,
@@ -95,6 +97,7 @@ def test_an_engine_gets_what_the_parameters_say() -> None:
     assert (config.gate, config.gate_similarity, config.gate_heartbeat_s) == (True, 0.9, 7.0)
 
 
+@pytest.mark.usefixtures('needs_torch')
 def test_the_small_embedded_model_leaves_the_other_cores_to_ros() -> None:
     values = {name: row.default for name, row in ROWS.items()}
     assert engine_config(values).torch_threads == 1
@@ -105,7 +108,7 @@ def test_the_small_embedded_model_leaves_the_other_cores_to_ros() -> None:
 def test_launch_files_can_ask_what_is_known() -> None:
     assert is_known('memory.preset')
     assert is_known('use_sim_time')
-    assert is_known('qos_overrides./camera/image.subscription.reliability')
+    assert is_known('qos_overrides./camera/image_raw.subscription.reliability')
     assert is_known('cameras.front.topic', ['front'])
     assert not is_known('cameras.front.topic')
     assert not is_known('memory.presett')
@@ -113,13 +116,14 @@ def test_launch_files_can_ask_what_is_known() -> None:
 
 @pytest.mark.parametrize('names', [[], ['a', 'a'], ['front camera'], ['']])
 def test_camera_names_that_cannot_be_parameters_are_refused(names: list[str]) -> None:
-    with pytest.raises(ValueError, match='cameras'):
+    with pytest.raises(ValueError, match='camera_names'):
         check_cameras(names)
 
 
 def test_the_node_declares_the_table_and_nothing_else_of_its_own(live_node: Any) -> None:
-    node = live_node({'cameras': ['front', 'rear']})
-    declared = {name for name in node._parameters if not name.startswith(('use_sim', 'qos_'))}
+    node = live_node({'camera_names': ['front', 'rear']})
+    names = node.get_parameters_by_prefix('')
+    declared = {name for name in names if not name.startswith(('use_sim', 'qos_'))}
     assert declared - {'start_type_description_service'} == set(table(['front', 'rear']))
     for name in declared & set(table(['front', 'rear'])):
         assert node.describe_parameter(name).description
@@ -172,6 +176,7 @@ def test_the_default_budget_stays_within_the_longest(live_node: Any) -> None:
     assert node.set_parameters_atomically([budget, most]).successful
 
 
+@pytest.mark.usefixtures('needs_torch')
 def test_budgets_that_contradict_each_other_are_named_at_configure_and_can_be_set_right(
     live_node: Any,
 ) -> None:

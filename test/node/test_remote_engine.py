@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+pytest.importorskip('torch')
+
 from livevlm_interfaces.srv import Ask
 from livevlm_ros.engine.messages import Answer, Frame, Latency, Question, Status
 from livevlm_ros.node import remote_engine

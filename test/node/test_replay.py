@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+pytest.importorskip('torch')
+
 from livevlm_ros.cli import app
 from livevlm_ros.node.replay import Replay, node_parameters, publish
 from livevlm_ros.replay import BadInput
@@ -58,7 +60,7 @@ def test_a_replay_computes_in_float32_as_offline() -> None:
         ('memory.colour=1', 'a parameter of the node'),
         ('seed=many', "got 'many'"),
         ('ingest.gate=1', "got '1'"),
-        ('cameras=a', "got 'a'"),
+        ('camera_names=a', "got 'a'"),
         ('ingest.target_fps=0', 'expected 0.01 to 120'),
         ('model.dtype=int3', "'int3', expected one of"),
         ('ask.default_budget=99', 'at most ask.max_budget'),

@@ -9,6 +9,8 @@ import pytest
 
 from livevlm_ros.replay.write_world import Filming, write_world
 
+pytestmark = pytest.mark.usefixtures('needs_torch')
+
 
 @pytest.fixture
 def bag(tmp_path: Path) -> Path:
@@ -49,7 +51,7 @@ def test_three_processes_in_a_namespace_replay_a_bag_without_each_others_help(
     robot = ('-r', '__ns:=/robot1')
     processes.node({'use_sim_time': True, 'memory.preset': 'full'}, arguments=robot)
     waits = {'wait_for_subscriber': True, 'clock_listeners': 2}
-    player = {'bag': bag, 'image_topic': 'camera/image', 'rate': 2.0, **waits}
+    player = {'bag': bag, 'image_topic': 'camera/image_raw', 'rate': 2.0, **waits}
     processes.start('bag_player', player, arguments=robot)
     out, html = tmp_path / 'r.json', tmp_path / 'r.html'
     evaluator = processes.start(

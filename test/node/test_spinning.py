@@ -1,32 +1,44 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Signals that come at any moment stop a program, and stop it once."""
 
-import signal
-import subprocess
-import sys
+from pathlib import Path
 
 import pytest
+import rclpy
+from rclpy.node import Node
 
-from livevlm_ros.node.spinning import stop_signals
-
-SENDER = 'import os, sys; [os.kill(os.getppid(), int(sys.argv[1])) for _ in range(5000)]'
-
-
-@pytest.mark.timeout(60)
-@pytest.mark.parametrize('kind', [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_that_comes_in_the_middle_of_a_wait_is_heard(kind):
-    with stop_signals() as stop:
-        sender = subprocess.Popen([sys.executable, '-c', SENDER, str(int(kind))])
-        while sender.poll() is None:
-            stop.wait(0)  # holds the event's lock most of the time
-        assert sender.returncode == 0
-        assert stop.wait(10)
+from livevlm_ros.node.spinning import Refused, enter_ros
 
 
-def test_handlers_are_those_of_before_when_it_ends():
-    before = signal.getsignal(signal.SIGINT)
-    with stop_signals() as stop:
-        assert signal.getsignal(signal.SIGINT) is not before
-    assert signal.getsignal(signal.SIGINT) is before
-    assert not stop.is_set()
+@pytest.fixture(autouse=True)
+def outside_ros() -> None:
+    yield
+    rclpy.try_shutdown()
+
+
+def plain() -> Node:
+    return Node('plain')
+
+
+def test_a_node_is_made_inside_ros_with_its_arguments() -> None:
+    node = enter_ros(plain, ['--ros-args', '-r', '__node:=renamed'])
+    assert node.get_name() == 'renamed'
+    node.destroy_node()
+
+
+def test_a_malformed_parameter_file_is_refused_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / 'flat.yaml'
+    file.write_text('/**:\n  seed: 3\n', encoding='utf-8')
+    with pytest.raises(Refused) as refused:
+        enter_ros(plain, ['--ros-args', '--params-file', str(file)])
+    assert str(file) in str(refused.value)
+    assert str(refused.value).endswith('Cannot have a value before ros__parameters at line 2')
+
+
+def test_what_a_node_refuses_ends_ros() -> None:
+    def refusing() -> Node:
+        raise ValueError('bag is empty')
+
+    with pytest.raises(Refused, match='bag is empty'):
+        enter_ros(refusing, [])
+    assert not rclpy.ok()

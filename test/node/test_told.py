@@ -4,10 +4,13 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 
+pytest.importorskip('torch')
+
 from livevlm_interfaces.srv import Ask
-from livevlm_ros.engine import RecallCounts
+from livevlm_ros.engine import MemorySizes, RecallCounts
 from livevlm_ros.engine.horizon import Horizon
 from livevlm_ros.engine.messages import (
     Answer,
@@ -19,7 +22,7 @@ from livevlm_ros.engine.messages import (
     Status,
 )
 from livevlm_ros.engine.slot import CameraStats, Dropped
-from livevlm_ros.engine.stats import EngineStats, MemorySizes, ModelStats
+from livevlm_ros.engine.stats import EngineStats, ModelStats
 from livevlm_ros.node.ask_service import fill_response
 from livevlm_ros.node.diagnostics import Lifecycle, healths
 from livevlm_ros.node.parameters import table

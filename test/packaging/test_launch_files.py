@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ament_index_python import packages
 
 from livevlm_ros.node.parameters import is_known
 
@@ -20,16 +21,25 @@ DEMO = ROOT / 'launch/demo.launch.py'
 REPLAY = ROOT / 'launch/replay.launch.py'
 REQUIRED = {REPLAY: {'bag': '/bag'}}
 NODE = 'livevlm_node'
+ENDED = SimpleNamespace(returncode=0, process_name='program-1')
+FAILED = SimpleNamespace(returncode=2, process_name='program-1')
+RUNNING, ENDING = SimpleNamespace(is_shutdown=False), SimpleNamespace(is_shutdown=True)
 
 Launched = Callable[..., Any]
 each_file = pytest.mark.parametrize('path', FILES, ids=lambda path: path.name)
+
+
+@pytest.fixture(autouse=True)
+def camera_drivers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every driver be installed."""
+    monkeypatch.setattr('ament_index_python.packages.get_package_prefix', lambda package: '/opt')
 
 
 def variants(argument: Any) -> list[str]:
     """Return values other than the default."""
     if argument.choices:
         return [choice for choice in argument.choices if choice != default(argument)]
-    return ['12']
+    return [__file__ if argument.name == 'params_file' else '12']
 
 
 def default(argument: Any) -> str:
@@ -99,7 +109,7 @@ def test_the_demo_remembers_everything_in_world_time(launched: Launched) -> None
     node, camera = started.node(NODE), started.node('world_camera')
     assert node['parameters'][1:] == [
         {'use_sim_time': True},
-        {'cameras.camera.topic': 'camera/image', 'memory.preset': 'balanced'},
+        {'cameras.camera.topic': 'camera/image_raw', 'memory.preset': 'balanced'},
     ]
     assert camera['parameters'][0] | {'seed': 3, 'speed': 5.0} == camera['parameters'][0]
     assert node['namespace'] == camera['namespace'] == 'robot1'
@@ -113,7 +123,7 @@ def test_the_demo_films_where_its_node_listens_and_lets_the_user_choose(
     node = started.node(NODE)['parameters'][-1]
     (camera,) = started.node('world_camera')['parameters']
     assert node['cameras.camera.topic'] == camera['topic']
-    assert camera['topic'] == given.get('image_topic', 'camera/image')
+    assert camera['topic'] == given.get('image_topic', 'camera/image_raw')
     assert node['memory.preset'] == given.get('preset', 'balanced')
 
 
@@ -155,13 +165,60 @@ def test_a_replay_without_a_bag_is_refused(launched: Launched) -> None:
 def test_the_end_of_the_evaluator_ends_the_replay_and_its_failure_fails_it(
     launched: Launched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert launched(REPLAY, {'bag': '/b'}).node('replay_evaluator')['on_exit'] == 'end'
-    monkeypatch.setattr('launch_ros.actions.Node', object, raising=False)
-    end = runpy.run_path(str(REPLAY))['end']
-    (last,) = end(SimpleNamespace(returncode=0), None)
+    started = launched(REPLAY, {'bag': '/b'})
+    assert started.node('replay_evaluator')['on_exit'] == 'end'
+    assert started.node('bag_player')['on_exit'] == 'check'
+    check, end = (functions(REPLAY, monkeypatch)[name] for name in ('check', 'end'))
+    assert not check(ENDED, RUNNING)
+    (last,) = end(ENDED, RUNNING)
     assert type(last).__name__ == 'Shutdown'
+    assert end(ENDED, ENDING) == []
+    for on_exit in (check, end):
+        with pytest.raises(RuntimeError, match='program-1 exited with 2'):
+            on_exit(FAILED, RUNNING)
+
+
+@pytest.mark.parametrize(
+    ('path', 'executable'),
+    [(CAMERA, NODE), (CAMERA, 'world_camera'), (DEMO, NODE), (DEMO, 'world_camera')],
+)
+def test_launch_ends_with_the_node_or_its_camera_and_fails_with_it(
+    launched: Launched, monkeypatch: pytest.MonkeyPatch, path: Path, executable: str
+) -> None:
+    arguments = {'camera_driver': 'world'} if path == CAMERA else {}
+    assert launched(path, arguments).node(executable)['on_exit'] == 'end'
+    end = functions(path, monkeypatch)['end']
+    (last,) = end(ENDED, RUNNING)
+    assert type(last).__name__ == 'Shutdown'
+    assert end(ENDED, ENDING) == []
     with pytest.raises(RuntimeError, match='exited with 2'):
-        end(SimpleNamespace(returncode=2), None)
+        end(FAILED, RUNNING)
+
+
+def functions(path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Return what a launch file defines."""
+    for action in ('Node', 'LifecycleNode'):
+        monkeypatch.setattr(f'launch_ros.actions.{action}', object, raising=False)
+    return runpy.run_path(str(path))
+
+
+@each_file
+def test_without_its_parameter_file_nothing_is_started(launched: Launched, path: Path) -> None:
+    arguments = {**REQUIRED.get(path, {}), 'params_file': '/nowhere.yaml'}
+    with pytest.raises(RuntimeError, match=r"params_file is '/nowhere\.yaml', expected a file"):
+        launched(path, arguments)
+
+
+def test_without_its_driver_nothing_is_started(
+    launched: Launched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(package: str) -> str:
+        raise packages.PackageNotFoundError(package)
+
+    monkeypatch.setattr('ament_index_python.packages.get_package_prefix', missing)
+    monkeypatch.setenv('ROS_DISTRO', 'jazzy')
+    with pytest.raises(RuntimeError, match='sudo apt install ros-jazzy-v4l2-camera'):
+        launched(CAMERA, {'camera_driver': 'v4l2'})
 
 
 def flat(tree: dict[str, Any], prefix: str = '') -> list[tuple[str, Any]]:
@@ -186,6 +243,17 @@ def test_arguments_win_over_the_parameter_file(launched: Launched) -> None:
         'model.device': 'cuda',
         'memory.preset': 'full',
     }
+
+
+@pytest.mark.parametrize(
+    ('image', 'info'),
+    [('/front', '/camera_info'), ('front', 'camera_info'), ('/a/b', '/a/camera_info')],
+)
+def test_a_driver_tells_its_calibration_beside_its_images(
+    launched: Launched, image: str, info: str
+) -> None:
+    given = {'camera_driver': 'v4l2', 'image_topic': image}
+    assert dict(launched(CAMERA, given).nodes[1]['remappings'])['camera_info'] == info
 
 
 @pytest.mark.parametrize('driver', ['world', 'v4l2'])

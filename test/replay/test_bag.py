@@ -53,7 +53,7 @@ def test_what_is_written_is_read_with_its_stamps(tmp_path: Path, storage: str, r
     assert source.length == 5
     read = [(frame.stamp_ns, frame.frame_id, pixels(frame)) for frame in source.frames()]
     assert [stamp for stamp, _, _ in read] == [START_NS + n * PERIOD_NS for n in range(5)]
-    assert {frame_id for _, frame_id, _ in read} == {'camera'}
+    assert {frame_id for _, frame_id, _ in read} == {'camera_optical_frame'}
     for (_, _, given), expected in zip(read, images, strict=True):
         worst = np.abs(given.astype(int) - expected.astype(int)).max()
         assert worst <= (0 if raw else 12)
