@@ -5,6 +5,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,6 +36,30 @@ def runs_out() -> Callable[[int, Exception], AbstractContextManager]:
             return out
 
     return RunsOut
+
+
+@pytest.fixture(scope='session')
+def children_of() -> Callable[[int], list[int]]:
+    """Give a function that returns the processes that a process has started."""
+
+    def children(pid: int) -> list[int]:
+        listed = Path(f'/proc/{pid}/task/{pid}/children').read_text(encoding='utf-8')
+        return [int(child) for child in listed.split()]
+
+    return children
+
+
+@pytest.fixture(scope='session')
+def is_gone() -> Callable[[int], bool]:
+    """Give a function that says whether a process has ended, waited for or not."""
+
+    def gone(pid: int) -> bool:
+        try:
+            return ') Z ' in Path(f'/proc/{pid}/stat').read_text(encoding='utf-8')
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+
+    return gone
 
 
 class FakeInquiry:

@@ -18,7 +18,7 @@ from livevlm_ros.engine.settings import ENGINE, MEMORY, MODEL, configuration
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.recording import CAMERA
 
-_TABLES = ((MODEL, ModelConfig), (MEMORY, MemoryConfig), (ENGINE, EngineConfig))
+_TABLES = ((MEMORY, MemoryConfig), (MODEL, ModelConfig), (ENGINE, EngineConfig))
 _KINDS = {
     name: get_type_hints(config)[field]
     for table, config in _TABLES

@@ -48,6 +48,7 @@ def test_the_suite_is_printed_and_written(
     given: dict[str, Any] = {}
     setting = {
         'name': 'small',
+        'baseline': 'rekv-authors',
         'dtype': 'float32',
         'question_tokens': 4,
         'rows': [],
