@@ -16,7 +16,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage
 
-from livevlm_ros.node.memory_state import to_time
+from livevlm_ros.node.conversions import to_time
 
 if TYPE_CHECKING:
     from livevlm_ros.engine.album import Picture

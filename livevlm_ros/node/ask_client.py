@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from builtin_interfaces.msg import Duration, Time
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from livevlm_ros.engine.messages import Phase, Status
 from livevlm_ros.node.client import Client
+from livevlm_ros.node.conversions import to_duration, to_time
 
 REPLY_MARGIN_S = 5.0  # for the middleware, beyond the budget
 LONGEST_DEFAULT_S = 60.0  # to wait when the node chooses the budget
@@ -222,10 +222,9 @@ def _save_evidence(response: Any, answer: dict[str, Any], folder: Path) -> None:
 def _message(name: str, value: Any) -> Any:
     """Return a field's value as ROS has it."""
     if name in ('latency_budget', 'lookback'):
-        nanoseconds = round(value * 1e9)
-        return Duration(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)
+        return to_duration(value)
     if name in ('time_start', 'time_end', 'as_of'):
-        return Time(sec=value // 10**9, nanosec=value % 10**9)
+        return to_time(value)
     return value
 
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import array
 import dataclasses
 import itertools
 import threading
@@ -14,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from builtin_interfaces.msg import Duration, Time
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_system_default
@@ -31,6 +29,7 @@ from livevlm_ros.engine.messages import (
     Scope,
     Status,
 )
+from livevlm_ros.node.conversions import attach_thumbnail, nanoseconds, to_duration, to_time
 from livevlm_ros.node.parameters import Values
 
 if TYPE_CHECKING:
@@ -179,10 +178,10 @@ def to_question(request: Any, parameters: Values) -> Question:
         allow_partial=request.allow_partial,
         scope=Scope(request.memory_scope),
         cameras=tuple(request.cameras),
-        time_start_ns=_ns(request.time_start),
-        time_end_ns=_ns(request.time_end),
-        lookback_s=_ns(request.lookback) / 1e9,
-        as_of_ns=_ns(request.as_of),
+        time_start_ns=nanoseconds(request.time_start),
+        time_end_ns=nanoseconds(request.time_end),
+        lookback_s=nanoseconds(request.lookback) / 1e9,
+        as_of_ns=nanoseconds(request.as_of),
         priority=Priority(request.priority),
         max_evidence=request.max_evidence or parameters['ask.max_evidence'],
         attach_images=request.attach_evidence_images,
@@ -206,10 +205,6 @@ def _refuse_unknown(request: Any) -> None:
             raise BadRequest(f'{field} is {given}, expected one of {known}')
 
 
-def _ns(time_or_duration: Any) -> int:
-    return int(time_or_duration.sec) * 1_000_000_000 + int(time_or_duration.nanosec)
-
-
 def fill_response(response: Any, answer: Answer, *, asked_at_ns: int) -> None:
     """Write an answer into an `Ask` response or an `AskStream` result."""
     response.status = int(answer.status)
@@ -222,11 +217,11 @@ def fill_response(response: Any, answer: Answer, *, asked_at_ns: int) -> None:
     response.truncated = answer.truncated
     response.finish_reason = int(answer.finish)
     response.scope_used = int(answer.scope_used)
-    response.asked_at = _time(asked_at_ns)
+    response.asked_at = to_time(asked_at_ns)
     if answer.newest_stamp_ns:
-        response.newest_frame = _time(answer.newest_stamp_ns)
+        response.newest_frame = to_time(answer.newest_stamp_ns)
         if asked_at_ns:  # else nothing has come on /clock
-            response.staleness = _duration(asked_at_ns - answer.newest_stamp_ns)
+            response.staleness = to_duration((asked_at_ns - answer.newest_stamp_ns) / 1e9)
     for part, took_ms in dataclasses.asdict(answer.latency).items():
         setattr(response.latency, part, float(took_ms))
     response.prompt_tokens = answer.prompt_tokens
@@ -248,25 +243,7 @@ def _evidence(found: Evidence) -> EvidenceMessage:
     message = EvidenceMessage(
         camera=found.camera, frame_key=found.frame_key, source=int(found.source), score=found.score
     )
-    message.header.stamp = _time(found.stamp_ns)
+    message.header.stamp = to_time(found.stamp_ns)
     message.header.frame_id = found.frame_id
-    if found.thumbnail_jpeg:
-        message.thumbnail.header = message.header
-        message.thumbnail.format = 'jpeg'
-        message.thumbnail.data = array.array('B', found.thumbnail_jpeg)
+    attach_thumbnail(message, found.thumbnail_jpeg)
     return message
-
-
-def _time(stamp_ns: int) -> Time:
-    sec, nanosec = divmod(stamp_ns, 1_000_000_000)
-    return Time(sec=sec, nanosec=nanosec)
-
-
-def to_duration(length_s: float) -> Duration:
-    """Return a length of time as its message."""
-    return _duration(round(length_s * 1e9))
-
-
-def _duration(length_ns: int) -> Duration:
-    sec, nanosec = divmod(length_ns, 1_000_000_000)
-    return Duration(sec=sec, nanosec=nanosec)

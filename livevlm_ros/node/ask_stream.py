@@ -23,7 +23,7 @@ from rclpy.qos import QoSProfile
 
 from livevlm_interfaces.action import AskStream as Action
 from livevlm_ros.engine.messages import Answer, Phase, Progress, Status
-from livevlm_ros.node.ask_service import to_duration
+from livevlm_ros.node.conversions import to_duration
 
 if TYPE_CHECKING:
     from livevlm_ros.engine import Inquiry

@@ -19,7 +19,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import rclpy
-from builtin_interfaces.msg import Time
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
@@ -30,6 +29,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from livevlm_ros.engine.messages import BadFrame
 from livevlm_ros.engine.slot import FORTH_NS, CameraSlot
 from livevlm_ros.node import declaration
+from livevlm_ros.node.conversions import to_time
 from livevlm_ros.node.parameters import Parameter
 from livevlm_ros.node.spinning import Refused, Spinner, enter_ros
 from livevlm_ros.node.stopping import hear_signals
@@ -156,8 +156,7 @@ class BagPlayer(Node):
             stop.wait(min(left_s, TICK_S))
 
     def _tick(self, stamp_ns: int) -> None:
-        sec, nanosec = divmod(stamp_ns, 1_000_000_000)
-        self._clock.publish(Clock(clock=Time(sec=sec, nanosec=nanosec)))
+        self._clock.publish(Clock(clock=to_time(stamp_ns)))
 
 
 def main(stop: threading.Event, args: Sequence[str] | None = None) -> int:

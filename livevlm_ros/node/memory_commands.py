@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from builtin_interfaces.msg import Time
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -18,6 +17,7 @@ from std_srvs.srv import SetBool
 
 from livevlm_interfaces.action import LoadMemory, SaveMemory
 from livevlm_interfaces.srv import ClearMemory, GetFrame, GetInfo, QueryTimeline, Recall
+from livevlm_ros.node.conversions import to_time
 from livevlm_ros.node.memory_client import CommandFailed, MemoryClient
 
 PIPED_WIDTH = 1000  # columns where no terminal sets a limit
@@ -142,12 +142,11 @@ def _done(response: Any) -> Any:
 
 def _chosen(cameras: Sequence[str], begin_s: float, end_s: float) -> dict[str, Any]:
     """Return the fields of a request that choose frames."""
-    return {'cameras': list(cameras), 'time_start': _time(begin_s), 'time_end': _time(end_s)}
-
-
-def _time(seconds: float) -> Time:
-    sec, nanosec = divmod(round(seconds * 1e9), 1_000_000_000)
-    return Time(sec=sec, nanosec=nanosec)
+    return {
+        'cameras': list(cameras),
+        'time_start': to_time(round(begin_s * 1e9)),
+        'time_end': to_time(round(end_s * 1e9)),
+    }
 
 
 def _seconds(stamp: Any) -> float:

@@ -14,7 +14,8 @@ from std_srvs.srv import SetBool
 from livevlm_interfaces.srv import ClearMemory, GetFrame, QueryTimeline
 from livevlm_ros.engine.messages import NotDone
 from livevlm_ros.node.ask_service import Door
-from livevlm_ros.node.memory_frame import nanoseconds, to_message
+from livevlm_ros.node.conversions import nanoseconds
+from livevlm_ros.node.memory_frame import to_message
 
 USUAL_FRAMES = 1000
 """Frames of a timeline when a request names no number."""

@@ -10,10 +10,9 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from builtin_interfaces.msg import Time
-
 from livevlm_interfaces.msg import CameraState, MemoryState
 from livevlm_ros.node.cameras import CameraReport
+from livevlm_ros.node.conversions import to_time
 from livevlm_ros.node.parameters import Values
 
 if TYPE_CHECKING:
@@ -97,8 +96,3 @@ def _camera_state(
         last_stamp=to_time(newest_ns),
         alive=bool(report.publishers) and report.silent_s < report.patience_s,
     )
-
-
-def to_time(stamp_ns: int) -> Time:
-    """Return the ROS message of a time in nanoseconds."""
-    return Time(sec=stamp_ns // 1_000_000_000, nanosec=stamp_ns % 1_000_000_000)

@@ -16,7 +16,8 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from livevlm_interfaces.srv import Recall
 from livevlm_ros.engine.messages import Answer, Question, Status
 from livevlm_ros.node.ask_service import REQUESTS_KEPT, Door
-from livevlm_ros.node.memory_frame import nanoseconds, to_message
+from livevlm_ros.node.conversions import nanoseconds, to_duration
+from livevlm_ros.node.memory_frame import to_message
 from livevlm_ros.node.parameters import Values
 
 MOST_FRAMES = 255
@@ -83,5 +84,4 @@ def _fill(response: Any, answer: Answer) -> None:
     response.frames_considered = answer.frames_considered
     for part, took_ms in dataclasses.asdict(answer.latency).items():
         setattr(response.latency, part, float(took_ms))
-    seconds, nanoseconds_left = divmod(round(answer.retry_after_s * 1e9), 1_000_000_000)
-    response.retry_after.sec, response.retry_after.nanosec = seconds, nanoseconds_left
+    response.retry_after = to_duration(answer.retry_after_s)

@@ -18,8 +18,9 @@ from livevlm_interfaces.msg import MemoryState
 from livevlm_ros.engine.messages import Status
 from livevlm_ros.node.cameras import Camera
 from livevlm_ros.node.console import Console
+from livevlm_ros.node.conversions import to_time
 from livevlm_ros.node.diagnostics import Lifecycle, healths
-from livevlm_ros.node.memory_state import MemoryTeller, to_time
+from livevlm_ros.node.memory_state import MemoryTeller
 from livevlm_ros.node.ros_clock import RosClock
 
 

@@ -13,6 +13,7 @@ from livevlm_ros.engine.messages import Answer, Evidence, Finish, Latency, Scope
 from livevlm_ros.engine.slot import CameraStats, Dropped
 from livevlm_ros.engine.stats import AskStats, EngineStats, ModelStats, Percentiles
 from livevlm_ros.node.client import Client
+from livevlm_ros.node.conversions import nanoseconds
 from livevlm_ros.replay.recording import CAMERA
 
 
@@ -76,11 +77,11 @@ def to_answer(response: Any) -> Answer:
         truncated=response.truncated,
         finish=Finish(response.finish_reason),
         scope_used=Scope(response.scope_used),
-        newest_stamp_ns=_ns(response.newest_frame),
+        newest_stamp_ns=nanoseconds(response.newest_frame),
         prompt_tokens=response.prompt_tokens,
         completion_tokens=response.completion_tokens,
         frames_considered=response.frames_considered,
-        retry_after_s=_ns(response.retry_after) / 1e9,
+        retry_after_s=nanoseconds(response.retry_after) / 1e9,
         model_id=response.model_id,
         degradation=response.degradation_level,
         latency=Latency(**{f.name: getattr(response.latency, f.name) for f in fields(Latency)}),
@@ -90,14 +91,10 @@ def to_answer(response: Any) -> Answer:
 def _evidence(found: Any) -> Evidence:
     return Evidence(
         camera=found.camera,
-        stamp_ns=_ns(found.header.stamp),
+        stamp_ns=nanoseconds(found.header.stamp),
         frame_id=found.header.frame_id,
         frame_key=found.frame_key,
         score=found.score,
         source=Source(found.source),
         thumbnail_jpeg=bytes(found.thumbnail.data),
     )
-
-
-def _ns(stamp: Any) -> int:
-    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)

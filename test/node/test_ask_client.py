@@ -128,6 +128,7 @@ def test_every_field_of_a_request_reaches_the_node(asked_node: Any, fake_engine:
         'allow_partial': False,
         'priority': 1,
         'max_evidence': 2,
+        'choices': ['red', 'blue'],
         'request_id': 'r7',
     }
     assert ask(Wish('what color was the car ?', fields=fields, timeout_s=60)) == 0
@@ -147,6 +148,8 @@ def test_every_field_of_a_request_reaches_the_node(asked_node: Any, fake_engine:
             as_of_ns=8 * 10**9,
             priority=Priority.HIGH,
             max_evidence=2,
+            min_confidence=0.3,
+            choices=('red', 'blue'),
         )
     ]
 
