@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from livevlm_ros.cli.options import AsJson
-from livevlm_ros.terminal import check_writable, progress_bar
+from livevlm_ros.terminal import check_writable, progress_bar, time_ns
 
 memory = typer.Typer(
     help='Look into the memory of a running node, forget, save and load.', no_args_is_help=True
@@ -19,8 +19,8 @@ memory = typer.Typer(
 
 Namespace = Annotated[str, typer.Option(help='Namespace of the node.')]
 Cameras = Annotated[list[str] | None, typer.Option('--camera', help='Only this one; repeatable.')]
-From = Annotated[float, typer.Option('--from', min=0, help='First header stamp, seconds.')]
-To = Annotated[float, typer.Option('--to', min=0, help='Last header stamp, seconds.')]
+From = Annotated[str, typer.Option('--from', help='First header stamp, seconds or date.')]
+To = Annotated[str, typer.Option('--to', help='Last header stamp, seconds or date.')]
 Most = Annotated[int, typer.Option('--max', min=1, help='Frames to list.')]
 Name = Annotated[str, typer.Argument(help='Of the snapshot; none: the one in memory.path.')]
 
@@ -38,8 +38,8 @@ def status(namespace: Namespace = '', as_json: AsJson = False) -> None:
 def timeline(
     namespace: Namespace = '',
     camera: Cameras = None,
-    begin: From = 0.0,
-    end: To = 0.0,
+    begin: From = '',
+    end: To = '',
     most: Most = 50,
     as_json: AsJson = False,
 ) -> None:
@@ -47,7 +47,7 @@ def timeline(
     with _plain_failures():
         from livevlm_ros.node import memory_commands
 
-        chosen = (camera or (), begin, end)
+        chosen = (camera or (), *_span(begin, end))
         memory_commands.timeline(namespace, *chosen, most=most, as_json=as_json)
 
 
@@ -56,8 +56,8 @@ def recall(
     question: Annotated[str, typer.Argument(help='What the frames are to tell.')],
     namespace: Namespace = '',
     camera: Cameras = None,
-    begin: From = 0.0,
-    end: To = 0.0,
+    begin: From = '',
+    end: To = '',
     most: Most = 5,
     as_json: AsJson = False,
 ) -> None:
@@ -65,7 +65,7 @@ def recall(
     with _plain_failures():
         from livevlm_ros.node import memory_commands
 
-        chosen = (camera or (), begin, end)
+        chosen = (camera or (), *_span(begin, end))
         memory_commands.recall(question, namespace, *chosen, most=most, as_json=as_json)
 
 
@@ -87,8 +87,8 @@ def frame(
 def clear(
     namespace: Namespace = '',
     camera: Cameras = None,
-    begin: From = 0.0,
-    end: To = 0.0,
+    begin: From = '',
+    end: To = '',
     yes: Annotated[bool, typer.Option('--yes', help='Forget everything unasked.')] = False,
 ) -> None:
     """Forget frames for good: of cameras, of a time, or all."""
@@ -97,7 +97,7 @@ def clear(
     with _plain_failures():
         from livevlm_ros.node import memory_commands
 
-        memory_commands.clear(namespace, camera or (), begin, end)
+        memory_commands.clear(namespace, camera or (), *_span(begin, end))
 
 
 @memory.command()
@@ -138,6 +138,14 @@ def load(name: Name = '', namespace: Namespace = '') -> None:
         from livevlm_ros.node import memory_commands
 
         memory_commands.load(name, namespace, told=told)
+
+
+def _span(begin: str, end: str) -> tuple[int, int]:
+    """Return both ends of a time in nanoseconds; 0: open."""
+    return (
+        time_ns('--from', begin) if begin else 0,
+        time_ns('--to', end) if end else 0,
+    )
 
 
 @contextmanager

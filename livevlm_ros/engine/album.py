@@ -24,6 +24,7 @@ FEW = 8  # strange frames that say nothing of what a camera shows
 class Picture(NamedTuple):
     """A frame in the memory, as a thumbnail, with its header stamp."""
 
+    key: str
     stamp_ns: int
     jpeg: bytes
 
@@ -33,7 +34,8 @@ class Album:
     Jpeg thumbnails by frame key, so that evidence can be shown; owned by the engine thread.
 
     It also knows which frames are strange: unlike those that the checkpoint was calibrated on.
-    `strangers` counts them, forgotten ones too; `told` says whether the log told of them.
+    `strangers` counts them, forgotten ones too, but for those of before a restore; `told` says
+    whether the log told of them.
     """
 
     def __init__(self) -> None:
@@ -58,10 +60,9 @@ class Album:
             self._strange.add(key)
             self.strangers += 1
 
-    @property
-    def mostly_strange(self) -> bool:
-        """Whether most of the frames are strange."""
-        return len(self._strange) > max(FEW, len(self._pages) / 2)
+    def mostly_strange(self, frames: int) -> bool:
+        """Return whether most of so many frames are strange."""
+        return len(self._strange) > max(FEW, frames / 2)
 
     def is_strange(self, key: str) -> bool:
         """Return whether a frame is strange."""
@@ -81,8 +82,9 @@ class Album:
 
     def keep_only(self, keys: Iterable[str]) -> None:
         """Forget all other frames."""
-        kept = list(keys)
+        kept = dict.fromkeys(keys)
         self._pages = {key: self._pages[key] for key in kept if key in self._pages}
+        self._newest = {name: each for name, each in self._newest.items() if each.key in kept}
         self._strange.intersection_update(kept)
 
     def clear(self) -> None:
@@ -106,7 +108,8 @@ class Album:
             key: jpegs[end - size : end]
             for (key, size), end in zip(sizes.items(), ends, strict=True)
         }
-        self._strange = set(state.facts.get('strange', ()))  # before there was the entry: none
+        self._strange = set(state.facts['strange'])
+        self.strangers = len(self._strange)
 
 
 def thumbnail(pixels: Pixels) -> bytes:

@@ -72,6 +72,7 @@ class Loop:
         )
         self._work = threading.Event()
         self._stopping = threading.Event()
+        self.runs = False  # or is about to
         self._step_span_s = (0.0, 0.0)  # begin and end of the last step
         self._stepped_s = 0.0  # in steps since the last answer, while others waited for theirs
         self._costs_doubted = False
@@ -113,10 +114,12 @@ class Loop:
             if not worked:
                 self._work.wait(self._nap_s())
         self.orders.carry_out()
+        self.runs = False
 
     def begin(self) -> None:
         """Make ready for `run`; any thread, while no other runs."""
         self._stopping.clear()
+        self.runs = True
         self.beat_s = time.monotonic()
 
     def wake(self) -> None:
@@ -140,22 +143,24 @@ class Loop:
         self._memory_name = _new_name()
         return self._forgotten(self.parts.clear('all'))
 
-    def forget(self, reading: ReadFilter) -> Future[Freed]:
-        """Forget the frames that a filter lets be read, those that wait too."""
+    def forget(self, reading: ReadFilter, why: str) -> Future[Freed]:
+        """Forget the frames that a filter lets be read, those that wait too; see `parts`."""
         self._ingest.drop_waiting(
             lambda frame: reading.contains(FrameRef(frame.camera, frame.stream_ns))
         )
-        return self._forgotten(self.parts.forget(reading))
+        return self._forgotten(self.parts.forget(reading, why))
 
     def _forgotten(self, freed: Future[Freed]) -> Future[Freed]:
         self._gate.clear()
         self.parts.snapshots.hasten()
-        self.count()
+        self.sizes = self.parts.memory.sizes()
         return freed
 
-    def count(self) -> None:
-        """Count anew what the memory holds."""
+    def tidy(self) -> None:
+        """Count what is left once all that was forgotten is gone; save it where `run` does not."""
         self.sizes = self.parts.memory.sizes()
+        if not self.runs:
+            self.parts.snapshots.save()
 
     def pause(self, paused: bool) -> None:
         """Take in no frame, or take them in again."""
@@ -177,6 +182,7 @@ class Loop:
         self._ingest.go_on_after(_newest_ns(contents.memory), episodes)
         self._gate.clear()
         self._memory_name, self.sizes = _new_name(), contents.memory.sizes()
+        self.parts.show_newest()
         return before
 
     def doubt_costs(self) -> None:

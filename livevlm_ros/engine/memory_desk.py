@@ -9,6 +9,7 @@ that a question can wait for. Snapshots are read and written in the thread of wh
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -30,7 +31,7 @@ from livevlm_ros.engine.messages import NotDone, Question
 from livevlm_ros.engine.named import snapshot_folder
 from livevlm_ros.engine.parts import EngineParts, Progress, new_memory
 from livevlm_ros.engine.reading import filter_of
-from livevlm_ros.memory import FrameRef, Freed, ReadFilter
+from livevlm_ros.memory import FrameRef, Freed, Memory, ReadFilter
 from livevlm_ros.memory.archive.frozen import Forgotten
 from livevlm_ros.memory.snapshot import MANIFEST, has_snapshot, read_snapshot
 
@@ -94,11 +95,14 @@ class MemoryDesk:
         """
         chosen = self._chosen(cameras, time_start_ns, time_end_ns)
         if cameras or time_start_ns or time_end_ns:
-            freed = self._done(lambda loop: loop.forget(chosen(loop.parts)))
+            why = ', '.join(cameras) or 'all cameras'
+            if time_start_ns or time_end_ns:
+                why += f', from {time_start_ns / 1e9:.3f} to {time_end_ns / 1e9 or math.inf:.3f} s'
+            freed = self._done(lambda loop: loop.forget(chosen(loop.parts), why))
         else:
             freed = self._done(Loop.clear)
         result = freed.result(WIPE_S)
-        self._done(Loop.count)  # as the archive is done only now
+        self._done(Loop.tidy)  # as the archive is done only now
         return result
 
     def pause(self, paused: bool) -> None:
@@ -190,21 +194,18 @@ class MemoryDesk:
             progress('reading', 0.0)
             state = read_snapshot(folder, lambda share: progress('reading', share))
             progress('placing', 0.0)
-            events = self._done(lambda loop: loop.parts.events)
             new = self._done(self._beside)
             try:
                 with torch.inference_mode():
                     new.take(state, folder / MANIFEST)
                 episodes = state.part('time').facts['episodes']
-                before = self._done(lambda loop: loop.go_on_with(new, episodes))
+                before, memory_id = self._done(lambda loop: _swapped(loop, new, episodes, folder))
             except BaseException:
                 new.memory.close()
                 raise
             before.close()
-            memory_id, frames = self._done(lambda loop: loop.memory_id), new.memory.frame_count
-            events.tell(EventKind.LOADED, detail=str(folder), value=frames)
             progress('placing', 1.0)
-            return Loaded(folder, memory_id, frames)
+            return Loaded(folder, memory_id, new.memory.frame_count)
 
     def _beside(self, loop: Loop) -> Contents:
         """Build an empty memory beside the one in use."""
@@ -246,6 +247,16 @@ class MemoryDesk:
             self._config,
         )
         return lambda parts: filter_of(question, parts.timeline, newest_ns=0)
+
+
+def _swapped(
+    loop: Loop, new: Contents, episodes: Sequence[Sequence[int]], folder: Path
+) -> tuple[Memory, str]:
+    """Go on with another memory, and tell of it; returns the one before, and the other's name."""
+    before = loop.go_on_with(new, episodes)
+    frames = new.memory.frame_count
+    loop.parts.events.tell(EventKind.LOADED, detail=str(folder), value=frames)
+    return before, loop.memory_id
 
 
 def _find(parts: EngineParts, key: str) -> HeldFrame | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from livevlm_ros.engine.album import Album
+from livevlm_ros.engine.album import Album, Picture
 from livevlm_ros.engine.budget import Costs
 from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.engine.contents import Contents, ModelMark
@@ -59,13 +59,21 @@ class EngineParts:
     def mark_strange(self, keys: Sequence[str]) -> None:
         """Note frames unlike those that the checkpoint was calibrated on, and tell of it once."""
         self.album.mark_strange(keys)
-        if self.album.mostly_strange and not self.album.told:
+        mostly = self.album.mostly_strange(self.memory.frame_count)
+        if mostly and not self.album.told:
             self.album.told = True
             _log.warning(
                 'most pictures in the memory are outside what %s knows: what it says of them has '
                 'no confidence; load weights for such pictures',
                 self.model.model_id,
             )
+
+    def show_newest(self) -> None:
+        """Show the newest frame of each camera that the memory holds, as after a restore."""
+        for ref in self.memory.refs():
+            if jpeg := self.album.get(ref.key):
+                stamp_ns = self.timeline.header_ns(ref.stamp_ns)
+                self.album.show(ref.camera, Picture(ref.key, stamp_ns, jpeg))
 
     def clear(self, why: str) -> Future[Freed]:
         """
@@ -76,11 +84,15 @@ class EngineParts:
         self.album.clear()
         return self._forgotten(self.memory.clear(), why)
 
-    def forget(self, reading: ReadFilter) -> Future[Freed]:
-        """Forget the frames that a filter lets be read."""
+    def forget(self, reading: ReadFilter, why: str) -> Future[Freed]:
+        """
+        Forget the frames that a filter lets be read.
+
+        :param why: for people
+        """
         freed = self.memory.forget(reading)
         self.album.keep_only([ref.key for ref in self.memory.refs()])
-        return self._forgotten(freed, 'some frames')
+        return self._forgotten(freed, why)
 
     def _forgotten(self, freed: Future[Freed], why: str) -> Future[Freed]:
         """Spare snapshots what is forgotten, and tell of it once nothing is left."""
@@ -146,7 +158,7 @@ def _built(
     costs.length_of = partial(_length_of, config, memory, model.shape)
     horizon = Horizon.of(memory.sizes().room, config)
     progress('ready', 1.0)
-    return EngineParts(
+    parts = EngineParts(
         model,
         memory,
         album,
@@ -158,6 +170,8 @@ def _built(
         events,
         load_s=time.monotonic() - started,
     )
+    parts.show_newest()
+    return parts
 
 
 def _length_of(

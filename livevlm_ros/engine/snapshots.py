@@ -30,6 +30,9 @@ from livevlm_ros.memory.snapshot import (
 
 _log = logging.getLogger(__name__)
 
+WIPE_S = 2.0
+"""Longest wait of an engine that stops for the archive to be overwritten."""
+
 Mark = tuple[FrameRef | None, int]  # newest frame, and a size that grows with each frame
 
 
@@ -120,10 +123,9 @@ class Snapshots:
             self._forgotten += 1
         self._saved = None
 
-    def settle(self) -> None:
-        """Wait until nothing is left of what was to be forgotten; any thread."""
-        if self._freed is not None:
-            wait([self._freed])
+    def settle(self, timeout_s: float | None = None) -> bool:
+        """Wait until nothing is left of what was to be forgotten; return whether; any thread."""
+        return self._freed is None or bool(wait([self._freed], timeout_s).done)
 
     def hasten(self) -> None:
         """Let it be time to `begin`: what is saved is to be replaced."""
@@ -136,7 +138,13 @@ class Snapshots:
         if self._folder is None or self._mark() == self._saved:
             return
         self._failures = 0  # so that it is told again
-        self.settle()
+        if not self.settle(WIPE_S):
+            _log.warning(
+                'the memory is not saved: what was forgotten is still being overwritten after '
+                '%g s, and is still in the snapshot before',
+                WIPE_S,
+            )
+            return
         try:
             copy = self.copy()
         except Exception:  # such as no RAM for the copies: whoever stops an engine goes on

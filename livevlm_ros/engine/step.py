@@ -40,9 +40,9 @@ def take_step(parts: EngineParts, ingest: Ingest, gate: FrameGate) -> None:
     if not written:
         return
     for frame, pixels in written:
-        jpeg = jpegs[frame_key(frame)]
-        parts.album.add(frame_key(frame), jpeg)
-        parts.album.show(frame.camera, Picture(frame.stamp_ns, jpeg))
+        key = frame_key(frame)
+        parts.album.add(key, jpegs[key])
+        parts.album.show(frame.camera, Picture(key, frame.stamp_ns, jpegs[key]))
         gate.keep(frame, pixels)
         ingest.used(frame)
     if len(parts.album) > parts.memory.frame_count:

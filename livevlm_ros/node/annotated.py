@@ -56,15 +56,16 @@ class Annotated:
 
     def _message(self, pictures: Mapping[str, Picture], engine: Any) -> Any:
         now_ns = self._node.get_clock().now().nanoseconds
-        ask, label = engine.stats().ask, self._subject.state().label
+        stats, label = engine.stats(), self._subject.state().label
+        state = 'paused' if label == 'active' and stats.paused else label
         limit_s = self._subject.values()['diagnostics.warn_frame_age_s']
         panels = []
         for name, picture in pictures.items():
             age_s = (now_ns - picture.stamp_ns) / 1e9
-            color = GREY if label != 'active' else GREEN if abs(age_s) <= limit_s else ORANGE
-            state = '' if label == 'active' else f', {label}'
-            panels.append(panel(picture.jpeg, f'{name}: {age_s:.1f} s old{state}', color))
-        said = ask.newest_text if ask.newest_age_s <= ANSWER_S else ''
+            color = GREY if state != 'active' else GREEN if abs(age_s) <= limit_s else ORANGE
+            legend = '' if state == 'active' else f', {state}'
+            panels.append(panel(picture.jpeg, f'{name}: {age_s:.1f} s old{legend}', color))
+        said = stats.ask.newest_text if stats.ask.newest_age_s <= ANSWER_S else ''
         done, jpeg = cv2.imencode('.jpg', sheet(panels, said))
         assert done
         message = CompressedImage(format='jpeg', data=array.array('B', jpeg.tobytes()))

@@ -60,7 +60,7 @@ class Wish:
     @property
     def patience_s(self) -> float:
         """Longest time to wait for the reply."""
-        return self.fields.get('latency_budget', LONGEST_DEFAULT_S) + REPLY_MARGIN_S
+        return (self.fields.get('latency_budget') or LONGEST_DEFAULT_S) + REPLY_MARGIN_S
 
 
 def ask(wish: Wish) -> int:
@@ -137,6 +137,7 @@ def to_dict(response: Any) -> dict[str, Any]:
         'message': response.status_message,
         'request_id': response.request_id,
         'answer': response.answer,
+        'choice_index': response.choice_index,
         'confidence': round(response.confidence, 4),
         'evidence': [
             {

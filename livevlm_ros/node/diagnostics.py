@@ -92,11 +92,10 @@ def healths(
     if clock.simulated:
         found.append(_clock(clock))
     if stats is not None:
+        now_s = 0.0 if stats.paused else clock.now_ns / 1e9  # then no frame is too old
         for report in reports:
             account = stats.cameras[report.name]
-            found.append(
-                camera_health(report, account, state, parameters, now_s=clock.now_ns / 1e9)
-            )
+            found.append(camera_health(report, account, state, parameters, now_s=now_s))
         found += [_ingest(state, stats), _memory(stats), _ask(stats, refused, parameters)]
     return found
 

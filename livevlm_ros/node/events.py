@@ -25,6 +25,7 @@ LOOK_S = 0.2
 EVERY_S = 1.0  # between two events of one kind and camera
 DEPTH = 100
 SUMMED = frozenset({EventKind.BUCKETED, EventKind.ARCHIVED})  # their values are counts
+ONE_STORY = {EventKind.RECOVERED: EventKind.DEGRADED}  # of which the last event is the truth
 
 
 class EventTeller:
@@ -86,7 +87,7 @@ class Pace:
 
     def add(self, event: Event) -> None:
         """Take an event."""
-        key = event.kind, event.camera
+        key = ONE_STORY.get(event.kind, event.kind), event.camera
         before, count = self._waiting.get(key, (None, 0))
         if before is not None and event.kind in SUMMED:
             event = event._replace(value=before.value + event.value)
@@ -130,6 +131,7 @@ class FlowWatch:
     """Tells how many frames left short-term, and went to the archive."""
 
     def __init__(self) -> None:
+        self._memory_id = ''
         self._before: tuple[int, int] | None = None  # frames that left, and were not archived
 
     def look(self, stats: EngineStats) -> Iterator[Event]:
@@ -138,10 +140,13 @@ class FlowWatch:
         if sizes is None:
             return
         now = sizes.evictions, sizes.archive_lost
+        if stats.memory_id != self._memory_id:  # another memory, with counts of its own
+            self._memory_id, self._before = stats.memory_id, None
         before, self._before = self._before or now, now
         left, lost = now[0] - before[0], max(0, now[1] - before[1])
         if left <= 0:  # none, or the memory was cleared
             return
-        yield Event(EventKind.BUCKETED, value=left)
+        if sizes.long_term_capacity:
+            yield Event(EventKind.BUCKETED, value=left)
         if sizes.room.archive is not None and left > lost:
             yield Event(EventKind.ARCHIVED, value=left - lost)

@@ -63,7 +63,10 @@ class MemoryClient(Client):
             ).add_done_callback(accepted.settle)
             handle = self._replied(accepted, name, REPLY_S)
             handle.get_result_async().add_done_callback(ended.settle)
-            return self._replied(ended, name, threading.TIMEOUT_MAX).result
+            while (response := ended.wait(REPLY_S)) is None:
+                if not client.server_is_ready():
+                    raise CommandFailed(f'{self._private(name)} is gone: did the node end?')
+            return response.result
         finally:
             client.destroy()
 

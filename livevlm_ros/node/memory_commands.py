@@ -56,14 +56,14 @@ def status(namespace: str, *, as_json: bool) -> None:
 def timeline(
     namespace: str,
     cameras: Sequence[str],
-    begin_s: float,
-    end_s: float,
+    begin_ns: int,
+    end_ns: int,
     *,
     most: int,
     as_json: bool,
 ) -> None:
     """List frames that the memory holds."""
-    request = QueryTimeline.Request(max_frames=most, **_chosen(cameras, begin_s, end_s))
+    request = QueryTimeline.Request(max_frames=most, **_chosen(cameras, begin_ns, end_ns))
     with MemoryClient(namespace=namespace) as client:
         found = _done(client.call(QueryTimeline, 'query_timeline', request))
     _show_frames(found.frames, as_json=as_json)
@@ -75,14 +75,14 @@ def recall(
     question: str,
     namespace: str,
     cameras: Sequence[str],
-    begin_s: float,
-    end_s: float,
+    begin_ns: int,
+    end_ns: int,
     *,
     most: int,
     as_json: bool,
 ) -> None:
     """List the frames that a question wants, best first."""
-    chosen = _chosen(cameras, begin_s, end_s)
+    chosen = _chosen(cameras, begin_ns, end_ns)
     request = Recall.Request(question=question, max_frames=most, **chosen)
     with MemoryClient(namespace=namespace) as client:
         found = client.call(Recall, 'recall', request)
@@ -96,12 +96,12 @@ def frame(key: str, out: Path, namespace: str) -> None:
     with MemoryClient(namespace=namespace) as client:
         found = _done(client.call(GetFrame, 'get_frame', GetFrame.Request(frame_key=key))).frame
     out.write_bytes(bytes(found.thumbnail.data))
-    print(f'{out}: {found.camera}, {_seconds(found.header.stamp):.3f} s')
+    print(f'{out}: {found.camera}, {_decimal(found.header.stamp)} s')
 
 
-def clear(namespace: str, cameras: Sequence[str], begin_s: float, end_s: float) -> None:
+def clear(namespace: str, cameras: Sequence[str], begin_ns: int, end_ns: int) -> None:
     """Forget frames for good."""
-    request = ClearMemory.Request(**_chosen(cameras, begin_s, end_s))
+    request = ClearMemory.Request(**_chosen(cameras, begin_ns, end_ns))
     with MemoryClient(namespace=namespace) as client:
         freed = _done(client.call(ClearMemory, 'clear_memory', request, LONGEST_CLEAR_S))
     print(
@@ -140,13 +140,18 @@ def _done(response: Any) -> Any:
     return response
 
 
-def _chosen(cameras: Sequence[str], begin_s: float, end_s: float) -> dict[str, Any]:
+def _chosen(cameras: Sequence[str], begin_ns: int, end_ns: int) -> dict[str, Any]:
     """Return the fields of a request that choose frames."""
     return {
         'cameras': list(cameras),
-        'time_start': to_time(round(begin_s * 1e9)),
-        'time_end': to_time(round(end_s * 1e9)),
+        'time_start': to_time(begin_ns),
+        'time_end': to_time(end_ns),
     }
+
+
+def _decimal(stamp: Any) -> str:
+    """Return a stamp as `--from` and `--to` take it, to the nanosecond."""
+    return f'{stamp.sec}.{stamp.nanosec:09d}'
 
 
 def _seconds(stamp: Any) -> float:
@@ -158,7 +163,7 @@ def _show_frames(frames: Sequence[Any], *, as_json: bool) -> None:
         {
             'key': frame.frame_key,
             'camera': frame.camera,
-            'stamp': round(_seconds(frame.header.stamp), 3),
+            'stamp': _decimal(frame.header.stamp),
             'score': round(frame.score, 4),
             'short-term': frame.short_term_tokens,
             'long-term': frame.long_term_tokens,

@@ -166,7 +166,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         '',
         'How a question finds older frames: by tokens, one choice of pages for all layers; by '
         'means, those of pages, as in LiveVLM, or by frames, their mean keys, as in ReKV, each '
-        "layer for itself; empty: the preset's way.",
+        "layer for itself; by frames-only as ReKV's authors run it; empty: the preset's way.",
         choices=('', 'tokens', 'means', 'frames', 'frames-only'),
     ),
     Parameter(
@@ -235,7 +235,8 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         'ask.min_confidence',
         0.3,
-        'An answer with less confidence is STATUS_NOT_SEEN, its text the best guess; 0: none is.',
+        'A whole answer with less confidence is STATUS_NOT_SEEN, its text the best guess; 0: '
+        'none is.',
         low=0.0,
         high=1.0,
         change='live',

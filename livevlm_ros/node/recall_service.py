@@ -56,6 +56,8 @@ class RecallService:
         engine = self._door.engine
         if engine is None:
             return Answer(Status.NOT_ACTIVE, self._door.closed_because)
+        if '\ufffd' in request.question:  # rclpy puts it where bytes are not UTF-8
+            return Answer(Status.INVALID, 'question is not valid UTF-8, expected UTF-8 text')
         question = to_question(request, self._parameters())
         return engine.begin(question, received_s=received_s).reply()
 

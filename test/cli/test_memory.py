@@ -90,7 +90,7 @@ def test_frames_are_listed(livevlm, node: Node) -> None:
     assert node.requests[0].max_frames == 1
     _, out, _ = livevlm('memory', 'recall', 'the truck ?', '--json')
     (found,) = json.loads(out)
-    assert (found['key'], found['score'], found['stamp']) == ('front/13', 1.0, 12.0)
+    assert (found['key'], found['score'], found['stamp']) == ('front/13', 1.0, '12.000000000')
     assert node.requests[1].question == 'the truck ?'
 
 

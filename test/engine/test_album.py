@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from livevlm_ros.engine import BadFrame
-from livevlm_ros.engine.album import Album, thumbnail
+from livevlm_ros.engine.album import Album, Picture, thumbnail
 
 
 def _decoded(jpeg: bytes) -> np.ndarray:
@@ -52,13 +52,21 @@ def test_an_album_knows_which_frames_are_strange_and_whether_most_are():
     for number in range(20):
         album.add(str(number), b'jpeg')
     album.mark_strange(map(str, range(9)))
-    assert album.is_strange('8') and not album.is_strange('9') and not album.mostly_strange
+    assert album.is_strange('8') and not album.is_strange('9') and not album.mostly_strange(20)
     album.keep_only(map(str, range(16)))
-    assert album.mostly_strange
+    assert album.mostly_strange(16)
     restored.restore(album.state())
-    assert restored.mostly_strange
+    assert restored.mostly_strange(16) and restored.strangers == 9
     album.clear()
     assert not album.is_strange('8') and album.strangers == 9
+
+
+def test_the_newest_picture_of_a_camera_goes_with_its_frame():
+    album = Album()
+    album.show('front', Picture('front/7', 7, b'jpeg'))
+    album.show('rear', Picture('rear/9', 9, b'jpeg'))
+    album.keep_only(['rear/9', 'front/5'])
+    assert album.newest() == {'rear': Picture('rear/9', 9, b'jpeg')}
 
 
 def test_an_album_is_full_some_day_and_then_the_oldest_leaves(monkeypatch):

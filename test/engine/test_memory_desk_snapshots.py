@@ -189,3 +189,17 @@ def test_the_snapshot_of_a_running_engine_is_made_anew_once_something_is_forgott
         return {ref.camera for ref in refs}
 
     until(lambda: cameras() == {'right'}, 60.0)
+
+
+@pytest.mark.parametrize('started', [True, False], ids=['stopped', 'never started'])
+def test_what_is_forgotten_while_nothing_runs_does_not_come_back(two, started):
+    engine = two.make(snapshot=True)
+    two.watch(engine, range(1, 21))
+    if started:
+        engine.start()
+    engine.stop()
+    freed = engine.memory.forget(['left'])
+    assert freed.frames == 20
+    restored = two.make(snapshot=True)  # as after a loss of power
+    assert {frame.camera for frame in restored.memory.timeline()[0]} == {'right'}
+    assert set(restored.newest_pictures()) == set(engine.newest_pictures()) == {'right'}

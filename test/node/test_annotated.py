@@ -69,8 +69,8 @@ def test_who_subscribes_sees_the_newest_frame_of_each_camera_with_its_stamp(
     fake_engine: Any, shown: Callable[[], CompressedImage]
 ) -> None:
     fake_engine.newest_pictures = lambda: {
-        'front': Picture(7_000_000_005, jpeg(48, 64)),
-        'back': Picture(3_000_000_000, jpeg(48, 64)),
+        'front': Picture('f/1', 7_000_000_005, jpeg(48, 64)),
+        'back': Picture('b/1', 3_000_000_000, jpeg(48, 64)),
     }
     message = shown()
     assert (message.header.stamp.sec, message.header.stamp.nanosec) == (7, 5)

@@ -21,7 +21,10 @@ from livevlm_ros.engine.events import Event, EventKind
 from livevlm_ros.memory.archive.archive import ArchiveRoom
 from livevlm_ros.node.events import CameraWatch, FlowWatch, Pace
 
-SIZES = MemorySizes(**dict.fromkeys(MemorySizes.__slots__, 0) | {'recall': RecallCounts()})
+SIZES = MemorySizes(
+    **dict.fromkeys(MemorySizes.__slots__, 0)
+    | {'recall': RecallCounts(), 'long_term_capacity': 135}
+)
 ARCHIVING = MemoryRoom(archive=ArchiveRoom())
 
 
@@ -73,6 +76,25 @@ def test_frames_that_leave_short_term_are_counted(
     if room is ARCHIVING:
         assert told[2][1] == ('ARCHIVED', 3)
     assert told[5][0] == ('BUCKETED', 1)
+    other = replace(SIZES, evictions=9_000, room=room)
+    assert not list(flow.look(replace(stats, memory=other, memory_id='loaded')))
+
+
+def test_a_memory_without_long_term_buckets_nothing(fake_engine: Any) -> None:
+    flow, stats = FlowWatch(), fake_engine.stats()
+    for evictions in (0, 3):
+        sizes = replace(SIZES, evictions=evictions, long_term_capacity=0, room=MemoryRoom())
+        assert not list(flow.look(replace(stats, memory=sizes)))
+
+
+def test_of_a_story_the_last_event_is_told_last() -> None:
+    pace, told = Pace(), []
+    story = ((0.0, 'RECOVERED'), (0.4, 'DEGRADED'), (0.6, 'RECOVERED'), (0.8, 'DEGRADED'))
+    for now_s, kind in (*story, (0.9, 'RECOVERED')):
+        pace.add(Event(EventKind[kind]))
+        told += [event.kind.name for event in pace.due(now_s)]
+    told += [event.kind.name for event in pace.due(2.0)]
+    assert told == ['RECOVERED', 'RECOVERED']
 
 
 def test_a_camera_is_lost_once_and_back_once() -> None:
