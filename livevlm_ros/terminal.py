@@ -18,6 +18,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from livevlm_ros.durations import typed_seconds
+
 
 @contextmanager
 def plain_errors(*others: type[Exception]) -> Iterator[None]:
@@ -81,10 +83,10 @@ def image_size(option: str, text: str) -> tuple[int, int]:
 
 def duration_s(option: str, text: str) -> float:
     """Read a length of time such as 90, 90s, 5m, 2h or 1d."""
-    match = re.fullmatch(r'(\d+(?:\.\d+)?|\.\d+)([smhd]?)', text.strip())
-    if match is None:
-        refuse(f'{option} {text}: expected a length of time such as 90s, 5m, 2h or 1d')
-    return float(match[1]) * {'': 1, 's': 1, 'm': 60, 'h': 3600, 'd': 86400}[match[2]]
+    try:
+        return typed_seconds(text)
+    except ValueError as error:
+        refuse(f'{option} {text}: {error}')
 
 
 def time_ns(option: str, text: str) -> int:

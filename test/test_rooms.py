@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / 'livevlm_ros'
 
 MAY_IMPORT = {
     'node': {'engine', 'world', 'replay'},  # a recording goes through ROS as it goes offline
+    'tools': {'node', 'engine', 'replay'},  # a node's clients, or an engine of their own
     'engine': {'memory', 'model'},
     'memory': {'livevlm_kernels'},
     'model': {'livevlm_kernels', 'memory'},
@@ -19,7 +20,7 @@ MAY_IMPORT = {
     'world': set(),
     'training': {'model', 'world'},
 }
-ANYBODY = {'bit_depth', 'image_file', 'images', 'share', 'weights'}
+ANYBODY = {'bit_depth', 'durations', 'image_file', 'images', 'plain', 'share', 'weights'}
 COMMANDS = {'cli'}
 ANY_ROOM = {*COMMANDS, 'doctor', 'terminal'}
 SEAM = {'RESERVED_POSITIONS', 'CacheShape', 'View'}  # what the model knows of the memory

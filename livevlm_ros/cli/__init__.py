@@ -14,13 +14,27 @@ import typer
 from livevlm_ros import __version__
 from livevlm_ros.cli.asking import ask
 from livevlm_ros.cli.benching import bench
+from livevlm_ros.cli.chatting import chat
 from livevlm_ros.cli.memory import memory
 from livevlm_ros.cli.replaying import evaluate, replay, sweep, world
 from livevlm_ros.cli.running import demo, doctor
 from livevlm_ros.cli.training import calibrate, card, train
 
 # The order is that of --help.
-COMMANDS = (demo, ask, world, evaluate, sweep, replay, bench, train, card, calibrate, doctor)
+COMMANDS = (
+    demo,
+    chat,
+    ask,
+    world,
+    evaluate,
+    sweep,
+    replay,
+    bench,
+    train,
+    card,
+    calibrate,
+    doctor,
+)
 
 app = typer.Typer(
     help="A robot's camera memory that can be asked questions.",

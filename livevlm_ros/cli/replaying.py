@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from livevlm_ros.replay.accuracy import Report
     from livevlm_ros.replay.compare import Load
     from livevlm_ros.replay.evaluate import Progress
+    from livevlm_ros.replay.questions import QuestionEntry
 
 Source = Annotated[Path, typer.Argument(help='A bag, a video, or a folder of them.')]
 Questions = Annotated[
@@ -85,6 +86,14 @@ def world(
 def evaluate(
     source: Source,
     questions: Questions = None,
+    ask: Annotated[
+        list[str] | None,
+        typer.Option(help='A question, in place of a questions file; repeatable.'),
+    ] = None,
+    at: Annotated[
+        float | None,
+        typer.Option(min=0, help='Seconds at which --ask is asked; by default the end.'),
+    ] = None,
     preset: Annotated[
         str | None, typer.Option(help='Memory preset, such as recent; by default balanced.')
     ] = None,
@@ -133,12 +142,17 @@ def evaluate(
     Exits with 1 if nothing was measured: no frame was used, or no question could be asked.
     """
     with plain_errors():
+        from livevlm_ros.replay.answers_table import answers_table
         from livevlm_ros.replay.compare import compare, run_rows
         from livevlm_ros.replay.masked import in_words
         from livevlm_ros.replay.rows import check_baselines, read_rows
         from livevlm_ros.replay.table import print_comparison, print_report, report_console
 
         check_writable(json_file, html_file, reliability, picture, memory_picture)
+        if questions and ask:
+            refuse(f'--questions {questions}, --ask {ask[0]}: expected one of them, not both')
+        if at is not None and not ask:
+            refuse(f'--at {at:g}: nothing is asked then; give questions by --ask')
         if preset and presets:
             refuse(f'--preset {preset}, --presets {presets}: expected one of them, not both')
         comparing = bool(presets or row)
@@ -163,7 +177,7 @@ def evaluate(
                     source,
                     rows,
                     load=_loading(),
-                    questions=questions,
+                    questions=_asked(ask, at) if ask else questions,
                     topic=topic,
                     thumbnails=html_file is not None,
                     masked=masked,
@@ -179,6 +193,9 @@ def evaluate(
             print_comparison(compared, console)
         else:
             print_report(runs[0].report, console)
+        for run in runs:
+            if run.evaluation.outcomes and not run.report['questions']['scored']:
+                console.print(answers_table(run.evaluation.outcomes, title=run.name))
         for run in runs if masked else ():
             if found := run.report.get('masked'):
                 console.print(f'{run.name} {in_words(found)}')
@@ -302,6 +319,15 @@ def replay(
                 progress=lambda name, share: bar.update(task, completed=share, description=name),
             )
         raise typer.Exit(1 if run is None else publish(run, asked))
+
+
+def _asked(questions: list[str], at: float | None) -> list[QuestionEntry]:
+    from livevlm_ros.replay.questions import AT_THE_END, QuestionEntry
+
+    return [
+        QuestionEntry(AT_THE_END if at is None else at, question, id=str(number))
+        for number, question in enumerate(questions, 1)
+    ]
 
 
 def _loading() -> Load:

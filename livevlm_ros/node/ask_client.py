@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from rich.text import Text
 from livevlm_ros.engine.messages import Phase, Status
 from livevlm_ros.node.client import Client
 from livevlm_ros.node.conversions import to_duration, to_time
+from livevlm_ros.plain import plain
 
 REPLY_MARGIN_S = 5.0  # for the middleware, beyond the budget
 LONGEST_DEFAULT_S = 60.0  # to wait when the node chooses the budget
@@ -117,7 +117,7 @@ class Hearing:
             told = {'phase': Phase(feedback.phase).name, 'delta': feedback.delta}
             print(json.dumps(told), flush=True)
         else:
-            print(_plain(feedback.delta), end='', flush=True)
+            print(plain(feedback.delta), end='', flush=True)
         self._text += feedback.delta
 
     def end(self, result: Any) -> None:
@@ -126,7 +126,7 @@ class Hearing:
             return
         rest = result.answer.removeprefix(self._text)
         if self._text or rest:
-            print(_plain(rest), flush=True)
+            print(plain(rest), flush=True)
 
 
 def to_dict(response: Any) -> dict[str, Any]:
@@ -169,7 +169,7 @@ def _show(response: Any, wish: Wish) -> int:
     elif status in ANSWERED or answer['answer']:
         _print_answer(answer, heard=wish.stream)
     else:
-        _fail(f'{status.name}: {_plain(answer["message"])}')
+        _fail(f'{status.name}: {plain(answer["message"])}')
     if status is Status.CANCELED:
         return INTERRUPTED_CODE
     return 0 if status in ANSWERED else UNANSWERED_CODE
@@ -183,16 +183,16 @@ def _print_answer(answer: dict[str, Any], *, heard: bool) -> None:
     """
     console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
     if not heard:
-        console.print(Text(_plain(answer['answer']), 'bold'))
+        console.print(Text(plain(answer['answer']), 'bold'))
     if answer['message']:
-        console.print(Text(_plain(answer['message'])))
+        console.print(Text(plain(answer['message'])))
     if answer['evidence']:
         table = Table()
         for column in ('camera', 'age', 'stamp', 'share', 'file'):
             table.add_column(column, overflow='fold')
         for found in answer['evidence']:
             table.add_row(
-                Text(_plain(found['camera'])),
+                Text(plain(found['camera'])),
                 f'{found["age"]:.1f} s',
                 f'{found["stamp"]:.3f}',
                 f'{found["score"]:.0%}',
@@ -203,7 +203,7 @@ def _print_answer(answer: dict[str, Any], *, heard: bool) -> None:
         Text(
             f'confidence {answer["confidence"]:.2f}, {answer["frames_considered"]} frames, '
             f'{answer["total_ms"]:.0f} ms of {answer["budget_ms"]:.0f} ms, '
-            f'{_plain(answer["model"])}',
+            f'{plain(answer["model"])}',
             'dim',
         )
     )
@@ -227,14 +227,6 @@ def _message(name: str, value: Any) -> Any:
     if name in ('time_start', 'time_end', 'as_of'):
         return to_time(value)
     return value
-
-
-def _plain(text: str) -> str:
-    """Return what others sent without what a terminal would obey; lines stay lines."""
-    return ''.join(
-        '\ufffd' if mark not in '\n\t' and unicodedata.category(mark) == 'Cc' else mark
-        for mark in text
-    )
 
 
 def _seconds(time: Any) -> float:

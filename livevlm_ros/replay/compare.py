@@ -19,7 +19,7 @@ import numpy as np
 
 from livevlm_ros.replay.accuracy import PARTS, Report, rate
 from livevlm_ros.replay.cap import cap_cards
-from livevlm_ros.replay.evaluate import Progress, evaluate
+from livevlm_ros.replay.evaluate import Given, Progress, evaluate
 from livevlm_ros.replay.masked import Masking
 from livevlm_ros.replay.oracle import oracle_of
 from livevlm_ros.replay.outcome import Evaluation, Outcome
@@ -53,7 +53,7 @@ def run_rows(
     rows: Sequence[Row],
     *,
     load: Load,
-    questions: Path | None = None,
+    questions: Given = None,
     topic: str | None = None,
     thumbnails: bool = False,
     masked: bool = False,
@@ -64,6 +64,7 @@ def run_rows(
     Replay a source once per row, one engine after the other.
 
     :param load: makes a loaded engine of a configuration
+    :param questions: as `evaluate`
     :param masked: ask each question again without the frames it looked at, see `masked`; rows of
         an oracle are left out
     :param choose: as `evaluate`

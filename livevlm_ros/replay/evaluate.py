@@ -13,7 +13,8 @@ from __future__ import annotations
 import time
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from math import comb
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -21,7 +22,12 @@ from typing import TYPE_CHECKING, Protocol
 from livevlm_ros.engine.messages import Answer, Frame, Question
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.outcome import EVIDENCE_FRAMES, Evaluation, MemorySample, Outcome
-from livevlm_ros.replay.questions import QuestionEntry, questions_beside, read_questions
+from livevlm_ros.replay.questions import (
+    AT_THE_END,
+    QuestionEntry,
+    questions_beside,
+    read_questions,
+)
 from livevlm_ros.replay.recording import FrameSource
 from livevlm_ros.replay.source import find_recordings, open_source
 
@@ -32,6 +38,8 @@ SAMPLE_EVERY = 4
 """Frames between two looks at the memory's sizes."""
 
 Progress = Callable[[str, float], None]
+Given = Path | Sequence[QuestionEntry] | None
+"""Questions: a file of a single recording, entries for each, or None: the file beside each."""
 Ask = Callable[[Question, QuestionEntry, int], Answer]
 """Asks a question, given its entry in the file and the stamp of the recording's first frame."""
 
@@ -64,7 +72,7 @@ def evaluate(
     path: Path,
     engine: OfflineEngine,
     *,
-    questions: Path | None = None,
+    questions: Given = None,
     topic: str | None = None,
     thumbnails: bool = False,
     choose: bool = False,
@@ -76,7 +84,7 @@ def evaluate(
 
     :param path: a bag, a video or a folder of them; the memory is cleared between recordings
     :param engine: loaded, not started
-    :param questions: questions file of a single recording; by default the one beside each
+    :param questions: what to ask, as `Given` says
     :param topic: image topic, where a bag has several
     :param thumbnails: return a small jpeg with each evidence frame
     :param choose: let the answer be one of the question's choices, where it has some
@@ -85,7 +93,7 @@ def evaluate(
     :raises BadInput: when no recording or no question at all can be used
     """
     recordings = find_recordings(path)
-    if questions is not None and len(recordings) > 1:
+    if isinstance(questions, Path) and len(recordings) > 1:
         raise BadInput(
             f'{path}: {len(recordings)} recordings, but one questions file; in a folder each '
             'recording has its own beside it, named <recording>.questions.yaml'
@@ -112,7 +120,9 @@ def evaluate(
     return evaluation
 
 
-def _entries(recording: Path, given: Path | None, evaluation: Evaluation) -> deque[QuestionEntry]:
+def _entries(recording: Path, given: Given, evaluation: Evaluation) -> deque[QuestionEntry]:
+    if given is not None and not isinstance(given, Path):
+        return deque(given)
     file = given or questions_beside(recording)
     if file is None:
         evaluation.warnings.append(f'{recording}: no questions file; only its frames are replayed')
@@ -158,6 +168,7 @@ class _Replay:
             yield
         seconds = self._seconds(self._last_ns)
         period = seconds / max(1, self._frames - 1)
+        entries = deque(replace(e, at=seconds) if e.at == AT_THE_END else e for e in entries)
         while entries and entries[0].at <= seconds + period:
             self._ask(entries.popleft())
             yield

@@ -9,10 +9,12 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from html import escape
 
+from livevlm_ros.replay.answers_table import said
 from livevlm_ros.replay.compare import Run
 from livevlm_ros.replay.outcome import Outcome
 
 SHOWN_ANSWERS = 12
+MARKS = {True: ('right', '✓'), False: ('wrong', '✗'), None: ('', '')}  # class and sign
 
 _Answers = dict[str, Outcome]  # to one question, by preset
 
@@ -21,12 +23,16 @@ def answers_section(runs: Sequence[Run]) -> list[str]:
     """
     Show wrong answers of a single run, or questions that only some of several answer right.
 
+    Where nothing is scored, every question is shown.
+
     :returns: parts of a page, none where there is nothing to show
     """
     questions: defaultdict[tuple[str, str], _Answers] = defaultdict(dict)
     for run in runs:
         for outcome in run.evaluation.outcomes:
             questions[outcome.recording, outcome.entry.id][run.name] = outcome
+    if all(_marks(answers) == {None} for answers in questions.values()):
+        return ['<h2>Answers</h2>', *map(_question, questions.values())] if questions else []
     told = [answers for answers in questions.values() if _worth_telling(answers)]
     if not told:
         return []
@@ -39,8 +45,12 @@ def answers_section(runs: Sequence[Run]) -> list[str]:
 
 
 def _worth_telling(answers: _Answers) -> bool:
-    marks = {outcome.correct for outcome in answers.values()}
+    marks = _marks(answers)
     return marks == {False} if len(answers) == 1 else marks == {False, True}
+
+
+def _marks(answers: _Answers) -> set[bool | None]:
+    return {outcome.correct for outcome in answers.values()}
 
 
 def _in_turn(questions: Sequence[_Answers]) -> list[_Answers]:
@@ -72,8 +82,7 @@ def _question(answers: _Answers) -> str:
 
 
 def _given(preset: str, outcome: Outcome) -> str:
-    said = escape(outcome.answer.text or outcome.answer.message)
-    mark, sign = ('right', '✓') if outcome.correct else ('wrong', '✗')
+    mark, sign = MARKS[outcome.correct]
     frames = ''.join(
         f'<img alt="evidence at {second:.1f} s" title="{second:.1f} s" '
         f'src="{_jpeg(found.thumbnail_jpeg)}">'
@@ -82,8 +91,9 @@ def _given(preset: str, outcome: Outcome) -> str:
     )
     times = ', '.join(f'{second:.0f}' for second in outcome.evidence_s)
     return (
-        f'<div>{escape(preset)}: <b class="{mark}">{sign} {said}</b>'
-        f'<small>{f" looked at {times} s" if times else ""}</small><br>{frames}</div>'
+        f'<div>{escape(preset)}: <b class="{mark}">{sign} {escape(said(outcome))}</b>'
+        f'<small> confidence {outcome.answer.confidence:.2f}'
+        f'{f", looked at {times} s" if times else ""}</small><br>{frames}</div>'
     )
 
 

@@ -22,6 +22,9 @@ import yaml
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.world import CHOICES
 
+AT_THE_END = math.inf
+"""Time of a question that is asked after the recording's last frame."""
+
 FILE_SUFFIXES = ('.questions.yaml', '.questions.yml', '.questions.json')
 
 
@@ -30,7 +33,7 @@ class QuestionEntry:
     """
     One entry of a questions file.
 
-    :param at: when to ask, seconds from the recording's first frame
+    :param at: when to ask, seconds from the recording's first frame, or `AT_THE_END`
     :param question: the question's words
     :param id: name of the entry in the report; its position in the file by default
     :param answer: accepted answers; empty: not scored

@@ -11,6 +11,7 @@ from livevlm_ros import __version__
 
 COMMANDS = (
     'demo',
+    'chat',
     'ask',
     'world',
     'evaluate',

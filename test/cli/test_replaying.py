@@ -43,6 +43,22 @@ def test_evaluate_writes_its_reports_and_prints_a_table(
     assert (tmp_path / 'p.png').read_bytes().startswith(b'\x89PNG')
 
 
+def test_evaluate_of_free_questions_is_a_table_and_a_page_of_answers(
+    livevlm, refused, film: Path, tmp_path: Path
+) -> None:
+    asked = ('how many people are walking ?', 'name the last thing you saw .')
+    given = (argument for question in asked for argument in ('--ask', question))
+    page = tmp_path / 'r.html'
+    code, out, error = livevlm('evaluate', film / 'stream-0000', *given, '--html', page)
+    assert code == 0, error
+    assert all(name in out for name in ('asked at', 'confidence', 'evidence at', 'latency'))
+    assert "'people', 'walking'" in out.replace('\n', ' ')
+    assert page.read_text().count('class="answer"') == 2 and 'image/jpeg' in page.read_text()
+    assert '--at 3: nothing is asked then' in refused('evaluate', film, '--at', '3')
+    both = refused('evaluate', film, '--ask', 'x ?', '--questions', 'q.yaml')
+    assert '--questions q.yaml, --ask x ?: expected one of them' in both
+
+
 def test_evaluate_compares_presets_in_one_run(
     livevlm, film: Path, checkpoint: Path, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.evaluate import evaluate
 from livevlm_ros.replay.image_bag import image_bag
 from livevlm_ros.replay.outcome import Evaluation
+from livevlm_ros.replay.questions import AT_THE_END, QuestionEntry
 from livevlm_ros.replay.report import TIMED, build_report
 from livevlm_ros.replay.settings import engine_config
 
@@ -30,6 +31,17 @@ def test_each_question_sees_the_frames_up_to_its_time_and_none_after(engine, mak
     assert engine.seen_at['first'] == [0.0]
     assert engine.seen_at['budgeted'] == [0.0, 1.0, 2.0, 3.0]
     assert engine.seen_at['late'] == [2.0, 3.0, 4.0, 5.0]
+
+
+def test_questions_without_a_file_are_asked_at_their_time_or_at_the_end(engine, make_bag) -> None:
+    asked = [QuestionEntry(2.0, 'early'), QuestionEntry(AT_THE_END, 'end')]
+    found = evaluate(make_bag(questions=THREE), engine, questions=asked)
+    assert [(o.entry.question, o.entry.at) for o in found.outcomes] == [
+        ('early', 2.0),
+        ('end', 7.0),
+    ]
+    assert engine.seen_at['early'] == [0.0, 1.0, 2.0] and engine.seen_at['end'][-1] == 7.0
+    assert not found.outside
 
 
 def test_only_a_question_with_a_budget_has_a_deadline(engine, make_bag) -> None:
