@@ -18,9 +18,23 @@ from livevlm_ros.cli.memory import memory
 from livevlm_ros.cli.replaying import evaluate, replay, sweep, world
 from livevlm_ros.cli.running import demo, doctor
 from livevlm_ros.cli.training import calibrate, card, train
+from livevlm_ros.cli.watching import watch
 
 # The order is that of --help.
-COMMANDS = (demo, ask, world, evaluate, sweep, replay, bench, train, card, calibrate, doctor)
+COMMANDS = (
+    demo,
+    ask,
+    watch,
+    world,
+    evaluate,
+    sweep,
+    replay,
+    bench,
+    train,
+    card,
+    calibrate,
+    doctor,
+)
 
 app = typer.Typer(
     help="A robot's camera memory that can be asked questions.",
