@@ -313,12 +313,18 @@ class Loop:
         return not has_waited and pending.deadline.left_s() > costs.step.value + costs.answer.value
 
     def _pause(self, pending: PendingQuestion) -> float:
-        """Between tokens, take a step if a camera has been blind too long and there is time."""
+        """
+        Between tokens, take a step if a camera has been blind too long and there is time.
+
+        Of a watch, take any step that waits: it costs the cameras no frame.
+        """
         began_s = self.beat_s = time.monotonic()
         self.orders.carry_out()
         if self._stopping.is_set():  # `stop` came before this question was known to be answered
             pending.cut(Status.NOT_ACTIVE, STOPPED, finish=Finish.CANCELED)
-        elif self._blind_too_long() and pending.deadline.left_s() > self.parts.costs.step.value:
+        elif pending.deadline.left_s() > self.parts.costs.step.value and (
+            self._blind_too_long() or (pending is self._watching and self._ingest.waits)
+        ):
             self._step()
         return time.monotonic() - began_s
 

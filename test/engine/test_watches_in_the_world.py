@@ -40,7 +40,7 @@ def test_events_are_the_changes_of_what_a_person_is_told():
         for second, answer in enumerate(answers)
         if not second or answer != answers[second - 1]
     ]
-    assert 3 < len(changes) < SECONDS / 2
+    assert 2 < len(changes) < SECONDS / 2
     assert [(event.stamp_ns // 10**9, event.answer) for event in events] == changes
     assert [event.reason for event in events][:2] == [Reason.FIRST, Reason.CHANGED]
     assert all(event.evidence for event in events)
@@ -59,11 +59,11 @@ def test_people_and_cameras_do_not_notice_two_watches(make_engine, model, until)
             stamp_ns[0] += 10**8
             engine.see(Frame('camera', stamp_ns[0], np.zeros((48, 64, 3), np.uint8)))
 
-    def lived_through(questions: int) -> tuple[float, float]:
+    def lived_through(questions: int = 15) -> tuple[float, float]:
         """Return the median seconds that a person waits, and the share of frames used."""
         before, waits = engine.stats(), []
         for _ in range(questions):
-            time.sleep(0.15)  # a person thinks; the watches have their rounds meanwhile
+            time.sleep(0.6)  # a person thinks; the watches have their rounds meanwhile
             began_s = time.monotonic()
             answer = engine.ask(Question('is it red ?', budget_s=20.0))
             assert answer.status is Status.OK
@@ -76,10 +76,10 @@ def test_people_and_cameras_do_not_notice_two_watches(make_engine, model, until)
     filming.start()
     try:
         until(lambda: engine.stats().frames_used > 2)
-        alone_s, used_alone = lived_through(25)
+        alone_s, used_alone = lived_through()
         engine.watches.add(Watch('is it here ?', every_frames=1))
         engine.watches.add(Watch('is it gone ?', period_s=0.2))
-        watched_s, used_watched = lived_through(25)
+        watched_s, used_watched = lived_through()
         states = engine.watches.list()
     finally:
         stop.set()
