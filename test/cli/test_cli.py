@@ -12,6 +12,7 @@ from livevlm_ros import __version__
 COMMANDS = (
     'demo',
     'ask',
+    'watch',
     'world',
     'evaluate',
     'sweep',
