@@ -116,7 +116,7 @@ class Standing:
         seen_ns = [newest_ns[name] for name in watch.cameras or newest_ns if name in newest_ns]
         self._newest_ns = max(seen_ns, default=0)
         self._round_ns = self._newest_ns if seen_ns else None  # the last frame that made one due
-        self._due = len(seen_ns[:1])  # rounds
+        self._due = int(bool(seen_ns))  # rounds
         self._frames = 0  # since the last round was due
         self._told_ns: int | None = None
         self._told, self._sure = '', False

@@ -84,7 +84,6 @@ def test_people_and_cameras_do_not_notice_two_watches(make_engine, model, until)
     finally:
         stop.set()
         filming.join()
-    print(f'{alone_s=:.3f} {watched_s=:.3f} {used_alone=:.2f} {used_watched=:.2f} {states=}')
     assert all(state.rounds for state in states)
     assert watched_s < 1.25 * alone_s + 0.05
     assert used_watched > used_alone - 0.1
