@@ -19,10 +19,12 @@ from livevlm_bench.cold_disk import archive_file, cached_bytes, drop_cache
 from livevlm_ros.engine import Answer, EngineConfig, Frame, Question, Status
 from livevlm_ros.engine.admission import admissible
 from livevlm_ros.engine.budget import Deadline
+from livevlm_ros.engine.events import Events
 from livevlm_ros.engine.ingest import Ingest
 from livevlm_ros.engine.loop import Loop
 from livevlm_ros.engine.parts import build_parts
 from livevlm_ros.engine.questions import PendingQuestion, QuestionQueue
+from livevlm_ros.engine.watches import Watches
 from livevlm_ros.model import VideoLanguageModel
 from livevlm_ros.replay.errors import BadInput
 
@@ -81,7 +83,7 @@ class Robot:
         self._memory = parts.memory
         self._file = archive_file(self._memory)
         self._ingest = Ingest(config.cameras, target_fps=config.target_fps, on_jump=config.on_jump)
-        self._loop = Loop(parts, self._ingest, QuestionQueue(1), config)
+        self._loop = Loop(parts, self._ingest, QuestionQueue(1), Watches(config, Events()), config)
         self._question = admissible(Question(text=question, unlimited=True), config)
 
     def close(self) -> None:

@@ -19,12 +19,14 @@ from livevlm_ros.cli.memory import memory
 from livevlm_ros.cli.replaying import evaluate, replay, sweep, world
 from livevlm_ros.cli.running import demo, doctor
 from livevlm_ros.cli.training import calibrate, card, train
+from livevlm_ros.cli.watching import watch
 
 # The order is that of --help.
 COMMANDS = (
     demo,
     chat,
     ask,
+    watch,
     world,
     evaluate,
     sweep,

@@ -32,6 +32,8 @@ For whoever drives the engine:
 - `memory` is what others do with what is held: `timeline`, `frame`, `forget` (for good), `pause`,
   `save` and `load` by name; from any thread, `NotDone` or a `ValueError` says why not. A question
   with `recalls` has the frames that its answer would rest on for evidence, and no words.
+- `watches` is where standing questions are asked: `add`, `remove`, `list` and `take_events`. Their
+  rounds go after every question and give way to it; together they take a third of the time.
 - Offline, one thread: `load()`; per frame `see(frame); turn()`; per question `ask_now(question)`;
   between streams `clear()`. `ask_now` has no deadline unless `budget_s` is set. With one thread
   and temperature 0 two runs agree.

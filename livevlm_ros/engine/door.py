@@ -52,7 +52,7 @@ class Door:
                 return refusal(pending.question, Status.NOT_ACTIVE, STOPPED)
             if displaced is not None:
                 displaced.finish(self._come_back(displaced))
-        self._loop.wake()
+        self._loop.give_way()
         return None
 
     def _place_in_time(self, pending: PendingQuestion) -> Place | None:

@@ -34,6 +34,7 @@ from livevlm_ros.engine.parts import LoadModel, Progress, build_parts
 from livevlm_ros.engine.questions import STOPPED, QuestionQueue
 from livevlm_ros.engine.reception import Reception
 from livevlm_ros.engine.stats import EngineStats, ModelStats
+from livevlm_ros.engine.watches import Watches
 from livevlm_ros.memory import HeadScores, ReadFilter
 from livevlm_ros.model import load_model
 
@@ -54,7 +55,8 @@ class Engine:
     one thread: `engine.load()`, then `engine.see(frame); engine.turn()` for each frame and
     `engine.ask_now(question)`.
 
-    `memory` is where what it holds is looked at, forgotten, saved and loaded, by any thread.
+    `memory` is where what it holds is looked at, forgotten, saved and loaded, and `watches` where
+    standing questions are asked, by any thread.
 
     :param config: model, memory, cameras, limits
     :param load: makes the model; the default loads a checkpoint
@@ -73,6 +75,7 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._model_stats: ModelStats | None = None
         self.memory = MemoryDesk(config, self._do)
+        self.watches = Watches(config, self._events)
 
     def __enter__(self) -> Engine:
         self.load()
@@ -109,19 +112,10 @@ class Engine:
             parts = build_parts(
                 self._config, timeline, self._events, load=self._load, progress=progress
             )
-            self._loop = Loop(parts, self._ingest, self._questions, self._config)
+            self._loop = Loop(parts, self._ingest, self._questions, self.watches, self._config)
             self._door = Door(self._loop, self._questions, self._config)
-            model = parts.model
-            self._reception.model_id = model.model_id
-            self._model_stats = ModelStats(
-                model_id=model.model_id,
-                dtype=str(model.dtype).removeprefix('torch.'),
-                device=str(model.device),
-                parameters=model.parameters,
-                load_s=parts.load_s,
-                warm_up_ms=parts.costs.in_ms(),
-                costs_ms={},
-            )
+            self._model_stats = parts.model_stats()
+            self._reception.model_id = parts.model.model_id
 
     def start(self) -> None:
         """
@@ -298,6 +292,7 @@ class Engine:
             time_jumps=seen.jumps,
             time_resets=seen.resets,
             ask=self._reception.stats(waiting=len(self._questions)),
+            watches=self.watches.list(),
         )
         if loop is None or model is None:
             return snapshot

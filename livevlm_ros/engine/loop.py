@@ -1,6 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The work of the engine thread: a question if one waits, else a step."""
+"""The work of the engine thread: a question if one waits, else a step; between them, watches."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from livevlm_ros.engine.questions import STOPPED, PendingQuestion, QuestionQueue
 from livevlm_ros.engine.recalling import Recalling
 from livevlm_ros.engine.step import take_step
 from livevlm_ros.engine.warmup import measure_answer
+from livevlm_ros.engine.watches import Watches
 from livevlm_ros.memory import FrameRef, Freed, Memory, ReadFilter
 
 IDLE_S = 0.5  # longest nap without work, so that the heartbeat goes on
@@ -52,7 +53,12 @@ class Loop:
     """
 
     def __init__(
-        self, parts: EngineParts, ingest: Ingest, questions: QuestionQueue, config: EngineConfig
+        self,
+        parts: EngineParts,
+        ingest: Ingest,
+        questions: QuestionQueue,
+        watches: Watches,
+        config: EngineConfig,
     ) -> None:
         self.parts = parts
         self.answering: PendingQuestion | None = None
@@ -64,6 +70,8 @@ class Loop:
         self._memory_name = _new_name()
         self._busy_until_s = 0.0
         self._ingest, self._questions, self._config = ingest, questions, config
+        self._watches = watches
+        self._watching: PendingQuestion | None = None  # the round that gives way to any question
         ingest.resume(_newest_ns(parts.memory))
         self._gate = FrameGate(
             on=config.gate,
@@ -85,6 +93,8 @@ class Loop:
         pending = self._due()
         if pending is None and self._measure_due():
             self._measure_again()
+        elif pending is None and (watching := self._watch_due()) is not None:
+            self._watch(watching)
         elif self._ingest.waits and self._frames_first(pending):
             self._step()
         elif pending is not None and (pending := self._questions.take()) is not None:
@@ -124,6 +134,12 @@ class Loop:
 
     def wake(self) -> None:
         """Tell that work waits; any thread."""
+        self._work.set()
+
+    def give_way(self) -> None:
+        """Tell that a question waits, for which a watch makes room; any thread."""
+        if (watching := self._watching) is not None:
+            watching.cancel()
         self._work.set()
 
     def stop(self) -> None:
@@ -200,6 +216,8 @@ class Loop:
             return 0.0
         busy_s, answering = abs(self._busy_until_s - time.monotonic()), self.answering
         most_s = math.inf if answering is None else answering.deadline.left_s() + RESERVE_S
+        if self._watching is not None:  # it ends before its next token
+            most_s = min(most_s, self.parts.costs.cheapest_answer_s())
         return max(0.0, min(busy_s, most_s))
 
     @torch.inference_mode()
@@ -228,7 +246,7 @@ class Loop:
             )
             answering.run()
         took_s = time.monotonic() - began_s
-        if answering.spoke:
+        if answering.spoke and self._watching is None:
             self.parts.costs.turn.add(took_s + self._stepped_s)
         if answering.rung == Rung.SHORT_TERM:  # what is never retrieved is never measured
             self.doubt_costs()
@@ -240,13 +258,31 @@ class Loop:
     def _step(self) -> None:
         began_s = time.monotonic()
         with self._busy('step', self.parts.costs.step.value):
-            take_step(self.parts, self._ingest, self._gate)
+            self._watches.saw(take_step(self.parts, self._ingest, self._gate))
         self.sizes = self.parts.memory.sizes()
         self._step_span_s = (began_s, time.monotonic())
         if self.answering is None:
             crowded = len(self._questions) or self.promises.all()
             took_s = time.monotonic() - began_s
             self._stepped_s = self._stepped_s + took_s if crowded else 0.0
+
+    def _watch_due(self) -> PendingQuestion | None:
+        """Begin the round of a watch if there is one, and time for it."""
+        if not self.sizes.short_term_frames or len(self._questions) or self._blind_too_long():
+            return None
+        costs = self.parts.costs
+        return self._watches.begin(costs) if self._leaves(costs.answer.value) else None
+
+    def _watch(self, watching: PendingQuestion) -> None:
+        """Do the round of a watch, or as much of it as there is time before a question."""
+        began_s, self._watching = time.monotonic(), watching
+        if len(self._questions):  # it came before it could be known what gives way to it
+            watching.cancel()
+        try:
+            self.answer(watching, pause=lambda: self._pause(watching))
+        finally:
+            self._watching = None
+        self._watches.end(watching, time.monotonic() - began_s)
 
     def _due(self) -> PendingQuestion | None:
         """Return the first question, unless it would take the time promised to another."""
@@ -259,7 +295,8 @@ class Loop:
         """Return for how long there is nothing to do unless something comes in."""
         first = self._questions.first()
         place_s = math.inf if first is None else max(0.0, first.place.at_s - time.monotonic())
-        return min(IDLE_S, self.promises.due_in_s() + LATE_S, place_s)
+        round_s = self._watches.due_in_s() or IDLE_S  # 0: it waits for something else
+        return min(IDLE_S, self.promises.due_in_s() + LATE_S, place_s, round_s)
 
     def _leaves(self, work_s: float) -> bool:
         """Return whether work that begins now ends before a caller is due who was told so."""
@@ -282,12 +319,18 @@ class Loop:
         return not has_waited and pending.deadline.left_s() > costs.step.value + costs.answer.value
 
     def _pause(self, pending: PendingQuestion) -> float:
-        """Between tokens, take a step if a camera has been blind too long and there is time."""
+        """
+        Between tokens, take a step if a camera has been blind too long and there is time.
+
+        Of a watch, take any step that waits: it costs the cameras no frame.
+        """
         began_s = self.beat_s = time.monotonic()
         self.orders.carry_out()
         if self._stopping.is_set():  # `stop` came before this question was known to be answered
             pending.cut(Status.NOT_ACTIVE, STOPPED, finish=Finish.CANCELED)
-        elif self._blind_too_long() and pending.deadline.left_s() > self.parts.costs.step.value:
+        elif pending.deadline.left_s() > self.parts.costs.step.value and (
+            self._blind_too_long() or (pending is self._watching and self._ingest.waits)
+        ):
             self._step()
         return time.monotonic() - began_s
 

@@ -23,6 +23,7 @@ from livevlm_ros.engine.events import EventKind, Events
 from livevlm_ros.engine.horizon import Horizon
 from livevlm_ros.engine.shortage import Shortages, out_of_memory
 from livevlm_ros.engine.snapshots import Snapshots, check_folder
+from livevlm_ros.engine.stats import ModelStats
 from livevlm_ros.engine.timeline import Timeline
 from livevlm_ros.engine.warmup import warm_up
 from livevlm_ros.memory import (
@@ -55,6 +56,19 @@ class EngineParts:
     horizon: Horizon
     events: Events
     load_s: float
+
+    def model_stats(self) -> ModelStats:
+        """Say what is loaded, and what work costs now."""
+        model, costs_ms = self.model, self.costs.in_ms()
+        return ModelStats(
+            model_id=model.model_id,
+            dtype=str(model.dtype).removeprefix('torch.'),
+            device=str(model.device),
+            parameters=model.parameters,
+            load_s=self.load_s,
+            warm_up_ms=costs_ms,
+            costs_ms=costs_ms,
+        )
 
     def mark_strange(self, keys: Sequence[str]) -> None:
         """Note frames unlike those that the checkpoint was calibrated on, and tell of it once."""

@@ -17,6 +17,7 @@ from livevlm_ros.engine.slot import CameraStats, Dropped
 
 if TYPE_CHECKING:  # they bring torch
     from livevlm_ros.engine.horizon import Horizon
+    from livevlm_ros.engine.watch import WatchState
     from livevlm_ros.memory import MemorySizes
 
 WINDOW = 1000  # answers that latency percentiles look back on
@@ -81,6 +82,7 @@ class EngineStats:
     :param memory: sizes, None while unloaded
     :param strangers: frames unlike those that the checkpoint was calibrated on
     :param horizon: how long everything seen is kept, None while unloaded
+    :param watches: the standing questions, oldest first
     """
 
     cameras: dict[str, CameraStats]
@@ -98,6 +100,7 @@ class EngineStats:
     memory: MemorySizes | None = None
     strangers: int = 0
     horizon: Horizon | None = None
+    watches: tuple[WatchState, ...] = ()
     model: ModelStats | None = None
 
     @property

@@ -17,8 +17,12 @@ from livevlm_ros.engine.parts import EngineParts
 from livevlm_ros.memory import OutOfOrder, OutOfSpan
 
 
-def take_step(parts: EngineParts, ingest: Ingest, gate: FrameGate) -> None:
-    """Write the frames that wait and repeat no other into the memory; count the bad ones."""
+def take_step(parts: EngineParts, ingest: Ingest, gate: FrameGate) -> list[Frame]:
+    """
+    Write the frames that wait and repeat no other into the memory; count the bad ones.
+
+    :returns: those that are in it now
+    """
     started = time.monotonic()
     frames, jumped = ingest.take()
     if jumped:
@@ -38,7 +42,7 @@ def take_step(parts: EngineParts, ingest: Ingest, gate: FrameGate) -> None:
             ingest.bad(frame, error)
     written = _written(parts, ingest, gate, good)
     if not written:
-        return
+        return []
     for frame, pixels in written:
         key = frame_key(frame)
         parts.album.add(key, jpegs[key])
@@ -48,6 +52,7 @@ def take_step(parts: EngineParts, ingest: Ingest, gate: FrameGate) -> None:
     if len(parts.album) > parts.memory.frame_count:
         parts.album.keep_only(ref.key for ref in parts.memory.refs())
     parts.costs.step.add(time.monotonic() - started)
+    return [frame for frame, _ in written]
 
 
 def _written(

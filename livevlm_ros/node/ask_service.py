@@ -213,7 +213,7 @@ def fill_response(response: Any, answer: Answer, *, asked_at_ns: int) -> None:
     response.answer = answer.text
     response.confidence = answer.confidence
     response.choice_index = answer.choice_index
-    response.evidence = [_evidence(found) for found in answer.evidence]
+    response.evidence = [to_evidence(found) for found in answer.evidence]
     response.truncated = answer.truncated
     response.finish_reason = int(answer.finish)
     response.scope_used = int(answer.scope_used)
@@ -239,7 +239,8 @@ def _take_time(latency: Any, received_s: float) -> None:
     latency.total_ms = max(total_ms, latency.total_ms)
 
 
-def _evidence(found: Evidence) -> EvidenceMessage:
+def to_evidence(found: Evidence) -> EvidenceMessage:
+    """Return an evidence frame as its message."""
     message = EvidenceMessage(
         camera=found.camera, frame_key=found.frame_key, source=int(found.source), score=found.score
     )

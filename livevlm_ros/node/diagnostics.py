@@ -21,6 +21,7 @@ from livevlm_ros.node.ros_clock import ClockReport
 if TYPE_CHECKING:
     from livevlm_ros.engine import EngineStats, MemorySizes
     from livevlm_ros.engine.slot import CameraStats
+    from livevlm_ros.engine.watch import WatchState
 
 OK, WARN, ERROR, STALE = (
     DiagnosticStatus.OK,
@@ -97,6 +98,8 @@ def healths(
             account = stats.cameras[report.name]
             found.append(camera_health(report, account, state, parameters, now_s=now_s))
         found += [_ingest(state, stats), _memory(stats), _ask(stats, refused, parameters)]
+        if stats.watches:
+            found.append(_watches(stats.watches))
     return found
 
 
@@ -257,6 +260,22 @@ def _ask(stats: EngineStats, refused: Mapping[Status, int], parameters: Values) 
         slow = f'95 % of the answers take up to {ask.total_ms.p95:.0f} ms'
         return Health('ask', WARN, slow, values)
     return Health('ask', OK, f'{served} questions served', values)
+
+
+def _watches(watches: Sequence[WatchState]) -> Health:
+    values: dict[str, object] = {}
+    for state in watches:
+        counts = {'rounds': state.rounds, 'skipped': state.skipped, 'events': state.events}
+        told = counts | {'took_ms': 1e3 * state.took_s, 'answer': state.answer}
+        values |= {f'{state.watch.watch_id}_{name}': value for name, value in told.items()}
+    faults = [f'{state.watch.watch_id}: {state.problem}' for state in watches if state.problem]
+    if faults:
+        return Health('watches', WARN, '; '.join(faults), values, 'unanswered')
+    behind = [state.watch.watch_id for state in watches if state.skipped > state.rounds]
+    if behind:
+        late = f'most rounds are skipped, for want of time: {", ".join(behind)}'
+        return Health('watches', WARN, late, values)
+    return Health('watches', OK, f'{len(watches)} watches', values)
 
 
 def _text(value: object) -> str:

@@ -16,7 +16,7 @@ from livevlm_ros import __version__
 from livevlm_ros.node.parameters import Values
 from livevlm_ros.share import share_file
 
-CAPABILITIES = ('ask', 'stream', 'choices', 'recall', 'timeline', 'clear', 'pause')
+CAPABILITIES = ('ask', 'stream', 'choices', 'recall', 'timeline', 'clear', 'pause', 'watches')
 SNAPSHOTS = 'snapshots'
 
 

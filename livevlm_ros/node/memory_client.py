@@ -70,6 +70,10 @@ class MemoryClient(Client):
         finally:
             client.destroy()
 
+    def hear(self, kind: Any, name: str, on_message: Callable[[Any], None]) -> None:
+        """Listen to a private topic of the node; `on_message` is called in another thread."""
+        self._node.create_subscription(kind, self._private(name), on_message, 50)
+
     def state(self) -> MemoryState:
         """
         Return the newest message on `~/memory_state`.

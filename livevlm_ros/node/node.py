@@ -43,6 +43,7 @@ from livevlm_ros.node.parameters import PARAMETERS, Values, camera_parameters, c
 from livevlm_ros.node.recall_service import RecallService
 from livevlm_ros.node.reporter import Reporter
 from livevlm_ros.node.transitions import STATES, answer_every_request, label_after
+from livevlm_ros.node.watches import WatchServices
 from livevlm_ros.weights import on_disk
 
 LOOK_S = 0.5  # between two looks for publishers of cameras with transport auto
@@ -131,6 +132,7 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._reporter = Reporter(self, self, clock=steady)
         self._events = EventTeller(self, self, clock=steady)
+        self._watches = WatchServices(self, self._door, self.engine, self.values, clock=steady)
         self._annotated = Annotated(self, self, clock=steady)
         self._look = self.create_timer(
             LOOK_S, self._look_for_cameras, MutuallyExclusiveCallbackGroup(), clock=steady

@@ -13,6 +13,7 @@ COMMANDS = (
     'demo',
     'chat',
     'ask',
+    'watch',
     'world',
     'evaluate',
     'sweep',

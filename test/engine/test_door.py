@@ -9,11 +9,13 @@ import pytest
 from livevlm_ros.engine import EngineConfig, Priority, Question, Status
 from livevlm_ros.engine.budget import RESERVE_S, Deadline
 from livevlm_ros.engine.door import SPARE, Door
+from livevlm_ros.engine.events import Events
 from livevlm_ros.engine.ingest import Ingest
 from livevlm_ros.engine.loop import Loop
 from livevlm_ros.engine.parts import build_parts
 from livevlm_ros.engine.places import Place
 from livevlm_ros.engine.questions import PendingQuestion, QuestionQueue
+from livevlm_ros.engine.watches import Watches
 
 TURN_S = 10.0
 
@@ -28,7 +30,7 @@ class Hall:
         parts = build_parts(config, load=lambda config: model, progress=lambda phase, done: None)
         parts.costs.turn.value = TURN_S
         ingest = Ingest(config.cameras, target_fps=1.0, on_jump='reset')
-        self.loop = Loop(parts, ingest, self.questions, config)
+        self.loop = Loop(parts, ingest, self.questions, Watches(config, Events()), config)
         self.door = Door(self.loop, self.questions, config)
 
     def pending(self, budget_s: float, priority: Priority = Priority.NORMAL) -> PendingQuestion:

@@ -8,11 +8,13 @@ import pytest
 from livevlm_ros.engine import EngineConfig, Question, Status
 from livevlm_ros.engine.admission import admissible
 from livevlm_ros.engine.budget import Deadline
+from livevlm_ros.engine.events import Events
 from livevlm_ros.engine.ingest import Ingest
 from livevlm_ros.engine.loop import Loop
 from livevlm_ros.engine.parts import build_parts
 from livevlm_ros.engine.places import LATE_S, Place
 from livevlm_ros.engine.questions import PendingQuestion, QuestionQueue
+from livevlm_ros.engine.watches import Watches
 
 
 class Desk:
@@ -26,7 +28,9 @@ class Desk:
         parts = build_parts(
             self.config, load=lambda config: model, progress=lambda phase, done: None
         )
-        self.loop = Loop(parts, self.ingest, self.questions, self.config)
+        self.loop = Loop(
+            parts, self.ingest, self.questions, Watches(self.config, Events()), self.config
+        )
 
     def ask(self, budget_s: float = math.inf) -> PendingQuestion:
         pending = PendingQuestion(

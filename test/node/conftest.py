@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -245,6 +246,7 @@ class FakeEngine:
         self.questions: list[Any] = []
         self.calls: list[str] = []
         self.events: list[Any] = []
+        self.watches: Any = SimpleNamespace(take_events=lambda: ((), 0))
         self.newest_pictures: Callable[[], dict[str, Any]] = dict
         self.answer: Callable[[Any], Any] | None = None
         self.held = False  # whether questions wait for what the test lets them say

@@ -13,6 +13,7 @@ from livevlm_ros.engine.horizon import Horizon
 from livevlm_ros.engine.messages import Status
 from livevlm_ros.engine.slot import CameraStats, Dropped
 from livevlm_ros.engine.stats import Percentiles
+from livevlm_ros.engine.watch import Watch, WatchState
 from livevlm_ros.node.cameras import CameraReport
 from livevlm_ros.node.diagnostics import ERROR, OK, STALE, WARN, Health, Lifecycle, healths
 from livevlm_ros.node.parameters import table
@@ -171,6 +172,24 @@ def test_how_long_everything_is_kept_is_told_and_minutes_warn(
 def test_slow_answers_warn(fake_engine: Any) -> None:
     slow = replace(fake_engine.stats().ask, total_ms=Percentiles(900.0, 2500.0, 2600.0, 2700.0))
     assert judge(fake_engine, HEARD, USED, ask=slow)['ask'].level == WARN
+
+
+def test_a_watch_that_is_not_answered_or_falls_behind_warns(fake_engine: Any) -> None:
+    assert 'watches' not in judge(fake_engine, HEARD, USED)
+    state = WatchState(
+        Watch('open ?', watch_id='gate', every_frames=1), 'yes', rounds=9, skipped=9
+    )
+
+    def health(**fields: Any) -> Health:
+        watches = (state, replace(state, **fields))
+        return judge(fake_engine, HEARD, USED, watches=watches)['watches']
+
+    assert health().level == OK and health().values['gate_rounds'] == 9
+    short = health(problem='a latency_budget of 0.1 s is too short: cut')
+    assert (short.level, short.fault) == (WARN, 'unanswered')
+    assert short.message == 'gate: a latency_budget of 0.1 s is too short: cut'
+    behind = health(skipped=10)
+    assert behind.level == WARN and 'most rounds are skipped' in behind.message
 
 
 def test_an_inactive_node_is_stale_not_broken(fake_engine: Any) -> None:
