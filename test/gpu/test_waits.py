@@ -195,7 +195,7 @@ def test_heads_disk_and_sketch_wait_in_no_layer(
         for room in ('archive.sketch', 'retrieval'):
             monkeypatch.setattr(f'livevlm_ros.memory.{room}.RANKED_FRAMES', 6)
     for layers in LAYERS:
-        asked['archive_host_bytes'] = 3100 * layers if where == 'disk' else 2**20
+        asked['archive_host_bytes'] = 2600 * layers + 5000 if where == 'disk' else 2**20
         with gpu:
             told = tell(layers, gpu.device, taken=gpu.taken, **asked)
         assert bool(told.disk_bytes) == (where == 'disk')

@@ -71,7 +71,8 @@ def test_a_stream_takes_the_same_bytes_in_the_same_place_for_ever(
     assert len(sizes) == 5
     assert len({size.device_bytes for size in sizes}) == 1
     assert len({size.read_bytes for size in sizes}) == 1
-    assert max(size.host_bytes for size in sizes) <= 2**20
+    centroids = 2**18  # of the sketch, and keys they are made from
+    assert max(size.host_bytes for size in sizes) <= 2**20 + centroids
     assert sizes[-1].evictions == 16_384 - 16
     assert (memory.sizes().archive_lost, memory.sizes().full_cache_bytes) == (0, 2**24)
 
