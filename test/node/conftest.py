@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import random
@@ -50,6 +51,8 @@ def own_domain() -> Iterator[None]:
     os.environ[PROFILE_VARIABLE] = str(share_file('config/fastdds.xml'))
     os.environ.setdefault('OMP_NUM_THREADS', '1')
     yield
+    gc.unfreeze()  # what `heap.spare_collections` set aside: the nodes of this file, and their DDS
+    gc.collect()
     for name, value in before.items():
         os.environ.pop(name, None)
         if value is not None:
