@@ -19,7 +19,7 @@ from livevlm_ros.node.diagnostics import OK
 pytestmark = pytest.mark.slow
 
 Result = Action.Result
-ANSWERED = (Result.STATUS_OK, Result.STATUS_PARTIAL)
+ANSWERED = (Result.STATUS_OK, Result.STATUS_PARTIAL, Result.STATUS_NOT_SEEN)
 QUESTION = 'what color was the car ?'
 LONG = {'max_tokens': 512, 'temperature': 1.0}  # greedy, random weights may say one silent token
 CANCELED_S = 0.2
