@@ -32,7 +32,7 @@ from livevlm_ros.engine.memory_desk import MemoryDesk
 from livevlm_ros.engine.messages import Answer, BadFrame, Finish, Frame, NotDone, Question, Status
 from livevlm_ros.engine.parts import LoadModel, Progress, build_parts
 from livevlm_ros.engine.questions import STOPPED, QuestionQueue
-from livevlm_ros.engine.reception import Reception
+from livevlm_ros.engine.reception import Reception, usual_budget_s
 from livevlm_ros.engine.stats import EngineStats, ModelStats
 from livevlm_ros.engine.watches import Watches
 from livevlm_ros.memory import HeadScores, ReadFilter
@@ -303,9 +303,7 @@ class Engine:
             heartbeat_age_s=time.monotonic() - loop.beat_s if self.running else math.nan,
             usual_s=loop.usual_s,
             paused=self._ingest.paused,
-            usual_budget_s=self._reception.usual_budget_s(
-                loop.parts.costs, config.default_max_tokens
-            ),
+            usual_budget_s=usual_budget_s(loop.parts.costs, config, config.default_max_tokens),
             memory_id=loop.memory_id,
             memory=loop.sizes.stamped(self._ingest.timeline.header_ns),
             strangers=loop.parts.album.strangers,

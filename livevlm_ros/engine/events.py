@@ -9,12 +9,10 @@ from collections import deque
 from enum import IntEnum
 from typing import NamedTuple
 
-from livevlm_ros.engine.messages import Answer, Status
+from livevlm_ros.engine.messages import ANSWERED, Answer, Status
 
 MOST_EVENTS = 256
 """Events that are kept; when nobody takes them, the oldest are lost."""
-
-ANSWERED = frozenset({Status.OK, Status.PARTIAL, Status.NOT_SEEN})
 
 
 class EventKind(IntEnum):

@@ -41,6 +41,10 @@ class Status(IntEnum):
     NOT_SEEN = 9
 
 
+ANSWERED = frozenset({Status.OK, Status.PARTIAL, Status.NOT_SEEN})
+"""With these there is an answer, be it a guess."""
+
+
 class Finish(IntEnum):
     """Why the answer stopped growing (`Ask.srv` FINISH_*)."""
 

@@ -47,13 +47,7 @@ class Reception:
             question = admissible(question, self._config)
         except InvalidQuestion as error:
             return _refused(question, Status.INVALID, str(error), received_s)
-        assert question.budget_s is not None and question.max_tokens is not None  # filled in
-        budget_s = question.budget_s or self.usual_budget_s(costs, question.max_tokens)
-        return PendingQuestion(question, Deadline(received_s, budget_s))
-
-    def usual_budget_s(self, costs: Costs, max_tokens: int) -> float:
-        """Return what a whole answer takes now: the budget of questions that ask for 0."""
-        return min(costs.usual_budget_s(max_tokens), self._config.max_budget_s)
+        return pending_question(question, costs, self._config, received_s=received_s)
 
     def inquiry(self, pending: PendingQuestion) -> Inquiry:
         """Return what its caller waits with."""
@@ -74,6 +68,20 @@ class Reception:
         self._record.add(answer)
         self._events.answered(answer)
         return answer
+
+
+def pending_question(
+    question: Question, costs: Costs, config: EngineConfig, *, received_s: float
+) -> PendingQuestion:
+    """Give an admissible question its deadline; a budget of 0 is what a whole answer takes now."""
+    assert question.budget_s is not None and question.max_tokens is not None  # filled in
+    budget_s = question.budget_s or usual_budget_s(costs, config, question.max_tokens)
+    return PendingQuestion(question, Deadline(received_s, budget_s))
+
+
+def usual_budget_s(costs: Costs, config: EngineConfig, max_tokens: int) -> float:
+    """Return what a whole answer takes now, no more than is allowed."""
+    return min(costs.usual_budget_s(max_tokens), config.max_budget_s)
 
 
 def _refused(

@@ -18,11 +18,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from livevlm_ros.engine.admission import InvalidQuestion, admissible
-from livevlm_ros.engine.budget import Costs, Deadline
+from livevlm_ros.engine.budget import Costs
 from livevlm_ros.engine.config import EngineConfig
-from livevlm_ros.engine.events import ANSWERED, EventKind, Events
-from livevlm_ros.engine.messages import NAME_CHARACTERS, Answer, Frame, Question, Status
+from livevlm_ros.engine.events import EventKind, Events
+from livevlm_ros.engine.messages import ANSWERED, NAME_CHARACTERS, Answer, Frame, Question, Status
 from livevlm_ros.engine.questions import PendingQuestion
+from livevlm_ros.engine.reception import pending_question
 from livevlm_ros.engine.watch import Standing, Watch, WatchEvent, WatchState
 
 MOST_WATCHES = 16
@@ -131,11 +132,7 @@ class Watches:
                 return None
             self._round = min(due, key=lambda standing: standing.spent_s)
             question = self._asked[self._round.watch.watch_id]
-        assert question.budget_s is not None and question.max_tokens is not None  # filled in
-        budget_s = question.budget_s or min(
-            costs.usual_budget_s(question.max_tokens), self._config.max_budget_s
-        )
-        return PendingQuestion(question, Deadline(time.monotonic(), budget_s))
+        return pending_question(question, costs, self._config, received_s=time.monotonic())
 
     def end(self, pending: PendingQuestion, took_s: float) -> None:
         """

@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from livevlm_ros.engine.messages import Phase, Status
-from livevlm_ros.node.client import Client
+from livevlm_ros.engine.messages import ANSWERED, Phase, Status
+from livevlm_ros.node.client import Client, not_found
 from livevlm_ros.node.conversions import to_duration, to_time
 from livevlm_ros.plain import plain
 
@@ -25,7 +25,6 @@ LONGEST_DEFAULT_S = 60.0  # to wait when the node chooses the budget
 CANCEL_S = 2.0  # to wait for what has been said, after Ctrl-C
 PIPED_WIDTH = 1000  # columns where no terminal sets a limit
 
-ANSWERED = (Status.OK, Status.PARTIAL, Status.NOT_SEEN)
 UNANSWERED_CODE, INTERRUPTED_CODE = 1, 130
 
 
@@ -72,11 +71,7 @@ def ask(wish: Wish) -> int:
     with Client(namespace=wish.namespace) as client:
         found = client.wait_for_stream_server if wish.stream else client.wait_for_server
         if not found(wish.timeout_s):
-            return _fail(
-                f'no node serves {client.service} after {wish.timeout_s:g} s: start one with '
-                '`ros2 launch livevlm_ros camera.launch.py` or livevlm_node, and compare '
-                'ROS_DOMAIN_ID and the namespace'
-            )
+            return _fail(not_found(client.service, wish.timeout_s))
         try:
             response = _streamed(client, wish) if wish.stream else _asked(client, wish)
         except KeyboardInterrupt:

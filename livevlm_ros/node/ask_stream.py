@@ -22,7 +22,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
 from livevlm_interfaces.action import AskStream as Action
-from livevlm_ros.engine.messages import Answer, Phase, Progress, Status
+from livevlm_ros.engine.messages import ANSWERED, Answer, Phase, Progress, Status
 from livevlm_ros.node.conversions import to_duration
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ FEEDBACK_KEPT = 100  # by the middleware, for a client that lags
 RESULT_KEPT_S = 300  # for a client that fetches it late; rclpy's default is 10 s
 LOOK_S = 0.5  # between two looks whether the client is still there
 
-ANSWERED = (Status.OK, Status.PARTIAL, Status.NO_EVIDENCE, Status.NOT_SEEN)
+SUCCEEDED = ANSWERED | {Status.NO_EVIDENCE}
 """With these the goal has succeeded; with all others but CANCELED it is aborted."""
 
 
@@ -66,7 +66,7 @@ class AskStream:
         )
         if result.status == Status.CANCELED and goal.is_cancel_requested:
             goal.canceled()
-        elif result.status in ANSWERED:
+        elif result.status in SUCCEEDED:
             goal.succeed()
         else:
             goal.abort()

@@ -27,6 +27,15 @@ from livevlm_ros.node.stream import Stream
 from livevlm_ros.share import use_dds_profile
 
 
+def not_found(service: str, waited_s: float) -> str:
+    """Say that no node serves something, and what to do."""
+    return (
+        f'no node serves {service} after {waited_s:g} s: start one with '
+        '`ros2 launch livevlm_ros camera.launch.py` or livevlm_node, and compare ROS_DOMAIN_ID '
+        'and the namespace'
+    )
+
+
 class Reply:
     """The answer to come."""
 

@@ -12,7 +12,7 @@ from rclpy.action import ActionClient
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
 from livevlm_interfaces.msg import MemoryState
-from livevlm_ros.node.client import Client, Reply
+from livevlm_ros.node.client import Client, Reply, not_found
 
 FIND_S = 5.0
 """For which a node is looked for."""
@@ -97,11 +97,7 @@ class MemoryClient(Client):
         return f'{self._prefix}livevlm/{name}'
 
     def _not_found(self, name: str) -> CommandFailed:
-        return CommandFailed(
-            f'no node serves {self._private(name)} after {FIND_S:g} s: start one with '
-            '`ros2 launch livevlm_ros camera.launch.py` or livevlm_node, and compare '
-            'ROS_DOMAIN_ID and the namespace'
-        )
+        return CommandFailed(not_found(self._private(name), FIND_S))
 
     def _replied(self, reply: Reply, name: str, timeout_s: float) -> Any:
         response = reply.wait(timeout_s)

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from livevlm_ros.engine.config import EngineConfig
-from livevlm_ros.engine.messages import Answer, BadFrame, Frame, Question, Status
+from livevlm_ros.engine.messages import ANSWERED, Answer, BadFrame, Frame, Question, Status
 from livevlm_ros.engine.slot import CameraSlot
 from livevlm_ros.engine.stats import EngineStats
 from livevlm_ros.node.ask_client import LONGEST_DEFAULT_S, REPLY_MARGIN_S
@@ -118,12 +118,7 @@ class RemoteEngine:
         answer = to_answer(response)
         if 0.0 < answer.latency.budget_ms < answer.latency.total_ms:
             self.late.append(question.request_id)
-        looked = answer.status in (
-            Status.OK,
-            Status.PARTIAL,
-            Status.NO_EVIDENCE,
-            Status.NOT_SEEN,
-        )
+        looked = answer.status in (*ANSWERED, Status.NO_EVIDENCE)
         if looked and answer.newest_stamp_ns != self._slot.stats().used_stamp_ns:
             self.shifted.append(question.request_id)
         return answer

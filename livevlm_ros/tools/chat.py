@@ -12,11 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from livevlm_ros.engine.messages import Answer, Evidence, Question, Status
+from livevlm_ros.engine.messages import ANSWERED, Answer, Evidence, Question
 from livevlm_ros.plain import plain
 from livevlm_ros.tools.focus import COMMANDS, BadCommand, Focus
 
-ANSWERED = (Status.OK, Status.PARTIAL, Status.NOT_SEEN)
 PROMPT = '> '
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from livevlm_ros.engine.messages import Answer, Question, Status
 from livevlm_ros.node.ask_client import CANCEL_S, Wish
-from livevlm_ros.node.client import Client
+from livevlm_ros.node.client import Client, not_found
 from livevlm_ros.node.told import to_answer
 from livevlm_ros.replay.errors import BadInput
 
@@ -32,11 +32,7 @@ class Running:
         self._client = Client(namespace=namespace)
         if not self._client.wait_for_stream_server(FIND_S):
             self._client.close()
-            raise BadInput(
-                f'no node serves {self._client.service}_stream after {FIND_S:g} s: start one with '
-                '`ros2 launch livevlm_ros camera.launch.py` or livevlm_node, and compare '
-                'ROS_DOMAIN_ID and the namespace'
-            )
+            raise BadInput(not_found(f'{self._client.service}_stream', FIND_S))
 
     def __enter__(self) -> Running:
         return self

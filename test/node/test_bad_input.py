@@ -61,6 +61,7 @@ def rig(shared_ros: Any, shared_processes: Any, eventually: Callable[..., Any]) 
             'time.on_jump': 'drop',
             'diagnostics.period': 0.1,
             'ingest.target_fps': 2.0,
+            'ask.min_confidence': 0.0,  # random weights are sure of nothing
         }
     )
     with Client() as client:
@@ -194,5 +195,5 @@ def test_a_budget_of_one_millisecond_is_answered_with_the_deadline(rig: Rig) -> 
 def test_after_all_that_a_good_question_is_answered(rig: Rig) -> None:
     assert rig.client.wait_for_status('ingest', OK, 60)
     response = rig.client.send('what color was the car ?', budget_s=10.0, max_tokens=1).wait(60)
-    assert response.status in (Ask.Response.STATUS_OK, Ask.Response.STATUS_NOT_SEEN)
+    assert response.status in (Ask.Response.STATUS_OK, Ask.Response.STATUS_PARTIAL)
     assert response.frames_considered > 0
