@@ -12,6 +12,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+pytest.importorskip('torch')
+
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 
