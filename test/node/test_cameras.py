@@ -186,13 +186,16 @@ def test_what_is_published_beside_the_topic_is_reported(bench: Bench) -> None:
 def test_what_is_no_image_is_reported_by_its_type(bench: Bench) -> None:
     camera = bench.listen(transport='raw')
     context = Context()  # of its own: one participant has one type a topic
-    with rclpy.init(context=context):
-        other = rclpy.create_node('other', context=context)
+    rclpy.init(context=context)
+    other = rclpy.create_node('other', context=context)
+    try:
         other.create_publisher(CompressedImage, '/front/image', 1)
         compressed = 'sensor_msgs/msg/CompressedImage'
         bench.eventually(lambda: camera.report(10).wrong_type == compressed)
         assert camera.report(10).publishers == 0
+    finally:
         other.destroy_node()
+        rclpy.shutdown(context=context)
 
 
 @pytest.mark.parametrize(('bits', 'grey'), [(0, 128), (12, 32), (16, 2)])
