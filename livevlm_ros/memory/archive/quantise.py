@@ -76,8 +76,8 @@ def dequantise(
     parts = [
         part.reshape(-1, *part.shape[-2:]).split(runs) for part in (found, codes, scale, zero)
     ]
-    for out, *run in zip(*parts, strict=True):
-        out.copy_(_floats(*run, bits))
+    for out, code, step, least in zip(*parts, strict=True):
+        out.copy_(_floats(code, step, least, bits))
     return found
 
 
