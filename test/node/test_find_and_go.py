@@ -28,17 +28,20 @@ BODY = Pose(2.0, 3.0, 0.3, 0.0, 0.0, HALF, HALF)  # a robot that looks along the
 OPTICAL = Pose(5.0, 3.0, 1.2, -HALF, 0.0, 0.0, HALF)  # a camera that looks along the map's y
 
 
-class NavigateToPose(SaveMemory):
-    """An action that exists here, whose goals are made as Nav2's are."""
+class Goal(SaveMemory.Goal):
+    """A goal that is made as Nav2's are."""
 
-    class Goal(SaveMemory.Goal):
-        def __init__(self, *, pose: PoseStamped) -> None:
-            place, turned = pose.pose.position, pose.pose.orientation
-            heading = 2 * math.atan2(turned.z, turned.w)
-            frame = pose.header.frame_id
-            super().__init__(
-                name=f'{frame} {place.x:.1f} {place.y:.1f} {place.z:.1f} {heading:.2f}'
-            )
+    def __init__(self, *, pose: PoseStamped) -> None:
+        place, turned = pose.pose.position, pose.pose.orientation
+        heading = 2 * math.atan2(turned.z, turned.w)
+        words = f'{place.x:.1f} {place.y:.1f} {place.z:.1f} {heading:.2f}'
+        super().__init__(name=f'{pose.header.frame_id} {words}')
+
+
+class NavigateToPose(SaveMemory):
+    """An action that exists here, in place of Nav2's."""
+
+    Goal = Goal
 
 
 class Navigator:
