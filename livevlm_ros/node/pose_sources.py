@@ -57,6 +57,11 @@ class Odometry:
     """Poses of the robot from `nav_msgs/Odometry`, which are the same for all of its frames."""
 
     def __init__(self, node: Node, settings: PoseSettings) -> None:
+        """
+        Prepare without subscribing.
+
+        :raises ValueError: for a topic that is no name
+        """
         self._node, self._frame = node, settings.frame
         try:
             self._topic = node.resolve_topic_name(settings.topic)
