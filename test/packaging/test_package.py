@@ -14,7 +14,7 @@ import livevlm_ros
 
 PACKAGES = ('.', 'livevlm_interfaces')
 ROOMS = ('livevlm_ros', 'kernels', 'bench')
-# Import name -> (rosdep key, name on PyPI) of what is not part of ROS.
+# Import name -> (rosdep key, name on PyPI) of what is not part of ROS, or has another name there.
 LIBRARIES = {
     'cv2': ('python3-opencv', 'opencv-python-headless'),
     'huggingface_hub': ('python3-transformers-pip', 'transformers'),
