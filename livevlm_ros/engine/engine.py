@@ -193,6 +193,7 @@ class Engine:
 
     def _give_back(self, loop: Loop) -> None:
         on_gpu = loop.parts.model.device.type == 'cuda'
+        loop.parts.snapshots.close()
         loop.parts.memory.close()
         self._loop = self._door = self._model_stats = None
         self._reception.model_id = ''

@@ -4,22 +4,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 import torch
 
 from livevlm_ros.engine.messages import BadFrame, Frame, Pixels
 from livevlm_ros.memory import FrameRef, Memory
+from livevlm_ros.memory.views.step import Written
 from livevlm_ros.model import VideoLanguageModel
+
+
+class Seen(NamedTuple):
+    """
+    Frames that are in the memory now.
+
+    :param written: what they became there
+    :param strange: keys of those unlike the frames that the checkpoint was calibrated on
+    """
+
+    refs: Sequence[FrameRef]
+    written: Written
+    strange: Sequence[str]
 
 
 def see_frames(
     model: VideoLanguageModel, memory: Memory, frames: list[tuple[Frame, Pixels]]
-) -> list[str]:
-    """
-    Encode frames in stamp order and keep their keys and values in the memory.
-
-    :returns: keys of the frames unlike those that the checkpoint was calibrated on
-    """
+) -> Seen:
+    """Encode frames in stamp order and keep their keys and values in the memory."""
     refs = [
         FrameRef(frame.camera, frame.stream_ns, frame.frame_id, frame_key(frame))
         for frame, _ in frames
@@ -29,13 +42,14 @@ def see_frames(
     )  # [frames, tokens_per_frame, hidden]
     view = memory.step(refs)
     model.read(tokens.flatten(0, 1), view)
-    view.commit()
+    written = view.commit()
     if model.device.type == 'cuda':  # else the cost of the step would be booked to the next answer
         torch.cuda.synchronize(model.device)
     if model.familiarity is None:
-        return []
+        return Seen(refs, written, ())
     strange = model.familiarity.strange(tokens).tolist()
-    return [ref.key for ref, is_strange in zip(refs, strange, strict=True) if is_strange]
+    keys = [ref.key for ref, is_strange in zip(refs, strange, strict=True) if is_strange]
+    return Seen(refs, written, keys)
 
 
 def frame_key(frame: Frame) -> str:

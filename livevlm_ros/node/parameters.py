@@ -155,6 +155,14 @@ PARAMETERS: tuple[Parameter, ...] = (
         high=86400.0,
     ),
     Parameter(
+        'memory.snapshots_kept',
+        2,
+        'Snapshots of earlier lives that stay in folders kept-1, kept-2 and so on of memory.path, '
+        'where a life that saw only a few frames would overwrite them.',
+        low=0,
+        high=100,
+    ),
+    Parameter(
         'memory.full_max_tokens',
         65536,
         'Most tokens that preset full holds; then the oldest frames leave.',
