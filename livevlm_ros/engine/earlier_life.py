@@ -17,6 +17,8 @@ from livevlm_ros.memory import FrameRef, State
 from livevlm_ros.memory.contents import read_refs
 from livevlm_ros.memory.kept import forget_kept, keep
 
+Named = tuple[str, int]  # camera and stamp in nanoseconds
+
 _log = logging.getLogger(__name__)
 
 
@@ -30,12 +32,12 @@ class EarlierLife:
 
     def __init__(self, folder: Path, *, most: int) -> None:
         self._folder, self._most = folder, most
-        self._frames: frozenset[FrameRef] = frozenset()
+        self._frames: frozenset[Named] = frozenset()
         self._forgets = False
 
     def restored(self, frames: Iterable[FrameRef]) -> None:
         """Note the frames that this life begins with."""
-        self._frames = frozenset(frames)
+        self._frames = frozenset((ref.camera, ref.stamp_ns) for ref in frames)
 
     def forget(self) -> None:
         """Keep nothing of before: somebody wants frames to be forgotten."""
@@ -51,13 +53,13 @@ class EarlierLife:
         """
         if not self._most or not self._is_lost(state, frames):
             return
-        folder = keep(self._folder, most=self._most)
-        self._frames = frozenset()
-        _log.warning(
-            'few of the frames that were restored are left, and few new ones came: the snapshot '
-            'that had them is kept as %s',
-            folder,
-        )
+        folder, self._frames = keep(self._folder, most=self._most), frozenset()
+        if folder is not None:
+            _log.warning(
+                'few of the frames that were restored are left, and few new ones came: the '
+                'snapshot that had them is kept in %s',
+                folder,
+            )
 
     def placed(self) -> None:
         """Note that a snapshot is in place that has nothing of what was to be forgotten."""
@@ -70,5 +72,13 @@ class EarlierLife:
         before = len(self._frames)
         if frames >= before * 3 / 2:  # half of before and as many new ones, at least
             return False
-        held = frozenset(read_refs(state.tensors['frames']))
+        held = _frames_of(state)
         return len(held & self._frames) < before / 2 and len(held - self._frames) < before
+
+
+def _frames_of(state: State) -> set[Named]:
+    """Return the frames that questions could read in a state of a memory."""
+    identity = state.facts['identity']
+    if identity['long_term_frames'] or identity['archive_bits']:
+        return {(ref.camera, ref.stamp_ns) for ref in read_refs(state.tensors['frames'])}
+    return {(camera, stamp_ns) for camera, stamp_ns, *_ in state.facts['short_term']['frames']}

@@ -308,6 +308,7 @@ class Engine:
             memory_id=loop.memory_id,
             memory=loop.sizes.stamped(self._ingest.timeline.header_ns),
             strangers=loop.parts.album.strangers,
+            unsaved=loop.parts.snapshots.unsaved,
             horizon=loop.parts.horizon,
             model=replace(model, costs_ms=loop.parts.costs.in_ms()),
         )

@@ -163,7 +163,7 @@ class Snapshots:
 
     @property
     def unsaved(self) -> int:
-        """How many changes of the memory are in no snapshot and no journal."""
+        """How many changes a kill would cost, for the journal has ended."""
         return 0 if self._journal is None else self._journal.unsaved
 
     def close(self) -> None:
@@ -176,6 +176,7 @@ class Snapshots:
         self._contents, self._freed = contents, None
         if self._journal is not None:
             self._journal.leave()
+            self._retry_s = 0.0
         self._give_up_copies()
 
     def forgot(self, freed: Future[Freed]) -> None:

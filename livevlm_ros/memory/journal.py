@@ -82,8 +82,8 @@ class Journal:
 
     @property
     def unsaved(self) -> int:
-        """How many changes a process would lose that is killed now, but for those on their way."""
-        return self._unsaved
+        """How many changes came since it ended: a process that is killed now loses them."""
+        return self._unsaved if self._told else 0
 
     @property
     def wants_snapshot(self) -> bool:
@@ -202,7 +202,9 @@ class Journal:
     def _saved(self) -> None:
         """Note that nothing is lost any more; with the lock."""
         if self._told:
-            _log.warning('the journal goes on: a snapshot has the %d changes', self._unsaved)
+            _log.warning(
+                'the journal goes on: a snapshot has the %d changes it missed', self._unsaved
+            )
         self._unsaved, self._told = 0, False
 
     def _start(self) -> None:

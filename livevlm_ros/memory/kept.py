@@ -9,7 +9,7 @@ import os
 import shutil
 from pathlib import Path
 
-from livevlm_ros.memory.snapshot import MANIFEST, tensors_of
+from livevlm_ros.memory.snapshot import MANIFEST, TENSORS, tensors_of
 
 KEPT = 'kept-'
 """Beginning of their folders' names; a number follows, the newest has the highest."""
@@ -17,22 +17,27 @@ KEPT = 'kept-'
 _log = logging.getLogger(__name__)
 
 
-def keep(folder: Path, *, most: int) -> Path:
+def keep(folder: Path, *, most: int) -> Path | None:
     """
-    Keep the snapshot of a folder; nothing if it is kept already.
+    Keep the snapshot of a folder, unless that is done already.
 
     Of more than so many the smallest go: a life that saw little pushes out none that saw much.
 
-    :returns: the folder that it is kept in
+    :returns: the folder that it is kept in; None: those that are kept are larger, and enough
     :raises SnapshotError: if there is none, or it is of no use
     :raises OSError: if it cannot be kept
     """
     manifest, tensors = folder / MANIFEST, tensors_of(folder)
-    for earlier in kept(folder):
-        file = earlier / MANIFEST
+    earlier = kept(folder)
+    for each in earlier:
+        file = each / MANIFEST
         if file.exists() and file.read_bytes() == manifest.read_bytes():
-            return earlier
-    number = max((_number(earlier) for earlier in kept(folder)), default=0) + 1
+            return each
+    smaller = [each for each in sorted(earlier, key=_nbytes) if _nbytes(each) <= _size(tensors)]
+    leave = smaller[: max(0, len(earlier) + 1 - most)]
+    if len(earlier) + 1 - len(leave) > most:
+        return None
+    number = _number(earlier[-1]) + 1 if earlier else 1
     new = folder / f'{KEPT}{number}'
     new.mkdir()
     try:
@@ -40,8 +45,8 @@ def keep(folder: Path, *, most: int) -> Path:
     except OSError:  # a file system without links
         shutil.copyfile(tensors, new / tensors.name)
     shutil.copyfile(manifest, new / MANIFEST)
-    for smallest in sorted(kept(folder), key=_nbytes)[: max(0, len(kept(folder)) - most)]:
-        _remove(smallest)
+    for each in leave:
+        _remove(each)
     return new
 
 
@@ -64,7 +69,12 @@ def _number(folder: Path) -> int:
 
 
 def _nbytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.iterdir())
+    """Return how large the tensors in a folder are: about how much a life saw."""
+    return sum(_size(file) for file in folder.glob(TENSORS))
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size
 
 
 def _remove(folder: Path) -> None:

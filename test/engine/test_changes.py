@@ -37,7 +37,7 @@ def _check_same(one: State, other: State) -> None:
         assert torch.equal(tensor, other.tensors[name]), name
 
 
-@pytest.mark.parametrize('preset', ['recent', 'rekv', 'livevlm', 'balanced'])
+@pytest.mark.parametrize('preset', ['rekv', 'livevlm', 'balanced'])
 def test_a_memory_is_its_equal_after_the_journal(two, tmp_path, preset):
     first = two.make(snapshot=True, preset=preset)
     two.watch(first, range(1, 11))

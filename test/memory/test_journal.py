@@ -153,7 +153,7 @@ def test_a_full_disk_ends_it_and_the_next_snapshot_begins_it_anew(
     journal.placed(second, nbytes=0)
     journal.settle()
     assert journal.sound and not journal.unsaved
-    assert 'a snapshot has the 3 changes' in caplog.text
+    assert 'a snapshot has the 3 changes it missed' in caplog.text
     assert _read(tmp_path, second) == [5]
 
 
