@@ -10,6 +10,7 @@ needs the model.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,7 +21,11 @@ from livevlm_ros.engine.frames import Seen
 from livevlm_ros.engine.timeline import Timeline
 from livevlm_ros.memory import ReadFilter, State
 from livevlm_ros.memory.contents import read_refs, written_refs
+from livevlm_ros.memory.journal_file import JournalReader
+from livevlm_ros.memory.snapshot import UnreadableSnapshot
 from livevlm_ros.memory.views.step import Written
+
+_log = logging.getLogger(__name__)
 
 
 def step(seen: Seen, jpegs: Mapping[str, bytes], timeline: Timeline) -> State:
@@ -56,6 +61,33 @@ def clearing(timeline: Timeline) -> State:
     return State({}, _facts('clearing', timeline))
 
 
+def redo_all(contents: Contents, read: JournalReader) -> int:
+    """
+    Do again all that a journal notes, up to a change that is torn, damaged or cannot be done.
+
+    :returns: how many changes were done; the others are told
+    :raises UnreadableSnapshot: if the system does not let the journal be read
+    """
+    done, why = 0, 'torn or damaged'
+    try:
+        for change in read.entries():
+            redo(contents, change)
+            done += 1
+    except (UnreadableSnapshot, torch.OutOfMemoryError):
+        raise
+    except (ValueError, LookupError, RuntimeError) as error:
+        why = repr(error)
+    if read.ignored:
+        _log.warning(
+            '%s: of no use after %d changes of the memory (%s), its last %d bytes are ignored',
+            read.file,
+            done,
+            why,
+            read.ignored,
+        )
+    return done
+
+
 def redo(contents: Contents, change: State) -> None:
     """
     Do again what an entry notes, with memory, thumbnails and time as they were before it.
@@ -69,7 +101,7 @@ def redo(contents: Contents, change: State) -> None:
         _forget_again(contents, change)
     elif kind == 'clearing':
         contents.album.clear()
-        contents.memory.clear()
+        contents.memory.clear().result()
     else:
         raise ValueError(f'expected a step, forgetting or clearing, got {kind!r}')
     contents.memory.settle()
@@ -93,7 +125,7 @@ def _forget_again(contents: Contents, change: State) -> None:
     cameras = None if facts['cameras'] is None else frozenset(facts['cameras'])
     spans = tuple((first, last) for first, last in facts['spans'])
     reading = ReadFilter(cameras, facts['first_ns'], facts['last_ns'], spans)
-    contents.memory.forget(reading)
+    contents.memory.forget(reading).result()
     contents.album.keep_only(ref.key for ref in contents.memory.refs())
 
 

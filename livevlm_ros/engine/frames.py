@@ -42,13 +42,12 @@ def see_frames(
     )  # [frames, tokens_per_frame, hidden]
     view = memory.step(refs)
     model.read(tokens.flatten(0, 1), view)
-    written = view.commit()
+    strange = None if model.familiarity is None else model.familiarity.strange(tokens)
+    written = view.commit()  # last: what fails before it changes nothing
     if model.device.type == 'cuda':  # else the cost of the step would be booked to the next answer
         torch.cuda.synchronize(model.device)
-    if model.familiarity is None:
-        return Seen(refs, written, ())
-    strange = model.familiarity.strange(tokens).tolist()
-    keys = [ref.key for ref, is_strange in zip(refs, strange, strict=True) if is_strange]
+    marks = [False] * len(refs) if strange is None else strange.tolist()
+    keys = [ref.key for ref, is_strange in zip(refs, marks, strict=True) if is_strange]
     return Seen(refs, written, keys)
 
 

@@ -20,8 +20,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-
 from livevlm_ros.engine import changes
 from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.engine.contents import Contents
@@ -33,7 +31,6 @@ from livevlm_ros.memory.journal import Journal
 from livevlm_ros.memory.journal_file import JournalReader
 from livevlm_ros.memory.snapshot import (
     MANIFEST,
-    UnreadableSnapshot,
     has_snapshot,
     read_snapshot,
     set_aside,
@@ -136,23 +133,8 @@ class Snapshots:
         """Do again what changed the memory after its snapshot; returns how many changes."""
         if self._journal is None or 'journal' not in state.facts:
             return 0
-        read, changed, why = JournalReader(folder, state.facts['journal']), 0, 'torn or damaged'
-        try:
-            for change in read.entries():
-                changes.redo(self._contents, change)
-                changed += 1
-        except (UnreadableSnapshot, torch.OutOfMemoryError):
-            raise
-        except (ValueError, LookupError, RuntimeError) as error:
-            why = str(error)
-        if read.ignored:
-            _log.warning(
-                'the journal in %s is of no use after %d changes (%s): %d bytes are ignored',
-                folder,
-                changed,
-                why,
-                read.ignored,
-            )
+        read = JournalReader(folder, state.facts['journal'])
+        changed = changes.redo_all(self._contents, read)
         self._journal.go_on(read, snapshot_bytes=state.nbytes)
         return changed
 

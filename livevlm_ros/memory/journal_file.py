@@ -62,6 +62,11 @@ class JournalReader:
         self._folder, self.name = folder, name
         self.end = self.nbytes = self.ignored = 0
 
+    @property
+    def file(self) -> Path:
+        """The file that it came to."""
+        return journal_file(self._folder, self.name)
+
     def entries(self) -> Iterator[State]:
         """
         Give all entries; who stops before the last one ends the journal there.
@@ -77,9 +82,8 @@ class JournalReader:
 
     def _of_file(self) -> Generator[State, None, str | None]:
         """Give the entries of one file; returns the name of the next one, None if this is last."""
-        file = journal_file(self._folder, self.name)
         try:
-            with file.open('rb') as opened:
+            with self.file.open('rb') as opened:
                 self.ignored = size = os.fstat(opened.fileno()).st_size
                 if opened.read(len(FIRST_LINE)) != FIRST_LINE:
                     return None
@@ -94,7 +98,7 @@ class JournalReader:
         except FileNotFoundError:
             self.ignored = 0
         except OSError as error:
-            raise UnreadableSnapshot.because(file, error) from error
+            raise UnreadableSnapshot.because(self.file, error) from error
         return None
 
     def _good_to(self, end: int, size: int) -> None:

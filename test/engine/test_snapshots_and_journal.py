@@ -81,8 +81,8 @@ def test_a_journal_that_is_damaged_ends_there_and_that_is_told(
     at = len(FIRST_LINE) + 2 * entry + entry // 2
     file.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
     assert restored(killed) == [1, 2, 3, 4, 5, 6]
-    assert f'the journal in {killed} is of no use after 2 changes' in caplog.text
-    assert 'torn or damaged' in caplog.text
+    told = f'{killed / file.name}: of no use after 2 changes of the memory (torn or damaged)'
+    assert told in caplog.text
 
 
 def test_a_change_that_cannot_be_done_again_ends_the_journal(
@@ -98,7 +98,7 @@ def test_a_change_that_cannot_be_done_again_ends_the_journal(
         watch(engine, range(7, 8))
     watch(engine, range(8, 9))
     assert restored(_killed(engine, tmp_path / 'killed')) == [1, 2, 3, 4, 5, 6]
-    assert "is of no use after 2 changes ('kind')" in caplog.text
+    assert "of no use after 2 changes of the memory (KeyError('kind'))" in caplog.text
 
 
 def test_another_memory_is_not_told_by_the_journal_of_the_one_before(
