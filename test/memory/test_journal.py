@@ -1,5 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
+import errno
 import os
 import resource
 import threading
@@ -155,6 +156,35 @@ def test_a_full_disk_ends_it_and_the_next_snapshot_begins_it_anew(
     assert journal.sound and not journal.unsaved
     assert 'a snapshot has the 3 changes it missed' in caplog.text
     assert _read(tmp_path, second) == [5]
+
+
+@pytest.mark.parametrize('number', [errno.EROFS, errno.EACCES, errno.ENOENT, errno.EIO])
+def test_a_folder_that_cannot_be_written_ends_it(
+    journal: Journal,
+    first: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    number: int,
+) -> None:
+    def fail(*args: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    journal.put(_entry(1))
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, 'open', fail)
+        second = journal.cut()
+        journal.put(_entry(2))
+        journal.settle()
+    assert os.strerror(number) in caplog.text
+    assert _read(tmp_path, first) == [1]
+    journal.placed(second, nbytes=0)
+    assert not journal.sound and journal.unsaved == 1
+    third = journal.cut()
+    journal.put(_entry(3))
+    journal.placed(third, nbytes=0)
+    journal.settle()
+    assert journal.sound and _read(tmp_path, third) == [3]
 
 
 def test_a_gap_after_a_snapshot_was_copied_is_not_closed_by_it(
