@@ -43,8 +43,9 @@ class EngineConfig:
         counts when the next frame confirms it: the first frame after it is a bad one, and so is a
         lone stray stamp, which changes nothing. The frames of a camera that leaps while another
         goes on are bad: it is that camera's clock
-    :param snapshot: restore what was saved in the memory's `path` at load, and save it at stop
-    :param autosave_s: seconds between two times it is saved in between; 0: it is not
+    :param snapshot: restore what was saved in the memory's `path` at load, and save it at stop; a
+        journal there has what comes in between
+    :param autosave_s: seconds between two times it is saved in between; 0: as the journal grows
     :param snapshots_kept: snapshots of earlier lives that are kept, where a life that saw few
         frames overwrites them; the smallest go first
     :param threads: threads of torch on the CPU; 0: see `torch_threads`
