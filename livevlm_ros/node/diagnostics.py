@@ -240,10 +240,13 @@ def _memory(stats: EngineStats) -> Health:
     del values['recall'], values['room']
     values |= {f'recall_{name}': value for name, value in dataclasses.asdict(recall).items()}
     values['recall_correction_rate'] = recall.correction_rate
+    values['unsaved'] = stats.unsaved
     if stats.horizon is not None:
         values |= {'kept_s': stats.horizon.seconds, 'kept': stats.horizon.text}
     message = f'{stats.memory.frames} frames, {stats.memory.device_bytes / 1e6:.1f} MB'
     faults = _memory_faults(stats.memory)
+    if stats.unsaved:
+        faults.append(f'{stats.unsaved} changes would be lost by a kill: see the log')
     if stats.horizon is not None and stats.horizon.advice:
         faults.append(f'{stats.horizon.text}; {stats.horizon.advice}')
     if faults:
