@@ -5,9 +5,10 @@
 import _thread
 import math
 import runpy
+import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -144,7 +145,15 @@ def test_without_a_place_nothing_moves(
     assert scene.navigator.goals == []
 
 
-def test_ctrl_c_cancels_the_goal(scene: Any) -> None:
+@pytest.fixture
+def hears_ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C be heard where it is not by itself: in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_cancels_the_goal(scene: Any, hears_ctrl_c: None) -> None:
     def drive() -> None:
         _thread.interrupt_main()
         assert scene.navigator.canceled.wait(60)
