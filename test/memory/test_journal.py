@@ -171,6 +171,7 @@ def test_a_folder_that_cannot_be_written_ends_it(
         raise OSError(number, os.strerror(number))
 
     journal.put(_entry(1))
+    journal.settle()
     with monkeypatch.context() as patch:
         patch.setattr(Path, 'open', fail)
         second = journal.cut()
