@@ -12,6 +12,7 @@ import torch
 
 from livevlm_ros.engine import Answer, Latency, Question, Status
 from livevlm_ros.engine.events import MOST_EVENTS, Event, EventKind, Events
+from livevlm_ros.memory.snapshot import MANIFEST, TENSORS
 
 
 def taken(engine: Any) -> list[Event]:
@@ -86,7 +87,8 @@ def test_snapshots_are_told_with_their_size(make_saving: Any, watch: Any, tmp_pa
     watch(first, range(1, 20))
     first.cleanup()
     (saved,) = taken(first)
-    size = sum(file.stat().st_size for file in tmp_path.glob('memory*'))
+    files = [*tmp_path.glob(MANIFEST), *tmp_path.glob(TENSORS)]
+    size = sum(file.stat().st_size for file in files)
     assert saved == Event(EventKind.SAVED, '', str(tmp_path), size)
     second.load()
     (loaded,) = taken(second)
