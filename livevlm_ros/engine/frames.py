@@ -20,13 +20,10 @@ def see_frames(
 
     :returns: keys of the frames unlike those that the checkpoint was calibrated on
     """
-    refs = [
-        FrameRef(frame.camera, frame.stream_ns, frame.frame_id, frame_key(frame))
-        for frame, _ in frames
-    ]
     tokens = model.encode_frames(
         [pixels for _, pixels in frames]
     )  # [frames, tokens_per_frame, hidden]
+    refs = [_ref(frame) for frame, _ in frames]
     view = memory.step(refs)
     model.read(tokens.flatten(0, 1), view)
     view.commit()
@@ -36,6 +33,11 @@ def see_frames(
         return []
     strange = model.familiarity.strange(tokens).tolist()
     return [ref.key for ref, is_strange in zip(refs, strange, strict=True) if is_strange]
+
+
+def _ref(frame: Frame) -> FrameRef:
+    pose = frame.pose() if callable(frame.pose) else frame.pose
+    return FrameRef(frame.camera, frame.stream_ns, frame.frame_id, frame_key(frame), pose)
 
 
 def frame_key(frame: Frame) -> str:

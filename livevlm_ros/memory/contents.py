@@ -94,13 +94,13 @@ def put_back(tiers: Tiers, state: State, *, identity: Mapping[str, Any]) -> None
 
 def _written_down(refs: Iterable[FrameRef]) -> Tensor:
     """Return the references of frames as JSON, uint8 [bytes]: facts of all would take too long."""
-    fields = [(ref.camera, ref.stamp_ns, ref.frame_id, ref.key) for ref in refs]
+    fields = [ref.fields() for ref in refs]
     return torch.frombuffer(bytearray(json.dumps(fields).encode()), dtype=torch.uint8)
 
 
 def read_refs(written: Tensor) -> list[FrameRef]:
     """Return the references of frames that a state's tensor `frames` holds."""
-    return [FrameRef(*fields) for fields in json.loads(written.numpy().tobytes())]
+    return [FrameRef.of(fields) for fields in json.loads(written.numpy().tobytes())]
 
 
 def _check(tiers: Tiers, state: State, identity: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from livevlm_ros.engine.settings import configuration
 from livevlm_ros.node.parameter import Parameter
+from livevlm_ros.node.pose_settings import POSE_PARAMETERS
 
 if TYPE_CHECKING:
     from livevlm_ros.engine import EngineConfig
@@ -255,6 +256,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         'as it is, reset clears it where time begins anew (a bag that loops), drop drops frames.',
         choices=('keep', 'reset', 'drop'),
     ),
+    *POSE_PARAMETERS,
     Parameter(
         'diagnostics.period',
         1.0,

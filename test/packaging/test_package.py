@@ -25,6 +25,7 @@ LIBRARIES = {
     'rich': ('python3-rich', 'rich'),
     'rosbags': ('python3-rosbags-pip', 'rosbags'),
     'safetensors': ('python3-transformers-pip', 'safetensors'),
+    'tf2_ros': ('tf2_ros_py', ''),
     'tokenizers': ('python3-transformers-pip', 'tokenizers'),
     'torch': ('python3-pytorch-pip', 'torch'),
     'transformers': ('python3-transformers-pip', 'transformers'),
