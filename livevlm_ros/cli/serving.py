@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import importlib.util
 import secrets
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -79,12 +79,13 @@ def mcp(
             pace = Pace.FULL if camera is None else Pace.LIVE
             over = engine_over(frames, model, fps, settings or (), pace, alone=True)
             memory = ends.enter_context(over)
-        if listening is None:
-            from livevlm_ros.tools.agent_server import agent_server
+        with suppress(KeyboardInterrupt):  # which ends a server as it should
+            if listening is None:
+                from livevlm_ros.tools.agent_server import serve_stdio
 
-            agent_server(memory).run('stdio')
-        else:
-            _serve(memory, listening, token)
+                serve_stdio(memory)
+            else:
+                _serve(memory, listening, token)
 
 
 def _serve(memory: CameraMemory, listening: socket.socket, token: str) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from inspect import getdoc
 from typing import Any
@@ -31,7 +32,7 @@ FORGETTING = ToolAnnotations(
 
 
 def agent_server(memory: CameraMemory) -> MCPServer:
-    """Make the server; its `run('stdio')` speaks over stdin and stdout."""
+    """Make the server."""
     tools = AgentTools(memory)
     looking = (tools.where, tools.ask, tools.recall, tools.timeline, tools.status)
     server = MCPServer(
@@ -53,6 +54,17 @@ def agent_server(memory: CameraMemory) -> MCPServer:
         mime_type='image/jpeg',
     )(tools.frame)
     return server
+
+
+def serve_stdio(memory: CameraMemory) -> None:
+    """
+    Speak over stdin and stdout until stdin ends, or until Ctrl-C.
+
+    The server has a thread of its own, left behind after Ctrl-C: nothing ends its read of stdin.
+    """
+    serving = threading.Thread(target=agent_server(memory).run, args=('stdio',), daemon=True)
+    serving.start()
+    serving.join()
 
 
 def _strict(function: Callable[..., Any], annotations: ToolAnnotations) -> Tool:

@@ -1,11 +1,11 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A camera memory that follows a script, an MCP client, and a server over HTTP."""
+"""A camera memory that follows a script, and a server of it."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -147,24 +147,8 @@ def scripted() -> ScriptedMemory:
 
 
 @pytest.fixture
-def served(scripted: ScriptedMemory) -> Iterator[Callable[..., str]]:
-    """Serve the scripted memory over HTTP, and return its address."""
-    uvicorn = pytest.importorskip('uvicorn')
-    from livevlm_ros.tools.http_server import http_app, listen
+def served(scripted: ScriptedMemory, serve_http: Callable[[Any], str]) -> Callable[..., str]:
+    """Give what serves the scripted memory over HTTP, and returns its address."""
+    from livevlm_ros.tools.http_server import http_app
 
-    running: list[tuple[Any, threading.Thread]] = []
-
-    def serve(**options: Any) -> str:
-        listening = listen('127.0.0.1', 0)
-        app = http_app(scripted, **options)
-        server = uvicorn.Server(uvicorn.Config(app, log_level='warning', ws='none'))
-        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
-        thread.start()
-        running.append((server, thread))
-        return f'http://127.0.0.1:{listening.getsockname()[1]}'
-
-    yield serve
-    for server, thread in running:
-        server.should_exit = True
-        thread.join(WAIT_S)
-        assert not thread.is_alive()
+    return lambda **options: serve_http(http_app(scripted, **options))
