@@ -32,11 +32,11 @@ class CommandFailed(NotDone):
 
 
 class MemoryClient(Client):
-    """Talks to the memory of the node in a namespace; any thread."""
+    """Talks to the memory of the node in a namespace."""
 
     def __init__(self, *, namespace: str = '') -> None:
         super().__init__(namespace=namespace)
-        self._clients: dict[str, Any] = {}  # made when they are first needed, by service
+        self._services: dict[str, Any] = {}  # clients of services that were called
         self._making = threading.Lock()
 
     def __enter__(self) -> MemoryClient:
@@ -48,10 +48,7 @@ class MemoryClient(Client):
 
         :raises CommandFailed: if there is none, or no response came in time
         """
-        with self._making:
-            if (client := self._clients.get(name)) is None:
-                client = self._node.create_client(kind, self._private(name))
-                self._clients[name] = client
+        client = self._service(kind, name)
         if not client.wait_for_service(FIND_S):
             raise self._not_found(name)
         reply = Reply()
@@ -108,6 +105,12 @@ class MemoryClient(Client):
         if not heard:
             raise CommandFailed(f'nothing on {name} after {FIND_S:g} s: is the node configured?')
         return found[-1]
+
+    def _service(self, kind: Any, name: str) -> Any:
+        with self._making:
+            if name not in self._services:
+                self._services[name] = self._node.create_client(kind, self._private(name))
+            return self._services[name]
 
     def _private(self, name: str) -> str:
         return f'{self._prefix}livevlm/{name}'
