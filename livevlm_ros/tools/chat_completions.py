@@ -49,6 +49,7 @@ HTTP_STATUS = {
     Status.INVALID: 400,
 }
 CUT = (Finish.LENGTH, Finish.BUDGET)
+MOST_TOKENS = 2**16  # more than any model says
 
 
 class StreamOptions(BaseModel):
@@ -75,9 +76,9 @@ class Body(BaseModel):
     messages: Annotated[list[Message], Field(min_length=1)]
     stream: bool = False
     stream_options: StreamOptions | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    temperature: Annotated[float, Field(ge=0)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1, le=MOST_TOKENS)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=MOST_TOKENS)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     user: str = ''
     metadata: dict[str, Any] | None = None
     budget_s: Annotated[float, Field(ge=0, le=3600)] = 0.0
@@ -137,6 +138,8 @@ class ChatCompletions:
             return JSONResponse(self._completion(_answered(answer)))
         except Refused as refused:
             return refused.response()
+        except NotDone as error:
+            return Refused(503, str(error)).response()
 
     def _model(self) -> str:
         return self._memory.status().model

@@ -11,12 +11,12 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-import anyio
 import pytest
 
 pytest.importorskip('torch')
 pytest.importorskip('mcp')
 
+import anyio
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 
