@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from livevlm_ros.tools.camera_memory import CameraMemory
 
-PORT = 8741
+HOST, PORT = '127.0.0.1', 8741
 TOKEN_VARIABLE = 'LIVEVLM_TOKEN'
 
 
@@ -36,7 +36,7 @@ def mcp(
     http: Annotated[
         bool, typer.Option('--http', help='Serve /mcp and /v1 over HTTP, in place of stdio.')
     ] = False,
-    host: Annotated[str, typer.Option(help='Address to serve at.')] = '127.0.0.1',
+    host: Annotated[str, typer.Option(help='Address to serve at.')] = HOST,
     port: Annotated[int, typer.Option(min=0, max=65535, help='0: a free one.')] = PORT,
     token: Annotated[
         str,
@@ -61,6 +61,12 @@ def mcp(
     """
     if source is not None and camera is not None:
         refuse(f'SOURCE {source} and --camera {camera}: expected one of them')
+    if namespace and (source is not None or camera is not None):
+        refuse(
+            f'--namespace {namespace}: expected for a running node, without SOURCE and --camera'
+        )
+    if (host, port) != (HOST, PORT) and not http:
+        refuse(f'--host {host} --port {port}: expected with --http')
     if importlib.util.find_spec('mcp') is None:
         refuse("mcp: the MCP library is missing: pip install 'livevlm_ros[mcp]'")
     with plain_errors(), ExitStack() as ends:
@@ -93,10 +99,9 @@ def _serve(memory: CameraMemory, listening: socket.socket, token: str) -> None:
     from livevlm_ros.tools.http_server import http_app, is_local, serve
 
     host, port = listening.getsockname()[:2]
-    local = is_local(host)
-    if not local and not token:
+    if not is_local(host) and not token:
         token = secrets.token_urlsafe()
         remark(f'token: {token}')
     shown = f'[{host}]' if ':' in host else host
     remark(f'http://{shown}:{port}/mcp and /v1; Ctrl-C ends it')
-    serve(http_app(memory, token=token, local=local), listening)
+    serve(http_app(memory, host=host, token=token), listening)

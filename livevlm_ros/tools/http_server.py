@@ -28,14 +28,13 @@ class Guard:
     Lets in who may.
 
     :param token: wanted as a bearer's, unless it is empty
-    :param local: requests must name this machine as host and origin, so that no page of the web
-        asks through a browser on it (DNS rebinding)
+    :param security: what requests must name as host and origin
     """
 
-    def __init__(self, app: ASGIApp, *, token: str, local: bool) -> None:
+    def __init__(self, app: ASGIApp, token: str, security: TransportSecuritySettings) -> None:
         self._app = app
         self._bearer = f'Bearer {token}'.encode() if token else b''
-        self._security = TransportSecurityMiddleware(_security(local=local))
+        self._security = TransportSecurityMiddleware(security)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or refuse it."""
@@ -55,13 +54,17 @@ class Guard:
         return not self._bearer or hmac.compare_digest(given, self._bearer)
 
 
-def http_app(memory: CameraMemory, *, token: str = '', local: bool = True) -> Guard:
-    """Make the application with both protocols."""
+def http_app(memory: CameraMemory, *, host: str = '127.0.0.1', token: str = '') -> Guard:
+    """
+    Make the application with both protocols.
+
+    :param host: that it is served at; one of this machine alone is open to no page of the web
+    """
+    security = _security(host)
     server = agent_server(memory)
     for path, method, endpoint in ChatCompletions(memory).routes:
         server.custom_route(path, [method])(endpoint)
-    app = server.streamable_http_app(transport_security=_security(local=local))
-    return Guard(app, token=token, local=local)
+    return Guard(server.streamable_http_app(transport_security=security), token, security)
 
 
 def is_local(host: str) -> bool:
@@ -95,10 +98,11 @@ def serve(app: ASGIApp, listening: socket.socket) -> None:
     uvicorn.Server(config).run([listening])
 
 
-def _security(*, local: bool) -> TransportSecuritySettings:
-    names = [form for name in LOCAL_NAMES for form in (name, f'{name}:*')]
+def _security(host: str) -> TransportSecuritySettings:
+    """Return the rule that a local server's requests name it so, against DNS rebinding."""
+    names = [form for name in (*LOCAL_NAMES, host) for form in (name, f'{name}:*')]
     return TransportSecuritySettings(
-        enable_dns_rebinding_protection=local,
+        enable_dns_rebinding_protection=is_local(host),
         allowed_hosts=names,
         allowed_origins=[f'http://{name}' for name in names],
     )

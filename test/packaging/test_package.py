@@ -33,9 +33,8 @@ LIBRARIES = {
     'yaml': ('python3-yaml', 'pyyaml'),
     'zstandard': ('mcap-ros2-support', 'zstandard'),
 }
-OF_AN_EXTRA = {  # import name -> the extra of setup.py that brings it
-    name: 'mcp' for name in ('anyio', 'mcp', 'pydantic', 'starlette', 'uvicorn')
-}
+# Import names of what an extra of setup.py brings.
+OF_AN_EXTRA = dict.fromkeys(('anyio', 'mcp', 'pydantic', 'starlette', 'uvicorn'), 'mcp')
 
 
 def manifest(folder: Path) -> Any:

@@ -56,7 +56,7 @@ def test_tools_are_called_over_http(served: Callable[..., str], token: str) -> N
 def test_nothing_is_told_without_the_token(
     served: Callable[..., str], scripted: Any, path: str, given: str
 ) -> None:
-    address = served(token=TOKEN, local=False)
+    address = served(token=TOKEN, host='0.0.0.0')
     headers = {**JSON, 'Authorization': given.encode()}
     reply = httpx2.post(address + path, headers=headers, content=b'{}', timeout=30)
     assert reply.status_code == 401 and reply.headers['WWW-Authenticate'] == 'Bearer'
@@ -81,7 +81,7 @@ def test_pages_of_the_web_cannot_ask_through_a_browser_here(served: Callable[...
 
 
 def test_other_machines_may_call_it_by_its_name(served: Callable[..., str]) -> None:
-    address = served(token=TOKEN, local=False)
+    address = served(token=TOKEN, host='0.0.0.0')
     headers = {'Host': 'robot.local', 'Authorization': f'Bearer {TOKEN}'.encode()}
     assert httpx2.get(f'{address}/v1/models', headers=headers, timeout=30).status_code == 200
 
