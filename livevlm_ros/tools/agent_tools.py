@@ -112,21 +112,19 @@ class AgentTools:
     ) -> Annotated[CallToolResult, Recalled]:
         """Find the frames that a question wants, without an answer, to look at yourself."""
         seconds = self._seconds
+        from_s = as_of_s - lookback_s if as_of_s is not None and lookback_s else None
         asked = Question(
             question,
             budget_s=budget_s or None,
             cameras=cameras,
-            time_start_ns=seconds.begin_ns(None if as_of_s is None else as_of_s - lookback_s)
-            if lookback_s
-            else 0,
+            time_start_ns=seconds.begin_ns(from_s),
             time_end_ns=seconds.end_ns(as_of_s),
             lookback_s=lookback_s if as_of_s is None else 0.0,
             max_evidence=max_frames,
             attach_images=images,
         )
         with _errors():
-            answer = self._memory.recall(asked)
-        found = _answered(answer)
+            found = _answered(self._memory.recall(asked))
         told = Recalled(
             frames=seen_frames(found.evidence, seconds),
             frames_considered=found.frames_considered,
@@ -196,6 +194,7 @@ class AgentTools:
         min_confidence: Annotated[
             float, Field(ge=0, le=1, description='With add: count only answers so sure.')
         ] = 0.0,
+        budget_s: Budget = 0.0,
         cameras: Cameras = (),
     ) -> WatchList:
         """
@@ -213,6 +212,7 @@ class AgentTools:
                         cameras,
                         period_s=every_s,
                         min_confidence=min_confidence,
+                        budget_s=budget_s or None,
                     )
                 )
             elif action == 'remove':

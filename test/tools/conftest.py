@@ -1,11 +1,11 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A camera memory that follows a script, and a server of it."""
+"""A camera memory that follows a script, and servers of it."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -144,6 +144,24 @@ class ScriptedMemory:
 def scripted() -> ScriptedMemory:
     """Give a memory that follows a script."""
     return ScriptedMemory()
+
+
+@pytest.fixture
+def using(scripted: ScriptedMemory) -> Callable[[Callable[[Any], Awaitable[Any]]], Any]:
+    """Give what runs the steps of an MCP client against the scripted memory's server."""
+    import anyio
+    from mcp import Client
+
+    from livevlm_ros.tools.agent_server import agent_server
+
+    def use(steps: Callable[[Any], Awaitable[Any]]) -> Any:
+        async def main() -> Any:
+            async with Client(agent_server(scripted)) as client:
+                return await steps(client)
+
+        return anyio.run(main)
+
+    return use
 
 
 @pytest.fixture
