@@ -170,3 +170,23 @@ def test_what_the_node_refuses_reaches_the_agent(node: Running, fake_engine: Any
     fake_engine.memory = SimpleNamespace(timeline=no_camera)
     asked, looked = anyio.run(main)
     assert "INVALID: cameras: got 'side'" in asked and 'expected some of camera' in looked
+
+
+def test_programs_ask_the_node_as_a_model(
+    node: Running, fake_engine: Any, serve_http: Callable[[Any], str]
+) -> None:
+    openai = pytest.importorskip('openai')
+    asked = {'model': '', 'messages': [{'role': 'user', 'content': 'where is the box ?'}]}
+    url = f'{serve_http(http_app(node))}/v1'
+    with openai.OpenAI(base_url=url, api_key='-', max_retries=0) as client:
+        whole = client.chat.completions.create(**asked, extra_body={'budget_s': 5})
+        assert whole.choices[0].message.content == 'by the door'
+        assert whole.livevlm['evidence'][0]['pose']['x'] == 3.0
+        assert fake_engine.questions[-1].budget_s == 5.0
+        stream = client.chat.completions.create(**asked, stream=True)
+        heard = [chunk.choices[0].delta.content or '' for chunk in stream]
+        assert ''.join(heard) == 'by the door'
+        busy = Answer(Status.OVERLOADED, 'the engine is busy', retry_after_s=0.25)
+        fake_engine.answer = lambda question: busy
+        with pytest.raises(openai.RateLimitError, match='the engine is busy'):
+            client.chat.completions.create(**asked)
