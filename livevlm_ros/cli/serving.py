@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib.util
 import secrets
+import signal
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -85,7 +86,8 @@ def mcp(
             pace = Pace.FULL if camera is None else Pace.LIVE
             over = engine_over(frames, model, fps, settings or (), pace, alone=True)
             memory = ends.enter_context(over)
-        with suppress(KeyboardInterrupt):  # which ends a server as it should
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does
+        with suppress(KeyboardInterrupt):
             if listening is None:
                 from livevlm_ros.tools.agent_server import serve_stdio
 

@@ -161,6 +161,8 @@ def test_other_machines_need_the_token_that_it_makes(
             assert list(client.models.list())
             with pytest.raises(openai.AuthenticationError):
                 client.with_options(api_key='guess').models.list()
+        server.process.terminate()
+        assert server.process.wait(WAIT_S) == 0
     finally:
         server.process.kill()
         server.process.wait()
