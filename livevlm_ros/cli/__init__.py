@@ -18,6 +18,7 @@ from livevlm_ros.cli.chatting import chat
 from livevlm_ros.cli.memory import memory
 from livevlm_ros.cli.replaying import evaluate, replay, sweep, world
 from livevlm_ros.cli.running import demo, doctor
+from livevlm_ros.cli.serving import mcp
 from livevlm_ros.cli.training import calibrate, card, train
 from livevlm_ros.cli.watching import watch
 
@@ -27,6 +28,7 @@ COMMANDS = (
     chat,
     ask,
     watch,
+    mcp,
     world,
     evaluate,
     sweep,

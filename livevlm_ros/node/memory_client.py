@@ -1,18 +1,20 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The client behind `livevlm memory`: calls the services and actions of a running node."""
+"""The client of a node's memory: calls the services and actions of a running node."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rclpy.action import ActionClient
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
 from livevlm_interfaces.msg import MemoryState
+from livevlm_ros.engine.messages import NotDone
 from livevlm_ros.node.client import Client, Reply, not_found
+from livevlm_ros.node.conversions import to_time
 
 FIND_S = 5.0
 """For which a node is looked for."""
@@ -21,12 +23,21 @@ REPLY_S = 60.0
 """For a reply that waits for no disk."""
 
 
-class CommandFailed(RuntimeError):
+LONGEST_CLEAR_S = 3600.0
+"""Until a large disk is overwritten."""
+
+
+class CommandFailed(NotDone):
     """The node was not found, does not reply or could not do it: says why."""
 
 
 class MemoryClient(Client):
     """Talks to the memory of the node in a namespace."""
+
+    def __init__(self, *, namespace: str = '') -> None:
+        super().__init__(namespace=namespace)
+        self._services: dict[str, Any] = {}  # clients of services that were called
+        self._making = threading.Lock()
 
     def __enter__(self) -> MemoryClient:
         return self
@@ -37,7 +48,7 @@ class MemoryClient(Client):
 
         :raises CommandFailed: if there is none, or no response came in time
         """
-        client = self._node.create_client(kind, self._private(name))
+        client = self._service(kind, name)
         if not client.wait_for_service(FIND_S):
             raise self._not_found(name)
         reply = Reply()
@@ -88,10 +99,18 @@ class MemoryClient(Client):
 
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         name = self._private('memory_state')
-        self._node.create_subscription(MemoryState, name, on_state, latched)
-        if not came.wait(FIND_S):
+        listener = self._node.create_subscription(MemoryState, name, on_state, latched)
+        heard = came.wait(FIND_S)
+        self._node.destroy_subscription(listener)
+        if not heard:
             raise CommandFailed(f'nothing on {name} after {FIND_S:g} s: is the node configured?')
         return found[-1]
+
+    def _service(self, kind: Any, name: str) -> Any:
+        with self._making:
+            if name not in self._services:
+                self._services[name] = self._node.create_client(kind, self._private(name))
+            return self._services[name]
 
     def _private(self, name: str) -> str:
         return f'{self._prefix}livevlm/{name}'
@@ -104,3 +123,23 @@ class MemoryClient(Client):
         if response is None:
             raise CommandFailed(f'{self._private(name)} did not reply in time: did the node end?')
         return response
+
+
+def chosen(cameras: Sequence[str], begin_ns: int, end_ns: int) -> dict[str, Any]:
+    """Return the fields of a request that choose frames; 0: open."""
+    return {
+        'cameras': list(cameras),
+        'time_start': to_time(begin_ns),
+        'time_end': to_time(end_ns),
+    }
+
+
+def done(response: Any) -> Any:
+    """
+    Return a response that tells of success.
+
+    :raises CommandFailed: for another, with what it says
+    """
+    if not response.success:
+        raise CommandFailed(response.message)
+    return response

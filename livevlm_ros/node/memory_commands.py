@@ -17,12 +17,17 @@ from std_srvs.srv import SetBool
 
 from livevlm_interfaces.action import LoadMemory, SaveMemory
 from livevlm_interfaces.srv import ClearMemory, GetFrame, GetInfo, QueryTimeline, Recall
-from livevlm_ros.node.conversions import pose_of, to_time
-from livevlm_ros.node.memory_client import CommandFailed, MemoryClient
+from livevlm_ros.node.conversions import pose_of
+from livevlm_ros.node.memory_client import (
+    LONGEST_CLEAR_S,
+    CommandFailed,
+    MemoryClient,
+    chosen,
+    done,
+)
 from livevlm_ros.pose import Pose
 
 PIPED_WIDTH = 1000  # columns where no terminal sets a limit
-LONGEST_CLEAR_S = 3600.0  # until a large disk is overwritten
 
 Told = Callable[[str, float], None]
 
@@ -64,9 +69,9 @@ def timeline(
     as_json: bool,
 ) -> None:
     """List frames that the memory holds."""
-    request = QueryTimeline.Request(max_frames=most, **_chosen(cameras, begin_ns, end_ns))
+    request = QueryTimeline.Request(max_frames=most, **chosen(cameras, begin_ns, end_ns))
     with MemoryClient(namespace=namespace) as client:
-        found = _done(client.call(QueryTimeline, 'query_timeline', request))
+        found = done(client.call(QueryTimeline, 'query_timeline', request))
     _show_frames(found.frames, as_json=as_json)
     if not as_json:
         print(f'{len(found.frames)} of {found.frames_in_range} frames')
@@ -83,8 +88,8 @@ def recall(
     as_json: bool,
 ) -> None:
     """List the frames that a question wants, best first."""
-    chosen = _chosen(cameras, begin_ns, end_ns)
-    request = Recall.Request(question=question, max_frames=most, **chosen)
+    where = chosen(cameras, begin_ns, end_ns)
+    request = Recall.Request(question=question, max_frames=most, **where)
     with MemoryClient(namespace=namespace) as client:
         found = client.call(Recall, 'recall', request)
     if found.status:
@@ -95,16 +100,16 @@ def recall(
 def frame(key: str, out: Path, namespace: str) -> None:
     """Write the picture of a frame to a file."""
     with MemoryClient(namespace=namespace) as client:
-        found = _done(client.call(GetFrame, 'get_frame', GetFrame.Request(frame_key=key))).frame
+        found = done(client.call(GetFrame, 'get_frame', GetFrame.Request(frame_key=key))).frame
     out.write_bytes(bytes(found.thumbnail.data))
     print(f'{out}: {found.camera}, {_decimal(found.header.stamp)} s')
 
 
 def clear(namespace: str, cameras: Sequence[str], begin_ns: int, end_ns: int) -> None:
     """Forget frames for good."""
-    request = ClearMemory.Request(**_chosen(cameras, begin_ns, end_ns))
+    request = ClearMemory.Request(**chosen(cameras, begin_ns, end_ns))
     with MemoryClient(namespace=namespace) as client:
-        freed = _done(client.call(ClearMemory, 'clear_memory', request, LONGEST_CLEAR_S))
+        freed = done(client.call(ClearMemory, 'clear_memory', request, LONGEST_CLEAR_S))
     print(
         f'{freed.freed_frames} frames forgotten, {freed.freed_tokens} tokens, '
         f'{freed.freed_disk_bytes} bytes on disk overwritten'
@@ -114,7 +119,7 @@ def clear(namespace: str, cameras: Sequence[str], begin_ns: int, end_ns: int) ->
 def set_paused(namespace: str, *, paused: bool) -> None:
     """Take in no frame, or take them in again."""
     with MemoryClient(namespace=namespace) as client:
-        told = _done(client.call(SetBool, 'set_paused', SetBool.Request(data=paused)))
+        told = done(client.call(SetBool, 'set_paused', SetBool.Request(data=paused)))
     print(told.message)
 
 
@@ -122,7 +127,7 @@ def save(name: str, namespace: str, *, overwrite: bool, told: Told) -> None:
     """Save the memory to a snapshot."""
     goal = SaveMemory.Goal(name=name, overwrite=overwrite)
     with MemoryClient(namespace=namespace) as client:
-        result = _done(client.send_goal(SaveMemory, 'save_memory', goal, told))
+        result = done(client.send_goal(SaveMemory, 'save_memory', goal, told))
     print(f'{result.path}: {result.frames} frames, {result.bytes} bytes')
 
 
@@ -130,24 +135,8 @@ def load(name: str, namespace: str, *, told: Told) -> None:
     """Go on with a snapshot."""
     with MemoryClient(namespace=namespace) as client:
         goal = LoadMemory.Goal(name=name)
-        result = _done(client.send_goal(LoadMemory, 'load_memory', goal, told))
+        result = done(client.send_goal(LoadMemory, 'load_memory', goal, told))
     print(f'{result.path}: {result.frames} frames, memory {result.memory_id}')
-
-
-def _done(response: Any) -> Any:
-    """Return a response that tells of success."""
-    if not response.success:
-        raise CommandFailed(response.message)
-    return response
-
-
-def _chosen(cameras: Sequence[str], begin_ns: int, end_ns: int) -> dict[str, Any]:
-    """Return the fields of a request that choose frames."""
-    return {
-        'cameras': list(cameras),
-        'time_start': to_time(begin_ns),
-        'time_end': to_time(end_ns),
-    }
 
 
 def _decimal(stamp: Any) -> str:

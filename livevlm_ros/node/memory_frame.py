@@ -6,7 +6,14 @@ from __future__ import annotations
 
 from livevlm_interfaces.msg import MemoryFrame
 from livevlm_ros.engine.held import HeldFrame
-from livevlm_ros.node.conversions import attach_pose, attach_thumbnail, to_time
+from livevlm_ros.engine.messages import Source
+from livevlm_ros.node.conversions import (
+    attach_pose,
+    attach_thumbnail,
+    nanoseconds,
+    pose_of,
+    to_time,
+)
 
 
 def to_message(frame: HeldFrame) -> MemoryFrame:
@@ -24,3 +31,20 @@ def to_message(frame: HeldFrame) -> MemoryFrame:
     attach_pose(message, frame.pose)
     attach_thumbnail(message, frame.thumbnail_jpeg)
     return message
+
+
+def to_frame(message: MemoryFrame) -> HeldFrame:
+    """Return the frame that a message tells of."""
+    return HeldFrame(
+        camera=message.camera,
+        stamp_ns=nanoseconds(message.header.stamp),
+        frame_id=message.header.frame_id,
+        frame_key=message.frame_key,
+        score=message.score,
+        source=Source.SHORT_TERM if message.short_term_tokens else Source.LONG_TERM,
+        thumbnail_jpeg=bytes(message.thumbnail.data),
+        pose=pose_of(message),
+        short_term_tokens=message.short_term_tokens,
+        long_term_tokens=message.long_term_tokens,
+        archive_tokens=message.archive_tokens,
+    )

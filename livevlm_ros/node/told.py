@@ -6,15 +6,17 @@ from __future__ import annotations
 
 from ast import literal_eval
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from livevlm_ros.engine import MemorySizes, RecallCounts
 from livevlm_ros.engine.messages import Answer, Evidence, Finish, Latency, Scope, Source, Status
 from livevlm_ros.engine.slot import CameraStats, Dropped
 from livevlm_ros.engine.stats import AskStats, EngineStats, ModelStats, Percentiles
 from livevlm_ros.node.client import Client
 from livevlm_ros.node.conversions import nanoseconds, pose_of
 from livevlm_ros.replay.recording import CAMERA
+
+if TYPE_CHECKING:  # it brings torch
+    from livevlm_ros.engine import MemorySizes
 
 
 def told_stats(client: Client) -> EngineStats:
@@ -43,6 +45,8 @@ def told_stats(client: Client) -> EngineStats:
 
 
 def _told_memory(memory: dict[str, str]) -> MemorySizes:
+    from livevlm_ros.engine import MemorySizes, RecallCounts
+
     counts = [(f.name, f'recall_{f.name}') for f in fields(RecallCounts)]
     return MemorySizes(
         **{f.name: literal_eval(memory[f.name]) for f in fields(MemorySizes) if f.name in memory},

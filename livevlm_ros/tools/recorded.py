@@ -1,6 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A chat's own engine, which a source streams into."""
+"""A camera memory of one's own: an engine that a source streams into."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from dataclasses import replace
 from types import FrameType, TracebackType
 
 from livevlm_ros.engine import Answer, BadFrame, CheckpointError, Engine, EngineConfig, Question
+from livevlm_ros.engine.memory_desk import MemoryDesk
 from livevlm_ros.engine.messages import Frame
+from livevlm_ros.engine.watches import Watches
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.recording import CAMERA, FrameSource
+from livevlm_ros.tools.camera_memory import Enough, MemoryStatus
 
 HEAR_EVERY_S = 0.05
 FIRST_FRAMES = 30  # of a live source, in which one must be good
@@ -35,7 +38,7 @@ class Recorded:
     """
 
     def __init__(self, config: EngineConfig, source: FrameSource, progress: Progress) -> None:
-        self._engine, self._source = Engine(config), source
+        self._engine, self._source, self._preset = Engine(config), source, config.memory.preset
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
         self.zero_ns = 0
@@ -94,6 +97,16 @@ class Recorded:
         self._thread.start()
 
     @property
+    def memory(self) -> MemoryDesk:
+        """What the engine holds."""
+        return self._engine.memory
+
+    @property
+    def watches(self) -> Watches:
+        """Its standing questions."""
+        return self._engine.watches
+
+    @property
     def seen(self) -> str:
         """What the memory has taken in so far, in words."""
         stats = self._engine.stats()
@@ -101,14 +114,42 @@ class Recorded:
         return f'{stats.frames_used} of {stats.frames_in} frames used, {newest_s:.1f} s'
 
     def ask(self, question: Question, hear: Callable[[str], None]) -> Answer:
-        """Answer without a deadline; Ctrl-C ends the answer with what has been said."""
-        inquiry = self._engine.begin(replace(question, unlimited=True))
+        """
+        Answer, without a deadline where the question has no budget.
+
+        Ctrl-C ends the answer with what has been said.
+        """
+        inquiry = self._engine.begin(_patient(question))
         try:
             for progress in inquiry.follow(every_s=HEAR_EVERY_S):
                 hear(progress.text)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Enough):
             inquiry.cancel()
         return inquiry.reply()
+
+    def recall(self, question: Question) -> Answer:
+        """Return the frames that a question wants."""
+        return self._engine.ask(replace(_patient(question), recalls=True))
+
+    def status(self) -> MemoryStatus:
+        """Say what the engine is, and what it holds."""
+        stats = self._engine.stats()
+        model, sizes, horizon = stats.model, stats.memory, stats.horizon
+        assert model is not None and sizes is not None  # it is loaded
+        return MemoryStatus(
+            model=model.model_id,
+            device=model.device,
+            preset=self._preset,
+            memory_id=stats.memory_id,
+            kept=horizon.text if horizon is not None else '',
+            usual_budget_s=stats.usual_budget_s,
+            paused=stats.paused,
+            newest_ns={name: seen.newest_stamp_ns for name, seen in stats.cameras.items()},
+            oldest_ns=sizes.oldest_stamp_ns,
+            device_bytes=sizes.device_bytes,
+            host_bytes=sizes.host_bytes,
+            disk_bytes=sizes.disk_bytes,
+        )
 
     def _take(self, frame: Frame) -> None:
         self._engine.see(frame)
@@ -135,6 +176,11 @@ class Recorded:
                 self._engine.turn_away(CAMERA, str(error))
             else:
                 self._engine.see(replace(frame, pixels=pixels))
+
+
+def _patient(question: Question) -> Question:
+    """Return a question that has a deadline only if it has a budget."""
+    return replace(question, unlimited=question.budget_s is None)
 
 
 @contextmanager

@@ -33,6 +33,8 @@ LIBRARIES = {
     'yaml': ('python3-yaml', 'pyyaml'),
     'zstandard': ('mcap-ros2-support', 'zstandard'),
 }
+# Import names of what an extra of setup.py brings.
+OF_AN_EXTRA = dict.fromkeys(('anyio', 'mcp', 'pydantic', 'starlette', 'uvicorn'), 'mcp')
 
 
 def manifest(folder: Path) -> Any:
@@ -90,7 +92,11 @@ def test_every_import_is_a_declared_dependency(
 ) -> None:
     declared = {dependency.name for dependency in manifest(root).exec_depends}
     on_pypi = {requirement_name(line) for line in setup_arguments['install_requires']}
-    for name in imported(root) - {'cv_bridge', 'triton'}:  # used where an installation has it
+    for name, extra in OF_AN_EXTRA.items():
+        lines = setup_arguments['extras_require'][extra]
+        assert name in map(requirement_name, lines), f'setup.py does not declare {name}'
+    optional = {'cv_bridge', 'triton', *OF_AN_EXTRA}  # used where an installation has it
+    for name in imported(root) - optional:
         key, package = LIBRARIES.get(name, (name, ''))
         assert key in declared, f'package.xml does not declare {key} for import {name}'
         assert not package or package in on_pypi, f'setup.py does not declare {package}'
@@ -108,7 +114,8 @@ def test_every_requirement_is_pinned(root: Path, setup_arguments: dict[str, Any]
     pins = requirements(root / 'constraints.txt')
     assert all(re.fullmatch(r'[\w.-]+==[\w.]+', line) for line in pins.values())
     wanted = {requirement_name(line) for line in setup_arguments['install_requires']}
-    wanted |= {requirement_name(line) for line in setup_arguments['extras_require']['test']}
+    for extra in ('mcp', 'test'):
+        wanted |= {requirement_name(line) for line in setup_arguments['extras_require'][extra]}
     wanted |= requirements(root / 'requirements.txt').keys()
     wanted |= requirements(root / 'requirements-dev.txt').keys()
     assert wanted - pins.keys() == set()

@@ -6,19 +6,32 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from livevlm_ros.engine.messages import BadFrame, Frame, Pixels, Question, Status
+from livevlm_ros.engine.messages import (
+    ANSWERED,
+    BadFrame,
+    Finish,
+    Frame,
+    NotDone,
+    Pixels,
+    Question,
+    Status,
+)
+from livevlm_ros.engine.watch import Watch
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.settings import engine_config
 from livevlm_ros.replay.street import StreetSource
+from livevlm_ros.tools.camera_memory import Enough
 from livevlm_ros.tools.recorded import Recorded
 
 QUESTION = Question('name the last thing you saw .', attach_images=True)
 FRAMES = 6
+SECOND = 10**9
 WAIT_S = 60.0
 
 
@@ -80,6 +93,41 @@ def test_ctrl_c_ends_an_answer_and_not_the_chat(recorded) -> None:
 
     assert recorded.ask(QUESTION, press).status in (Status.CANCELED, Status.OK)
     assert recorded.ask(QUESTION, lambda so_far: None).text
+
+
+def test_who_hears_enough_ends_the_answer(recorded) -> None:
+    recorded.read_in(lambda name, share: None)
+
+    def hear(so_far: str) -> None:
+        raise Enough
+
+    answer = recorded.ask(replace(QUESTION, temperature=5.0, max_tokens=512), hear)
+    assert answer.status is Status.CANCELED and answer.finish is Finish.CANCELED
+
+
+def test_a_budget_of_a_question_is_kept(recorded) -> None:
+    recorded.read_in(lambda name, share: None)
+    answer = recorded.ask(replace(QUESTION, budget_s=0.001), lambda so_far: None)
+    assert answer.status is Status.DEADLINE and answer.latency.budget_ms == 1.0
+    assert recorded.recall(replace(QUESTION, budget_s=0.001)).status is Status.DEADLINE
+
+
+def test_programs_look_at_what_it_holds_watch_and_forget(recorded) -> None:
+    recorded.read_in(lambda name, share: None)
+    status = recorded.status()
+    assert status.newest_ns == {'camera': 6 * SECOND} and status.oldest_ns == SECOND
+    assert (status.preset, status.paused) == ('balanced', False)
+    assert status.kept and status.usual_budget_s > 0 and status.device_bytes > 0
+    found = recorded.recall(QUESTION)
+    assert found.status in ANSWERED and not found.text and found.evidence[0].thumbnail_jpeg
+    best = found.evidence[0]
+    assert recorded.memory.frame(best.frame_key).stamp_ns == best.stamp_ns
+    watch_id = recorded.watches.add(Watch(QUESTION.text, every_frames=1))
+    assert [state.watch.watch_id for state in recorded.watches.list()] == [watch_id]
+    freed = recorded.memory.forget(time_end_ns=best.stamp_ns)
+    assert freed.frames >= 1
+    with pytest.raises(NotDone, match='which is no frame'):
+        recorded.memory.frame(best.frame_key)
 
 
 def test_a_live_source_goes_on_beside_the_questions(recorded, street) -> None:

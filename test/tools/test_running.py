@@ -13,9 +13,18 @@ from livevlm_interfaces.action import AskStream
 from livevlm_ros.engine.messages import Question, Scope, Status
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.tools import running
+from livevlm_ros.tools.camera_memory import Enough
 from livevlm_ros.tools.running import Running
 
-QUESTION = Question('what ?', scope=Scope.NOW, lookback_s=1.5, cameras=('a',), attach_images=True)
+QUESTION = Question(
+    'what ?',
+    scope=Scope.NOW,
+    budget_s=2.5,
+    lookback_s=1.5,
+    cameras=('a',),
+    choices=('b', 'c'),
+    attach_images=True,
+)
 
 
 class ScriptedClient:
@@ -33,11 +42,13 @@ class ScriptedClient:
 
     def stream(self, question: str, on_feedback: Any, **fields: Any) -> 'ScriptedClient':
         self.asked = fields
-        for delta in ('dark', ' red'):
-            on_feedback(SimpleNamespace(delta=delta))
+        self.on_feedback = on_feedback
         return self
 
     def wait(self, timeout_s: float) -> Any:
+        if not self.canceled:
+            for delta in ('dark', ' red'):
+                self.on_feedback(SimpleNamespace(delta=delta))
         if not self.replies and not self.canceled:
             raise KeyboardInterrupt
         status = Status.CANCELED if self.canceled else Status.OK
@@ -52,7 +63,7 @@ class ScriptedClient:
 
 @pytest.fixture(autouse=True)
 def client(monkeypatch: pytest.MonkeyPatch) -> type[ScriptedClient]:
-    monkeypatch.setattr(running, 'Client', ScriptedClient)
+    monkeypatch.setattr(running, 'MemoryClient', ScriptedClient)
     return ScriptedClient
 
 
@@ -64,12 +75,21 @@ def test_the_answer_grows_and_the_focus_reaches_the_request() -> None:
     assert heard == ['dark', 'dark red'] and answer.text == 'dark red'
     assert asked['memory_scope'] == int(Scope.NOW) and asked['cameras'] == ['a']
     assert (asked['lookback'].sec, asked['lookback'].nanosec) == (1, 500_000_000)
+    assert (asked['latency_budget'].sec, asked['latency_budget'].nanosec) == (2, 500_000_000)
+    assert (asked['choices'], asked['max_tokens'], asked['temperature']) == (['b', 'c'], 0, -1.0)
     assert asked['attach_evidence_images'] and node._client.closed
 
 
 def test_ctrl_c_cancels_and_takes_what_was_said(client, monkeypatch) -> None:
     monkeypatch.setattr(client, 'replies', False)
     assert Running().ask(QUESTION, lambda so_far: None).status is Status.CANCELED
+
+
+def test_who_hears_enough_cancels() -> None:
+    def hear(so_far: str) -> None:
+        raise Enough
+
+    assert Running().ask(QUESTION, hear).status is Status.CANCELED
 
 
 def test_a_node_that_says_nothing_more_is_told(client, monkeypatch) -> None:

@@ -1,0 +1,105 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""MCP over HTTP, and who is let in."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import pytest
+
+pytest.importorskip('mcp')
+
+import httpx2
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from livevlm_ros.replay.errors import BadInput
+from livevlm_ros.tools.http_server import is_local, listen
+
+TOKEN = 'sesame-öffne-dich'
+JSON = {'Content-Type': 'application/json'}
+
+
+def _get(address: str, **headers: str) -> tuple[int, Any]:
+    """Return status and body of the list of models."""
+    request = urllib.request.Request(f'{address}/v1/models', headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            return reply.status, json.load(reply)
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+async def _where(address: str, token: str) -> Any:
+    headers = {'Authorization': f'Bearer {token}'.encode()} if token else {}
+    async with httpx2.AsyncClient(headers=headers, timeout=30) as http:
+        transport = streamable_http_client(f'{address}/mcp', http_client=http)
+        async with Client(transport) as client:
+            return await client.call_tool('where', {'thing': 'the box'})
+
+
+@pytest.mark.parametrize('token', ['', TOKEN])
+def test_tools_are_called_over_http(served: Callable[..., str], token: str) -> None:
+    result = anyio.run(_where, served(token=token), token)
+    assert result.structured_content['frame']['stamp_s'] == 4.0
+    assert result.content[-1].type == 'image'
+
+
+@pytest.mark.parametrize('path', ['/mcp', '/v1/models', '/v1/chat/completions', '/else'])
+@pytest.mark.parametrize('given', ['', 'Bearer', 'Bearer sesame', f'Basic {TOKEN}', TOKEN])
+def test_nothing_is_told_without_the_token(
+    served: Callable[..., str], scripted: Any, path: str, given: str
+) -> None:
+    address = served(token=TOKEN, host='0.0.0.0')
+    headers = {**JSON, 'Authorization': given.encode()}
+    reply = httpx2.post(address + path, headers=headers, content=b'{}', timeout=30)
+    assert reply.status_code == 401 and reply.headers['WWW-Authenticate'] == 'Bearer'
+    assert reply.json()['error']['code'] == 'invalid_api_key'
+    assert not scripted.questions
+
+
+def test_pages_of_the_web_cannot_ask_through_a_browser_here(served: Callable[..., str]) -> None:
+    address = served()
+    assert _get(address)[0] == 200
+    assert _get(address, Origin='http://localhost:3000')[0] == 200
+    assert _get(address, Host='rebound.example')[0] == 421
+    assert _get(address, Origin='http://evil.example')[0] == 403
+    asked = {'messages': [{'role': 'user', 'content': 'what ?'}]}
+    simple = httpx2.post(
+        f'{address}/v1/chat/completions',
+        headers={'Content-Type': 'text/plain'},  # which a page may send unasked
+        content=json.dumps(asked),
+        timeout=30,
+    )
+    assert simple.status_code == 400
+
+
+def test_other_machines_may_call_it_by_its_name(served: Callable[..., str]) -> None:
+    address = served(token=TOKEN, host='0.0.0.0')
+    headers = {'Host': 'robot.local', 'Authorization': f'Bearer {TOKEN}'.encode()}
+    assert httpx2.get(f'{address}/v1/models', headers=headers, timeout=30).status_code == 200
+
+
+@pytest.mark.parametrize('host', ['127.0.0.1', '127.0.0.2', '::1', 'localhost'])
+def test_this_machine_is_local(host: str) -> None:
+    assert is_local(host)
+
+
+@pytest.mark.parametrize('host', ['0.0.0.0', '::', '192.168.0.7', 'robot', ''])
+def test_others_are_not(host: str) -> None:
+    assert not is_local(host)
+
+
+def test_a_port_in_use_and_a_host_of_another_machine_are_refused_in_a_line() -> None:
+    with listen('127.0.0.1', 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(BadInput, match=f'--port {port}: Address already in use'):
+            listen('127.0.0.1', port)
+    with pytest.raises(BadInput, match=r'--host 192\.0\.2\.1 --port 0: '):
+        listen('192.0.2.1', 0)
