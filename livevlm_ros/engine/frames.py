@@ -24,9 +24,11 @@ def see_frames(
         FrameRef(frame.camera, frame.stream_ns, frame.frame_id, frame_key(frame))
         for frame, _ in frames
     ]
-    tokens = model.encode_frames(
-        [pixels for _, pixels in frames]
-    )  # [frames, tokens_per_frame, hidden]
+    start_ns = memory.ids.start_ns(refs)
+    tokens = model.encode_frames(  # [frames, tokens_per_frame, hidden]
+        [pixels for _, pixels in frames],
+        [max(0, ref.stamp_ns - start_ns) / 1e9 for ref in refs],
+    )
     view = memory.step(refs)
     model.read(tokens.flatten(0, 1), view)
     view.commit()

@@ -29,8 +29,10 @@ def identity(
 ) -> dict[str, Any]:
     """Return what two memories have in common of which one can hold what the other held."""
     archived = {'page_tokens': page_tokens} if config.archive_bits else {}
+    dimensions = asdict(shape)
+    del dimensions['text_tokens']  # the model's, which is known by its prefix
     return {
-        **asdict(shape),
+        **dimensions,
         'cameras': list(cameras),
         'dtype': str(dtype).removeprefix('torch.'),
         'short_term_frames': lane_frames(config, shape, len(cameras)) * len(cameras),

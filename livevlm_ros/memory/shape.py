@@ -16,9 +16,11 @@ class CacheShape:
     :param q_heads: query heads of a layer
     :param kv_heads: key-value heads of a layer, a divisor of `q_heads`
     :param head_dim: width of a head, even
-    :param tokens_per_frame: language tokens of one frame
+    :param tokens_per_frame: language tokens of one frame, the text around its image among them
     :param rope_theta: base of the rotary frequencies
     :param max_positions: positions the model was made for; no read view is longer
+    :param text_tokens: how many of a frame's tokens are text; with any, a frame is one page, so
+        that no token of it is kept or read without the text that says what it is
     """
 
     layers: int
@@ -28,6 +30,7 @@ class CacheShape:
     tokens_per_frame: int
     rope_theta: float
     max_positions: int
+    text_tokens: int = 0
 
     def token_bytes(self, itemsize: int) -> int:
         """Bytes of one token's keys and values over all layers, `itemsize` bytes a number."""

@@ -3,22 +3,29 @@
 """
 The language layers over a memory view: a decoder whose attention is handed to `view.attend`.
 
-Qwen2's and Llama's, which differ in whether queries, keys and values have biases. One sequence,
-no batch axis. Queries and keys reach the view before rotary position; what they attend to, and
-what is kept, is the view's business.
+Llama's kind, with or without biases of queries, keys and values. One sequence, no batch axis.
+Queries and keys reach the view before rotary position; what they attend to, and what is kept, is
+the view's business.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import rms_norm
-from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaModel, LlamaRMSNorm
-from transformers.models.qwen2.modeling_qwen2 import Qwen2DecoderLayer, Qwen2Model, Qwen2RMSNorm
 
 from livevlm_ros.memory import View
+
+
+class Decoder(Protocol):
+    """A language model of transformers without its head: embedding, layers, norm."""
+
+    embed_tokens: nn.Embedding
+    layers: Iterable[Any]
+    norm: Any
 
 
 class LanguageLayers:
@@ -31,7 +38,7 @@ class LanguageLayers:
     :raises ValueError: for a bias other than those of queries, keys and values, which is not added
     """
 
-    def __init__(self, model: Qwen2Model | LlamaModel) -> None:
+    def __init__(self, model: Decoder) -> None:
         self._layers = [_Layer(layer) for layer in model.layers]
         self._norm = model.norm
 
@@ -68,7 +75,7 @@ class LanguageLayers:
 class _Layer:
     """One decoder layer's packed weights."""
 
-    def __init__(self, layer: Qwen2DecoderLayer | LlamaDecoderLayer) -> None:
+    def __init__(self, layer: Any) -> None:
         attention, mlp = layer.self_attn, layer.mlp
         for part in (attention.o_proj, mlp.gate_proj, mlp.up_proj, mlp.down_proj):
             if part.bias is not None:
@@ -112,7 +119,7 @@ def _packed(parts: Sequence[nn.Linear]) -> Tensor:
     return weight
 
 
-def _norm(norm: Qwen2RMSNorm | LlamaRMSNorm, hidden: Tensor) -> Tensor:
+def _norm(norm: Any, hidden: Tensor) -> Tensor:
     return rms_norm(hidden, norm.weight.shape, norm.weight, norm.variance_epsilon)
 
 

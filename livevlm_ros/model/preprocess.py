@@ -8,6 +8,7 @@ The resize runs on uint8 and rounds like PIL's, which the checkpoints were train
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from livevlm_ros.model.checkpoint import CheckpointError, read_json
+from livevlm_ros.model.folder import CheckpointError, read_json
 
 # The first that exists: video processor, transformers 5's joint file, image processor.
 FILES = (
@@ -46,18 +47,28 @@ class Preprocessor:
             raise CheckpointError(
                 f'{source}: size is {size}, expected height and width {image_size} as config.json'
             )
+        if not settings.get('do_resize', True):
+            raise CheckpointError(
+                f'{source}: do_resize is {settings["do_resize"]}, expected true: cameras give '
+                'images of any size'
+            )
         if settings.get('resample') not in MODES:
             raise CheckpointError(
                 f'{source}: resample is {settings.get("resample")}, '
                 'expected 2 (bilinear) or 3 (bicubic)'
             )
         self._size, self._mode = image_size, MODES[settings['resample']]
-        scale = (
-            settings.get('rescale_factor', 1 / 255) if settings.get('do_rescale', True) else 1.0
-        )
-        mean, std = [0.0] * 3, [1.0] * 3
+        scale, mean, std = 1.0, [0.0] * 3, [1.0] * 3
+        if settings.get('do_rescale', True):
+            scale = settings.get('rescale_factor', 1 / 255)
+            if not isinstance(scale, int | float) or not 0 < scale < math.inf:
+                raise CheckpointError(
+                    f'{source}: rescale_factor is {scale}, expected a number above 0, as 1/255'
+                )
         if settings.get('do_normalize', True):
             mean, std = (_three(settings, key, source) for key in ('image_mean', 'image_std'))
+            if not all(std):
+                raise CheckpointError(f'{source}: image_std is {std}, expected numbers but 0')
         # (x * scale - mean) / std in one multiplication and one addition, float32 [3, 1, 1]
         deviation = torch.tensor(std, dtype=torch.float64).view(3, 1, 1)
         self._scale = (scale / deviation).float()
@@ -105,6 +116,10 @@ class Preprocessor:
 
 def _three(settings: dict[str, Any], key: str, source: Path) -> list[float]:
     numbers = settings.get(key)
-    if not isinstance(numbers, list) or len(numbers) != 3:
+    if (
+        not isinstance(numbers, list)
+        or len(numbers) != 3
+        or not all(isinstance(number, int | float) for number in numbers)
+    ):
         raise CheckpointError(f'{source}: {key} is {numbers}, expected three numbers')
     return numbers

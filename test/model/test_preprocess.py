@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from transformers import SiglipImageProcessorPil
 
-from livevlm_ros.model.checkpoint import CheckpointError
+from livevlm_ros.model.folder import CheckpointError
 from livevlm_ros.model.preprocess import Preprocessor
 
 SETTINGS = {
@@ -84,6 +84,11 @@ def test_an_image_that_must_not_be_written_to_is_read(images: Callable) -> None:
         ({'resample': 1}, r'expected 2 \(bilinear\) or 3 \(bicubic\)'),
         ({'image_mean': [0.5]}, 'image_mean is .* expected three numbers'),
         ({'image_std': None}, 'image_std is None'),
+        ({'image_std': [0, 0, 0]}, r'image_std is \[0, 0, 0\]'),
+        ({'image_std': ['a', 1, 1]}, 'image_std is .* expected three numbers'),
+        ({'rescale_factor': None}, 'rescale_factor is None, expected a number above 0'),
+        ({'rescale_factor': 0}, 'rescale_factor is 0'),
+        ({'do_resize': False}, 'do_resize is False, expected true'),
     ],
 )
 def test_settings_that_cannot_be_met_are_refused_by_key(changes: dict, said: str) -> None:

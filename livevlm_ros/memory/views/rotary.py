@@ -3,7 +3,8 @@
 """
 Rotary position, put on when keys are read.
 
-Half-split form as in Qwen2: position p turns the pair (x[i], x[i + d/2]) by p * theta^(-2i/d).
+Half-split form, as transformers has it: position p turns the pair (x[i], x[i + d/2]) by
+p * theta^(-2i/d).
 RoFormer, arXiv 2104.09864, section 3.4.2.
 """
 
