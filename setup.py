@@ -37,6 +37,7 @@ setup(
         'mcap',
         'numpy',
         'opencv-python-headless',
+        'pillow',
         'pyyaml',
         'rich',
         'rosbags',

@@ -139,7 +139,7 @@ def _check_config(folder: Path, parts: Mapping[str, str]) -> None:
     config = read_json(folder / 'config.json')
     for key, expected in parts.items():
         entry: Any = config.get(key)
-        given = entry.get('model_type') if isinstance(entry, dict) else entry
+        given = entry.get('model_type', expected) if isinstance(entry, dict) else entry
         if given != expected:
             raise CheckpointError(
                 f'{folder}: config.json says {key}.model_type = {given!r}, expected {expected!r} '

@@ -3,7 +3,7 @@
 """
 Camera images to what the vision tower takes, as the checkpoint's own preprocessor file says.
 
-The resize runs on uint8 and rounds like PIL's, which the checkpoints were trained with.
+The resize runs on uint8 and rounds as PIL's does, which the checkpoints were trained with.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -26,7 +27,10 @@ FILES = (
     ('processor_config.json', 'video_processor'),
     ('preprocessor_config.json', None),
 )
-MODES = {2: 'bilinear', 3: 'bicubic'}  # numbers of PIL.Image.Resampling
+MODES = {1: 'lanczos', 2: 'bilinear', 3: 'bicubic'}  # numbers of PIL.Image.Resampling
+
+Size = tuple[int, int]
+"""Height and width."""
 
 
 class Preprocessor:
@@ -42,11 +46,7 @@ class Preprocessor:
         :raises CheckpointError: naming the key that is missing or asks for what this preprocessor
             does not do
         """
-        size = settings.get('size')
-        if size != {'height': image_size, 'width': image_size}:
-            raise CheckpointError(
-                f'{source}: size is {size}, expected height and width {image_size} as config.json'
-            )
+        self._check_size(settings, source, image_size)
         if not settings.get('do_resize', True):
             raise CheckpointError(
                 f'{source}: do_resize is {settings["do_resize"]}, expected true: cameras give '
@@ -55,7 +55,7 @@ class Preprocessor:
         if settings.get('resample') not in MODES:
             raise CheckpointError(
                 f'{source}: resample is {settings.get("resample")}, '
-                'expected 2 (bilinear) or 3 (bicubic)'
+                'expected 1 (Lanczos), 2 (bilinear) or 3 (bicubic)'
             )
         self._size, self._mode = image_size, MODES[settings['resample']]
         scale, mean, std = 1.0, [0.0] * 3, [1.0] * 3
@@ -89,6 +89,13 @@ class Preprocessor:
                     return cls(settings, source=folder / name, image_size=image_size)
         raise CheckpointError(f'{folder}: preprocessor_config.json is missing')
 
+    def _check_size(self, settings: dict[str, Any], source: Path, image_size: int) -> None:
+        size = settings.get('size')
+        if size != {'height': image_size, 'width': image_size}:
+            raise CheckpointError(
+                f'{source}: size is {size}, expected height and width {image_size} as config.json'
+            )
+
     def __call__(self, images: Sequence[np.ndarray]) -> Tensor:
         """
         Make a batch of pixels.
@@ -108,10 +115,21 @@ class Preprocessor:
             )
         rows = torch.from_numpy(np.require(image, requirements=['C', 'W']))  # [height, width, 3]
         pixels = rows.permute(2, 0, 1)[None]  # [1, 3, height, width], channels last
-        side = (self._size, self._size)
-        if pixels.shape[2:] == side:
-            return pixels[0]
-        return interpolate(pixels, side, mode=self._mode, antialias=True)[0]
+        for size in self._sizes((len(image), image.shape[1])):
+            if pixels.shape[2:] != size:
+                pixels = self._resize(pixels, size)
+        return pixels[0]
+
+    def _sizes(self, size: Size) -> list[Size]:
+        """Return the sizes that an image takes on, one after another."""
+        return [(self._size, self._size)]
+
+    def _resize(self, pixels: Tensor, size: Size) -> Tensor:
+        if self._mode != 'lanczos':
+            return interpolate(pixels, size, mode=self._mode, antialias=True)
+        image = Image.fromarray(pixels[0].permute(1, 2, 0).contiguous().numpy())
+        resized = np.array(image.resize(size[::-1], Image.Resampling.LANCZOS))
+        return torch.from_numpy(resized).permute(2, 0, 1)[None]
 
 
 def _three(settings: dict[str, Any], key: str, source: Path) -> list[float]:
