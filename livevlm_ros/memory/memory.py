@@ -106,7 +106,11 @@ class Memory:
         if self._tiers.short_term.kept or self._tiers.prefix_tokens:
             raise RuntimeError('the prefix is written once, before the first frame')
         view = StepView(
-            self._tiers, self._step_buffer, tokens=PREFIX_POSITIONS, keep=self._keep_prefix
+            self._tiers,
+            self._step_buffer,
+            tokens=PREFIX_POSITIONS,
+            keep=self._keep_prefix,
+            text=True,
         )
         yield view
         view.commit()

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from livevlm_ros.memory.positions import FramePositions
+
 
 @dataclass(frozen=True, slots=True)
 class CacheShape:
@@ -21,6 +23,8 @@ class CacheShape:
     :param max_positions: positions the model was made for; no read view is longer
     :param text_tokens: how many of a frame's tokens are text; with any, a frame is one page, so
         that no token of it is kept or read without the text that says what it is
+    :param positions: how positions run through a frame, which is one page then; None: one token
+        after another
     """
 
     layers: int
@@ -31,6 +35,7 @@ class CacheShape:
     rope_theta: float
     max_positions: int
     text_tokens: int = 0
+    positions: FramePositions | None = None
 
     def token_bytes(self, itemsize: int) -> int:
         """Bytes of one token's keys and values over all layers, `itemsize` bytes a number."""

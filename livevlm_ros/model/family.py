@@ -5,19 +5,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor
 from transformers import PreTrainedModel
+from transformers.configuration_utils import PreTrainedConfig
 
-from livevlm_ros.memory import RESERVED_POSITIONS, CacheShape
+from livevlm_ros.memory import RESERVED_POSITIONS, CacheShape, FramePositions
 from livevlm_ros.model.checkpoint import open_config, open_tokenizer
-from livevlm_ros.model.folder import CheckpointError, read_json
+from livevlm_ros.model.folder import CheckpointError
 from livevlm_ros.model.language import Decoder
 from livevlm_ros.model.preprocess import Preprocessor
+
+DAY_S = 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,8 @@ class Family(ABC):
     video: VideoText
 
     def __init__(self, folder: Path) -> None:
-        _check_config(folder, self.parts)
         self.folder, self.config = folder, open_config(folder)
+        _check_config(folder, self.config, self.parts)
         self.tokenizer = open_tokenizer(folder)
 
     @abstractmethod
@@ -91,8 +94,39 @@ class Family(ABC):
         Turn images into language tokens, as one batch.
 
         :param pixels: as `preprocess` makes them, [images, 3, height, width]
-        :returns: [images, image_tokens, hidden]
+        :returns: [images, image_tokens, hidden]; or wider, as `LanguageLayers.read` takes them
         """
+
+    def ids(self, text: str) -> list[int]:
+        """Return the tokens of a piece of the chat."""
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False).input_ids
+        return ids
+
+    def check_text(
+        self, intro: str, before: Callable[[float], str], image: str, after: str, outro: str
+    ) -> None:
+        """
+        Refuse a tokenizer that has not the same tokens for a frame wherever and whenever it is.
+
+        :param intro: what a video begins with
+        :param before: what stands before a frame's image, by its seconds
+        :param image: in place of the image
+        :param after: what stands after it
+        :param outro: what a video ends with
+        """
+        lengths = {len(self.ids(before(second))) for second in range(0, DAY_S, 997)}
+        parts = [intro, before(0), image, after, before(61), image, after, outro]
+        apart = [token for part in parts for token in self.ids(part)]
+        if len(lengths) > 1 or apart != self.ids(''.join(parts)):
+            raise CheckpointError(
+                f'{self.folder}: the tokenizer joins what stands before and after a frame, or has '
+                'more tokens for some times than for others; expected one that splits at line '
+                'ends and between digits'
+            )
+
+    def positions(self) -> FramePositions | None:
+        """Return how positions run through a frame; None: one token after another."""
+        return None
 
     def frame_text(self, seconds: float) -> FrameText:
         """
@@ -123,6 +157,7 @@ class Family(ABC):
             rope_theta=text.rope_parameters['rope_theta'],
             max_positions=text.max_position_embeddings,
             text_tokens=around,
+            positions=self.positions(),
         )
         least = RESERVED_POSITIONS + shape.tokens_per_frame
         if shape.max_positions < least:
@@ -134,23 +169,19 @@ class Family(ABC):
         return shape
 
 
-def _check_config(folder: Path, parts: Mapping[str, str]) -> None:
+def _check_config(folder: Path, config: PreTrainedConfig, parts: Mapping[str, str]) -> None:
     """Refuse parts of another kind, and attention that the memory does not do."""
-    config = read_json(folder / 'config.json')
     for key, expected in parts.items():
-        entry: Any = config.get(key)
-        given = entry.get('model_type', expected) if isinstance(entry, dict) else entry
+        given = getattr(config, key).model_type
         if given != expected:
             raise CheckpointError(
                 f'{folder}: config.json says {key}.model_type = {given!r}, expected {expected!r} '
-                f'in a {config["model_type"]} checkpoint'
+                f'in a {config.model_type} checkpoint'
             )
-    text = config['text_config']
-    rope = text.get('rope_parameters') or text.get('rope_scaling') or {}
-    rope_type = rope.get('rope_type', rope.get('type', 'default'))
-    if rope_type != 'default' or text.get('use_sliding_window'):
+    rope_type = config.text_config.rope_parameters.get('rope_type', 'default')
+    sliding = getattr(config.text_config, 'use_sliding_window', False)
+    if rope_type != 'default' or sliding:
         raise CheckpointError(
             f'{folder}: config.json says rope_type = {rope_type!r}, use_sliding_window = '
-            f'{text.get("use_sliding_window", False)}, expected default rotary positions '
-            'and full attention'
+            f'{sliding}, expected default rotary positions and full attention'
         )

@@ -3,9 +3,9 @@
 """
 The language layers over a memory view: a decoder whose attention is handed to `view.attend`.
 
-Llama's kind, with or without biases of queries, keys and values. One sequence, no batch axis.
-Queries and keys reach the view before rotary position; what they attend to, and what is kept, is
-the view's business.
+Llama's kind, with or without biases of queries, keys and values, and with or without norms of
+queries and keys. One sequence, no batch axis. Queries and keys reach the view after their norms
+and before rotary position; what they attend to, and what is kept, is the view's business.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ class LanguageLayers:
         """
         Send tokens through all layers.
 
-        :param embeds: token embeddings, at least one, [tokens, hidden]
+        :param embeds: token embeddings, at least one, [tokens, hidden]; or [tokens, (1 + n) *
+            hidden], where behind an embedding lies what is added to the token's state after each
+            of the first n layers
         :param view: what they attend to besides each other
         :returns: hidden state of the last token after the final norm, [hidden]; of a view that
             ends the read, without a meaning
@@ -60,7 +62,7 @@ class LanguageLayers:
         :param last: newest tokens whose states are wanted, at least one
         :returns: their hidden states after the final norm, [last, hidden]
         """
-        hidden = embeds
+        hidden, *added = embeds.split(self._norm.weight.shape[0], dim=1)
         top = len(self._layers) - 1
         for index, layer in enumerate(self._layers):
             attended = view.attend(index, *layer.heads(hidden))
@@ -69,6 +71,8 @@ class LanguageLayers:
             if index == top:  # the view has every token's keys, few tokens' outputs are used
                 hidden, attended = hidden[-last:], attended[-last:]
             hidden = layer.feed_forward(torch.addmm(hidden, attended, layer.output))
+            if index < len(added):
+                hidden = hidden + added[index][-len(hidden) :]
         return _norm(self._norm, hidden[-last:])
 
 
@@ -90,6 +94,7 @@ class _Layer:
         self._qkv_bias = torch.cat(biases) if biases else None
         self._gate_up = _packed((mlp.gate_proj, mlp.up_proj))
         self._down, self._activation = _packed((mlp.down_proj,)), mlp.act_fn
+        self._norms = [getattr(attention, name, None) for name in ('q_norm', 'k_norm')]
         self._norm_in, self._norm_mlp = layer.input_layernorm, layer.post_attention_layernorm
         self.output = _packed((attention.o_proj,))  # [q_heads * head_dim, hidden]
 
@@ -102,7 +107,11 @@ class _Layer:
             else torch.addmm(self._qkv_bias, inputs, self._qkv)
         )
         by_head = packed.view(len(hidden), -1, self._head_dim).transpose(0, 1)
-        return by_head.split(self._head_counts)
+        q, k, v = by_head.split(self._head_counts)
+        q_norm, k_norm = self._norms
+        if q_norm is not None and k_norm is not None:
+            q, k = _norm(q_norm, q), _norm(k_norm, k)
+        return q, k, v
 
     def feed_forward(self, hidden: Tensor) -> Tensor:
         """Add the gated feed-forward block, [tokens, hidden]."""

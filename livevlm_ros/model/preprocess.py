@@ -36,17 +36,18 @@ Size = tuple[int, int]
 class Preprocessor:
     """Resize, rescale and normalise; made from a checkpoint folder by `from_folder`."""
 
-    def __init__(self, settings: dict[str, Any], *, source: Path, image_size: int) -> None:
+    def __init__(self, settings: dict[str, Any], *, source: Path, size: Size) -> None:
         """
         Read a preprocessor file's settings.
 
         :param settings: the parsed file
         :param source: the file, named in errors
-        :param image_size: side the vision tower expects
+        :param size: that the vision tower expects
         :raises CheckpointError: naming the key that is missing or asks for what this preprocessor
             does not do
         """
-        self._check_size(settings, source, image_size)
+        self._size = size
+        self._check_size(settings, source)
         if not settings.get('do_resize', True):
             raise CheckpointError(
                 f'{source}: do_resize is {settings["do_resize"]}, expected true: cameras give '
@@ -57,7 +58,7 @@ class Preprocessor:
                 f'{source}: resample is {settings.get("resample")}, '
                 'expected 1 (Lanczos), 2 (bilinear) or 3 (bicubic)'
             )
-        self._size, self._mode = image_size, MODES[settings['resample']]
+        self._mode = MODES[settings['resample']]
         scale, mean, std = 1.0, [0.0] * 3, [1.0] * 3
         if settings.get('do_rescale', True):
             scale = settings.get('rescale_factor', 1 / 255)
@@ -75,7 +76,7 @@ class Preprocessor:
         self._shift = (-torch.tensor(mean, dtype=torch.float64).view(3, 1, 1) / deviation).float()
 
     @classmethod
-    def from_folder(cls, folder: Path, *, image_size: int) -> Preprocessor:
+    def from_folder(cls, folder: Path, *, size: Size) -> Preprocessor:
         """
         Read the checkpoint's preprocessor file.
 
@@ -86,14 +87,16 @@ class Preprocessor:
                 parsed = read_json(folder / name)
                 settings = parsed.get(entry) if entry else parsed
                 if settings:
-                    return cls(settings, source=folder / name, image_size=image_size)
+                    return cls(settings, source=folder / name, size=size)
         raise CheckpointError(f'{folder}: preprocessor_config.json is missing')
 
-    def _check_size(self, settings: dict[str, Any], source: Path, image_size: int) -> None:
+    def _check_size(self, settings: dict[str, Any], source: Path) -> None:
+        height, width = self._size
         size = settings.get('size')
-        if size != {'height': image_size, 'width': image_size}:
+        if size != {'height': height, 'width': width}:
             raise CheckpointError(
-                f'{source}: size is {size}, expected height and width {image_size} as config.json'
+                f'{source}: size is {size}, expected height {height} and width {width} as '
+                'config.json'
             )
 
     def __call__(self, images: Sequence[np.ndarray]) -> Tensor:
@@ -101,7 +104,7 @@ class Preprocessor:
         Make a batch of pixels.
 
         :param images: uint8 RGB, each [height, width, 3], of any sizes
-        :returns: float32 [images, 3, side, side] on the CPU
+        :returns: float32 [images, 3, height, width] on the CPU
         :raises ValueError: for an image of another type or shape
         """
         pixels = torch.stack([self._resized(image) for image in images])
@@ -122,7 +125,7 @@ class Preprocessor:
 
     def _sizes(self, size: Size) -> list[Size]:
         """Return the sizes that an image takes on, one after another."""
-        return [(self._size, self._size)]
+        return [self._size]
 
     def _resize(self, pixels: Tensor, size: Size) -> Tensor:
         if self._mode != 'lanczos':

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 from transformers import PreTrainedModel
 
 from livevlm_ros.memory import View
@@ -66,7 +67,7 @@ class VideoLanguageModel:
         :param images: uint8 RGB, each [height, width, 3], of any sizes
         :param seconds: when each was taken since the start of the stream, which the text around it
             may say; None: at the start
-        :returns: [frames, tokens_per_frame, hidden]
+        :returns: [frames, tokens_per_frame, hidden], or wider, for `read`
         :raises ValueError: for an image of another type or shape
         """
         pixels = self._family.preprocess(images).to(self.device, self.dtype)
@@ -76,7 +77,8 @@ class VideoLanguageModel:
         texts = [self._family.frame_text(each) for each in seconds or [0.0] * len(images)]
         before = self._embed([text.before for text in texts])  # [frames, tokens, hidden]
         after = self._embed([text.after for text in texts])
-        return torch.cat((before, features, after), dim=1)
+        wider = (0, features.shape[2] - before.shape[2])  # to text nothing is added
+        return torch.cat((pad(before, wider), features, pad(after, wider)), dim=1)
 
     def prefix(self) -> Tensor:
         """Embeddings of the text before the video, [tokens, hidden]."""

@@ -23,7 +23,7 @@ SETTINGS = {
 
 
 def _preprocessor(**changes: object) -> Preprocessor:
-    return Preprocessor({**SETTINGS, **changes}, source=Path('p.json'), image_size=40)
+    return Preprocessor({**SETTINGS, **changes}, source=Path('p.json'), size=(40, 40))
 
 
 @pytest.mark.parametrize('resample', [1, 2, 3])
@@ -78,9 +78,9 @@ def test_an_image_that_must_not_be_written_to_is_read(images: Callable) -> None:
 @pytest.mark.parametrize(
     ('changes', 'said'),
     [
-        ({'size': {'shortest_edge': 40}}, 'expected height and width 40'),
-        ({'size': {'height': 384, 'width': 384}}, 'expected height and width 40'),
-        ({'size': None}, 'expected height and width 40'),
+        ({'size': {'shortest_edge': 40}}, 'expected height 40 and width 40'),
+        ({'size': {'height': 384, 'width': 384}}, 'expected height 40 and width 40'),
+        ({'size': None}, 'expected height 40 and width 40'),
         ({'resample': 0}, r'expected 1 \(Lanczos\), 2 \(bilinear\) or 3 \(bicubic\)'),
         ({'image_mean': [0.5]}, 'image_mean is .* expected three numbers'),
         ({'image_std': None}, 'image_std is None'),
@@ -113,10 +113,10 @@ def test_the_file_for_videos_comes_first(tmp_path: Path, files: list[str], mean:
     for name in files:
         (tmp_path / name).write_text(json.dumps(written[name]))
     black = np.zeros((40, 40, 3), np.uint8)
-    pixels = Preprocessor.from_folder(tmp_path, image_size=40)([black])
+    pixels = Preprocessor.from_folder(tmp_path, size=(40, 40))([black])
     assert pixels[0, 0, 0, 0].item() == pytest.approx(-mean / 0.5)
 
 
 def test_a_folder_without_a_preprocessor_file_is_told_its_name(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match='preprocessor_config.json is missing'):
-        Preprocessor.from_folder(tmp_path, image_size=40)
+        Preprocessor.from_folder(tmp_path, size=(40, 40))

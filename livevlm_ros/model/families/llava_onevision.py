@@ -42,8 +42,8 @@ class LlavaOnevision(Family):
             )
         self.image_tokens = tokens_per_frame(self.config)
         self.video = VideoText(self.config.video_token_id)
-        image_size = self.config.vision_config.image_size
-        self.preprocess = Preprocessor.from_folder(folder, image_size=image_size)
+        side = self.config.vision_config.image_size
+        self.preprocess = Preprocessor.from_folder(folder, size=(side, side))
 
     def decoder(self, network: LlavaOnevisionForConditionalGeneration) -> Decoder:
         """Return Qwen2 without its head."""
