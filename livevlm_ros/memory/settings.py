@@ -49,10 +49,10 @@ class RetrievalSettings:
                 f'memory.yaml: retrieval.page_tokens must divide the {frame} tokens of a frame, '
                 f'got {page_tokens!r}'
             )
-        if shape.text_tokens and page_tokens != frame:
+        if shape.whole_frames and page_tokens != frame:
             raise ValueError(
                 f'memory.yaml: retrieval.page_tokens must be the {frame} tokens of a frame, for '
-                f'{shape.text_tokens} of them are text around its image, got {page_tokens}'
+                f'this model does not read frames in parts, got {page_tokens}'
             )
         return cls(page_tokens, _heads(entry.get('heads'), shape))
 
@@ -73,7 +73,7 @@ def voting_layers(layers: int) -> tuple[int, ...]:
 def page_of(shape: CacheShape) -> int:
     """Return the tokens of a page where a checkpoint names none."""
     frame = shape.tokens_per_frame
-    return frame if shape.text_tokens else largest_page(frame)
+    return frame if shape.whole_frames else largest_page(frame)
 
 
 def largest_page(frame_tokens: int) -> int:

@@ -21,10 +21,8 @@ class CacheShape:
     :param tokens_per_frame: language tokens of one frame, the text around its image among them
     :param rope_theta: base of the rotary frequencies
     :param max_positions: positions the model was made for; no read view is longer
-    :param text_tokens: how many of a frame's tokens are text; with any, a frame is one page, so
-        that no token of it is kept or read without the text that says what it is
-    :param positions: how positions run through a frame, which is one page then; None: one token
-        after another
+    :param text_tokens: how many of a frame's tokens are text
+    :param positions: how positions run through a frame; None: one token after another
     """
 
     layers: int
@@ -36,6 +34,15 @@ class CacheShape:
     max_positions: int
     text_tokens: int = 0
     positions: FramePositions | None = None
+
+    @property
+    def whole_frames(self) -> bool:
+        """
+        Whether a frame is one page, so that no token of it is kept or read without the others.
+
+        It is where text says what an image is, or positions count frames.
+        """
+        return self.text_tokens > 0 or self.positions is not None
 
     def token_bytes(self, itemsize: int) -> int:
         """Bytes of one token's keys and values over all layers, `itemsize` bytes a number."""

@@ -67,8 +67,6 @@ def test_no_frame_is_held_or_read_without_its_text(
 def test_the_page_of_such_a_checkpoint_is_the_frame(around: CacheShape) -> None:
     assert RetrievalSettings.from_settings({}, around).page_tokens == 7
     entry = {'retrieval': {'page_tokens': 1}}
-    with pytest.raises(
-        ValueError, match='must be the 7 tokens of a frame, for 3 of them are text'
-    ):
+    with pytest.raises(ValueError, match='must be the 7 tokens of a frame, .* got 1'):
         RetrievalSettings.from_settings(entry, around)
     assert RetrievalSettings.from_settings(entry, replace(around, text_tokens=0)).page_tokens == 1

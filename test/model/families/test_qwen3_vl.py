@@ -221,6 +221,26 @@ def test_a_frame_is_its_time_its_image_and_what_is_added_to_the_first_layers(
     assert said == [f'<000{time} seconds><|vision_start|>' for time in ('05.0', '65.9')]
 
 
+@pytest.mark.parametrize('preset', ['livevlm', 'balanced', 'rekv'])
+def test_a_question_that_looks_back_reads_whole_frames(
+    checkpoint: Path, images: Callable, watch: Callable, preset: str
+) -> None:
+    model, frames = load_model(ModelConfig(str(checkpoint))), images(14, height=384, width=512)
+    long = {} if preset == 'rekv' else {'long_term_frames': 3}
+    memory = watch(
+        model, frames, [1] * 14, preset=preset, short_term_frames=4, retrieval_frames=3, **long
+    )
+    memory.settle()
+    prompt = model.question(QUESTION)
+    for view in memory.readings(tokens=prompt.tokens, extra_tokens=prompt.tokens):
+        hidden = model.read(prompt.embeds, view)
+    assert torch.isfinite(model.logits(hidden)).all()
+    for layer in range(3):
+        _, counts = memory.ids.frames(view.ids(layer)).unique(return_counts=True)
+        assert counts.tolist() == [model.shape.tokens_per_frame] * 7
+    memory.close()
+
+
 @pytest.mark.parametrize(('hours', 'said'), [(1, '03600.0'), (25, '90000.0'), (28, '00800.0')])
 def test_a_frame_has_as_many_tokens_after_a_day(checkpoint: Path, hours: float, said: str) -> None:
     family = open_family(checkpoint)

@@ -216,6 +216,26 @@ def test_text_and_image_are_one_frame_of_the_memory(checkpoint: Path, images: Ca
     assert said == [f'\nFrame from 00:05{ends}', f'\nFrame from 01:05{ends}']
 
 
+@pytest.mark.parametrize('preset', ['livevlm', 'balanced', 'rekv'])
+def test_a_question_that_looks_back_reads_whole_frames(
+    checkpoint: Path, images: Callable, watch: Callable, preset: str
+) -> None:
+    model, frames = load_model(ModelConfig(str(checkpoint))), images(24, height=32, width=32)
+    long = {} if preset == 'rekv' else {'long_term_frames': 3}
+    memory = watch(
+        model, frames, [1] * 24, preset=preset, short_term_frames=4, retrieval_frames=3, **long
+    )
+    memory.settle()
+    prompt = model.question(QUESTION)
+    for view in memory.readings(tokens=prompt.tokens, extra_tokens=prompt.tokens):
+        hidden = model.read(prompt.embeds, view)
+    assert torch.isfinite(model.logits(hidden)).all()
+    for layer in range(3):
+        _, counts = memory.ids.frames(view.ids(layer)).unique(return_counts=True)
+        assert counts.tolist() == [model.shape.tokens_per_frame] * 7
+    memory.close()
+
+
 @pytest.mark.parametrize(('hours', 'said'), [(1, '60:00'), (1.5, '90:00'), (2, '20:00')])
 def test_a_frame_has_as_many_tokens_after_hours(checkpoint: Path, hours: float, said: str) -> None:
     family = open_family(checkpoint)
