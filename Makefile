@@ -26,7 +26,7 @@ LEGS ?= jazzy-3.12 kilted-3.12
 INTERFACES := $(shell find livevlm_interfaces -type f -not -name '*.pyc')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-ros check gpu-check pages lint format install install-dev clean
+.PHONY: help demo test test-ros check gpu-check pages node-page lint format install install-dev clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -52,6 +52,9 @@ gpu-check:  ## measure what only a GPU can show; `make pages REPORTS=gpu.json` s
 
 pages: install  ## file reports, REPORTS='answer.json …', and make docs/bench.md and docs/gpu.md from all
 	$(BIN)/python -m livevlm_bench.page $(REPORTS)
+
+node-page: install  ## bring docs/node.md and config/sros2/policy.xml up to what the node offers
+	$(BIN)/python docs/node_page.py
 
 lint: install-dev  ## ruff, its formatter and mypy
 	$(BIN)/ruff check .

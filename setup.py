@@ -28,8 +28,10 @@ setup(
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),
+        (f'share/{NAME}/examples', sorted(glob('examples/*.py'))),
         (f'share/{NAME}/launch', sorted(glob('launch/*.launch.py'))),
-        (f'share/{NAME}/config', sorted(glob('config/*'))),
+        (f'share/{NAME}/config', sorted(glob('config/*.*'))),
+        (f'share/{NAME}/config/sros2', sorted(glob('config/sros2/*'))),
     ],
     install_requires=[
         'jinja2',

@@ -5,6 +5,7 @@ Suite `scaling`: what a stream's length costs under `balanced`, from minutes to 
 
 One memory grows. At each length a second one, which has seen `FEW` frames, takes questions and
 steps in turn with it, so that a ratio of the two has nothing of what the machine did meanwhile.
+RAM is counted before that, of a memory that grows and is asked alone.
 Beyond `ARCHIVE_FRAMES` the archive is full and thins. Between the lengths frames are noise, see
 `filling.py`; those of steps that are timed go through the layers, the tower is not part of it.
 """
@@ -62,17 +63,39 @@ class Stream:
     A memory of a stream of noise, frame after frame.
 
     :param archive_frames: that its archive has RAM for
+    :param before: RAM that the process took when there was no memory
     """
 
-    def __init__(self, language: Language, archive_frames: int) -> None:
+    def __init__(self, language: Language, archive_frames: int, *, before: int = 0) -> None:
         self.memory: Memory = empty(language, preset='balanced', archive_frames=archive_frames)
         self._language, self._source = language, torch.Generator().manual_seed(SEED)
+        self._before = before
         self.seen = 0
 
     def fill(self, frames: int) -> None:
         """Let frames come until so many have been seen."""
         fill(self.memory, range(self.seen, frames))
         self.seen = frames
+
+    def ask(self, questions: int) -> None:
+        """Ask, and wait for what the memory does after each question."""
+        asked = AskedMemory(self._language, self.memory, answer_tokens=1)
+        for number in range(questions):
+            list(asked.ask(number))
+            self.memory.settle()
+
+    def bytes(self) -> dict[str, int]:
+        """Return what the memory says it takes, and what the process takes more than before."""
+        self.memory.settle()
+        sizes = self.memory.sizes()
+        tokens = sizes.short_term_tokens + sizes.archive_tokens
+        return {
+            'frames_held': tokens // self._language.shape.tokens_per_frame,
+            'device_bytes': sizes.device_bytes,
+            'read_bytes': sizes.read_bytes,
+            'host_bytes': sizes.host_bytes,
+            'resident_bytes': resident_bytes() - self._before,
+        }
 
     @torch.inference_mode()
     def step(self, number: int) -> Iterator[str]:
@@ -109,15 +132,22 @@ def measure(
         young = Stream(language, lengths[0])
         with closing(young.memory):  # what torch takes for good is taken before bytes are counted
             young.fill(lengths[0])
-        before = resident_bytes()
+        alone = Stream(language, ARCHIVE_FRAMES, before=resident_bytes())
+        with closing(alone.memory):
+            taken = []
+            for frames in lengths:
+                progress(f'{frames} frames: RAM', alone.seen / lengths[-1] / 3)
+                alone.fill(frames)
+                alone.ask(rounds)
+                taken.append(alone.bytes())
         grown = Stream(language, ARCHIVE_FRAMES)
         with closing(grown.memory):
             rows = []
-            for frames in lengths:
-                progress(f'{frames} frames', grown.seen / lengths[-1])
+            for frames, of_memory in zip(lengths, taken, strict=True):
+                progress(f'{frames} frames: times', (1 + 2 * grown.seen / lengths[-1]) / 3)
                 grown.fill(frames)
-                row = {'frames': frames, **_bytes(language, grown.memory, before)}
-                rows.append(row | _compared(language, grown, lengths[0], rounds, steps))
+                times = _compared(language, grown, lengths[0], rounds, steps)
+                rows.append({'frames': frames, **of_memory, **times})
     return {
         **head('scaling', seed=SEED, threads=1),
         'model': language.name,
@@ -141,19 +171,6 @@ def resident_bytes() -> int:
         if line.startswith('VmRSS:')
     )
     return int(line.split()[1]) * 1024
-
-
-def _bytes(language: Language, memory: Memory, before: int) -> dict[str, Any]:
-    memory.settle()
-    sizes = memory.sizes()
-    tokens = sizes.short_term_tokens + sizes.archive_tokens
-    return {
-        'frames_held': tokens // language.shape.tokens_per_frame,
-        'device_bytes': sizes.device_bytes,
-        'read_bytes': sizes.read_bytes,
-        'host_bytes': sizes.host_bytes,
-        'resident_bytes': resident_bytes() - before,
-    }
 
 
 def _compared(

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from livevlm_ros.engine.messages import BadFrame, Pixels
-from livevlm_ros.memory import State
+from livevlm_ros.memory import Memory, State
 
 THUMBNAIL_WIDTH = 320
 JPEG_QUALITY = 80
@@ -86,6 +86,11 @@ class Album:
         self._pages = {key: self._pages[key] for key in kept if key in self._pages}
         self._newest = {name: each for name, each in self._newest.items() if each.key in kept}
         self._strange.intersection_update(kept)
+
+    def trim(self, memory: Memory) -> None:
+        """Forget the frames that a memory has forgotten, once there are more than it holds."""
+        if len(self) > memory.frame_count:
+            self.keep_only(ref.key for ref in memory.refs())
 
     def clear(self) -> None:
         """Forget every frame."""

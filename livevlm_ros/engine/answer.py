@@ -335,6 +335,7 @@ class Answering:
                 score=score,
                 source=Source.SHORT_TERM if memory.in_short_term(ref) else Source.LONG_TERM,
                 thumbnail_jpeg=album.get(ref.key) if self._question.attach_images else b'',
+                pose=ref.pose,
             )
             for ref, score in wanted
         )

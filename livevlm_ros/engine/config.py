@@ -43,8 +43,11 @@ class EngineConfig:
         counts when the next frame confirms it: the first frame after it is a bad one, and so is a
         lone stray stamp, which changes nothing. The frames of a camera that leaps while another
         goes on are bad: it is that camera's clock
-    :param snapshot: restore what was saved in the memory's `path` at load, and save it at stop
-    :param autosave_s: seconds between two times it is saved in between; 0: it is not
+    :param snapshot: restore what was saved in the memory's `path` at load, and save it at stop; a
+        journal there has what comes in between
+    :param autosave_s: seconds between two times it is saved in between; 0: as the journal grows
+    :param snapshots_kept: snapshots of earlier lives that are kept, where a life that saw few
+        frames overwrites them; the smallest go first
     :param threads: threads of torch on the CPU; 0: see `torch_threads`
     :param seed: seed of the sampling generator, set anew for each question
     :raises ValueError: naming each setting that is out of range, what was given and what is
@@ -69,6 +72,7 @@ class EngineConfig:
     on_jump: str = 'keep'
     snapshot: bool = False
     autosave_s: float = 0.0
+    snapshots_kept: int = 2
     threads: int = 0
     seed: int = 0
 
@@ -87,6 +91,7 @@ class EngineConfig:
             *_outside('max_evidence', self.max_evidence, 1, 255),
             *_outside('min_confidence', self.min_confidence, 0.0, 1.0),
             *_outside('autosave_s', self.autosave_s, 0.0, 86400.0),
+            *_outside('snapshots_kept', self.snapshots_kept, 0, 100),
             *_outside('threads', self.threads, 0, 1024),
             *_outside('seed', self.seed, 0, 2**63 - 1),
         ]

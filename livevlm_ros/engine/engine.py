@@ -193,6 +193,7 @@ class Engine:
 
     def _give_back(self, loop: Loop) -> None:
         on_gpu = loop.parts.model.device.type == 'cuda'
+        loop.parts.snapshots.close()
         loop.parts.memory.close()
         self._loop = self._door = self._model_stats = None
         self._reception.model_id = ''
@@ -307,6 +308,7 @@ class Engine:
             memory_id=loop.memory_id,
             memory=loop.sizes.stamped(self._ingest.timeline.header_ns),
             strangers=loop.parts.album.strangers,
+            unsaved=loop.parts.snapshots.unsaved,
             horizon=loop.parts.horizon,
             model=replace(model, costs_ms=loop.parts.costs.in_ms()),
         )

@@ -4,40 +4,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 import torch
 
 from livevlm_ros.engine.messages import BadFrame, Frame, Pixels
 from livevlm_ros.memory import FrameRef, Memory
+from livevlm_ros.memory.views.step import Written
 from livevlm_ros.model import VideoLanguageModel
+
+
+class Seen(NamedTuple):
+    """
+    Frames that are in the memory now.
+
+    :param written: what they became there
+    :param strange: keys of those unlike the frames that the checkpoint was calibrated on
+    """
+
+    refs: Sequence[FrameRef]
+    written: Written
+    strange: Sequence[str]
 
 
 def see_frames(
     model: VideoLanguageModel, memory: Memory, frames: list[tuple[Frame, Pixels]]
-) -> list[str]:
-    """
-    Encode frames in stamp order and keep their keys and values in the memory.
-
-    :returns: keys of the frames unlike those that the checkpoint was calibrated on
-    """
-    refs = [
-        FrameRef(frame.camera, frame.stream_ns, frame.frame_id, frame_key(frame))
-        for frame, _ in frames
-    ]
-    start_ns = memory.ids.start_ns(refs)
+) -> Seen:
+    """Encode frames in stamp order and keep their keys and values in the memory."""
+    start_ns = memory.ids.start_ns(frames[0][0].stream_ns)
     tokens = model.encode_frames(  # [frames, tokens_per_frame, hidden]
         [pixels for _, pixels in frames],
-        [max(0, ref.stamp_ns - start_ns) / 1e9 for ref in refs],
+        [max(0, frame.stream_ns - start_ns) / 1e9 for frame, _ in frames],
     )
+    refs = [_ref(frame) for frame, _ in frames]
     view = memory.step(refs)
     model.read(tokens.flatten(0, 1), view)
-    view.commit()
+    strange = None if model.familiarity is None else model.familiarity.strange(tokens)
+    written = view.commit()  # last: what fails before it changes nothing
     if model.device.type == 'cuda':  # else the cost of the step would be booked to the next answer
         torch.cuda.synchronize(model.device)
-    if model.familiarity is None:
-        return []
-    strange = model.familiarity.strange(tokens).tolist()
-    return [ref.key for ref, is_strange in zip(refs, strange, strict=True) if is_strange]
+    marks = [False] * len(refs) if strange is None else strange.tolist()
+    keys = [ref.key for ref, is_strange in zip(refs, marks, strict=True) if is_strange]
+    return Seen(refs, written, keys)
+
+
+def _ref(frame: Frame) -> FrameRef:
+    pose = frame.pose() if callable(frame.pose) else frame.pose
+    return FrameRef(frame.camera, frame.stream_ns, frame.frame_id, frame_key(frame), pose)
 
 
 def frame_key(frame: Frame) -> str:

@@ -15,6 +15,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from livevlm_ros.pose import Pose
+
 Pixels = np.ndarray  # uint8 RGB, [height, width, 3]
 
 
@@ -106,6 +108,8 @@ class Frame:
         function raises `BadFrame` for data that cannot be decoded
     :param frame_id: the header's coordinate frame, handed back with evidence; the engine keeps
         `NAME_CHARACTERS` of it
+    :param pose: where the camera was; or a function that says it, or None, when the frame enters
+        the memory: what tells poses may be behind the camera
     :param stream_ns: its place in the memory's own time, which the engine gives it; by default
         `stamp_ns`
     """
@@ -115,6 +119,7 @@ class Frame:
     pixels: Pixels | Callable[[], Pixels]
     frame_id: str = ''
     stream_ns: int = NO_TIME
+    pose: Pose | Callable[[], Pose | None] | None = None
 
     def __post_init__(self) -> None:
         """Take the stamp as the place in time where none is given."""
@@ -174,7 +179,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A frame that the answer attended to; `score` is its share of the attention on frames."""
+    """
+    A frame that the answer attended to.
+
+    :param score: its share of the attention on frames
+    :param pose: where the camera was, if that is known
+    """
 
     camera: str
     stamp_ns: int
@@ -183,6 +193,7 @@ class Evidence:
     score: float
     source: Source = Source.SHORT_TERM
     thumbnail_jpeg: bytes = b''
+    pose: Pose | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from livevlm_ros.engine import changes
 from livevlm_ros.engine.album import Album, Picture
 from livevlm_ros.engine.budget import Costs
 from livevlm_ros.engine.config import EngineConfig
@@ -96,7 +97,9 @@ class EngineParts:
         :param why: for people
         """
         self.album.clear()
-        return self._forgotten(self.memory.clear(), why)
+        freed = self.memory.clear()
+        self.snapshots.note(changes.clearing(self.timeline))
+        return self._forgotten(freed, why)
 
     def forget(self, reading: ReadFilter, why: str) -> Future[Freed]:
         """
@@ -106,6 +109,7 @@ class EngineParts:
         """
         freed = self.memory.forget(reading)
         self.album.keep_only([ref.key for ref in self.memory.refs()])
+        self.snapshots.note(changes.forgetting(reading, self.timeline))
         return self._forgotten(freed, why)
 
     def _forgotten(self, freed: Future[Freed], why: str) -> Future[Freed]:
@@ -211,6 +215,7 @@ def _restored(
         unless_used.callback(memory.close)
         contents = Contents(memory, album, timeline, ModelMark(model))
         snapshots = Snapshots(config, contents, events)
+        unless_used.callback(snapshots.close)
         if snapshots.restore():
             unless_used.pop_all()
             return memory, album, snapshots

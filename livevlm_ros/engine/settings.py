@@ -56,6 +56,7 @@ ONLINE = {
     'ask.queue_size': 'queue_size',
     'memory.snapshot': 'snapshot',
     'memory.autosave_s': 'autosave_s',
+    'memory.snapshots_kept': 'snapshots_kept',
 }
 """Fields of the engine's that mean nothing without a clock, a queue or a life after this one."""
 

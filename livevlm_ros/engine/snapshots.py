@@ -1,6 +1,11 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""When memory and thumbnails are saved and restored, for an engine that is asked to."""
+"""
+When memory and thumbnails are saved and restored, for an engine that is asked to.
+
+Between two snapshots a journal has what changes. A restart finds the snapshot, does the changes
+again, and goes on where the process ended, however that was.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +17,18 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from livevlm_ros.engine import changes
 from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.engine.contents import Contents
+from livevlm_ros.engine.earlier_life import EarlierLife
 from livevlm_ros.engine.events import EventKind, Events
 from livevlm_ros.memory import FrameRef, Freed, SnapshotError, State
 from livevlm_ros.memory.archive.frozen import Forgotten
+from livevlm_ros.memory.journal import Journal
+from livevlm_ros.memory.journal_file import JournalReader
 from livevlm_ros.memory.snapshot import (
     MANIFEST,
     has_snapshot,
@@ -33,6 +42,11 @@ _log = logging.getLogger(__name__)
 WIPE_S = 2.0
 """Longest wait of an engine that stops for the archive to be overwritten."""
 
+RETRY_S = 10.0
+"""Least time between two snapshots that the journal asks for; longer while they fail."""
+
+MOST_RETRY_S = 600.0
+
 Mark = tuple[FrameRef | None, int]  # newest frame, and a size that grows with each frame
 
 
@@ -43,12 +57,14 @@ class Copy:
 
     :param mark: tells whether the memory has changed since
     :param forgotten: how often something had been forgotten by then
+    :param journal: name of the file that has what came since; empty: there is no journal
     """
 
     state: State
     mark: Mark
     forgotten: int
     frames: int
+    journal: str
 
 
 class Snapshots:
@@ -63,8 +79,13 @@ class Snapshots:
         self._folder = Path(config.memory.path) if config.snapshot else None
         self._every_s = config.autosave_s or math.inf
         self._contents, self._events = contents, events
+        self._journal = Journal(self._folder) if self._folder is not None else None
+        self._earlier = EarlierLife(Path(config.memory.path), most=config.snapshots_kept)
+        self._resets = config.on_jump == 'reset'
         self._saved: Mark | None = self._mark()
         self._due_s = time.monotonic() + self._every_s
+        self._retry_s = 0.0  # monotonic, when the journal may ask for a snapshot again
+        self._written = 0  # bytes of the snapshot in place
         self._writer: threading.Thread | None = None
         self._writing = threading.Lock()  # one snapshot at a time
         self._placing = threading.Lock()  # while one takes its place, or something is forgotten
@@ -81,7 +102,7 @@ class Snapshots:
 
     def restore(self) -> bool:
         """
-        Take back what was saved; a snapshot of no use is told, and set aside.
+        Take back what was saved and what changed since; a snapshot of no use is told, set aside.
 
         :returns: False if it was of no use: memory and thumbnails may be half restored
         :raises SnapshotError: if it can neither be used nor renamed
@@ -99,14 +120,45 @@ class Snapshots:
             return False
         self._contents.timeline.restore(state.part('time').facts['episodes'])
         self._saved = self._mark()
+        changed = self._redo(self._folder, state)
         frames, folder = self._contents.memory.frame_count, str(self._folder)
-        _log.info('%d frames restored from %s', frames, folder)
+        _log.info('%d frames restored from %s and %d changes after it', frames, folder, changed)
+        self._earlier.restored(self._contents.memory.refs())
+        if changed and self._resets:  # the snapshot must have all, should time begin anew
+            self.save()
         self._events.tell(EventKind.LOADED, detail=folder, value=frames)
         return True
+
+    def _redo(self, folder: Path, state: State) -> int:
+        """Do again what changed the memory after its snapshot; returns how many changes."""
+        if self._journal is None or 'journal' not in state.facts:
+            return 0
+        read = JournalReader(folder, state.facts['journal'])
+        changed = changes.redo_all(self._contents, read)
+        self._journal.go_on(read, snapshot_bytes=state.nbytes)
+        return changed
+
+    def note(self, change: State) -> None:
+        """Have a change of the memory written to the journal."""
+        if self._journal is not None:
+            self._journal.put(change)
+
+    @property
+    def unsaved(self) -> int:
+        """How many changes a kill would cost, for the journal has ended."""
+        return 0 if self._journal is None else self._journal.unsaved
+
+    def close(self) -> None:
+        """End the journal; nothing may follow."""
+        if self._journal is not None:
+            self._journal.close()
 
     def go_on_with(self, contents: Contents) -> None:
         """Save another memory from now on."""
         self._contents, self._freed = contents, None
+        if self._journal is not None:
+            self._journal.leave()
+            self._retry_s = 0.0
         self._give_up_copies()
 
     def forgot(self, freed: Future[Freed]) -> None:
@@ -128,8 +180,9 @@ class Snapshots:
         return self._freed is None or bool(wait([self._freed], timeout_s).done)
 
     def hasten(self) -> None:
-        """Let it be time to `begin`: what is saved is to be replaced."""
+        """Let it be time to `begin`: what is saved, and was kept, is to be replaced."""
         self._due_s = -math.inf
+        self._earlier.forget()
 
     def save(self) -> None:
         """Save what is not saved already, and wait for the disk; tell if it cannot be."""
@@ -154,9 +207,13 @@ class Snapshots:
 
     def due(self) -> bool:
         """Return whether it is time to `begin`, and nothing is being written or forgotten."""
-        if time.monotonic() < self._due_s or (self._freed is not None and not self._freed.done()):
+        if self._freed is not None and not self._freed.done():
             return False
-        return self._writer is None or not self._writer.is_alive()
+        if self._writer is not None and self._writer.is_alive():
+            return False
+        now_s, journal = time.monotonic(), self._journal
+        asked = journal is not None and now_s >= self._retry_s and journal.wants_snapshot
+        return asked or now_s >= self._due_s
 
     def begin(self) -> None:
         """Let a thread write what is remembered now, if it is new; the archive is not copied."""
@@ -178,8 +235,9 @@ class Snapshots:
 
         The archive is read later, as it is now.
         """
-        frames = self._contents.memory.frame_count
-        return Copy(self._contents.state(), self._mark(), self._forgotten, frames)
+        state, frames = self._contents.state(), self._contents.memory.frame_count
+        journal = '' if self._journal is None else self._journal.cut()
+        return Copy(state, self._mark(), self._forgotten, frames, journal)
 
     def write(
         self, folder: Path, copy: Copy, progress: Callable[[float], None] = lambda share: None
@@ -192,13 +250,30 @@ class Snapshots:
         :raises SnapshotError: if it cannot be written
         """
         with self._writing:
-            placing = self._unless_forgotten(copy)
-            written = write_snapshot(folder, copy.state, placing=placing, progress=progress)
+            if folder == self._folder:
+                written = self._write_own(folder, copy, progress)
+            else:
+                placing = self._unless_forgotten(copy)
+                written = write_snapshot(folder, copy.state, placing=placing, progress=progress)
             self._events.tell(EventKind.SAVED, detail=str(folder), value=written)
         with self._placing:
             if folder == self._folder and copy.forgotten == self._forgotten:
                 self._saved = copy.mark
         return written
+
+    def _write_own(self, folder: Path, copy: Copy, progress: Callable[[float], None]) -> int:
+        """Write the snapshot that the next life restores, and that the journal follows."""
+        assert self._journal is not None
+        if not self._journal.follows(copy.journal):  # a newer one was written meanwhile
+            return self._written
+        if has_snapshot(folder):
+            self._earlier.spare(copy.state.part('memory'), copy.frames)
+        state = replace(copy.state, facts={**copy.state.facts, 'journal': copy.journal})
+        placing = self._unless_forgotten(copy)
+        self._written = write_snapshot(folder, state, placing=placing, progress=progress)
+        self._journal.placed(copy.journal, nbytes=self._written)
+        self._earlier.placed()
+        return self._written
 
     @contextmanager
     def _unless_forgotten(self, copy: Copy) -> Iterator[None]:
@@ -220,6 +295,8 @@ class Snapshots:
             return
         except Exception as error:
             self._failures += 1
+            pause_s = min(RETRY_S * 2**self._failures, MOST_RETRY_S)
+            self._retry_s = time.monotonic() + pause_s
             if self._failures == 1:
                 trace = not isinstance(error, SnapshotError)
                 _log.warning('the memory is not saved: %s', error, exc_info=trace)
@@ -227,6 +304,7 @@ class Snapshots:
         if self._failures:
             _log.warning('the memory is saved again, after %d failures', self._failures)
         self._failures = 0
+        self._retry_s = time.monotonic() + RETRY_S
 
 
 def check_folder(folder: Path) -> None:

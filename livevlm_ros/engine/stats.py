@@ -81,6 +81,7 @@ class EngineStats:
     :param memory_id: another one after each `clear` and load, empty while unloaded
     :param memory: sizes, None while unloaded
     :param strangers: frames unlike those that the checkpoint was calibrated on
+    :param unsaved: changes of the memory that a kill would cost, because the disk failed
     :param horizon: how long everything seen is kept, None while unloaded
     :param watches: the standing questions, oldest first
     """
@@ -99,6 +100,7 @@ class EngineStats:
     memory_id: str = ''
     memory: MemorySizes | None = None
     strangers: int = 0
+    unsaved: int = 0
     horizon: Horizon | None = None
     watches: tuple[WatchState, ...] = ()
     model: ModelStats | None = None

@@ -8,8 +8,9 @@ import time
 
 import torch
 
+from livevlm_ros.engine import changes
 from livevlm_ros.engine.album import Picture, thumbnail
-from livevlm_ros.engine.frames import checked, frame_key, see_frames
+from livevlm_ros.engine.frames import Seen, checked, frame_key, see_frames
 from livevlm_ros.engine.gate import FrameGate
 from livevlm_ros.engine.ingest import Ingest
 from livevlm_ros.engine.messages import BadFrame, Frame, Pixels
@@ -40,8 +41,8 @@ def take_step(parts: EngineParts, ingest: Ingest, gate: FrameGate) -> list[Frame
             good.append((frame, pixels))
         except Exception as error:
             ingest.bad(frame, error)
-    written = _written(parts, ingest, gate, good)
-    if not written:
+    written, seen = _written(parts, ingest, gate, good)
+    if seen is None:
         return []
     for frame, pixels in written:
         key = frame_key(frame)
@@ -49,24 +50,26 @@ def take_step(parts: EngineParts, ingest: Ingest, gate: FrameGate) -> list[Frame
         parts.album.show(frame.camera, Picture(key, frame.stamp_ns, jpegs[key]))
         gate.keep(frame, pixels)
         ingest.used(frame)
-    if len(parts.album) > parts.memory.frame_count:
-        parts.album.keep_only(ref.key for ref in parts.memory.refs())
+    parts.album.trim(parts.memory)
+    parts.snapshots.note(changes.step(seen, jpegs, parts.timeline))
     parts.costs.step.add(time.monotonic() - started)
     return [frame for frame, _ in written]
 
 
 def _written(
     parts: EngineParts, ingest: Ingest, gate: FrameGate, frames: list[tuple[Frame, Pixels]]
-) -> list[tuple[Frame, Pixels]]:
+) -> tuple[list[tuple[Frame, Pixels]], Seen | None]:
     """
     Write frames into the memory; return those that are in it, and count the others as bad.
 
     :param frames: in stamp order
+    :returns: with them what became of them, None if there are none
     """
     while frames:
         try:
-            parts.mark_strange(see_frames(parts.model, parts.memory, frames))
-            break
+            seen = see_frames(parts.model, parts.memory, frames)
+            parts.mark_strange(seen.strange)
+            return frames, seen
         except OutOfSpan as error:
             astray = next(frame for frame, _ in frames if frame.camera == error.ref.camera)
             why = [ingest.differs(astray.camera, astray.stamp_ns), str(error)]
@@ -82,9 +85,9 @@ def _written(
             said = parts.shortages.tell('step', error)
             for frame, _ in frames:
                 ingest.lost(frame, said)
-            return []
+            break
         except Exception as error:  # model or device failed: frames are lost, the engine is not
             for frame, _ in frames:
                 ingest.bad(frame, error)
-            return []
-    return frames
+            break
+    return [], None

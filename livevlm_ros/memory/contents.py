@@ -65,7 +65,7 @@ def contents(tiers: Tiers, *, identity: Mapping[str, Any]) -> State:
     }
     tensors = {
         'prefix_values': copied(tiers.prefix_values),
-        'frames': _written_down(tiers.refs.values()),
+        'frames': written_refs(tiers.refs.values()),
     }
     return State({**tensors, **parts.tensors}, {**facts, **parts.facts}, parts.rows)
 
@@ -94,15 +94,15 @@ def put_back(tiers: Tiers, state: State, *, identity: Mapping[str, Any]) -> None
     tiers.forget_at = state.facts['forget_at']
 
 
-def _written_down(refs: Iterable[FrameRef]) -> Tensor:
+def written_refs(refs: Iterable[FrameRef]) -> Tensor:
     """Return the references of frames as JSON, uint8 [bytes]: facts of all would take too long."""
-    fields = [(ref.camera, ref.stamp_ns, ref.frame_id, ref.key) for ref in refs]
+    fields = [ref.fields() for ref in refs]
     return torch.frombuffer(bytearray(json.dumps(fields).encode()), dtype=torch.uint8)
 
 
 def read_refs(written: Tensor) -> list[FrameRef]:
     """Return the references of frames that a state's tensor `frames` holds."""
-    return [FrameRef(*fields) for fields in json.loads(written.numpy().tobytes())]
+    return [FrameRef.of(fields) for fields in json.loads(written.numpy().tobytes())]
 
 
 def _check(tiers: Tiers, state: State, identity: Mapping[str, Any]) -> None:

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from livevlm_ros.memory.positions import FramePositions
+from livevlm_ros.pose import Pose
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,21 @@ class FrameRef:
     :param stamp_ns: header stamp in nanoseconds
     :param frame_id: the header's coordinate frame
     :param key: names the frame for evidence and thumbnails
+    :param pose: where the camera was, if that is known; a frame is the same with or without
     """
 
     camera: str
     stamp_ns: int
     frame_id: str = ''
     key: str = ''
+    pose: Pose | None = field(default=None, compare=False)
+
+    def fields(self) -> tuple[Any, ...]:
+        """Return all of it as JSON takes it, to be read by `of`."""
+        return (self.camera, self.stamp_ns, self.frame_id, self.key, *(self.pose or ()))
+
+    @classmethod
+    def of(cls, fields: Sequence[Any]) -> FrameRef:
+        """Return the reference that gave these fields."""
+        camera, stamp_ns, frame_id, key, *pose = fields
+        return cls(camera, stamp_ns, frame_id, key, Pose(*pose) if pose else None)

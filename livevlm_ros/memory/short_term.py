@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Collection, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import torch
@@ -231,7 +231,7 @@ class ShortTerm:
         return State(
             {'keys': copied(tokens.keys), 'values': copied(tokens.values)},
             {
-                'frames': [astuple(held.ref) for held in self._held],
+                'frames': [held.ref.fields() for held in self._held],
                 'kept': self.kept,
                 'evictions': self.evictions,
             },
@@ -240,7 +240,7 @@ class ShortTerm:
     def restore(self, state: State) -> None:
         """Hold the frames that `state` gave and no others; the ids have started their stream."""
         self.clear()
-        refs = [FrameRef(*fields) for fields in state.facts['frames']]
+        refs = [FrameRef.of(fields) for fields in state.facts['frames']]
         frames = (len(refs), self._keys.shape[3])
         keys, values = (state.tensors[name].unflatten(2, frames) for name in ('keys', 'values'))
         self.commit(self.stage(refs), keys, values)

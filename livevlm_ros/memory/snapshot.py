@@ -25,6 +25,7 @@ from livevlm_ros.memory.tensor_file import read_tensors, write_tensors
 
 MANIFEST = 'memory.json'
 TENSORS = 'memory-*.safetensors'
+JOURNALS = 'memory-*.journal'
 REFUSED = '.refused'  # added to the names of a snapshot that is of no use
 FORMAT, VERSION = 'livevlm_ros memory', 5
 
@@ -94,12 +95,12 @@ def write_snapshot(
             **state.facts,
         }
         draft.write_text(_signed(content), encoding='utf-8')
-        _sync(draft)
+        sync(draft)
         file = _tensors_file(folder, digest)
         if not file.exists():
             unfinished.append(file)
         tensors.replace(file)
-        _sync(folder)
+        sync(folder)
         written = size + draft.stat().st_size
         with placing or nullcontext():
             draft.replace(manifest)
@@ -125,7 +126,7 @@ def _settle(folder: Path, file: Path) -> None:
     :raises SnapshotError: if the disk does not confirm it
     """
     try:
-        _sync(folder)
+        sync(folder)
     except OSError as error:
         raise SnapshotError(
             f'{folder / MANIFEST}: the new snapshot is in its place, but the disk does not '
@@ -177,9 +178,19 @@ def read_snapshot(folder: Path, progress: Progress = lambda share: None) -> Stat
         raise UnreadableSnapshot.because(file, error) from error
 
 
+def tensors_of(folder: Path) -> Path:
+    """
+    Return the file of the tensors of a snapshot.
+
+    :raises SnapshotError: if there is no snapshot, or it is of no use
+    :raises UnreadableSnapshot: if the system does not let it be read, or it is of another version
+    """
+    return _tensors_file(folder, _content(folder / MANIFEST)['tensors_checksum'])
+
+
 def set_aside(folder: Path) -> Path:
     """
-    Rename a snapshot that is of no use, so that the next one does not take its place.
+    Rename a snapshot that is of no use, and its journal: the next one takes another place.
 
     One that was set aside before is removed: they may be as large as the disk.
 
@@ -188,10 +199,10 @@ def set_aside(folder: Path) -> Path:
     """
     manifest = folder / MANIFEST
     try:
-        for name in (MANIFEST, TENSORS):
+        for name in (MANIFEST, TENSORS, JOURNALS):
             for old in folder.glob(f'{name}{REFUSED}'):
                 old.unlink()
-        for file in (*folder.glob(TENSORS), manifest):
+        for file in (*folder.glob(TENSORS), *folder.glob(JOURNALS), manifest):
             file.rename(folder / f'{file.name}{REFUSED}')
     except OSError as error:
         raise SnapshotError(
@@ -248,7 +259,7 @@ def _tensors_file(folder: Path, digest: str) -> Path:
     return folder / TENSORS.replace('*', digest[:16])
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Have the disk keep a file, or the names in a folder."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from livevlm_ros.engine.messages import ANSWERED, Phase, Status
 from livevlm_ros.node.client import Client, not_found
-from livevlm_ros.node.conversions import to_duration, to_time
+from livevlm_ros.node.conversions import pose_of, to_duration, to_time
 from livevlm_ros.plain import plain
 
 REPLY_MARGIN_S = 5.0  # for the middleware, beyond the budget
@@ -140,6 +140,7 @@ def to_dict(response: Any) -> dict[str, Any]:
                 'stamp': _seconds(found.header.stamp),
                 'age': round(asked_at_s - _seconds(found.header.stamp), 3),
                 'score': round(found.score, 4),
+                'pose': pose_of(found),
             }
             for found in response.evidence
         ],
@@ -183,7 +184,7 @@ def _print_answer(answer: dict[str, Any], *, heard: bool) -> None:
         console.print(Text(plain(answer['message'])))
     if answer['evidence']:
         table = Table()
-        for column in ('camera', 'age', 'stamp', 'share', 'file'):
+        for column in ('camera', 'age', 'stamp', 'share', 'place', 'file'):
             table.add_column(column, overflow='fold')
         for found in answer['evidence']:
             table.add_row(
@@ -191,6 +192,7 @@ def _print_answer(answer: dict[str, Any], *, heard: bool) -> None:
                 f'{found["age"]:.1f} s',
                 f'{found["stamp"]:.3f}',
                 f'{found["score"]:.0%}',
+                found['pose'].place() if found['pose'] else '',
                 Text(found.get('file', '')),
             )
         console.print(table)

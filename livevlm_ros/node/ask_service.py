@@ -29,7 +29,13 @@ from livevlm_ros.engine.messages import (
     Scope,
     Status,
 )
-from livevlm_ros.node.conversions import attach_thumbnail, nanoseconds, to_duration, to_time
+from livevlm_ros.node.conversions import (
+    attach_pose,
+    attach_thumbnail,
+    nanoseconds,
+    to_duration,
+    to_time,
+)
 from livevlm_ros.node.parameters import Values
 
 if TYPE_CHECKING:
@@ -246,5 +252,6 @@ def to_evidence(found: Evidence) -> EvidenceMessage:
     )
     message.header.stamp = to_time(found.stamp_ns)
     message.header.frame_id = found.frame_id
+    attach_pose(message, found.pose)
     attach_thumbnail(message, found.thumbnail_jpeg)
     return message

@@ -1,6 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Times, durations and thumbnails, between numbers or bytes and ROS messages."""
+"""Times, durations, poses and thumbnails, between numbers or bytes and ROS messages."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import array
 from typing import Any
 
 from builtin_interfaces.msg import Duration, Time
+
+from livevlm_ros.pose import Pose
 
 _SECOND_NS = 1_000_000_000
 
@@ -27,6 +29,34 @@ def to_duration(length_s: float) -> Duration:
 def nanoseconds(time_or_duration: Any) -> int:
     """Return a time or a duration as a number."""
     return int(time_or_duration.sec) * _SECOND_NS + int(time_or_duration.nanosec)
+
+
+def to_pose(position: Any, orientation: Any) -> Pose:
+    """
+    Return what two messages say: a point or vector, and a quaternion.
+
+    :raises ValueError: for numbers that are no pose
+    """
+    place = (position.x, position.y, position.z)
+    turned = (orientation.x, orientation.y, orientation.z, orientation.w)
+    return Pose(*place, *turned).unit()
+
+
+def pose_of(message: Any) -> Pose | None:
+    """Return the pose of a message that has `pose` and `has_pose`, None without one."""
+    if not message.has_pose:
+        return None
+    return to_pose(message.pose.position, message.pose.orientation)
+
+
+def attach_pose(message: Any, pose: Pose | None) -> None:
+    """Put a pose, if it is known, into a message that has `pose` and `has_pose`."""
+    if pose is None:
+        return
+    message.has_pose = True
+    position, orientation = message.pose.position, message.pose.orientation
+    position.x, position.y, position.z = pose[:3]
+    orientation.x, orientation.y, orientation.z, orientation.w = pose[3:]
 
 
 def attach_thumbnail(message: Any, jpeg: bytes) -> None:

@@ -16,6 +16,7 @@ from livevlm_ros.engine.messages import Status
 from livevlm_ros.node.camera_verdict import Verdict, verdict
 from livevlm_ros.node.cameras import CameraReport
 from livevlm_ros.node.parameters import Values
+from livevlm_ros.node.poses import PoseReport
 from livevlm_ros.node.ros_clock import ClockReport
 
 if TYPE_CHECKING:
@@ -82,12 +83,14 @@ def healths(
     *,
     refused: Mapping[Status, int],
     clock: ClockReport,
+    poses: PoseReport | None = None,
 ) -> list[Health]:
     """
     Judge everything.
 
     :param stats: of the engine; None while there is none
     :param refused: replies that the engine has not seen, by status
+    :param poses: of frames; None without a source of poses
     """
     found = [_model(state, stats)]
     if clock.simulated:
@@ -97,6 +100,8 @@ def healths(
         for report in reports:
             account = stats.cameras[report.name]
             found.append(camera_health(report, account, state, parameters, now_s=now_s))
+        if poses is not None:
+            found.append(_poses(state, poses))
         found += [_ingest(state, stats), _memory(stats), _ask(stats, refused, parameters)]
         if stats.watches:
             found.append(_watches(stats.watches))
@@ -179,6 +184,26 @@ def _clock(clock: ClockReport) -> Health:
     return Health('clock', OK, f'ROS time comes from /clock, {who}', values)
 
 
+def _poses(state: Lifecycle, poses: PoseReport) -> Health:
+    settings, missing = poses.settings, sum(poses.missing.values())
+    values = {
+        'source': settings.source,
+        'frame': settings.frame,
+        'found': poses.found,
+        'missing': missing,
+        **{f'missing_{kind}': n for kind, n in sorted(poses.missing.items())},
+        'missing_in_row': poses.missing_in_row,
+        'last_missing': poses.why,
+    }
+    if state.label != 'active':
+        return Health('poses', STALE, f'not looked up: the node is {state.label}', values)
+    if poses.missing_in_row:
+        lacking = f'the last {poses.missing_in_row} frames have no pose: {poses.why}'
+        return Health('poses', WARN, lacking, values, 'no pose')
+    have = f'{poses.found} of {poses.found + missing} frames have their pose in {settings.frame}'
+    return Health('poses', OK, have, values)
+
+
 def _ingest(state: Lifecycle, stats: EngineStats) -> Health:
     values = {
         'state': stats.state,
@@ -215,10 +240,13 @@ def _memory(stats: EngineStats) -> Health:
     del values['recall'], values['room']
     values |= {f'recall_{name}': value for name, value in dataclasses.asdict(recall).items()}
     values['recall_correction_rate'] = recall.correction_rate
+    values['unsaved'] = stats.unsaved
     if stats.horizon is not None:
         values |= {'kept_s': stats.horizon.seconds, 'kept': stats.horizon.text}
     message = f'{stats.memory.frames} frames, {stats.memory.device_bytes / 1e6:.1f} MB'
     faults = _memory_faults(stats.memory)
+    if stats.unsaved:
+        faults.append(f'{stats.unsaved} changes would be lost by a kill: see the log')
     if stats.horizon is not None and stats.horizon.advice:
         faults.append(f'{stats.horizon.text}; {stats.horizon.advice}')
     if faults:

@@ -17,7 +17,7 @@ from livevlm_ros.node.parameters import Values
 from livevlm_ros.share import share_file
 
 CAPABILITIES = ('ask', 'stream', 'choices', 'recall', 'timeline', 'clear', 'pause', 'watches')
-SNAPSHOTS = 'snapshots'
+SNAPSHOTS, POSES = 'snapshots', 'poses'
 
 
 class InfoService:
@@ -46,7 +46,8 @@ class InfoService:
         response.interface_version, response.node_version = self._interface_version, __version__
         response.preset, response.cameras = values['memory.preset'], values['camera_names']
         with_path = (SNAPSHOTS,) if values['memory.path'] else ()
-        response.capabilities = [*CAPABILITIES, *with_path]
+        with_source = (POSES,) if values['pose.source'] != 'none' else ()
+        response.capabilities = [*CAPABILITIES, *with_path, *with_source]
         stats = engine.stats() if engine is not None else None
         if stats is not None and stats.model is not None:
             response.model_id, response.device = stats.model.model_id, stats.model.device

@@ -17,8 +17,9 @@ from std_srvs.srv import SetBool
 
 from livevlm_interfaces.action import LoadMemory, SaveMemory
 from livevlm_interfaces.srv import ClearMemory, GetFrame, GetInfo, QueryTimeline, Recall
-from livevlm_ros.node.conversions import to_time
+from livevlm_ros.node.conversions import pose_of, to_time
 from livevlm_ros.node.memory_client import CommandFailed, MemoryClient
+from livevlm_ros.pose import Pose
 
 PIPED_WIDTH = 1000  # columns where no terminal sets a limit
 LONGEST_CLEAR_S = 3600.0  # until a large disk is overwritten
@@ -168,13 +169,20 @@ def _show_frames(frames: Sequence[Any], *, as_json: bool) -> None:
             'short-term': frame.short_term_tokens,
             'long-term': frame.long_term_tokens,
             'archive': frame.archive_tokens,
+            'pose': pose_of(frame),
         }
         for frame in frames
     ]
     if as_json:
         print(json.dumps(rows, indent=2))
     elif rows:
-        _show(list(rows[0]), [[str(value) for value in row.values()] for row in rows])
+        _show(list(rows[0]), [[_cell(value) for value in row.values()] for row in rows])
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, Pose):
+        return value.place()
+    return '' if value is None else str(value)
 
 
 def _show(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from livevlm_interfaces.msg import MemoryFrame
 from livevlm_ros.engine.held import HeldFrame
-from livevlm_ros.node.conversions import attach_thumbnail, to_time
+from livevlm_ros.node.conversions import attach_pose, attach_thumbnail, to_time
 
 
 def to_message(frame: HeldFrame) -> MemoryFrame:
-    """Return the message of a frame, with its thumbnail if it has one."""
+    """Return the message of a frame, with its pose and its thumbnail if it has them."""
     message = MemoryFrame(
         camera=frame.camera,
         frame_key=frame.frame_key,
@@ -21,5 +21,6 @@ def to_message(frame: HeldFrame) -> MemoryFrame:
     )
     message.header.stamp = to_time(frame.stamp_ns)
     message.header.frame_id = frame.frame_id
+    attach_pose(message, frame.pose)
     attach_thumbnail(message, frame.thumbnail_jpeg)
     return message

@@ -40,6 +40,8 @@ from livevlm_ros.node.log import RosLog
 from livevlm_ros.node.memory_actions import MemoryActions
 from livevlm_ros.node.memory_services import MemoryServices
 from livevlm_ros.node.parameters import PARAMETERS, Values, camera_parameters, check_cameras, table
+from livevlm_ros.node.pose_settings import PoseSettings
+from livevlm_ros.node.poses import PoseReport, Poses
 from livevlm_ros.node.recall_service import RecallService
 from livevlm_ros.node.reporter import Reporter
 from livevlm_ros.node.transitions import STATES, answer_every_request, label_after
@@ -112,6 +114,7 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         self._make_engine = make_engine
         self._engine: Any = None
         self._cameras: list[Camera] = []
+        self._poses = Poses(self, PoseSettings())
         self._loading: Loading | None = None
         self._problem = ''
         self._door = Door()
@@ -164,6 +167,10 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         """Return the cameras; empty while the node is unconfigured."""
         return list(self._cameras)
 
+    def poses(self) -> PoseReport | None:
+        """Return how many frames have a pose; None without a source of poses."""
+        return self._poses.report()
+
     def refused(self) -> Mapping[Status, int]:
         """Return the replies that the engine has not seen, by status."""
         return self._ask.refused()
@@ -199,6 +206,7 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
             Camera(self, settings, self._see, self._turn_away)
             for settings in camera_settings(values)
         ]
+        poses = Poses(self, PoseSettings.of(values))
         self._door.closed_because = 'the model is loading'
         path, device = values['model.path'], values['model.device']
         self.get_logger().info(f'loading model {path} ({on_disk(path)}) for {device}')
@@ -210,7 +218,7 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         finally:
             if not loading.alive:
                 self._loading = None
-        self._cameras = cameras
+        self._cameras, self._poses = cameras, poses
         heap.spare_collections()
         self._door.closed_because = 'the node is inactive: activate it'
         self.get_logger().info(f'configured: the model is ready after {loading.took_s:.1f} s')
@@ -222,6 +230,7 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         """Start the engine and subscribe."""
         try:
             self._engine.start()
+            self._poses.start()
             for camera in self._cameras:
                 camera.start()
         except Exception:
@@ -275,7 +284,7 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         return TransitionCallbackReturn.FAILURE
 
     def _see(self, frame: Frame) -> None:
-        self._engine.see(frame)
+        self._engine.see(self._poses.with_pose(frame))
 
     def _turn_away(self, camera: str, why: str) -> None:
         self._engine.turn_away(camera, why)
@@ -286,6 +295,7 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         self._door.closed_because = because
         for camera in self._cameras:
             camera.stop()
+        self._poses.stop()
         stopped = self._engine is None or bool(self._engine.stop(timeout_s))
         if not stopped and self.values()['memory.snapshot']:
             self.get_logger().warning(
@@ -298,7 +308,7 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         """Give back model and memory; RuntimeError while the engine is still in a long step."""
         if self._engine is not None:
             self._engine.cleanup()
-        self._cameras = []
+        self._cameras, self._poses = [], Poses(self, PoseSettings())
         self._engine = None
         heap.give_back()
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from livevlm_ros.engine.settings import configuration
 from livevlm_ros.node.parameter import Parameter
+from livevlm_ros.node.pose_settings import POSE_PARAMETERS
 
 if TYPE_CHECKING:
     from livevlm_ros.engine import EngineConfig
@@ -144,15 +145,24 @@ PARAMETERS: tuple[Parameter, ...] = (
         'memory.snapshot',
         False,
         'Restore what was saved in memory.path when the node is configured, and save the memory '
-        'there when it is deactivated.',
+        'there when it is deactivated. A journal there has what comes in between, for a node that '
+        'is killed.',
     ),
     Parameter(
         'memory.autosave_s',
         0.0,
-        'Seconds between two times that the memory is saved in between; 0: it is not. Each needs '
-        "as much RAM again as the memory's archive takes, for the while.",
+        'Seconds between two times that the memory is saved in between; 0: when its journal has '
+        'grown to the size of the snapshot, and 256 MiB at least.',
         low=0.0,
         high=86400.0,
+    ),
+    Parameter(
+        'memory.snapshots_kept',
+        2,
+        'Snapshots of earlier lives that stay in folders kept-1, kept-2 and so on of memory.path, '
+        'where a life that saw only a few frames would overwrite them.',
+        low=0,
+        high=100,
     ),
     Parameter(
         'memory.full_max_tokens',
@@ -255,6 +265,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         'as it is, reset clears it where time begins anew (a bag that loops), drop drops frames.',
         choices=('keep', 'reset', 'drop'),
     ),
+    *POSE_PARAMETERS,
     Parameter(
         'diagnostics.period',
         1.0,

@@ -21,6 +21,7 @@ from livevlm_ros.node.console import Console
 from livevlm_ros.node.conversions import to_time
 from livevlm_ros.node.diagnostics import Lifecycle, healths
 from livevlm_ros.node.memory_state import MemoryTeller
+from livevlm_ros.node.poses import PoseReport
 from livevlm_ros.node.ros_clock import RosClock
 
 
@@ -38,6 +39,9 @@ class Reported(Protocol):
 
     def cameras(self) -> list[Camera]:
         """Return the cameras."""
+
+    def poses(self) -> PoseReport | None:
+        """Return how many frames have a pose; None without a source of poses."""
 
     def refused(self) -> Mapping[Status, int]:
         """Return the replies that the engine has not seen, by status."""
@@ -90,6 +94,7 @@ class Reporter:
             values,
             refused=self._subject.refused(),
             clock=clock,
+            poses=self._subject.poses(),
         )
         device = stats.model.device if stats is not None and stats.model is not None else ''
         message = DiagnosticArray(status=[h.to_message(self._name, device) for h in found])

@@ -13,7 +13,7 @@ from livevlm_ros.engine.messages import Answer, Evidence, Finish, Latency, Scope
 from livevlm_ros.engine.slot import CameraStats, Dropped
 from livevlm_ros.engine.stats import AskStats, EngineStats, ModelStats, Percentiles
 from livevlm_ros.node.client import Client
-from livevlm_ros.node.conversions import nanoseconds
+from livevlm_ros.node.conversions import nanoseconds, pose_of
 from livevlm_ros.replay.recording import CAMERA
 
 
@@ -97,4 +97,5 @@ def _evidence(found: Any) -> Evidence:
         score=found.score,
         source=Source(found.source),
         thumbnail_jpeg=bytes(found.thumbnail.data),
+        pose=pose_of(found),
     )

@@ -112,7 +112,8 @@ class Chat:
 
     def _told(self, found: Evidence) -> str:
         second = (found.stamp_ns - self._partner.zero_ns) / 1e9
-        return f'at {second:.1f} s  {plain(found.camera)}  {found.score:.0%}'
+        place = f'  ({found.pose.place()})' if found.pose else ''
+        return f'at {second:.1f} s  {plain(found.camera)}  {found.score:.0%}{place}'
 
     def _saved(self, found: Evidence, place: int) -> str:
         """Write an evidence frame and return the path of it; empty where it has no picture."""

@@ -58,6 +58,7 @@ def _frame(key: str, score: float = 0.0) -> MemoryFrame:
     frame = MemoryFrame(camera='front', frame_key=key, score=score, archive_tokens=9)
     frame.header.stamp.sec = 12
     frame.thumbnail.data = b'jpeg'
+    frame.has_pose, frame.pose.position.x = True, 1.5
     return frame
 
 
@@ -86,11 +87,12 @@ def test_frames_are_listed(livevlm, node: Node) -> None:
     )
     node.replies['recall'] = Recall.Response(frames=[_frame('front/13', 1.0)])
     _, out, _ = livevlm('memory', 'timeline', '--max', 1)
-    assert 'front/12' in out and '1 of 40 frames' in out
+    assert 'front/12' in out and '1.50, 0.00, 0.00' in out and '1 of 40 frames' in out
     assert node.requests[0].max_frames == 1
     _, out, _ = livevlm('memory', 'recall', 'the truck ?', '--json')
     (found,) = json.loads(out)
     assert (found['key'], found['score'], found['stamp']) == ('front/13', 1.0, '12.000000000')
+    assert found['pose'] == [1.5, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]
     assert node.requests[1].question == 'the truck ?'
 
 

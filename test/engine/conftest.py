@@ -260,16 +260,11 @@ class Two:
         self._folder = folder
         self.engines: list[Engine] = []
 
-    def make(self, **settings) -> Engine:
-        memory = MemoryConfig(
-            'balanced',
-            short_term_frames=4,
-            long_term_frames=4,
-            retrieval_frames=6,
-            archive_host_bytes=400_000,
-            archive_disk_bytes=2**21,
-            path=str(self._folder),
-        )
+    def make(self, *, preset: str = 'balanced', path: Path | None = None, **settings) -> Engine:
+        small = {'short_term_frames': 4, 'long_term_frames': 4, 'retrieval_frames': 6}
+        kept = {'archive_host_bytes': 400_000, 'archive_disk_bytes': 2**21}
+        folder = str(path or self._folder)
+        memory = MemoryConfig(preset, **small, **kept, path=folder)
         config = {'cameras': ('left', 'right'), 'memory': memory, 'target_fps': 1000.0, **settings}
         self.engines.append(Engine(EngineConfig(**config)))
         self.engines[-1].load()

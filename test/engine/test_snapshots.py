@@ -19,6 +19,7 @@ from livevlm_ros.memory.archive.store import RecordStore
 from livevlm_ros.memory.contents import read_refs
 from livevlm_ros.memory.snapshot import (
     MANIFEST,
+    TENSORS,
     UnreadableSnapshot,
     has_snapshot,
     read_snapshot,
@@ -188,7 +189,9 @@ def test_a_disk_that_is_full_at_stop_is_told_and_the_memory_goes_on(
     watch(engine, range(9, 12))
     full_disk(True)
     assert engine.stop()
-    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+    for file in (MANIFEST, TENSORS):
+        (found,) = tmp_path.glob(file)
+        assert found.read_bytes() == before[found]
     assert caplog.text.count('the memory is not saved') == 1
     assert 'No space left' in caplog.text
     assert _said(engine).newest_stamp_ns == 11 * 10**9

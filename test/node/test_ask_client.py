@@ -22,8 +22,10 @@ from livevlm_ros.engine.messages import (
 )
 from livevlm_ros.node.ask_client import INTERRUPTED_CODE, Hearing, Wish, ask
 from livevlm_ros.node.stream import Stream
+from livevlm_ros.pose import Pose
 
 JPEG = b'\xff\xd8\xff jpeg \xff\xd9'
+HERE = Pose(1.0, 2.5, 0.0)
 
 
 @pytest.fixture
@@ -32,7 +34,9 @@ def asked_node(live_node: Any, fake_engine: Any) -> Any:
 
     def answer(question: Question) -> Answer:
         shown = JPEG if question.attach_images else b''
-        frame = Evidence('front', 12_000_000_000, 'f', 'front/12', 0.75, thumbnail_jpeg=shown)
+        frame = Evidence(
+            'front', 12 * 10**9, 'f', 'front/12', 0.75, thumbnail_jpeg=shown, pose=HERE
+        )
         return Answer(
             Status.OK,
             message='[stop] it [/x]',
@@ -71,7 +75,7 @@ def test_the_table_of_a_pipe_is_as_wide_as_its_file_names(
     assert str(folder / 'evidence_1_front.jpg') in out
     header = next(line for line in out.splitlines() if 'camera' in line)
     assert [word.strip() for word in header[1:-1].split('┃')] == [
-        'camera', 'age', 'stamp', 'share', 'file',
+        'camera', 'age', 'stamp', 'share', 'place', 'file',
     ]  # fmt: skip
 
 
@@ -93,6 +97,7 @@ def test_json_holds_the_same_and_evidence_becomes_files(
     assert answer['answer'] == 'red [/x]'
     (found,) = answer['evidence']
     assert (found['camera'], found['stamp'], found['score']) == ('front', 12.0, 0.75)
+    assert tuple(found['pose']) == HERE
     assert Path(found['file']).read_bytes() == JPEG
 
 

@@ -3,7 +3,15 @@
 import pytest
 
 from livevlm_interfaces.msg import Evidence
-from livevlm_ros.node.conversions import attach_thumbnail, nanoseconds, to_duration, to_time
+from livevlm_ros.node.conversions import (
+    attach_pose,
+    attach_thumbnail,
+    nanoseconds,
+    pose_of,
+    to_duration,
+    to_time,
+)
+from livevlm_ros.pose import Pose
 
 
 @pytest.mark.parametrize('stamp_ns', [0, 1, 999_999_999, 1_000_000_000, 2_147_483_647_000_000_001])
@@ -26,3 +34,12 @@ def test_a_thumbnail_has_the_header_of_its_message() -> None:
     attach_thumbnail(message, b'jpeg')
     assert message.thumbnail.header.stamp.nanosec == 5
     assert (message.thumbnail.format, bytes(message.thumbnail.data)) == ('jpeg', b'jpeg')
+
+
+def test_a_pose_comes_back_and_none_stays_none() -> None:
+    message = Evidence()
+    attach_pose(message, None)
+    assert not message.has_pose and pose_of(message) is None
+    pose = Pose(1.0, 2.0, 3.0, 0.0, 0.0, 0.6, 0.8)
+    attach_pose(message, pose)
+    assert message.pose.position.y == 2.0 and pose_of(message) == pytest.approx(pose)

@@ -152,6 +152,13 @@ def test_a_memory_that_lost_something_warns(
     assert says in health.message
 
 
+def test_changes_that_a_kill_would_cost_are_counted(fake_engine: Any) -> None:
+    health = judge(fake_engine, HEARD, USED, memory=SIZES, unsaved=3)['memory']
+    assert health.level == WARN
+    assert '3 changes would be lost by a kill' in health.message
+    assert health.values['unsaved'] == 3
+
+
 @pytest.mark.parametrize(
     ('horizon', 'level', 'message'),
     [

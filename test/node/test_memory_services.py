@@ -153,6 +153,13 @@ def test_the_node_says_what_it_is(
     assert (info.interface_version, info.node_version) == ('0.1.0', '0.1.0')
     assert (info.preset, info.cameras, info.model_id) == ('balanced', ['camera'], '')
     assert {'recall', 'timeline', 'clear'} <= set(info.capabilities)
-    assert 'snapshots' not in info.capabilities
+    assert not {'snapshots', 'poses'} & set(info.capabilities)
     node.trigger_configure()
     assert asker.call(GetInfo, 'get_info', GetInfo.Request()).memory_id == ''
+
+
+def test_a_node_that_keeps_poses_says_so(
+    live_node: Callable[..., Any], asker: MemoryClient
+) -> None:
+    live_node({'pose.source': 'odom'})
+    assert 'poses' in asker.call(GetInfo, 'get_info', GetInfo.Request()).capabilities

@@ -9,10 +9,13 @@ import pytest
 from livevlm_interfaces.srv import Ask, Recall
 from livevlm_ros.engine.held import HeldFrame
 from livevlm_ros.engine.messages import Answer, Latency, Question, Status
+from livevlm_ros.node.conversions import pose_of
 from livevlm_ros.node.memory_client import MemoryClient
 from livevlm_ros.node.parameters import table
 from livevlm_ros.node.recall_service import to_question
+from livevlm_ros.pose import Pose
 
+HERE = Pose(1.0, 2.0, 0.0)
 DEFAULTS = {name: row.default for name, row in table().items()}
 
 
@@ -57,7 +60,7 @@ def test_frames_come_best_first_or_the_reason_why_not(
     fake_engine.answer = lambda question: Answer(
         Status.OK,
         evidence=(
-            HeldFrame('front', 12 * 10**9, 'f', 'front/12', 1.0, archive_tokens=9),
+            HeldFrame('front', 12 * 10**9, 'f', 'front/12', 1.0, pose=HERE, archive_tokens=9),
             HeldFrame('front', 11 * 10**9, 'f', 'front/11', 0.5, short_term_tokens=9),
         ),
         frames_considered=46,
@@ -67,6 +70,7 @@ def test_frames_come_best_first_or_the_reason_why_not(
     assert found.status == Ask.Response.STATUS_OK
     assert [frame.frame_key for frame in found.frames] == ['front/12', 'front/11']
     assert [frame.score for frame in found.frames] == [1.0, 0.5]
+    assert [pose_of(frame) for frame in found.frames] == [HERE, None]
     assert found.frames_considered == 46 and found.latency.prefill_ms == 3.0
     assert fake_engine.questions[-1].recalls
     fake_engine.answer = lambda question: Answer(

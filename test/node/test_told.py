@@ -28,6 +28,7 @@ from livevlm_ros.node.diagnostics import Lifecycle, healths
 from livevlm_ros.node.parameters import table
 from livevlm_ros.node.ros_clock import ClockReport
 from livevlm_ros.node.told import to_answer, told_stats
+from livevlm_ros.pose import Pose
 
 SIZES = MemorySizes(
     short_term_tokens=1,
@@ -71,7 +72,14 @@ class Told:
 
 def test_an_answer_survives_the_service_whole() -> None:
     evidence = Evidence(
-        'front', 12_000_000_034, 'lens', 'front/12', 0.5, Source.LONG_TERM, b'\xff\xd8'
+        'front',
+        12_000_000_034,
+        'lens',
+        'front/12',
+        0.5,
+        Source.LONG_TERM,
+        b'\xff\xd8',
+        Pose(1.0, 2.0, 3.0),
     )
     answer = Answer(
         Status.PARTIAL,

@@ -14,7 +14,7 @@ import livevlm_ros
 
 PACKAGES = ('.', 'livevlm_interfaces')
 ROOMS = ('livevlm_ros', 'kernels', 'bench')
-# Import name -> (rosdep key, name on PyPI) of what is not part of ROS.
+# Import name -> (rosdep key, name on PyPI) of what is not part of ROS, or has another name there.
 LIBRARIES = {
     'PIL': ('python3-pil', 'pillow'),
     'cv2': ('python3-opencv', 'opencv-python-headless'),
@@ -26,6 +26,7 @@ LIBRARIES = {
     'rich': ('python3-rich', 'rich'),
     'rosbags': ('python3-rosbags-pip', 'rosbags'),
     'safetensors': ('python3-transformers-pip', 'safetensors'),
+    'tf2_ros': ('tf2_ros_py', ''),
     'tokenizers': ('python3-transformers-pip', 'tokenizers'),
     'torch': ('python3-pytorch-pip', 'torch'),
     'transformers': ('python3-transformers-pip', 'transformers'),

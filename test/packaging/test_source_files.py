@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ('livevlm_ros', 'kernels', 'bench', 'launch', 'livevlm_interfaces', 'test')
+FOLDERS = (
+    'livevlm_ros',
+    'kernels',
+    'bench',
+    'launch',
+    'docs',
+    'examples',
+    'livevlm_interfaces',
+    'test',
+)
 FILES = [ROOT / 'setup.py', *(file for name in FOLDERS for file in (ROOT / name).rglob('*.py'))]
 COPYRIGHT = """\
 # Copyright 2026 The livevlm_ros authors

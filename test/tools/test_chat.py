@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from livevlm_ros.engine.messages import Answer, Evidence, Question, Status
+from livevlm_ros.pose import Pose
 from livevlm_ros.tools.chat import Chat
 
 ZERO_NS = 1_000_000_000
@@ -24,7 +25,7 @@ class ScriptedPartner:
             confidence=0.5,
             evidence=(
                 Evidence('a/b', ZERO_NS + 2_500_000_000, '', 'k', 0.4, thumbnail_jpeg=b'jpeg'),
-                Evidence('a/b', ZERO_NS, '', 'k', 0.1),
+                Evidence('a/b', ZERO_NS, '', 'k', 0.1, pose=Pose(1.0, 2.5, 0.0)),
             ),
         )
 
@@ -52,7 +53,7 @@ def test_an_answer_is_printed_once_with_its_evidence(chat, tmp_path, capsys) -> 
         'dark red',
         '  confidence 0.50, 0 ms',
         f'  at 2.5 s  a/b  40%  {file}',
-        '  at 0.0 s  a/b  10%',
+        '  at 0.0 s  a/b  10%  (1.00, 2.50, 0.00)',
     ]
     assert file.read_bytes() == b'jpeg'
 

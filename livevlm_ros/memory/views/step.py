@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,6 +16,21 @@ from livevlm_ros.memory.tokens import upload
 from livevlm_ros.memory.views.view import ReadBuffer, ReadView
 
 Keep = Callable[[Tensor, Tensor, Tensor | None], None]
+
+
+class Written(NamedTuple):
+    """
+    What a step wrote.
+
+    :param keys: before rotary, [layers, kv_heads, tokens, head_dim]
+    :param values: shaped like `keys`
+    :param scores: of what was read, lane after lane of long-term, then short-term; None: bucketing
+        was not due
+    """
+
+    keys: Tensor
+    values: Tensor
+    scores: Tensor | None
 
 
 class StepView(ReadView):
@@ -70,13 +86,19 @@ class StepView(ReadView):
             self._score(rotated, keys)
         return None if last else self._attention(rotated, keys, values)
 
-    def commit(self) -> None:
+    def commit(self) -> Written:
         """Keep the step's tokens; call it once, when every layer has attended."""
         layers = self._tiers.shape.layers
         if self._next != layers:
             raise RuntimeError(f'{self._next} of {layers} layers have attended')
         scores = self._scores.cpu() / layers if self._scored else None
-        self._keep(self._keys, self._values, scores)
+        written = Written(self._keys, self._values, scores)
+        self.keep(written)
+        return written
+
+    def keep(self, written: Written) -> None:
+        """Keep what a step wrote, such as one over the same memory before."""
+        self._keep(*written)
 
     def _in_time_order(self) -> Tensor | None:
         """Return the order in which lanes of long-term and short-term are read; None: as is."""

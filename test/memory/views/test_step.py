@@ -155,3 +155,33 @@ def test_a_step_of_another_number_of_tokens_than_its_frames_have_is_refused(
     with pytest.raises(RuntimeError, match='multiply up'):
         view.commit()
     assert held(memory) == before
+
+
+@pytest.mark.parametrize(
+    ('preset', 'settings'),
+    [
+        ('recent', {}),
+        ('full', {}),
+        ('rekv', {}),
+        ('balanced', {}),
+        *(('livevlm', {'eviction': way}) for way in ('vsb', 'fifo', 'uniform', 'infinipot')),
+    ],
+)
+@pytest.mark.parametrize('cameras', [('front',), CAMERAS])
+def test_a_memory_that_keeps_what_another_wrote_holds_the_same_bits(
+    small: Callable,
+    tokens: Callable,
+    held: Callable,
+    preset: str,
+    settings: dict[str, str],
+    cameras: tuple[str, ...],
+) -> None:
+    one, other = (small(preset, *cameras, **settings) for _ in range(2))
+    for stamp in range(10, 700, 10):
+        refs = [FrameRef(camera, stamp + lane) for lane, camera in enumerate(cameras)]
+        step = one.step(refs)
+        tokens(stamp, 4 * len(refs)).attend(step)
+        other.step(refs).keep(step.commit())
+        one.settle()
+        other.settle()
+    assert held(one) == held(other)
