@@ -97,33 +97,6 @@ class Family(ABC):
         :returns: [images, image_tokens, hidden]; or wider, as `LanguageLayers.read` takes them
         """
 
-    def ids(self, text: str) -> list[int]:
-        """Return the tokens of a piece of the chat."""
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False).input_ids
-        return ids
-
-    def check_text(
-        self, intro: str, before: Callable[[float], str], image: str, after: str, outro: str
-    ) -> None:
-        """
-        Refuse a tokenizer that has not the same tokens for a frame wherever and whenever it is.
-
-        :param intro: what a video begins with
-        :param before: what stands before a frame's image, by its seconds
-        :param image: in place of the image
-        :param after: what stands after it
-        :param outro: what a video ends with
-        """
-        lengths = {len(self.ids(before(second))) for second in range(0, DAY_S, 997)}
-        parts = [intro, before(0), image, after, before(61), image, after, outro]
-        apart = [token for part in parts for token in self.ids(part)]
-        if len(lengths) > 1 or apart != self.ids(''.join(parts)):
-            raise CheckpointError(
-                f'{self.folder}: the tokenizer joins what stands before and after a frame, or has '
-                'more tokens for some times than for others; expected one that splits at line '
-                'ends and between digits'
-            )
-
     def positions(self) -> FramePositions | None:
         """Return how positions run through a frame; None: one token after another."""
         return None
@@ -167,6 +140,33 @@ class Family(ABC):
                 f'{shape.tokens_per_frame} tokens, and {RESERVED_POSITIONS} are kept for the chat'
             )
         return shape
+
+    def ids(self, text: str) -> list[int]:
+        """Return the tokens of a piece of the chat."""
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False).input_ids
+        return ids
+
+    def check_text(
+        self, intro: str, before: Callable[[float], str], image: str, after: str, outro: str
+    ) -> None:
+        """
+        Refuse a tokenizer that has not the same tokens for a frame wherever and whenever it is.
+
+        :param intro: what a video begins with
+        :param before: what stands before a frame's image, by its seconds
+        :param image: in place of the image
+        :param after: what stands after it
+        :param outro: what a video ends with
+        """
+        lengths = {len(self.ids(before(second))) for second in range(0, DAY_S, 997)}
+        parts = [intro, before(0), image, after, before(61), image, after, outro]
+        apart = [token for part in parts for token in self.ids(part)]
+        if len(lengths) > 1 or apart != self.ids(''.join(parts)):
+            raise CheckpointError(
+                f'{self.folder}: the tokenizer joins what stands before and after a frame, or has '
+                'more tokens for some times than for others; expected one that splits at line '
+                'ends and between digits'
+            )
 
 
 def _check_config(folder: Path, config: PreTrainedConfig, parts: Mapping[str, str]) -> None:
