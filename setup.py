@@ -39,6 +39,7 @@ setup(
         'mcap',
         'numpy',
         'opencv-python-headless',
+        'pillow',
         'pyyaml',
         'rich',
         'rosbags',

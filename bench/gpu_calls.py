@@ -22,7 +22,7 @@ from livevlm_bench.gpu_layers import Layers, Row, new_memory, put_frame, wait
 from livevlm_bench.gpu_stream import Stream, see
 from livevlm_bench.kernel_cases import cases, difference
 from livevlm_bench.shapes import Shape
-from livevlm_ros.model import vision
+from livevlm_ros.model.families.llava_onevision import frame_features, tokens_per_frame
 
 KERNEL_ROUNDS = 20
 
@@ -55,7 +55,7 @@ def waits(*, device: str, frames: int, steps: int = 4) -> dict[str, Any]:
         with torch.inference_mode():
             token = model.logits(hidden).argmax()
             with _waits(found, 'token that is decoded'):
-                embeds = model.hf.model.language_model.embed_tokens(token[None])
+                embeds = model.embed(token[None])
                 int(model.logits(model.read(embeds, view)).argmax())
         with _waits(found, 'evidence'):
             view.evidence()
@@ -121,11 +121,11 @@ def tower(shape: Shape, config: SiglipVisionConfig, *, device: str, rounds: int)
         model = LlavaOnevisionModel._from_config(whole, dtype=torch.bfloat16).eval()
     layers = Layers(shape, device=device, model=model.language_model)
     side = (3, config.image_size, config.image_size)
-    found: dict[str, Any] = {'tokens_per_frame': vision.tokens_per_frame(model)}
+    found: dict[str, Any] = {'tokens_per_frame': tokens_per_frame(whole)}
     with torch.inference_mode():
         for batch in (1, 8):
             pixels = torch.randn(batch, *side, device=device, dtype=torch.bfloat16)
-            took_ms = _ms(partial(vision.frame_features, model, pixels), rounds)
+            took_ms = _ms(partial(frame_features, model, pixels), rounds)
             found[f'batch {batch}'] = {'ms': took_ms, 'frames_per_s': batch * 1e3 / took_ms}
         found['step'] = _encoded_steps(model, layers, pixels[:1], rounds)
     return found
@@ -142,7 +142,7 @@ def _encoded_steps(
                 memory.settle()
                 wait(layers.device)
                 began = time.perf_counter()
-            features = vision.frame_features(model, pixels)
+            features = frame_features(model, pixels)
             put_frame(layers, memory, features[0], second)
         memory.settle()
         wait(layers.device)

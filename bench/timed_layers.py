@@ -114,6 +114,6 @@ def embedded_language() -> Language:
         question=model.question(EMBEDDED_QUESTION).embeds,
         read=model.read,
         logits=model.logits,
-        embed=model.hf.model.language_model.embed_tokens,
+        embed=model.embed,
         settings=model.memory_settings,
     )

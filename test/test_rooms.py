@@ -23,7 +23,8 @@ MAY_IMPORT = {
 ANYBODY = {'bit_depth', 'durations', 'image_file', 'images', 'plain', 'pose', 'share', 'weights'}
 COMMANDS = {'cli'}
 ANY_ROOM = {*COMMANDS, 'doctor', 'terminal'}
-SEAM = {'RESERVED_POSITIONS', 'CacheShape', 'View'}  # what the model knows of the memory
+# What the model knows of the memory.
+SEAM = {'RESERVED_POSITIONS', 'CacheShape', 'FramePositions', 'View'}
 ROS = {'rclpy', 'livevlm_interfaces', 'sensor_msgs', 'lifecycle_msgs', 'diagnostic_msgs'}
 
 MODULES = {

@@ -71,7 +71,7 @@ def card(
     ] = Path('livevlm-streams'),
 ) -> None:
     """Measure a checkpoint on held-out streams and write its model card."""
-    from livevlm_ros.model.checkpoint import CheckpointError, checkpoint_folder
+    from livevlm_ros.model.folder import CheckpointError, checkpoint_folder
     from livevlm_ros.replay.card import card_text, measure
     from livevlm_ros.training.train import read_runs
 
@@ -99,7 +99,7 @@ def calibrate(
 ) -> None:
     """Find the fewest heads that choose a checkpoint's pages, and how sure it may be."""
     from livevlm_ros.model import CheckpointError, load_model
-    from livevlm_ros.model.checkpoint import checkpoint_folder, read_yaml
+    from livevlm_ros.model.folder import checkpoint_folder, read_yaml
     from livevlm_ros.replay import calibrate as calibration
     from livevlm_ros.replay import fitting
     from livevlm_ros.replay.settings import engine_config

@@ -33,9 +33,11 @@ def see_frames(
     model: VideoLanguageModel, memory: Memory, frames: list[tuple[Frame, Pixels]]
 ) -> Seen:
     """Encode frames in stamp order and keep their keys and values in the memory."""
-    tokens = model.encode_frames(
-        [pixels for _, pixels in frames]
-    )  # [frames, tokens_per_frame, hidden]
+    start_ns = memory.ids.start_ns(frames[0][0].stream_ns)
+    tokens = model.encode_frames(  # [frames, tokens_per_frame, hidden]
+        [pixels for _, pixels in frames],
+        [max(0, frame.stream_ns - start_ns) / 1e9 for frame, _ in frames],
+    )
     refs = [_ref(frame) for frame, _ in frames]
     view = memory.step(refs)
     model.read(tokens.flatten(0, 1), view)

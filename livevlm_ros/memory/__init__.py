@@ -19,6 +19,7 @@ from livevlm_ros.memory.config import (
 from livevlm_ros.memory.filter import ReadFilter
 from livevlm_ros.memory.forgetting import Freed
 from livevlm_ros.memory.memory import Memory
+from livevlm_ros.memory.positions import FramePositions
 from livevlm_ros.memory.recall import RecallCounts
 from livevlm_ros.memory.settings import RetrievalSettings
 from livevlm_ros.memory.shape import CacheShape, FrameRef
@@ -39,6 +40,7 @@ __all__ = [
     'RESERVED_POSITIONS',
     'CacheShape',
     'EvidenceHeads',
+    'FramePositions',
     'FrameRef',
     'Freed',
     'HeadChoice',

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -29,8 +29,10 @@ def identity(
 ) -> dict[str, Any]:
     """Return what two memories have in common of which one can hold what the other held."""
     archived = {'page_tokens': page_tokens} if config.archive_bits else {}
+    dimensions = asdict(replace(shape, positions=None))
+    del dimensions['text_tokens'], dimensions['positions']  # a model is known by its prefix
     return {
-        **asdict(shape),
+        **dimensions,
         'cameras': list(cameras),
         'dtype': str(dtype).removeprefix('torch.'),
         'short_term_frames': lane_frames(config, shape, len(cameras)) * len(cameras),

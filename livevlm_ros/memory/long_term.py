@@ -50,7 +50,8 @@ class LongTerm:
 
     :param budget: tokens that bucketing keeps (M)
     :param page_tokens: tokens of a page: the budget is a number of whole pages
-    :param whole_pages: whether the tokens of a page stay or go together, for an archive has them
+    :param whole_pages: whether the tokens of a page stay or go together, for an archive has
+        them, or for they are frames with the text around them
     :param eviction: who stays, one of `EVICTIONS`
     """
 

@@ -29,7 +29,7 @@ from livevlm_ros.memory.forgetting import Freed, clear, forget
 from livevlm_ros.memory.holdings import newest, tokens_held
 from livevlm_ros.memory.recall import Recall, RecallCounts
 from livevlm_ros.memory.retrieval import Choice, Retrieval
-from livevlm_ros.memory.settings import RetrievalSettings, largest_page
+from livevlm_ros.memory.settings import RetrievalSettings, page_of
 from livevlm_ros.memory.shape import CacheShape, FrameRef
 from livevlm_ros.memory.sizes import MemorySizes
 from livevlm_ros.memory.state import State
@@ -69,7 +69,7 @@ class Memory:
     ) -> None:
         self._config, self._shape, self._cameras = config, shape, tuple(cameras)
         like = torch.empty(0, dtype=dtype, device=device)
-        settings = retrieval or RetrievalSettings(largest_page(shape.tokens_per_frame))
+        settings = retrieval or RetrievalSettings(page_of(shape))
         if config.finds_frames:
             settings = RetrievalSettings(shape.tokens_per_frame)
         self._settings = settings
@@ -106,7 +106,11 @@ class Memory:
         if self._tiers.short_term.kept or self._tiers.prefix_tokens:
             raise RuntimeError('the prefix is written once, before the first frame')
         view = StepView(
-            self._tiers, self._step_buffer, tokens=PREFIX_POSITIONS, keep=self._keep_prefix
+            self._tiers,
+            self._step_buffer,
+            tokens=PREFIX_POSITIONS,
+            keep=self._keep_prefix,
+            text=True,
         )
         yield view
         view.commit()

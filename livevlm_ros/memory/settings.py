@@ -43,11 +43,16 @@ class RetrievalSettings:
                 f'memory.yaml: retrieval takes the keys page_tokens and heads, got {entry!r}'
             )
         frame = shape.tokens_per_frame
-        page_tokens = entry.get('page_tokens', largest_page(frame))
+        page_tokens = entry.get('page_tokens', page_of(shape))
         if type(page_tokens) is not int or page_tokens < 1 or frame % page_tokens:
             raise ValueError(
                 f'memory.yaml: retrieval.page_tokens must divide the {frame} tokens of a frame, '
                 f'got {page_tokens!r}'
+            )
+        if shape.whole_frames and page_tokens != frame:
+            raise ValueError(
+                f'memory.yaml: retrieval.page_tokens must be the {frame} tokens of a frame, for '
+                f'this model does not read frames in parts, got {page_tokens}'
             )
         return cls(page_tokens, _heads(entry.get('heads'), shape))
 
@@ -63,6 +68,12 @@ def voting_layers(layers: int) -> tuple[int, ...]:
     return tuple(
         first + round(n * (layers - 1 - first) / max(1, voters - 1)) for n in range(voters)
     )
+
+
+def page_of(shape: CacheShape) -> int:
+    """Return the tokens of a page where a checkpoint names none."""
+    frame = shape.tokens_per_frame
+    return frame if shape.whole_frames else largest_page(frame)
 
 
 def largest_page(frame_tokens: int) -> int:

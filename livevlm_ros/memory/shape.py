@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from livevlm_ros.memory.positions import FramePositions
 from livevlm_ros.pose import Pose
 
 
@@ -20,9 +21,11 @@ class CacheShape:
     :param q_heads: query heads of a layer
     :param kv_heads: key-value heads of a layer, a divisor of `q_heads`
     :param head_dim: width of a head, even
-    :param tokens_per_frame: language tokens of one frame
+    :param tokens_per_frame: language tokens of one frame, the text around its image among them
     :param rope_theta: base of the rotary frequencies
     :param max_positions: positions the model was made for; no read view is longer
+    :param text_tokens: how many of a frame's tokens are text
+    :param positions: how positions run through a frame; None: one token after another
     """
 
     layers: int
@@ -32,6 +35,17 @@ class CacheShape:
     tokens_per_frame: int
     rope_theta: float
     max_positions: int
+    text_tokens: int = 0
+    positions: FramePositions | None = None
+
+    @property
+    def whole_frames(self) -> bool:
+        """
+        Whether a frame is one page, so that no token of it is kept or read without the others.
+
+        It is where text says what an image is, or positions count frames.
+        """
+        return self.text_tokens > 0 or self.positions is not None
 
     def token_bytes(self, itemsize: int) -> int:
         """Bytes of one token's keys and values over all layers, `itemsize` bytes a number."""

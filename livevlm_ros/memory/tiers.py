@@ -113,7 +113,7 @@ def new_tiers(
                 shape,
                 budget=budget,
                 page_tokens=settings.page_tokens,
-                whole_pages=archive is not None,
+                whole_pages=archive is not None or shape.whole_frames,
                 eviction=config.eviction,
                 **where,
             )

@@ -64,13 +64,17 @@ class TokenIds:
         if self.origin_ns is None:
             self.origin_ns = stamp_ns
 
+    def start_ns(self, next_ns: int) -> int:
+        """Return the start of the stream, which a frame with the next stamp is if none was."""
+        return next_ns if self.origin_ns is None else self.origin_ns
+
     def check(self, frames: Sequence[FrameRef]) -> None:
         """
         Refuse frames that have no id; a stream that has not started starts with the first.
 
         :raises OutOfSpan: for a frame too far from the start of the stream
         """
-        start_ns = frames[0].stamp_ns if self.origin_ns is None else self.origin_ns
+        start_ns = self.start_ns(frames[0].stamp_ns)
         limit = 1 << (ID_BITS - self._lane_bits - self._place_bits)
         for ref in frames:
             since_ns = ref.stamp_ns - start_ns

@@ -1,18 +1,25 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-LLaVA-OneVision on one stream: frames to tokens, questions to tokens, tokens through the layers.
+A video language model on one stream: frames to tokens, questions to tokens, tokens through layers.
 
-transformers supplies weights, vision tower, projector, pooling and tokenizer; the language layers
-run over a memory view. This room knows no deadlines and no ROS.
+transformers supplies weights, vision tower, projector and tokenizer; the language layers run over
+a memory view. What is particular to a kind of model is a module of `families/`. This room knows
+no deadlines and no ROS. Its names bring torch in when they are first used.
 """
 
-from livevlm_ros.model.chat import BadQuestion, QuestionPrompt, UnknownWords
-from livevlm_ros.model.checkpoint import CheckpointError
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from livevlm_ros.model.config import ModelConfig
-from livevlm_ros.model.familiarity import Familiarity, token_figures
-from livevlm_ros.model.likelihood import AnswerToken, log_shares
-from livevlm_ros.model.video_language_model import VideoLanguageModel, load_model
+from livevlm_ros.model.folder import CheckpointError
+
+if TYPE_CHECKING:
+    from livevlm_ros.model.chat import BadQuestion, QuestionPrompt, UnknownWords
+    from livevlm_ros.model.familiarity import Familiarity, token_figures
+    from livevlm_ros.model.likelihood import AnswerToken, log_shares
+    from livevlm_ros.model.video_language_model import VideoLanguageModel, load_model
 
 __all__ = [
     'AnswerToken',
@@ -27,3 +34,24 @@ __all__ = [
     'log_shares',
     'token_figures',
 ]
+
+_LATE = {
+    'AnswerToken': 'likelihood',
+    'BadQuestion': 'chat',
+    'Familiarity': 'familiarity',
+    'QuestionPrompt': 'chat',
+    'UnknownWords': 'chat',
+    'VideoLanguageModel': 'video_language_model',
+    'load_model': 'video_language_model',
+    'log_shares': 'likelihood',
+    'token_figures': 'familiarity',
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs torch when it is first asked for."""
+    if name not in _LATE:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    from importlib import import_module
+
+    return getattr(import_module(f'{__name__}.{_LATE[name]}'), name)

@@ -4,7 +4,7 @@
 The chat around a video: the prefix before it, the question after it, the words it may use.
 
 The checkpoint's own template is rendered with one video and the question, tokenized as a whole and
-cut at the video token, so each part has the tokens it has in the whole.
+cut at the token of its frames, so each part has the tokens it has in the whole.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from livevlm_ros.memory import RESERVED_POSITIONS
-from livevlm_ros.model.checkpoint import CheckpointError
+from livevlm_ros.model.family import VideoText
+from livevlm_ros.model.folder import CheckpointError
 
 NAMED_WORDS = 10
 """Unknown words an error names at most."""
@@ -53,7 +54,7 @@ class QuestionPrompt:
     """
     A question, ready to be read after the frames.
 
-    :param embeds: image_newline and the rest of the chat, [tokens, hidden]
+    :param embeds: what closes the video and the rest of the chat, [tokens, hidden]
     """
 
     embeds: Tensor
@@ -69,7 +70,7 @@ class Chat:
     A checkpoint's template and vocabulary.
 
     :param tokenizer: with a chat template
-    :param video_token: id of the video's place
+    :param video: how the chat holds a video
     :param vocabulary: parsed `vocabulary.yaml`; {} means any word may be asked
     :raises CheckpointError: if the template has no place for a video, or no text before it
     """
@@ -78,25 +79,26 @@ class Chat:
         self,
         tokenizer: PreTrainedTokenizerBase,
         *,
-        video_token: int,
+        video: VideoText,
         vocabulary: Mapping[str, Any],
     ) -> None:
-        self._tokenizer, self._video_token = tokenizer, video_token
+        self._tokenizer, self._video = tokenizer, video
         self._closed = bool(vocabulary.get('closed'))
         self._examples: Mapping[str, str] = vocabulary.get('examples') or {}
         self._markers = [token for token in tokenizer.get_added_vocab() if token.strip()]
+        self._markers += [video.marker] if video.marker else []
         try:
             ids = self._render('?')
         except TemplateError as error:
             raise CheckpointError(
                 f'{tokenizer.name_or_path}: the chat template does not render ({error})'
             ) from error
-        if ids.count(video_token) != 1 or ids[0] == video_token:
+        if ids.count(video.token) != 1 or ids[0] == video.token:
             raise CheckpointError(
-                f'{tokenizer.name_or_path}: the chat template renders {ids.count(video_token)} '
-                f'video tokens (id {video_token}) for one video, expected one, with text before it'
+                f'{tokenizer.name_or_path}: the chat template renders {ids.count(video.token)} '
+                f'video tokens (id {video.token}) for one video, expected one, with text before it'
             )
-        self.prefix_ids = ids[: ids.index(video_token)]
+        self.prefix_ids = ids[: ids.index(video.token)]
 
     def question_ids(self, text: str) -> list[int]:
         """
@@ -147,6 +149,8 @@ class Chat:
         rendered = self._tokenizer.apply_chat_template(
             [{'role': 'user', 'content': content}], add_generation_prompt=True, tokenize=False
         )
+        if self._video.marker:
+            rendered = rendered.replace(self._video.marker, self._video.text, 1)
         return self._tokenizer(rendered, add_special_tokens=False, verbose=False).input_ids
 
     def _check_words(self, text: str) -> None:

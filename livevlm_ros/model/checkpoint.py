@@ -1,7 +1,7 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-A checkpoint folder: found, checked and opened.
+What a checkpoint folder holds, checked and opened: configuration, tokenizer, weights.
 
 Weights come from safetensors only, and no code of a checkpoint is ever run. What is wrong with a
 folder is said before transformers sees it, by the name of the file.
@@ -9,110 +9,48 @@ folder is said before transformers sees it, by the name of the file.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
-import yaml
 from safetensors import SafetensorError, safe_open
-from transformers import (
-    AutoTokenizer,
-    LlavaOnevisionForConditionalGeneration,
-    PreTrainedTokenizerBase,
-)
+from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.configuration_utils import PreTrainedConfig
 from transformers.utils import logging
 
-from livevlm_ros.weights import EMBEDDED
+from livevlm_ros.model.folder import CheckpointError, read_json
 
-ARCHITECTURE = {
-    'model_type': 'llava_onevision',
-    'text_config': 'qwen2',
-    'vision_config': 'siglip_vision_model',
-}
 PICKLES = ('*.bin', '*.pt', '*.pth', '*.ckpt', '*.pkl')
-HUB_FILES = ('*.json', '*.safetensors', '*.txt', '*.jinja', '*.yaml')
+LFS_POINTER = b'version https://git-lfs'
 
 
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be used: says what was given, what was expected and what to do."""
-
-
-def checkpoint_folder(path: str) -> Path:
+def open_config(folder: Path) -> PreTrainedConfig:
     """
-    Find the folder of `embedded`, a folder name or a hub name.
+    Parse config.json as transformers does, defaults filled in.
 
-    A hub name is downloaded when it is not cached.
-
-    :raises CheckpointError: if there is no such folder, or the hub does not give it
+    :raises CheckpointError: if transformers refuses it
     """
-    folder = EMBEDDED if path == 'embedded' else Path(path).expanduser()
-    if folder.is_dir():
-        return folder
-    if path == 'embedded' or folder.exists() or not re.fullmatch(r'[\w-][\w.-]*/[\w.-]+', path):
-        raise CheckpointError(
-            f'no model folder {folder}: expected "embedded", a folder with a LLaVA-OneVision '
-            'checkpoint, or a hub name such as llava-hf/llava-onevision-qwen2-0.5b-ov-hf'
-        )
-    from huggingface_hub import snapshot_download
-
     try:
-        return Path(snapshot_download(path, allow_patterns=list(HUB_FILES)))
-    except Exception as error:  # the hub client's network and cache errors have no common base
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except Exception as error:  # transformers has no common base for what a config can get wrong
         raise CheckpointError(
-            f'model {path}: no such folder here, and the hub did not give it ({error}); '
-            'download it once with network, or unset HF_HUB_OFFLINE'
+            f'{folder}: transformers cannot read config.json ({error})'
         ) from error
 
 
-def read_json(file: Path) -> dict[str, Any]:
-    """Parse a JSON object; `CheckpointError` names the file and what is wrong with it."""
-    if not file.is_file():
-        raise CheckpointError(f'{file.parent}: {file.name} is missing')
-    try:
-        parsed = json.loads(file.read_text(encoding='utf-8'))
-    except ValueError as error:
-        raise CheckpointError(f'{file}: not valid JSON ({error})') from error
-    if not isinstance(parsed, dict):
-        raise CheckpointError(f'{file}: expected a JSON object, got {type(parsed).__name__}')
-    return parsed
-
-
-def read_yaml(file: Path) -> dict[str, Any]:
-    """Parse a YAML mapping beside the weights; {} when the file is absent."""
-    if not file.is_file():
-        return {}
-    try:
-        parsed = yaml.safe_load(file.read_text(encoding='utf-8')) or {}
-    except (ValueError, yaml.YAMLError) as error:
-        raise CheckpointError(f'{file}: not valid YAML ({error})') from error
-    if not isinstance(parsed, dict):
-        raise CheckpointError(f'{file}: expected a mapping, got {type(parsed).__name__}')
-    return parsed
-
-
-def check_files(folder: Path) -> None:
+def open_weights(
+    folder: Path, network: type[PreTrainedModel], *, dtype: torch.dtype
+) -> PreTrainedModel:
     """
-    Look at architecture and weights without loading anything.
+    Load the weights of a folder that `check_weights` let pass, ready for inference on the CPU.
 
-    :raises CheckpointError: for another architecture; missing, truncated or pickled weights
-    """
-    _check_architecture(folder)
-    _check_weights(folder)
-
-
-def open_weights(folder: Path, *, dtype: torch.dtype) -> LlavaOnevisionForConditionalGeneration:
-    """
-    Load the weights of a folder that `check_files` let pass, ready for inference on the CPU.
-
+    :param network: the class of transformers that they are of
     :raises CheckpointError: if the weights do not fit config.json, or are not finite numbers
     """
     try:
         with no_progress_bar():
-            model, report = LlavaOnevisionForConditionalGeneration.from_pretrained(
+            model, report = network.from_pretrained(
                 folder,
                 dtype=dtype,
                 use_safetensors=True,
@@ -144,29 +82,6 @@ def no_progress_bar() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _check_architecture(folder: Path) -> None:
-    config = read_json(folder / 'config.json')
-    for key, expected in ARCHITECTURE.items():
-        entry = config.get(key)
-        given = entry.get('model_type') if isinstance(entry, dict) else entry
-        if given != expected:
-            where = 'model_type' if key == 'model_type' else f'{key}.model_type'
-            raise CheckpointError(
-                f'{folder}: config.json says {where} = {given!r} '
-                f'(architectures {config.get("architectures")}), expected {expected!r}: '
-                'a LLaVA-OneVision checkpoint in the form of transformers (llava-hf)'
-            )
-    text = config['text_config']
-    rope = text.get('rope_parameters') or text.get('rope_scaling') or {}
-    rope_type = rope.get('rope_type', rope.get('type', 'default'))
-    if rope_type != 'default' or text.get('use_sliding_window'):
-        raise CheckpointError(
-            f'{folder}: config.json says rope_type = {rope_type!r}, use_sliding_window = '
-            f'{text.get("use_sliding_window", False)}, expected default rotary positions '
-            'and full attention'
-        )
-
-
 def weight_files(folder: Path) -> list[Path]:
     """
     Return the files that the weights of a folder are in, be they there or not.
@@ -182,7 +97,12 @@ def weight_files(folder: Path) -> list[Path]:
     return [folder / 'model.safetensors']
 
 
-def _check_weights(folder: Path) -> None:
+def check_weights(folder: Path) -> None:
+    """
+    Look at the files of the weights without loading any.
+
+    :raises CheckpointError: for weights that are missing, truncated, pickled or not fetched
+    """
     files = weight_files(folder)
     pickles = sorted(file.name for pattern in PICKLES for file in folder.glob(pattern))
     if pickles and not any(file.is_file() for file in files):
@@ -192,8 +112,10 @@ def _check_weights(folder: Path) -> None:
         )
     for file in files:
         if not file.is_file():
+            raise CheckpointError(f'{folder}: {_absent(folder, file)}')
+        if _is_pointer(file):
             raise CheckpointError(
-                f'{folder}: {file.name} is missing, expected weights in safetensors'
+                f'{file}: a Git LFS pointer, expected the weights themselves: run git lfs pull'
             )
         try:
             with safe_open(file, framework='pt'):
@@ -205,8 +127,21 @@ def _check_weights(folder: Path) -> None:
             ) from error
 
 
+def _absent(folder: Path, file: Path) -> str:
+    """Say which file is missing: one of the weights, or the index that would name them."""
+    shard = next(iter(sorted(folder.glob('model-*.safetensors'))), None)
+    if shard is not None and file.name == 'model.safetensors':
+        return f'{file.name}.index.json is missing, which says what is in {shard.name} and others'
+    return f'{file.name} is missing, expected weights in safetensors'
+
+
+def _is_pointer(file: Path) -> bool:
+    with file.open('rb') as opened:
+        return opened.read(len(LFS_POINTER)) == LFS_POINTER
+
+
 @torch.inference_mode()
-def _check_numbers(folder: Path, model: LlavaOnevisionForConditionalGeneration) -> None:
+def _check_numbers(folder: Path, model: PreTrainedModel) -> None:
     """Refuse NaN and infinity: extremes tell both, in one pass and without a copy."""
     for name, weights in model.named_parameters():
         if not torch.stack(weights.aminmax()).isfinite().all():

@@ -15,8 +15,8 @@ class ModelConfig:
     """
     The model to load.
 
-    :param path: `embedded`, a folder with a LLaVA-OneVision checkpoint, or a name on the Hugging
-        Face hub
+    :param path: `embedded`, a folder with a checkpoint of a known family, or a name on the
+        Hugging Face hub
     :param dtype: type of weights and cache; `auto` is float32 on a CPU and bfloat16 on a GPU
     :param device: `cpu`, `cuda` or `cuda:N`
     :raises ValueError: for an unknown type or name of a device

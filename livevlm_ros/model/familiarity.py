@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from livevlm_ros.model.checkpoint import CheckpointError
+from livevlm_ros.model.folder import CheckpointError
 
 KEYS = {'mean', 'precision', 'limit'}
 

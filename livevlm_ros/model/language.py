@@ -3,22 +3,29 @@
 """
 The language layers over a memory view: a decoder whose attention is handed to `view.attend`.
 
-Qwen2's and Llama's, which differ in whether queries, keys and values have biases. One sequence,
-no batch axis. Queries and keys reach the view before rotary position; what they attend to, and
-what is kept, is the view's business.
+Llama's kind, with or without biases of queries, keys and values, and with or without norms of
+queries and keys. One sequence, no batch axis. Queries and keys reach the view after their norms
+and before rotary position; what they attend to, and what is kept, is the view's business.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import rms_norm
-from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaModel, LlamaRMSNorm
-from transformers.models.qwen2.modeling_qwen2 import Qwen2DecoderLayer, Qwen2Model, Qwen2RMSNorm
 
 from livevlm_ros.memory import View
+
+
+class Decoder(Protocol):
+    """A language model of transformers without its head: embedding, layers, norm."""
+
+    embed_tokens: nn.Embedding
+    layers: Iterable[Any]
+    norm: Any
 
 
 class LanguageLayers:
@@ -31,7 +38,7 @@ class LanguageLayers:
     :raises ValueError: for a bias other than those of queries, keys and values, which is not added
     """
 
-    def __init__(self, model: Qwen2Model | LlamaModel) -> None:
+    def __init__(self, model: Decoder) -> None:
         self._layers = [_Layer(layer) for layer in model.layers]
         self._norm = model.norm
 
@@ -39,7 +46,9 @@ class LanguageLayers:
         """
         Send tokens through all layers.
 
-        :param embeds: token embeddings, at least one, [tokens, hidden]
+        :param embeds: token embeddings, at least one, [tokens, hidden]; or [tokens, (1 + n) *
+            hidden], where behind an embedding lies what is added to the token's state after each
+            of the first n layers
         :param view: what they attend to besides each other
         :returns: hidden state of the last token after the final norm, [hidden]; of a view that
             ends the read, without a meaning
@@ -53,7 +62,7 @@ class LanguageLayers:
         :param last: newest tokens whose states are wanted, at least one
         :returns: their hidden states after the final norm, [last, hidden]
         """
-        hidden = embeds
+        hidden, *added = embeds.split(self._norm.weight.shape[0], dim=1)
         top = len(self._layers) - 1
         for index, layer in enumerate(self._layers):
             attended = view.attend(index, *layer.heads(hidden))
@@ -62,13 +71,15 @@ class LanguageLayers:
             if index == top:  # the view has every token's keys, few tokens' outputs are used
                 hidden, attended = hidden[-last:], attended[-last:]
             hidden = layer.feed_forward(torch.addmm(hidden, attended, layer.output))
+            if index < len(added):
+                hidden = hidden + added[index][-len(hidden) :]
         return _norm(self._norm, hidden[-last:])
 
 
 class _Layer:
     """One decoder layer's packed weights."""
 
-    def __init__(self, layer: Qwen2DecoderLayer | LlamaDecoderLayer) -> None:
+    def __init__(self, layer: Any) -> None:
         attention, mlp = layer.self_attn, layer.mlp
         for part in (attention.o_proj, mlp.gate_proj, mlp.up_proj, mlp.down_proj):
             if part.bias is not None:
@@ -83,6 +94,7 @@ class _Layer:
         self._qkv_bias = torch.cat(biases) if biases else None
         self._gate_up = _packed((mlp.gate_proj, mlp.up_proj))
         self._down, self._activation = _packed((mlp.down_proj,)), mlp.act_fn
+        self._norms = [getattr(attention, name, None) for name in ('q_norm', 'k_norm')]
         self._norm_in, self._norm_mlp = layer.input_layernorm, layer.post_attention_layernorm
         self.output = _packed((attention.o_proj,))  # [q_heads * head_dim, hidden]
 
@@ -95,7 +107,11 @@ class _Layer:
             else torch.addmm(self._qkv_bias, inputs, self._qkv)
         )
         by_head = packed.view(len(hidden), -1, self._head_dim).transpose(0, 1)
-        return by_head.split(self._head_counts)
+        q, k, v = by_head.split(self._head_counts)
+        q_norm, k_norm = self._norms
+        if q_norm is not None and k_norm is not None:
+            q, k = _norm(q_norm, q), _norm(k_norm, k)
+        return q, k, v
 
     def feed_forward(self, hidden: Tensor) -> Tensor:
         """Add the gated feed-forward block, [tokens, hidden]."""
@@ -112,7 +128,7 @@ def _packed(parts: Sequence[nn.Linear]) -> Tensor:
     return weight
 
 
-def _norm(norm: Qwen2RMSNorm | LlamaRMSNorm, hidden: Tensor) -> Tensor:
+def _norm(norm: Any, hidden: Tensor) -> Tensor:
     return rms_norm(hidden, norm.weight.shape, norm.weight, norm.variance_epsilon)
 
 

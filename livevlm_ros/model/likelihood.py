@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from livevlm_ros.model.checkpoint import CheckpointError
+from livevlm_ros.model.folder import CheckpointError
 
 
 class AnswerToken(NamedTuple):

@@ -1,6 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""LLaVA-OneVision behind the few calls a stream needs."""
+"""A video language model behind the few calls a stream needs."""
 
 from __future__ import annotations
 
@@ -10,24 +10,19 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import LlavaOnevisionForConditionalGeneration
+from torch.nn.functional import pad
+from transformers import PreTrainedModel
 
-from livevlm_ros.memory import CacheShape, View
-from livevlm_ros.model import language, vision
+from livevlm_ros.memory import View
+from livevlm_ros.model import language
 from livevlm_ros.model.chat import Chat, QuestionPrompt
-from livevlm_ros.model.checkpoint import (
-    CheckpointError,
-    check_files,
-    checkpoint_folder,
-    open_tokenizer,
-    open_weights,
-    read_yaml,
-)
+from livevlm_ros.model.checkpoint import check_weights, open_weights
 from livevlm_ros.model.config import ModelConfig
 from livevlm_ros.model.device import check_room, find_device
 from livevlm_ros.model.familiarity import Familiarity
+from livevlm_ros.model.families import open_family
+from livevlm_ros.model.folder import CheckpointError, checkpoint_folder, read_yaml
 from livevlm_ros.model.likelihood import AnswerToken, likelihood_temperature, log_shares
-from livevlm_ros.model.preprocess import Preprocessor
 
 
 class VideoLanguageModel:
@@ -44,45 +39,46 @@ class VideoLanguageModel:
         self.dtype = _dtype(config.dtype, self.device)
         local = Path(config.path).expanduser()
         self.model_id = local.resolve().name if local.is_dir() else config.path
-        check_files(folder)
+        self._family = open_family(folder)
+        check_weights(folder)
         check_room(folder, dtype=self.dtype, device=self.device)
-        tokenizer = open_tokenizer(folder)
-        self.hf = open_weights(folder, dtype=self.dtype).to(self.device)
-        self._layers = language.LanguageLayers(self.hf.model.language_model)
-        vision_config, text_config = self.hf.config.vision_config, self.hf.config.text_config
-        self._preprocess = Preprocessor.from_folder(folder, image_size=vision_config.image_size)
         self._chat = Chat(
-            tokenizer,
-            video_token=self.hf.config.video_token_id,
+            self._family.tokenizer,
+            video=self._family.video,
             vocabulary=read_yaml(folder / 'vocabulary.yaml'),
         )
         self.memory_settings = read_yaml(folder / 'memory.yaml')
         self.familiarity = Familiarity.from_settings(self.memory_settings, self.device)
         self._temperature = likelihood_temperature(self.memory_settings)
+        self.shape = self._family.shape()
+        self.hf = open_weights(folder, self._family.network, dtype=self.dtype).to(self.device)
+        self._decoder = self._family.decoder(self.hf)
+        self._layers = language.LanguageLayers(self._decoder)
         self.parameters = sum(parameter.numel() for parameter in self.hf.parameters())
-        self._eos = _eos_ids(self.hf, tokenizer.eos_token_id)
-        heads = text_config.num_attention_heads
-        self.shape = CacheShape(
-            layers=text_config.num_hidden_layers,
-            q_heads=heads,
-            kv_heads=text_config.num_key_value_heads,
-            head_dim=getattr(text_config, 'head_dim', None) or text_config.hidden_size // heads,
-            tokens_per_frame=vision.tokens_per_frame(self.hf.model),
-            rope_theta=text_config.rope_parameters['rope_theta'],
-            max_positions=text_config.max_position_embeddings,
-        )
+        self._eos = _eos_ids(self.hf, self._family.tokenizer.eos_token_id)
 
     @torch.inference_mode()
-    def encode_frames(self, images: Sequence[np.ndarray]) -> Tensor:
+    def encode_frames(
+        self, images: Sequence[np.ndarray], seconds: Sequence[float] | None = None
+    ) -> Tensor:
         """
         Encode camera images as one batch.
 
         :param images: uint8 RGB, each [height, width, 3], of any sizes
-        :returns: [frames, tokens_per_frame, hidden]
+        :param seconds: when each was taken since the start of the stream, which the text around it
+            may say; None: at the start
+        :returns: [frames, tokens_per_frame, hidden], or wider, for `read`
         :raises ValueError: for an image of another type or shape
         """
-        pixels = self._preprocess(images).to(self.device, self.dtype)
-        return vision.frame_features(self.hf.model, pixels)
+        pixels = self._family.preprocess(images).to(self.device, self.dtype)
+        features = self._family.features(self.hf, pixels)  # [frames, image_tokens, hidden]
+        if not self.shape.text_tokens:
+            return features
+        texts = [self._family.frame_text(each) for each in seconds or [0.0] * len(images)]
+        before = self._embed([text.before for text in texts])  # [frames, tokens, hidden]
+        after = self._embed([text.after for text in texts])
+        wider = (0, features.shape[2] - before.shape[2])  # to text nothing is added
+        return torch.cat((pad(before, wider), features, pad(after, wider)), dim=1)
 
     def prefix(self) -> Tensor:
         """Embeddings of the text before the video, [tokens, hidden]."""
@@ -91,13 +87,14 @@ class VideoLanguageModel:
     @torch.inference_mode()
     def question(self, text: str) -> QuestionPrompt:
         """
-        Make the prompt that follows the frames: image_newline, then the rest of the chat.
+        Make the prompt that follows the frames: what closes the video, then the rest of the chat.
 
         :raises UnknownWords: if the vocabulary is closed and the question leaves it
         :raises BadQuestion: if it cannot be asked for another reason
         """
-        newline = self.hf.model.image_newline[None]  # [1, hidden]
-        return QuestionPrompt(torch.cat((newline, self._embed(self._chat.question_ids(text)))))
+        closing = self._family.before_question(self.hf)  # [tokens, hidden]
+        words = self._embed(self._chat.question_ids(text))
+        return QuestionPrompt(words if closing is None else torch.cat((closing, words)))
 
     @torch.inference_mode()
     def read(self, embeds: Tensor, view: View) -> Tensor:
@@ -140,7 +137,7 @@ class VideoLanguageModel:
             if token in self._eos:
                 return
             yield AnswerToken(int(token), log_share, scores)
-            hidden = self.read(self.hf.model.language_model.embed_tokens(chosen[None]), view)
+            hidden = self.read(self.embed(chosen[None]), view)
 
     def option(self, text: str) -> list[int]:
         """
@@ -178,14 +175,17 @@ class VideoLanguageModel:
         return self._chat.text(ids)
 
     @torch.inference_mode()
-    def _embed(self, ids: Sequence[int]) -> Tensor:
-        tokens = torch.tensor(ids, dtype=torch.long, device=self.device)
-        return self.hf.model.language_model.embed_tokens(tokens)
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Embeddings of tokens, [..., hidden], by their ids, [...], on the device."""
+        return self._decoder.embed_tokens(tokens)
+
+    def _embed(self, ids: Sequence[int] | Sequence[Sequence[int]]) -> Tensor:
+        return self.embed(torch.tensor(ids, dtype=torch.long, device=self.device))
 
 
 def load_model(config: ModelConfig) -> VideoLanguageModel:
     """
-    Load a LLaVA-OneVision checkpoint: safetensors only, no remote code, HF_HUB_OFFLINE honoured.
+    Load a checkpoint of a known family: safetensors only, no remote code, HF_HUB_OFFLINE honoured.
 
     :raises CheckpointError: saying what is wrong with the checkpoint, by the name of the file
     :raises ValueError: for a device this machine does not have, or without room for the weights
@@ -199,9 +199,7 @@ def _dtype(name: str, device: torch.device) -> torch.dtype:
     return {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}[name]
 
 
-def _eos_ids(
-    hf: LlavaOnevisionForConditionalGeneration, tokenizer_eos: int | None
-) -> frozenset[int]:
+def _eos_ids(hf: PreTrainedModel, tokenizer_eos: int | None) -> frozenset[int]:
     """Tokens that end an answer: of the generation config, text config or tokenizer."""
     generation, text = hf.generation_config, hf.config.text_config
     for ids in (generation.eos_token_id, text.eos_token_id, tokenizer_eos):

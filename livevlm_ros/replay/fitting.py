@@ -68,11 +68,13 @@ class Watched:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
 
-    def encode_frames(self, images: Sequence[np.ndarray]) -> Tensor:
+    def encode_frames(
+        self, images: Sequence[np.ndarray], seconds: Sequence[float] | None = None
+    ) -> Tensor:
         """Encode frames as `VideoLanguageModel` does."""
         from livevlm_ros.engine import token_figures
 
-        tokens: Tensor = self._model.encode_frames(images)
+        tokens: Tensor = self._model.encode_frames(images, seconds)
         self._figures.append(token_figures(tokens).cpu())
         return tokens
 

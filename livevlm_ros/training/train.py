@@ -19,7 +19,7 @@ from rich.progress import Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 from transformers import LlavaOnevisionForConditionalGeneration
 
-from livevlm_ros.model.checkpoint import CheckpointError, read_json
+from livevlm_ros.model.folder import CheckpointError, read_json
 from livevlm_ros.training.bank import Bank, film_bank
 from livevlm_ros.training.checkpoint import (
     SIDE,

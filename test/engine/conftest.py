@@ -63,7 +63,9 @@ class FakeModel:
         self.on_token: Callable[[int], None] = lambda index: None
         self.on_encode: Callable[[Sequence[np.ndarray]], None] = lambda images: None
 
-    def encode_frames(self, images: Sequence[np.ndarray]) -> Tensor:
+    def encode_frames(
+        self, images: Sequence[np.ndarray], seconds: Sequence[float] | None = None
+    ) -> Tensor:
         time.sleep(self.step_s)
         self.on_encode(images)
         self.encoded += [int(image[0, 0, 0]) for image in images]

@@ -146,7 +146,7 @@ def test_another_model_is_known_by_its_name_and_by_what_it_sees(
     first.cleanup()
     manifest = (tmp_path / MANIFEST).read_bytes()
     encode = model.encode_frames
-    monkeypatch.setattr(model, 'encode_frames', lambda images: encode(images) * 1.5)
+    monkeypatch.setattr(model, 'encode_frames', lambda *given: encode(*given) * 1.5)
     make_saving().load()
     assert 'of model fake with other weights, here is fake' in caplog.text
     for file in tmp_path.glob('*.refused'):

@@ -291,7 +291,8 @@ def watch() -> Callable[..., Memory]:
         seen = 0
         for count in steps:
             step = memory.step([FrameRef('front', stamp) for stamp in range(seen, seen + count)])
-            model.read(model.encode_frames(images[seen : seen + count]), step)
+            seconds = range(seen, seen + count)
+            model.read(model.encode_frames(images[seen : seen + count], seconds), step)
             step.commit()
             seen += count
         assert seen == len(images)

@@ -8,6 +8,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from livevlm_ros.model import BadQuestion, CheckpointError, UnknownWords
 from livevlm_ros.model.chat import Chat
 from livevlm_ros.model.checkpoint import open_tokenizer
+from livevlm_ros.model.family import VideoText
 
 EXAMPLES = {'color_of': 'what color was the car', 'exists': 'was the dog red'}
 
@@ -16,7 +17,7 @@ def _chat(folder: Path, *, closed: bool = False) -> tuple[Chat, PreTrainedTokeni
     tokenizer = open_tokenizer(folder)
     video = tokenizer.convert_tokens_to_ids('<video>')
     vocabulary = {'closed': True, 'examples': EXAMPLES} if closed else {}
-    return Chat(tokenizer, video_token=video, vocabulary=vocabulary), tokenizer
+    return Chat(tokenizer, video=VideoText(video), vocabulary=vocabulary), tokenizer
 
 
 @pytest.mark.parametrize('question', ['what color was the car', 'is  it\nleft ?', 'Größe 車 \t ?'])
@@ -106,4 +107,4 @@ def test_a_template_without_one_video_after_some_text_is_refused(
     tokenizer = open_tokenizer(word_checkpoint)
     tokenizer.chat_template = template
     with pytest.raises(CheckpointError, match='chat template'):
-        Chat(tokenizer, video_token=5, vocabulary={})
+        Chat(tokenizer, video=VideoText(5), vocabulary={})

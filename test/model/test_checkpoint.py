@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from livevlm_ros.model import CheckpointError, ModelConfig, load_model
-from livevlm_ros.model.checkpoint import checkpoint_folder
+from livevlm_ros.model.folder import checkpoint_folder
 
 
 @pytest.fixture
@@ -126,6 +126,41 @@ def test_a_missing_shard_is_named(folder: Path) -> None:
     _refused(folder, f'{second} is missing')
 
 
+def test_an_index_that_is_missing_beside_its_shards_is_named(folder: Path) -> None:
+    (folder / 'model.safetensors').rename(folder / 'model-00001-of-00002.safetensors')
+    _refused(folder, r'model\.safetensors\.index\.json is missing.*model-00001-of-00002')
+
+
+def test_a_git_lfs_pointer_says_how_to_get_the_weights(folder: Path) -> None:
+    pointer = 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 999\n'
+    (folder / 'model.safetensors').write_text(pointer)
+    _refused(folder, r'model\.safetensors: a Git LFS pointer.*run git lfs pull')
+
+
+@pytest.mark.parametrize(
+    ('name', 'changes', 'said'),
+    [
+        ('config', {'vision_feature_select_strategy': 'default'}, "'default', expected 'full'"),
+        ('config', {'text_config': {'max_position_embeddings': 1000}}, 'expected at least 1033'),
+        ('preprocessor_config', {'rescale_factor': None}, 'rescale_factor is None'),
+        ('preprocessor_config', {'image_std': [0.5, 0, 0.5]}, r'image_std is \[0.5, 0, 0.5\]'),
+        ('preprocessor_config', {'do_resize': False}, 'do_resize is False'),
+    ],
+)
+def test_what_other_files_say_is_refused_in_a_line_before_weights_are_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, changes: dict, said: str
+) -> None:
+    file = folder / f'{name}.json'
+    settings = json.loads(file.read_text())
+    for key, given in changes.items():
+        settings[key] = {**settings[key], **given} if isinstance(given, dict) else given
+    file.write_text(json.dumps(settings))
+    monkeypatch.setattr('livevlm_ros.model.video_language_model.open_weights', None)
+    with pytest.raises(CheckpointError, match=said) as refused:
+        load_model(ModelConfig(str(folder)))
+    assert str(folder) in str(refused.value) and '\n' not in str(refused.value)
+
+
 @pytest.mark.parametrize('name', ['pytorch_model.bin', 'model.pt', 'weights.pth'])
 def test_pickled_weights_are_refused_and_never_read(folder: Path, name: str) -> None:
     (folder / 'model.safetensors').rename(folder / name)
@@ -140,7 +175,7 @@ def test_pickles_beside_safetensors_do_not_matter(folder: Path) -> None:
 @pytest.mark.parametrize(
     ('changes', 'said'),
     [
-        ({'model_type': 'llava_next'}, "model_type = 'llava_next'.*expected 'llava_onevision'"),
+        ({'model_type': 'llava_next'}, "model_type = 'llava_next'.*expected one of .*llava_onev"),
         ({'model_type': None}, 'model_type = None'),
         ({'text_config': {'model_type': 'llama'}}, "text_config.model_type = 'llama'.*'qwen2'"),
         ({'vision_config': {'model_type': 'clip'}}, "vision_config.model_type = 'clip'"),
@@ -172,6 +207,7 @@ def test_attention_this_cache_does_not_do_is_refused(
     ('name', 'text', 'said'),
     [
         ('config.json', '{"model_type": ', r'config\.json: not valid JSON'),
+        ('config.json', '\ufeff{}', r'config\.json: not valid JSON \(Unexpected UTF-8 BOM'),
         ('config.json', '[]', r'config\.json: expected a JSON object'),
         ('preprocessor_config.json', '', r'preprocessor_config\.json: not valid JSON'),
         ('tokenizer.json', '{"version": 1', 'tokenizer'),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from transformers import SiglipImageProcessorPil
 
-from livevlm_ros.model.checkpoint import CheckpointError
+from livevlm_ros.model.folder import CheckpointError
 from livevlm_ros.model.preprocess import Preprocessor
 
 SETTINGS = {
@@ -23,10 +23,10 @@ SETTINGS = {
 
 
 def _preprocessor(**changes: object) -> Preprocessor:
-    return Preprocessor({**SETTINGS, **changes}, source=Path('p.json'), image_size=40)
+    return Preprocessor({**SETTINGS, **changes}, source=Path('p.json'), size=(40, 40))
 
 
-@pytest.mark.parametrize('resample', [2, 3])
+@pytest.mark.parametrize('resample', [1, 2, 3])
 @pytest.mark.parametrize('size', [(480, 640), (97, 131), (40, 40)])
 def test_pixels_are_within_one_grey_level_of_pil(
     images: Callable, resample: int, size: tuple[int, int]
@@ -78,12 +78,17 @@ def test_an_image_that_must_not_be_written_to_is_read(images: Callable) -> None:
 @pytest.mark.parametrize(
     ('changes', 'said'),
     [
-        ({'size': {'shortest_edge': 40}}, 'expected height and width 40'),
-        ({'size': {'height': 384, 'width': 384}}, 'expected height and width 40'),
-        ({'size': None}, 'expected height and width 40'),
-        ({'resample': 1}, r'expected 2 \(bilinear\) or 3 \(bicubic\)'),
+        ({'size': {'shortest_edge': 40}}, 'expected height 40 and width 40'),
+        ({'size': {'height': 384, 'width': 384}}, 'expected height 40 and width 40'),
+        ({'size': None}, 'expected height 40 and width 40'),
+        ({'resample': 0}, r'expected 1 \(Lanczos\), 2 \(bilinear\) or 3 \(bicubic\)'),
         ({'image_mean': [0.5]}, 'image_mean is .* expected three numbers'),
         ({'image_std': None}, 'image_std is None'),
+        ({'image_std': [0, 0, 0]}, r'image_std is \[0, 0, 0\]'),
+        ({'image_std': ['a', 1, 1]}, 'image_std is .* expected three numbers'),
+        ({'rescale_factor': None}, 'rescale_factor is None, expected a number above 0'),
+        ({'rescale_factor': 0}, 'rescale_factor is 0'),
+        ({'do_resize': False}, 'do_resize is False, expected true'),
     ],
 )
 def test_settings_that_cannot_be_met_are_refused_by_key(changes: dict, said: str) -> None:
@@ -108,10 +113,10 @@ def test_the_file_for_videos_comes_first(tmp_path: Path, files: list[str], mean:
     for name in files:
         (tmp_path / name).write_text(json.dumps(written[name]))
     black = np.zeros((40, 40, 3), np.uint8)
-    pixels = Preprocessor.from_folder(tmp_path, image_size=40)([black])
+    pixels = Preprocessor.from_folder(tmp_path, size=(40, 40))([black])
     assert pixels[0, 0, 0, 0].item() == pytest.approx(-mean / 0.5)
 
 
 def test_a_folder_without_a_preprocessor_file_is_told_its_name(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match='preprocessor_config.json is missing'):
-        Preprocessor.from_folder(tmp_path, image_size=40)
+        Preprocessor.from_folder(tmp_path, size=(40, 40))

@@ -16,6 +16,7 @@ PACKAGES = ('.', 'livevlm_interfaces')
 ROOMS = ('livevlm_ros', 'kernels', 'bench')
 # Import name -> (rosdep key, name on PyPI) of what is not part of ROS, or has another name there.
 LIBRARIES = {
+    'PIL': ('python3-pil', 'pillow'),
     'cv2': ('python3-opencv', 'opencv-python-headless'),
     'huggingface_hub': ('python3-transformers-pip', 'transformers'),
     'jinja2': ('python3-jinja2', 'jinja2'),

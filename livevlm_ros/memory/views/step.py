@@ -43,15 +43,23 @@ class StepView(ReadView):
     :param keep: takes the step's keys and values, [layers, kv_heads, tokens, head_dim], at
         `commit`, and the scores of what was read, lane after lane of long-term, then short-term
     :param scored: whether the step's queries score what they read, because bucketing is due
+    :param text: whether the tokens are text, those of the prefix
     """
 
     def __init__(
-        self, tiers: Tiers, buffer: ReadBuffer, *, tokens: int, keep: Keep, scored: bool = False
+        self,
+        tiers: Tiers,
+        buffer: ReadBuffer,
+        *,
+        tokens: int,
+        keep: Keep,
+        scored: bool = False,
+        text: bool = False,
     ) -> None:
         lanes, ring = tiers.long_term, tiers.short_term
         held = sum(lane.count for lane in lanes)
         past = held + len(ring) * tiers.shape.tokens_per_frame
-        super().__init__(tiers, buffer, past=past, room=tokens)
+        super().__init__(tiers, buffer, past=past, room=tokens, text=text)
         self._keep, self._scored, self._next = keep, scored, 0
         self._keys = self._values = buffer.keys[:0]
         self._scores = torch.zeros(past, device=buffer.keys.device)

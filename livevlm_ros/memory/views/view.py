@@ -10,6 +10,7 @@ rotated keys lie in a buffer and are gone with the view.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -72,18 +73,21 @@ class ReadView:
 
     :param past: most tokens of the memory that a layer reads, the prefix not among them
     :param room: new tokens at most
+    :param text: whether those are text; else they are frames
     :raises TooManyTokens: if they are more than the model has positions for
     """
 
-    def __init__(self, tiers: Tiers, buffer: ReadBuffer, *, past: int, room: int) -> None:
-        self._tiers, self._buffer, self._room = tiers, buffer, room
+    def __init__(
+        self, tiers: Tiers, buffer: ReadBuffer, *, past: int, room: int, text: bool = True
+    ) -> None:
+        self._tiers, self._buffer, self._room, self._text = tiers, buffer, room, text
         needed = tiers.prefix_tokens + past + room
         if needed > tiers.shape.max_positions:
             raise TooManyTokens(
                 f'the view needs {needed} positions, the model has {tiers.shape.max_positions}'
             )
         buffer.reserve(needed)
-        tiers.rotary.reserve(needed)
+        tiers.rotary.reserve(needed, prefix=tiers.prefix_tokens)
         self._past = [0] * tiers.shape.layers  # tokens of prefix and memory, by layer
         self._length = [0] * tiers.shape.layers  # and new ones with them
         self._mask: Tensor | None = None
@@ -117,10 +121,12 @@ class ReadView:
                 f'the view has room for {self._room} new tokens, got {end - self._past[layer]}'
             )
         self._length[layer] = end
-        rotary = self._tiers.rotary
-        rotary.rotate(k, first=start, out=keys[:, start:end])
+        turn = self._tiers.rotary.rotate
+        if self._text:
+            turn = partial(self._tiers.rotary.rotate_text, past=self._past[layer])
+        turn(k, first=start, out=keys[:, start:end])
         values[:, start:end] = v
-        rotated = rotary.rotate(q, first=start, out=torch.empty_like(q))
+        rotated = turn(q, first=start, out=torch.empty_like(q))
         return rotated, keys[:, :end], values[:, :end]
 
     def take_back(self, tokens: int) -> None:

@@ -1,0 +1,87 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""
+LLaVA-OneVision: SigLIP, its features pooled to half on each side, and Qwen2.
+
+Frames follow each other without a word between them. image_newline, the last row of what
+`get_video_features` of transformers gives for a video, comes once, before the question.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from transformers import (
+    LlavaOnevisionConfig,
+    LlavaOnevisionForConditionalGeneration,
+    LlavaOnevisionModel,
+)
+
+from livevlm_ros.model.family import Family, VideoText
+from livevlm_ros.model.folder import CheckpointError
+from livevlm_ros.model.language import Decoder
+from livevlm_ros.model.preprocess import Preprocessor
+
+
+class LlavaOnevision(Family):
+    """The family of llava-hf's LLaVA-OneVision checkpoints, and of the embedded model."""
+
+    network = LlavaOnevisionForConditionalGeneration
+    parts = {'text_config': 'qwen2', 'vision_config': 'siglip_vision_model'}
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        strategy = self.config.vision_feature_select_strategy
+        if strategy != 'full':
+            raise CheckpointError(
+                f'{folder}: config.json says vision_feature_select_strategy = {strategy!r}, '
+                "expected 'full': SigLIP has no token of the whole image to leave out"
+            )
+        self.image_tokens = tokens_per_frame(self.config)
+        self.video = VideoText(self.config.video_token_id)
+        side = self.config.vision_config.image_size
+        self.preprocess = Preprocessor.from_folder(folder, size=(side, side))
+
+    def decoder(self, network: LlavaOnevisionForConditionalGeneration) -> Decoder:
+        """Return Qwen2 without its head."""
+        return network.model.language_model
+
+    def features(self, network: LlavaOnevisionForConditionalGeneration, pixels: Tensor) -> Tensor:
+        """Encode frames as `frame_features` does."""
+        return frame_features(network.model, pixels)
+
+    def before_question(self, network: LlavaOnevisionForConditionalGeneration) -> Tensor:
+        """Return image_newline, [1, hidden]."""
+        return network.model.image_newline[None]
+
+
+def tokens_per_frame(config: LlavaOnevisionConfig) -> int:
+    """Language tokens of one frame: the patch grid, halved and rounded up on each side."""
+    vision = config.vision_config
+    return math.ceil(vision.image_size // vision.patch_size / 2) ** 2
+
+
+def frame_features(model: LlavaOnevisionModel, pixels: Tensor) -> Tensor:
+    """
+    Encode frames as one batch.
+
+    :param pixels: preprocessed images, [frames, 3, side, side]
+    :returns: [frames, tokens_per_frame, hidden]
+    """
+    tower, chosen = model.vision_tower, model.config.vision_feature_layer
+    states = [
+        tower.embeddings(pixels)
+    ]  # after 0, 1, ... encoder layers, each [frames, patches, width]
+    for layer in tower.encoder.layers:
+        states.append(layer(states[-1], attention_mask=None))
+    if isinstance(chosen, int):
+        features = states[chosen]
+    else:
+        features = torch.cat([states[number] for number in chosen], dim=-1)
+    return model.apply_pooling(model.multi_modal_projector(features))
+
+
+FAMILY = LlavaOnevision

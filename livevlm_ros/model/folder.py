@@ -1,0 +1,73 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A checkpoint folder: found, and the small files beside its weights read. It needs no torch."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from livevlm_ros.weights import EMBEDDED
+
+HUB_FILES = ('*.json', '*.safetensors', '*.txt', '*.jinja', '*.yaml')
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used: says what was given, what was expected and what to do."""
+
+
+def checkpoint_folder(path: str) -> Path:
+    """
+    Find the folder of `embedded`, a folder name or a hub name.
+
+    A hub name is downloaded when it is not cached.
+
+    :raises CheckpointError: if there is no such folder, or the hub does not give it
+    """
+    folder = EMBEDDED if path == 'embedded' else Path(path).expanduser()
+    if folder.is_dir():
+        return folder
+    if path == 'embedded' or folder.exists() or not re.fullmatch(r'[\w-][\w.-]*/[\w.-]+', path):
+        raise CheckpointError(
+            f'no model folder {folder}: expected "embedded", a folder with a checkpoint, or a hub '
+            'name such as llava-hf/llava-onevision-qwen2-0.5b-ov-hf'
+        )
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(path, allow_patterns=list(HUB_FILES)))
+    except Exception as error:  # the hub client's network and cache errors have no common base
+        raise CheckpointError(
+            f'model {path}: no such folder here, and the hub did not give it ({error}); '
+            'download it once with network, or unset HF_HUB_OFFLINE'
+        ) from error
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """Parse a JSON object; `CheckpointError` names the file and what is wrong with it."""
+    if not file.is_file():
+        raise CheckpointError(f'{file.parent}: {file.name} is missing')
+    try:
+        parsed = json.loads(file.read_text(encoding='utf-8'))
+    except ValueError as error:
+        raise CheckpointError(f'{file}: not valid JSON ({error})') from error
+    if not isinstance(parsed, dict):
+        raise CheckpointError(f'{file}: expected a JSON object, got {type(parsed).__name__}')
+    return parsed
+
+
+def read_yaml(file: Path) -> dict[str, Any]:
+    """Parse a YAML mapping beside the weights; {} when the file is absent."""
+    if not file.is_file():
+        return {}
+    try:
+        parsed = yaml.safe_load(file.read_text(encoding='utf-8')) or {}
+    except (ValueError, yaml.YAMLError) as error:
+        raise CheckpointError(f'{file}: not valid YAML ({error})') from error
+    if not isinstance(parsed, dict):
+        raise CheckpointError(f'{file}: expected a mapping, got {type(parsed).__name__}')
+    return parsed
