@@ -152,6 +152,19 @@ def test_a_memory_that_lost_something_warns(
     assert says in health.message
 
 
+def test_a_memory_that_is_not_saved_warns(fake_engine: Any) -> None:
+    why = 'the memory is not saved: no space left'
+    health = judge(fake_engine, HEARD, USED, memory=SIZES, snapshot_problem=why)['memory']
+    assert health.level == WARN
+    assert why in health.message
+
+
+def test_other_work_that_failed_warns(fake_engine: Any) -> None:
+    health = judge(fake_engine, HEARD, USED, turns_failed=2)['ingest']
+    assert health.level == WARN
+    assert 'failed 2 times: see the log' in health.message
+
+
 @pytest.mark.parametrize(
     ('horizon', 'level', 'message'),
     [
