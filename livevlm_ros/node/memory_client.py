@@ -38,11 +38,14 @@ class MemoryClient(Client):
         :raises CommandFailed: if there is none, or no response came in time
         """
         client = self._node.create_client(kind, self._private(name))
-        if not client.wait_for_service(FIND_S):
-            raise self._not_found(name)
-        reply = Reply()
-        client.call_async(request).add_done_callback(reply.settle)
-        return self._replied(reply, name, timeout_s)
+        try:
+            if not client.wait_for_service(FIND_S):
+                raise self._not_found(name)
+            reply = Reply()
+            client.call_async(request).add_done_callback(reply.settle)
+            return self._replied(reply, name, timeout_s)
+        finally:
+            self._node.destroy_client(client)
 
     def send_goal(
         self, kind: Any, name: str, goal: Any, told: Callable[[str, float], None]
