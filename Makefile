@@ -26,7 +26,7 @@ LEGS ?= jazzy-3.12 kilted-3.12
 INTERFACES := $(shell find livevlm_interfaces -type f -not -name '*.pyc')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-ros check gpu-check pages node-page lint format install install-dev clean
+.PHONY: help demo test test-ros check faults gpu-check pages node-page lint format install install-dev clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -43,6 +43,9 @@ test-ros:  ## run the node's tests that need no torch on other releases of ROS 2
 
 check: install-dev  ## run the quick half of the tests (under 4 minutes)
 	$(BIN)/python -m pytest -m 'not slow'
+
+faults: install  ## do a thousand faults to a running node (15 minutes); FAULTS='--seed 3 --count 100'
+	$(BIN)/python -m livevlm_bench.over_ros.faults $(FAULTS)
 
 # Nothing is installed: a machine with a GPU has its own PyTorch. Packages whose folders have other names get links.
 gpu-check:  ## measure what only a GPU can show; `make pages REPORTS=gpu.json` shows it in docs/gpu.md

@@ -8,7 +8,11 @@ from xml.etree import ElementTree
 from setuptools import find_packages, setup
 
 NAME = 'livevlm_ros'
-OTHER_FOLDERS = {'livevlm_kernels': 'kernels', 'livevlm_bench': 'bench'}  # by package
+OTHER_FOLDERS = {  # by package
+    'livevlm_kernels': 'kernels',
+    'livevlm_bench': 'bench',
+    'livevlm_bench.over_ros': 'bench/over_ros',
+}
 
 setup(
     name=NAME,

@@ -49,11 +49,13 @@ class Asked(NamedTuple):
     A question, its reply, and when that came.
 
     :param took_s: by the asker's clock
+    :param right: whether the answer is; None: it is not scored
     """
 
     budget_s: float
     took_s: float
     answer: Answer
+    right: bool | None = None
 
 
 def measure(
@@ -182,6 +184,7 @@ def _row(asked: Sequence[Asked], low_s: float, high_s: float, fits_ms: float | N
     """Count the questions whose budgets lie in a range."""
     here = [each for each in asked if low_s <= each.budget_s <= high_s]
     took = sorted(1e3 * each.took_s for each in here)
+    scored = [each.right for each in here if each.right is not None]
     statuses = Counter(each.answer.status.name for each in here)
     rungs = Counter(
         Rung(each.answer.degradation).name for each in here if each.answer.status in ANSWERED
@@ -193,6 +196,7 @@ def _row(asked: Sequence[Asked], low_s: float, high_s: float, fits_ms: float | N
         'refused_though_it_fits': _refused(here, fits_ms),
         'least_left_ms': min((1e3 * (each.budget_s - each.took_s) for each in here), default=None),
         'took_ms': {'p50': took[len(took) // 2], 'most': took[-1]} if took else None,
+        'right': {'n': len(scored), 'rate': sum(scored) / len(scored)} if scored else None,
         'statuses': dict(statuses),
         'rungs': dict(rungs),
     }

@@ -34,19 +34,28 @@ def print_deadline(found: dict[str, Any], console: Console) -> None:
 
 
 def _rows(rows: list[dict[str, Any]]) -> Table:
-    words = [name.lower().replace('_', '\n') for name in (*STATUSES, *RUNGS)]
-    table = new_table('budget', 'n', 'late', 'refused,\nfits', 'took\np50', 'least\nleft', *words)
+    shown = [
+        (part, name)
+        for part, names in (('statuses', STATUSES), ('rungs', RUNGS))
+        for name in names
+        if any(name in row[part] for row in rows)
+    ]
+    words = [name.lower().replace('_', '\n') for _, name in shown]
+    counts = ('n', 'late', 'refused,\nfits', 'took\np50', 'least\nleft', 'right')
+    table = new_table('budget', *counts, *words)
     for row in rows:
+        if not row['questions']:
+            continue
         low, high = row['budget_s']
         table.add_row(
             f'{low:g} to {high:g} s',
             str(row['questions']),
             str(row['late']),
             '-' if row['refused_though_it_fits'] is None else str(row['refused_though_it_fits']),
-            '-' if row['took_ms'] is None else f'{row["took_ms"]["p50"]:.0f}',
-            '-' if row['least_left_ms'] is None else f'{row["least_left_ms"]:.0f}',
-            *(_share(row, 'statuses', name) for name in STATUSES),
-            *(_share(row, 'rungs', name) for name in RUNGS),
+            f'{row["took_ms"]["p50"]:.0f}',
+            f'{row["least_left_ms"]:.0f}',
+            f'{100 * row["right"]["rate"]:.1f}' if row.get('right') else '-',
+            *(_share(row, part, name) for part, name in shown),
         )
     return table
 

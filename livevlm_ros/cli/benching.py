@@ -36,7 +36,8 @@ def bench(
         typer.Argument(
             help='first-token; answer, to its last token; scaling, by length of the stream; '
             'ingest, frames a second; kernels; standing, a question asked every second; deadline, '
-            'budgets of all lengths; or language, what a pretrained language model answers.'
+            'budgets of all lengths; deadline-ros, the same over ROS with two cameras; endurance, '
+            'minutes of work over ROS; or language, what a pretrained language model answers.'
         ),
     ] = 'first-token',
     rounds: Annotated[int, typer.Option(min=2, help='Rounds that count.')] = 21,
@@ -46,6 +47,7 @@ def bench(
             '--quick', help='Few frames, streams and rows, to see that it runs: no bar is judged.'
         ),
     ] = False,
+    minutes: Annotated[float, typer.Option(min=0.1, help='For endurance: how long.')] = 10.0,
     facts: Annotated[
         Path | None, typer.Option(help='For language: file of facts; by default those built in.')
     ] = None,
@@ -73,6 +75,8 @@ def bench(
         'kernels': lambda: _kernels(rounds, quick),
         'standing': lambda: _standing(quick),
         'deadline': lambda: _deadline(quick),
+        'deadline-ros': lambda: _deadline_ros(quick),
+        'endurance': lambda: _endurance(minutes, quick),
         'language': lambda: _language(facts, text, seed, streams, tokens, row or [], quick),
     }
     with plain_errors():
@@ -166,6 +170,21 @@ def _deadline(quick: bool) -> Suite:
 
     size = {'frames': QUICK_FRAMES, 'questions': QUICK_QUESTIONS} if quick else {}
     return Suite(lambda progress, _: measure(progress=progress, **size), print_deadline)
+
+
+def _deadline_ros(quick: bool) -> Suite:
+    from livevlm_bench.over_ros.budgets import QUICK_CROWD_S, QUICK_QUESTIONS, measure
+    from livevlm_bench.over_ros.budgets_table import print_budgets
+
+    size = {'questions': QUICK_QUESTIONS, 'crowd_s': QUICK_CROWD_S} if quick else {}
+    return Suite(lambda progress, _: measure(progress=progress, **size), print_budgets)
+
+
+def _endurance(minutes: float, quick: bool) -> Suite:
+    from livevlm_bench.over_ros.endurance import QUICK_MINUTES, measure, print_endurance
+
+    lasting = QUICK_MINUTES if quick else minutes
+    return Suite(lambda progress, _: measure(minutes=lasting, progress=progress), print_endurance)
 
 
 def _language(

@@ -77,6 +77,7 @@ class Answering:
         self.rung = Rung.ALL
         self.taught = False  # whether it was learned what reading costs
         self._length = 0  # of what the answer is read from, in tokens of the memory
+        self.failed_late = False  # whether it did after it had its reply
         self.spoke = False  # whether there is an answer, or a part of one
         self._options: list[list[int]] = []  # tokens of each choice
         self._said: list[tuple[int, float]] = []  # tokens and their log probabilities
@@ -100,7 +101,8 @@ class Answering:
             Exception
         ) as error:  # the model or the device failed: the question is lost, the engine is not
             _log.exception('question %.64r failed', self._question.request_id)
-            self._pending.finish(self._refusal(Status.ERROR, f'{type(error).__name__}: {error}'))
+            refused = self._refusal(Status.ERROR, f'{type(error).__name__}: {error}')
+            self.failed_late = not self._pending.finish(refused)
         else:
             if self.spoke:
                 self._parts.costs.answer.add(time.monotonic() - started)

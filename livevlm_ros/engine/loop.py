@@ -49,7 +49,8 @@ class Loop:
     `turn` has no clock and no thread of its own: a replay calls it after each frame, `run` calls
     it whenever work waits. `answering` is the question being answered, `sizes` what the memory
     held after the last change, `usual_s` how long the work usually takes that it is busy with;
-    `promises` says who was told to come back, `orders` what others want done between steps.
+    `promises` says who was told to come back, `orders` what others want done between steps,
+    `turns_failed` how often work failed of which neither a bad frame nor a reply tells.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Loop:
         self.busy_with = 'idle'
         self.usual_s = 0.0
         self.promises, self.orders = Promises(), Orders()
+        self.turns_failed = 0
         self._memory_name = _new_name()
         self._busy_until_s = 0.0
         self._ingest, self._questions, self._config = ingest, questions, config
@@ -119,6 +121,7 @@ class Loop:
                 self._autosave()
             except Exception:  # questions and steps report their own; this keeps the thread alive
                 _log.exception('a turn of the engine failed')
+                self.turns_failed += 1
                 worked = False
             self.beat_s = time.monotonic()
             if not worked:
@@ -246,6 +249,7 @@ class Loop:
             )
             answering.run()
         took_s = time.monotonic() - began_s
+        self.turns_failed += answering.failed_late
         if answering.spoke and self._watching is None:
             self.parts.costs.turn.add(took_s + self._stepped_s)
         if answering.rung == Rung.SHORT_TERM:  # what is never retrieved is never measured

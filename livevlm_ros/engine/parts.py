@@ -219,7 +219,9 @@ def _restored(
         if snapshots.restore():
             unless_used.pop_all()
             return memory, album, snapshots
-    return _restored(config, model, timeline, events)  # what was refused has another name now
+    memory, album, anew = _restored(config, model, timeline, events)  # what was refused is renamed
+    anew.begin_empty(snapshots)
+    return memory, album, anew
 
 
 def new_memory(config: EngineConfig, model: VideoLanguageModel) -> Memory:

@@ -82,13 +82,14 @@ class PendingQuestion:
         self._so_far = so_far
         self.enter(Phase.DECODING)
 
-    def finish(self, answer: Answer) -> None:
-        """Settle the reply, unless it is."""
+    def finish(self, answer: Answer) -> bool:
+        """Settle the reply, unless it is; return whether this is it."""
         with self._lock:
             if self._answer is None:
                 self._answer = answer
                 self._done.set()
                 self._news.set()
+            return self._answer is answer
 
     def cut(self, status: Status, message: str, *, finish: Finish = Finish.BUDGET) -> None:
         """Settle the reply now: with what is decoded if the caller takes parts, else without."""

@@ -92,6 +92,7 @@ class Snapshots:
         self._forgotten = 0
         self._freed: Future[Freed] | None = None
         self._failures = 0
+        self._aside = self._unsaved = ''  # what the last restore and the last save failed for
         self.copy_s = 0.0
         """Seconds that the last `begin` took."""
 
@@ -99,6 +100,15 @@ class Snapshots:
     def contents(self) -> Contents:
         """What is saved."""
         return self._contents
+
+    @property
+    def problem(self) -> str:
+        """Why the memory began empty, and why it is not saved; '' if neither is so; any thread."""
+        return '; '.join(filter(None, (self._aside, self._unsaved)))
+
+    def begin_empty(self, before: Snapshots) -> None:
+        """Begin in place of snapshots that could not be restored."""
+        self._aside = before._aside
 
     def restore(self) -> bool:
         """
@@ -116,7 +126,8 @@ class Snapshots:
             self._contents.take(state, self._folder / MANIFEST)
         except SnapshotError as error:
             aside = set_aside(self._folder)
-            _log.warning('the memory begins empty, its snapshot is kept as %s: %s', aside, error)
+            self._aside = f'the memory begins empty, its snapshot is kept as {aside}: {error}'
+            _log.warning('%s', self._aside)
             return False
         self._contents.timeline.restore(state.part('time').facts['episodes'])
         self._saved = self._mark()
@@ -297,13 +308,14 @@ class Snapshots:
             self._failures += 1
             pause_s = min(RETRY_S * 2**self._failures, MOST_RETRY_S)
             self._retry_s = time.monotonic() + pause_s
+            self._unsaved = f'the memory is not saved: {str(error) or repr(error)}'
             if self._failures == 1:
                 trace = not isinstance(error, SnapshotError)
-                _log.warning('the memory is not saved: %s', error, exc_info=trace)
+                _log.warning('%s', self._unsaved, exc_info=trace)
             return
         if self._failures:
             _log.warning('the memory is saved again, after %d failures', self._failures)
-        self._failures = 0
+        self._failures, self._unsaved = 0, ''
         self._retry_s = time.monotonic() + RETRY_S
 
 

@@ -76,10 +76,12 @@ class EngineStats:
     :param heartbeat_age_s: seconds since the engine thread last finished a token, a step or an
         idle round; NaN while it does not run
     :param usual_s: seconds that what it is busy with usually takes
+    :param turns_failed: how often work failed of which neither a bad frame nor a reply tells
     :param paused: whether no frame is taken in
     :param usual_budget_s: budget of a question that names none, where no setting does either
     :param memory_id: another one after each `clear` and load, empty while unloaded
     :param memory: sizes, None while unloaded
+    :param snapshot_problem: why the memory began empty, or is not saved
     :param strangers: frames unlike those that the checkpoint was calibrated on
     :param unsaved: changes of the memory that a kill would cost, because the disk failed
     :param horizon: how long everything seen is kept, None while unloaded
@@ -95,10 +97,12 @@ class EngineStats:
     busy_with: str = 'idle'
     heartbeat_age_s: float = math.nan
     usual_s: float = 0.0
+    turns_failed: int = 0
     paused: bool = False
     usual_budget_s: float = 0.0
     memory_id: str = ''
     memory: MemorySizes | None = None
+    snapshot_problem: str = ''
     strangers: int = 0
     unsaved: int = 0
     horizon: Horizon | None = None

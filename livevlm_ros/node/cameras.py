@@ -36,6 +36,11 @@ TYPES = {'raw': Image, 'compressed': CompressedImage}
 UNREAD = ('ffmpeg', 'theora', 'zstd')  # transports whose images must be republished
 
 
+def type_name(transport: str) -> str:
+    """Return the type of a transport's images, as ROS tells it of publishers."""
+    return f'sensor_msgs/msg/{TYPES[transport].__name__}'
+
+
 @dataclass(frozen=True, slots=True)
 class CameraSettings:
     """
@@ -189,19 +194,23 @@ class Camera:
         return [form for form, topic in topics.items() if self._node.count_publishers(topic)]
 
     def _is_unmatched(self, transport: str) -> bool:
-        """Return whether there is a publisher that is not heard."""
+        """Return whether there is a publisher of images that is not heard."""
         if not transport:
             return False
-        return self._node.count_publishers(self._topics[transport]) > self._publishers
+        return self._types_on(transport).count(type_name(transport)) > self._publishers
 
     def _wrong_type(self, listened: Iterable[str]) -> str:
         """Return the type of what comes on a topic in place of images, or ''."""
         for form in listened:
-            expected = f'sensor_msgs/msg/{TYPES[form].__name__}'
-            for found in self._node.get_publishers_info_by_topic(self._topics[form]):
-                if found.topic_type != expected:
-                    return str(found.topic_type)
+            others = [each for each in self._types_on(form) if each != type_name(form)]
+            if others:
+                return others[0]
         return ''
+
+    def _types_on(self, transport: str) -> list[str]:
+        """Return the type of each publisher on the topic of a transport."""
+        found = self._node.get_publishers_info_by_topic(self._topics[transport])
+        return [str(publisher.topic_type) for publisher in found]
 
     def _choose(self) -> None:
         before, in_vain = self._transport, self._choice.in_vain

@@ -64,9 +64,9 @@ class Children:
             for _, _, said in self._running:
                 said.close()
 
-    def start(self, module: str, parameters: Mapping[str, Any]) -> None:
+    def start(self, module: str, parameters: Mapping[str, Any]) -> subprocess.Popen[bytes]:
         """
-        Start a node of this package.
+        Start a node of this package; return its process.
 
         :param module: such as 'livevlm_ros.node.main'
         :param parameters: ROS parameters by name
@@ -85,6 +85,7 @@ class Children:
             start_new_session=True,  # Ctrl-C reaches the parent alone, which stops its children
         )
         self._running.append((module, process, said))
+        return process
 
     def check(self) -> None:
         """

@@ -214,6 +214,7 @@ def _ingest(state: Lifecycle, stats: EngineStats) -> Health:
         'frames_dropped': stats.dropped.total,
         **{f'dropped_{why}': n for why, n in dataclasses.asdict(stats.dropped).items()},
         'frames_waiting': stats.waiting,
+        'turns_failed': stats.turns_failed,
         'paused': stats.paused,
         'time_jumps': stats.time_jumps,
         'time_resets': stats.time_resets,
@@ -230,6 +231,9 @@ def _ingest(state: Lifecycle, stats: EngineStats) -> Health:
     used = f'{stats.frames_used} frames used of {stats.frames_in}'
     if stats.paused:
         return Health('ingest', WARN, f'paused by ~/set_paused: {used}', values)
+    if stats.turns_failed:
+        failed = f'{used}; other work of the engine failed {stats.turns_failed} times: see the log'
+        return Health('ingest', WARN, failed, values)
     return Health('ingest', OK, used, values)
 
 
@@ -247,6 +251,8 @@ def _memory(stats: EngineStats) -> Health:
     faults = _memory_faults(stats.memory)
     if stats.unsaved:
         faults.append(f'{stats.unsaved} changes would be lost by a kill: see the log')
+    if stats.snapshot_problem:
+        faults.append(stats.snapshot_problem)
     if stats.horizon is not None and stats.horizon.advice:
         faults.append(f'{stats.horizon.text}; {stats.horizon.advice}')
     if faults:

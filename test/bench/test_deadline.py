@@ -53,6 +53,13 @@ def test_each_question_counts_in_the_range_of_its_budget() -> None:
     assert [row['questions'] for row in found['rows']] == [1, 0, 2, 0, 1, 4]
 
 
+def test_answers_that_are_scored_have_a_rate_and_others_none() -> None:
+    scored = [asked(0.3)._replace(right=right) for right in (True, True, False, None)]
+    found = counted([*scored, asked(1.7)], step_ms=0.0)
+    assert found['rows'][2]['right'] == {'n': 3, 'rate': pytest.approx(2 / 3)}
+    assert found['rows'][4]['right'] is None
+
+
 @pytest.mark.slow
 def test_a_short_stream_is_asked_and_every_reply_comes(capsys: pytest.CaptureFixture) -> None:
     found = measure(frames=120, questions=20, frames_per_s=30)

@@ -14,6 +14,9 @@ import livevlm_bench.kernel_suite
 import livevlm_bench.kernel_table
 import livevlm_bench.language_suite
 import livevlm_bench.language_table
+import livevlm_bench.over_ros.budgets
+import livevlm_bench.over_ros.budgets_table
+import livevlm_bench.over_ros.endurance
 import livevlm_bench.question_suite
 import livevlm_bench.scaling
 import livevlm_bench.scaling_table
@@ -118,6 +121,45 @@ def test_a_quick_run_does_little_and_is_written(
     assert code == 0 and out == f'{suite} found\n'
     assert given.items() >= {'rounds': 5, **little}.items()
     assert json.loads(file.read_text()) == {'suite': suite}
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'module', 'shown_by', 'size'),
+    [
+        (
+            ('deadline-ros', '--quick'),
+            livevlm_bench.over_ros.budgets,
+            (livevlm_bench.over_ros.budgets_table, 'print_budgets'),
+            {'questions': 200, 'crowd_s': 10.0},
+        ),
+        (
+            ('endurance', '--minutes', 3),
+            livevlm_bench.over_ros.endurance,
+            (livevlm_bench.over_ros.endurance, 'print_endurance'),
+            {'minutes': 3.0},
+        ),
+    ],
+    ids=['deadline-ros', 'endurance'],
+)
+def test_a_suite_over_ros_is_as_long_as_is_asked_for(
+    livevlm: Callable[..., tuple[int, str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str | int, ...],
+    module: ModuleType,
+    shown_by: tuple[ModuleType, str],
+    size: dict[str, float],
+) -> None:
+    given: dict[str, Any] = {}
+
+    def measure(**named: Any) -> dict[str, Any]:
+        given.update(named)
+        return {'suite': 'over ROS'}
+
+    monkeypatch.setattr(module, 'measure', measure)
+    monkeypatch.setattr(*shown_by, lambda found, console: print(f'{found["suite"]} found'))
+    code, out, _ = livevlm('bench', *arguments)
+    assert code == 0 and out == 'over ROS found\n'
+    assert given.items() >= size.items()
 
 
 @pytest.fixture

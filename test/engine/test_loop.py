@@ -1,6 +1,7 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 import math
+import threading
 import time
 
 import pytest
@@ -125,6 +126,39 @@ def test_measuring_takes_a_twentieth_of_the_time_however_often_costs_are_doubted
         desk.loop.doubt_costs()
         assert not desk.loop.turn()
         time.sleep(0.002)
+
+
+def test_work_that_fails_is_counted_and_the_engine_goes_on(desk, until, monkeypatch):
+    def fail(*given) -> None:
+        raise MemoryError('no room')
+
+    monkeypatch.setattr('livevlm_ros.engine.loop.measure_answer', fail)
+    desk.loop._measure_from_s = 0.0
+    desk.loop.doubt_costs()
+    desk.loop.begin()
+    thread = threading.Thread(target=desk.loop.run)
+    thread.start()
+    until(lambda: desk.loop.turns_failed == 1)
+    pending = desk.ask()
+    desk.loop.wake()
+    assert pending.wait().status is Status.OK
+    desk.loop.stop()
+    thread.join()
+
+
+def test_a_question_that_fails_after_its_reply_is_counted(desk, model):
+    def fail(index: int) -> None:
+        pending.cancel()
+        raise RuntimeError('too late')
+
+    pending, model.on_token = desk.ask(), fail
+    desk.loop.turn()
+    assert pending.wait().status is Status.CANCELED
+    assert desk.loop.turns_failed == 1
+    model.on_token = lambda index: None
+    desk.ask()
+    desk.loop.turn()
+    assert desk.loop.turns_failed == 1
 
 
 def test_who_is_answered_tells_what_reading_costs(desk):

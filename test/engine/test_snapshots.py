@@ -133,6 +133,7 @@ def test_a_snapshot_that_is_refused_is_told_and_kept_under_another_name(
     assert told.levelname == 'WARNING'
     for named in (str(tmp_path / MANIFEST), f'{MANIFEST}.refused'):
         assert named in told.message
+    assert second.stats().snapshot_problem == told.message
     caplog.clear()
     second.cleanup()
     assert {file.name: file.read_bytes() for file in tmp_path.glob('*.refused')} == before
@@ -194,8 +195,11 @@ def test_a_disk_that_is_full_at_stop_is_told_and_the_memory_goes_on(
         assert found.read_bytes() == before[found]
     assert caplog.text.count('the memory is not saved') == 1
     assert 'No space left' in caplog.text
+    assert 'not saved' in (told := engine.stats().snapshot_problem) and 'No space left' in told
     assert _said(engine).newest_stamp_ns == 11 * 10**9
     full_disk(False)
+    engine.stop()
+    assert not engine.stats().snapshot_problem
     engine.cleanup()
     assert len(_saved(tmp_path)) == 11
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import rclpy
 from rclpy.context import Context
+from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
@@ -183,19 +184,38 @@ def test_what_is_published_beside_the_topic_is_reported(bench: Bench) -> None:
     bench.eventually(lambda: camera.report(10).beside == ('compressed', 'ffmpeg'))
 
 
-def test_what_is_no_image_is_reported_by_its_type(bench: Bench) -> None:
-    camera = bench.listen(transport='raw')
-    context = Context()  # of its own: one participant has one type a topic
+@pytest.fixture
+def other() -> Iterator[Node]:
+    """Give a node of a participant of its own: one has one type a topic."""
+    context = Context()
     rclpy.init(context=context)
-    other = rclpy.create_node('other', context=context)
-    try:
-        other.create_publisher(CompressedImage, '/front/image', 1)
-        compressed = 'sensor_msgs/msg/CompressedImage'
-        bench.eventually(lambda: camera.report(10).wrong_type == compressed)
-        assert camera.report(10).publishers == 0
-    finally:
-        other.destroy_node()
-        rclpy.shutdown(context=context)
+    node = rclpy.create_node('other', context=context)
+    yield node
+    node.destroy_node()
+    rclpy.shutdown(context=context)
+
+
+def test_what_is_no_image_is_reported_by_its_type(bench: Bench, other: Node) -> None:
+    camera = bench.listen(transport='raw')
+    other.create_publisher(CompressedImage, '/front/image', 1)
+    compressed = 'sensor_msgs/msg/CompressedImage'
+    bench.eventually(lambda: camera.report(10).wrong_type == compressed)
+    assert camera.report(10).publishers == 0
+
+
+def test_what_is_no_image_is_not_held_to_be_a_mismatch_of_before(
+    bench: Bench, other: Node
+) -> None:
+    name = 'qos_overrides./front/image.subscription.reliability'
+    bench.node._parameter_overrides[name] = Parameter(name, value='reliable')
+    camera = bench.listen(transport='raw')
+    misfit = bench.peer.create_publisher(Image, '/front/image', qos_profile_sensor_data)
+    bench.eventually(lambda: camera.report(10).incompatible)
+    bench.peer.destroy_publisher(misfit)
+    bench.eventually(lambda: not camera.report(10).incompatible)
+    other.create_publisher(CompressedImage, '/front/image', 1)
+    bench.eventually(lambda: camera.report(10).wrong_type)
+    assert not camera.report(10).incompatible
 
 
 @pytest.mark.parametrize(('bits', 'grey'), [(0, 128), (12, 32), (16, 2)])

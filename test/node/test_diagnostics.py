@@ -159,6 +159,19 @@ def test_changes_that_a_kill_would_cost_are_counted(fake_engine: Any) -> None:
     assert health.values['unsaved'] == 3
 
 
+def test_a_memory_that_is_not_saved_warns(fake_engine: Any) -> None:
+    why = 'the memory is not saved: no space left'
+    health = judge(fake_engine, HEARD, USED, memory=SIZES, snapshot_problem=why)['memory']
+    assert health.level == WARN
+    assert why in health.message
+
+
+def test_other_work_that_failed_warns(fake_engine: Any) -> None:
+    health = judge(fake_engine, HEARD, USED, turns_failed=2)['ingest']
+    assert health.level == WARN
+    assert 'failed 2 times: see the log' in health.message
+
+
 @pytest.mark.parametrize(
     ('horizon', 'level', 'message'),
     [
