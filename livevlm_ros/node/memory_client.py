@@ -28,6 +28,11 @@ class CommandFailed(RuntimeError):
 class MemoryClient(Client):
     """Talks to the memory of the node in a namespace."""
 
+    def __init__(self, *, namespace: str = '') -> None:
+        super().__init__(namespace=namespace)
+        self._services: dict[str, Any] = {}  # clients of services that were called
+        self._making = threading.Lock()
+
     def __enter__(self) -> MemoryClient:
         return self
 
@@ -37,7 +42,7 @@ class MemoryClient(Client):
 
         :raises CommandFailed: if there is none, or no response came in time
         """
-        client = self._node.create_client(kind, self._private(name))
+        client = self._service(kind, name)
         if not client.wait_for_service(FIND_S):
             raise self._not_found(name)
         reply = Reply()
@@ -92,6 +97,12 @@ class MemoryClient(Client):
         if not came.wait(FIND_S):
             raise CommandFailed(f'nothing on {name} after {FIND_S:g} s: is the node configured?')
         return found[-1]
+
+    def _service(self, kind: Any, name: str) -> Any:
+        with self._making:
+            if name not in self._services:
+                self._services[name] = self._node.create_client(kind, self._private(name))
+            return self._services[name]
 
     def _private(self, name: str) -> str:
         return f'{self._prefix}livevlm/{name}'
