@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -30,6 +31,7 @@ class Feed:
     def __init__(self, client: PageClient, viewers: Viewers) -> None:
         self._client, self._viewers = client, viewers
         self._met = False  # whether the node was ever there
+        self._began_s = time.monotonic()
 
     async def run(self) -> None:
         """Tell, until it is canceled."""
@@ -72,7 +74,11 @@ class Feed:
         }
 
     def _absence(self) -> str:
-        return GONE if self._met else not_found(self._client.service, FIND_S)
+        if self._met:
+            return GONE
+        if time.monotonic() - self._began_s < FIND_S:
+            return 'Looking for the node.'
+        return not_found(self._client.service, FIND_S)
 
 
 async def _again(work: Callable[[], Awaitable[None]], every_s: float) -> None:

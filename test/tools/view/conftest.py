@@ -49,7 +49,7 @@ JPEG = cv2.imencode('.jpg', np.full((24, 32, 3), 90, np.uint8))[1].tobytes()
 def own_domain() -> Iterator[None]:
     """Keep the tests of a file apart from all other ROS nodes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv('ROS_DOMAIN_ID', str(random.SystemRandom().randint(101, 200)))
+        patch.setenv('ROS_DOMAIN_ID', str(random.SystemRandom().randint(1, 100)))
         patch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
         yield
 

@@ -114,7 +114,8 @@ def test_a_node_that_goes_and_comes_back_is_told_of(script, scripted, served, op
     async def look() -> None:
         async with opened(served()) as page:
             absent = await page.until(lambda told: told.get('node'))
-            assert not absent['alive'] and 'no node serves /ask_stream' in absent['said']
+            assert absent == {'alive': False, 'said': 'Looking for the node.'}
+            await page.until(lambda told: 'no node serves /ask' in told['node']['said'])
             with scripted(script):
                 await page.until(lambda told: told['node']['alive'] and 'picture/front' in told)
                 await page.ask(do='ask', question='what ?')
