@@ -129,7 +129,7 @@ class PageClient(MemoryClient):
     def remove_watch(self, watch_id: str) -> None:
         """End a standing question."""
         if not watch_id:  # which would end all
-            raise CommandFailed('which watch? Its name is missing')
+            raise CommandFailed('watch_id: got none, expected the name of a watch')
         self._call(RemoveWatch, 'remove_watch', watch_id=watch_id)
 
     def _call(self, kind: Any, name: str, **fields: Any) -> Any:

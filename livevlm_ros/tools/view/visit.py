@@ -6,16 +6,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from typing import Any
 
 from starlette.websockets import WebSocket
 
+from livevlm_ros.node.ask_client import Wish
 from livevlm_ros.node.memory_client import CommandFailed
 from livevlm_ros.node.page_client import PageClient
 from livevlm_ros.tools.view.asking import BadRequest, ask, failed, seconds, text, to_wish
 from livevlm_ros.tools.view.feed import Feed
 from livevlm_ros.tools.view.viewers import Viewers
 
+LOGGER = logging.getLogger('livevlm')
 WATCH_S = 1.0  # between two answers of a watch, where the page names no time
 
 
@@ -84,7 +87,14 @@ class Visit:
         if not self._client.is_alive():
             return self._tell_answer(failed('', 'no node is there to ask'))
         self._stop.clear()
-        self._asking = asyncio.create_task(ask(self._client, wish, self._tell_answer, self._stop))
+        self._asking = asyncio.create_task(self._ask(wish))
+
+    async def _ask(self, wish: Wish) -> None:
+        try:
+            await ask(self._client, wish, self._tell_answer, self._stop)
+        except Exception as error:
+            LOGGER.error('a question failed: %r', error)
+            self._tell_answer(failed('', f'{type(error).__name__}: {error}'))
 
     def _tell_answer(self, answer: dict[str, Any]) -> None:
         self._viewer.tell('answer', answer)

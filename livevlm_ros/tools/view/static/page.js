@@ -16,13 +16,17 @@ const show = {
   },
   info({ model, device, preset, horizon, cameras, usual_budget }) {
     byId('info').textContent = [model, device, preset, horizon].filter(Boolean).join(' · ');
-    byId('ask').elements.budget.placeholder = usual_budget ? `${usual_budget}, usually` : "node's own";
+    byId('ask').elements.budget.placeholder = usual_budget ? `usually ${usual_budget}` : "node's own";
     offerCameras(cameras);
   },
   state(state) {
     const tokens = `tokens: ${state.short_term_tokens} short-term, ${state.long_term_tokens} long-term, ${state.archive_tokens} archive`;
     const bytes = `${megabytes(state.device_bytes)} device, ${megabytes(state.host_bytes)} host, ${megabytes(state.disk_bytes)} disk`;
     byId('sizes').textContent = `${state.paused ? 'paused · ' : ''}${tokens} · ${bytes}`;
+    const names = state.cameras.map((camera) => camera.name);
+    for (const figure of [...byId('cameras').querySelectorAll('figure')]) {
+      if (!names.includes(figure.dataset.camera)) figure.remove();
+    }
     state.cameras.forEach(showRates);
   },
   timeline(timeline) {
@@ -44,7 +48,7 @@ const show = {
     redraw();
   },
   answer(answer) {
-    byId('answer').textContent = answer.answer;
+    grow(byId('answer'), answer.answer);
     const asking = !('status' in answer);
     byId('cancel').disabled = !asking;
     byId('send').disabled = asking || document.body.classList.contains('gone');
@@ -205,6 +209,13 @@ function element(name, text = '', kind = '') {
   made.textContent = text;
   made.className = kind;
   return made;
+}
+
+// What is new is added, so that a screen reader reads it once.
+function grow(element, text) {
+  const said = element.textContent;
+  if (text.startsWith(said)) element.append(text.slice(said.length));
+  else element.textContent = text;
 }
 
 function banner(id, said) {
