@@ -8,7 +8,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from livevlm_ros.node.client import not_found
 from livevlm_ros.node.memory_client import FIND_S, CommandFailed
@@ -54,24 +53,21 @@ class Feed:
         """Ask the node what it is, what its memory holds and what it watches, if anybody looks."""
         if not self._viewers.look or not self._client.is_alive():
             return
-        try:
-            for about, content in (await asyncio.to_thread(self._asked)).items():
-                self._viewers.tell(about, content)
-        except CommandFailed as problem:
-            self._viewers.tell('survey', str(problem))
-        else:
-            self._viewers.tell('survey', '')
+        said, client = '', self._client
+        for about, look in (
+            ('info', client.info),
+            ('watches', client.watches),
+            ('timeline', client.timeline),
+        ):
+            try:
+                self._viewers.tell(about, await asyncio.to_thread(look))
+            except CommandFailed as problem:  # no memory yet, for one
+                said = str(problem)
+        self._viewers.tell('survey', said)
 
     def _seen(self) -> dict[str, str]:
         pictures = self._client.look(self._viewers.look)
         return {picture.camera: picture_url(picture.jpeg) for picture in pictures}
-
-    def _asked(self) -> dict[str, Any]:
-        return {
-            'info': self._client.info(),
-            'watches': self._client.watches(),
-            'timeline': self._client.timeline(),
-        }
 
     def _absence(self) -> str:
         if self._met:

@@ -49,8 +49,6 @@ def serve(*, host: str, port: int, namespace: str, say: Callable[[str], None] = 
     listener = listen(host, port)
     address, port = listener.getsockname()[:2]
     token = '' if ipaddress.ip_address(address).is_loopback else secrets.token_urlsafe(16)
-    for kind in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(kind, _end_quietly)
     with PageClient(namespace=namespace) as client:
         app = Guard(page(client), host=host, port=port, token=token)
         config = uvicorn.Config(
@@ -60,8 +58,10 @@ def serve(*, host: str, port: int, namespace: str, say: Callable[[str], None] = 
             ws_per_message_deflate=False,  # jpegs do not get smaller
             timeout_graceful_shutdown=FAREWELL_S,
         )
+        running = uvicorn.Server(config)
+        _end_by_signal(running)
         say(f'livevlm view: {url(host, address, port, token)}')
-        uvicorn.Server(config).run(sockets=[listener])
+        running.run(sockets=[listener])
 
 
 def page(client: PageClient) -> ASGIApp:
@@ -117,5 +117,11 @@ def url(host: str, address: str, port: int, token: str) -> str:
     return f'http://{shown}:{port}/' + (f'?token={token}' if token else '')
 
 
-def _end_quietly(number: int, frame: object) -> None:
-    """Stay alive when uvicorn, which has ended by a signal, raises it anew."""
+def _end_by_signal(running: uvicorn.Server) -> None:
+    """End quietly by SIGINT and SIGTERM, which uvicorn hears late and raises anew at its end."""
+
+    def end(number: int, frame: object) -> None:
+        running.should_exit = True
+
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(kind, end)

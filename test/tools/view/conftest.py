@@ -76,6 +76,7 @@ class Script:
     said: str = ''  # of the answer so far
     ended: threading.Event = field(default_factory=threading.Event)
     goals: list[Any] = field(default_factory=list)
+    closed_because: str = ''  # of the memory
     watches: list[msg.Watch] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
     canceled: int = 0
@@ -144,7 +145,11 @@ class ScriptedNode(Node):
         response.cameras = list(self.script.cameras)
 
     def _timeline(self, request: Any, response: Any) -> None:
-        response.success, response.frames_in_range = True, FRAMES
+        response.success, response.message = (
+            not self.script.closed_because,
+            self.script.closed_because,
+        )
+        response.frames_in_range = FRAMES
         response.frames = [
             _frame(n, camera) for n in range(FRAMES) for camera in self.script.cameras
         ]

@@ -130,6 +130,20 @@ def test_a_node_that_goes_and_comes_back_is_told_of(
     asyncio.run(look())
 
 
+def test_while_there_is_no_memory_the_page_says_why(node, script, served, opened) -> None:
+    script.closed_because = 'the model is loading'
+
+    async def look() -> None:
+        async with opened(served()) as page:
+            await page.until(lambda told: told.get('survey') == 'the model is loading')
+            assert page.told['info']['model'] == 'scripted'
+            assert 'timeline' not in page.told
+            script.closed_because = ''
+            await page.until(lambda told: told.get('timeline') and not told['survey'])
+
+    asyncio.run(look())
+
+
 def test_watches_are_listed_added_and_removed(node, script, served, opened) -> None:
     async def look() -> None:
         async with opened(served()) as page:
