@@ -93,6 +93,8 @@ def text(request: Mapping[str, Any], field: str) -> str:
         raise BadRequest(
             f'{field}: got {len(given)} characters, expected at most {MOST_CHARACTERS}'
         )
+    if any('\ud800' <= character <= '\udfff' for character in given):
+        raise BadRequest(f'{field}: got half a character, expected Unicode text')
     return given.strip()
 
 

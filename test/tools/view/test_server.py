@@ -169,6 +169,7 @@ def test_watches_are_listed_added_and_removed(node, script, served, opened) -> N
         ({'do': 'ask', 'question': 'a', 'budget': '1'}, "budget: got '1'"),
         ({'do': 'ask', 'question': 'a', 'cameras': 'front'}, "cameras: got 'front'"),
         ({'do': 'frame', 'key': '9@side'}, 'which is not kept'),
+        ({'do': 'watch', 'question': 'a\ud83d'}, 'question: got half a character'),
         ({'do': 'fly'}, "do: got 'fly'"),
     ],
 )
