@@ -27,6 +27,7 @@ setup(
         NAME: ['py.typed'],
         f'{NAME}.model': ['embedded/*'],
         f'{NAME}.memory': ['presets/*'],
+        f'{NAME}.tools.view': ['static/*'],
         'livevlm_bench': ['facts/*', 'pages/*'],
     },
     data_files=[
@@ -49,10 +50,13 @@ setup(
         'rosbags',
         'safetensors',
         'setuptools',
+        'starlette',
         'tokenizers',
         'torch>=2.6',
         'transformers>=5,<6',
         'typer',
+        'uvicorn',
+        'websockets',
         'zstandard',
     ],
     extras_require={

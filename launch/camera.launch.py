@@ -81,6 +81,13 @@ def generate_launch_description() -> LaunchDescription:
                 description='What the memory gives up. Empty: parameter file.',
             ),
             DeclareLaunchArgument(
+                'web',
+                default_value='false',
+                choices=['true', 'false'],
+                description='Serve a page of cameras, memory and answers to browsers on this '
+                'machine; the console says where.',
+            ),
+            DeclareLaunchArgument(
                 'log_level',
                 default_value='info',
                 choices=['debug', 'info', 'warn', 'error', 'fatal'],
@@ -127,11 +134,12 @@ def start(context: LaunchContext) -> list[Node]:
     )
     image = given('image_topic') or DEFAULT_IMAGE
     driver = given('camera_driver')
+    beside = [page(namespace)] if given('web') == 'true' else []
     if driver == 'world':
-        return [node, world_camera(namespace, image, clock)]
+        return [node, world_camera(namespace, image, clock), *beside]
     if driver == 'v4l2':
-        return [node, v4l2_camera(namespace, image, clock)]
-    return [node]
+        return [node, v4l2_camera(namespace, image, clock), *beside]
+    return [node, *beside]
 
 
 def end(event: Any, context: LaunchContext) -> list[Shutdown]:
@@ -140,6 +148,17 @@ def end(event: Any, context: LaunchContext) -> list[Shutdown]:
         raise RuntimeError(f'{event.process_name} exited with {event.returncode}')
     ending = context.is_shutdown  # all processes end then
     return [] if ending else [Shutdown(reason=f'{event.process_name} has ended')]
+
+
+def page(namespace: str) -> Node:
+    """Make the server of the page; when it ends the node goes on."""
+    return Node(
+        package='livevlm_ros',
+        executable='livevlm',
+        arguments=['view', '--namespace', namespace],
+        output='screen',
+        emulate_tty=True,
+    )
 
 
 def world_camera(namespace: str, image: str, clock: dict[str, bool]) -> Node:

@@ -7,6 +7,8 @@ Each command imports its room when it runs, so that `livevlm --help` needs neith
 What the user gave and cannot be used is one line on stderr and exit code 2.
 """
 
+import sys
+from itertools import takewhile
 from typing import Annotated
 
 import typer
@@ -20,6 +22,7 @@ from livevlm_ros.cli.replaying import evaluate, replay, sweep, world
 from livevlm_ros.cli.running import demo, doctor
 from livevlm_ros.cli.serving import mcp
 from livevlm_ros.cli.training import calibrate, card, train
+from livevlm_ros.cli.viewing import view
 from livevlm_ros.cli.watching import watch
 
 # The order is that of --help.
@@ -28,6 +31,7 @@ COMMANDS = (
     chat,
     ask,
     watch,
+    view,
     mcp,
     world,
     evaluate,
@@ -52,8 +56,8 @@ app.add_typer(memory, name='memory')
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; what launch appends to it is for ROS alone."""
+    app(args=list(takewhile(lambda word: word != '--ros-args', sys.argv[1:])))
 
 
 def _version(wanted: bool) -> None:

@@ -256,6 +256,17 @@ def test_a_driver_tells_its_calibration_beside_its_images(
     assert dict(launched(CAMERA, given).nodes[1]['remappings'])['camera_info'] == info
 
 
+@pytest.mark.parametrize('driver', ['none', 'world', 'v4l2'])
+def test_the_page_is_served_beside_the_node_and_does_not_end_it(
+    launched: Launched, driver: str
+) -> None:
+    given = {'camera_driver': driver, 'namespace': 'robot1'}
+    assert 'livevlm' not in [node['executable'] for node in launched(CAMERA, given).nodes]
+    page = launched(CAMERA, {**given, 'web': 'true'}).node('livevlm')
+    assert page['arguments'] == ['view', '--namespace', 'robot1']
+    assert 'on_exit' not in page
+
+
 @pytest.mark.parametrize('driver', ['world', 'v4l2'])
 def test_a_driver_publishes_where_the_node_listens(launched: Launched, driver: str) -> None:
     node, camera = launched(

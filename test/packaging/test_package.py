@@ -26,11 +26,13 @@ LIBRARIES = {
     'rich': ('python3-rich', 'rich'),
     'rosbags': ('python3-rosbags-pip', 'rosbags'),
     'safetensors': ('python3-transformers-pip', 'safetensors'),
+    'starlette': ('python3-fastapi', 'starlette'),  # apt's brings it along
     'tf2_ros': ('tf2_ros_py', ''),
     'tokenizers': ('python3-transformers-pip', 'tokenizers'),
     'torch': ('python3-pytorch-pip', 'torch'),
     'transformers': ('python3-transformers-pip', 'transformers'),
     'typer': ('python3-typer', 'typer'),
+    'uvicorn': ('python3-uvicorn', 'uvicorn'),
     'yaml': ('python3-yaml', 'pyyaml'),
     'zstandard': ('mcap-ros2-support', 'zstandard'),
 }
@@ -108,7 +110,7 @@ def test_every_library_that_is_declared_is_imported(
 ) -> None:
     wanted = {requirement_name(line) for line in setup_arguments['install_requires']}
     used = {LIBRARIES[name][1] for name in imported(root) & LIBRARIES.keys()}
-    assert wanted - used == {'setuptools'}  # that one is for ament
+    assert wanted - used == {'setuptools', 'websockets'}  # for ament, and for uvicorn
 
 
 def test_every_requirement_is_pinned(root: Path, setup_arguments: dict[str, Any]) -> None:
