@@ -131,7 +131,7 @@ def serve_http() -> Iterator[Callable[[Any], str]]:
     """Give what serves an ASGI application until the test ends, and returns its address."""
     import uvicorn
 
-    from livevlm_ros.tools.http_server import listen
+    from livevlm_ros.tools.listening import listen
 
     running: list[tuple[Any, threading.Thread]] = []
 

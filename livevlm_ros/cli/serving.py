@@ -76,7 +76,7 @@ def mcp(
             frames = open_frames(source, camera, topic)
         listening = None
         if http:
-            from livevlm_ros.tools.http_server import listen
+            from livevlm_ros.tools.listening import listen
 
             listening = ends.enter_context(listen(host, port))
         memory: CameraMemory
@@ -98,7 +98,8 @@ def mcp(
 
 def _serve(memory: CameraMemory, listening: socket.socket, token: str) -> None:
     """Serve over HTTP, and say where; to more than this machine only with a token."""
-    from livevlm_ros.tools.http_server import http_app, is_local, serve
+    from livevlm_ros.tools.http_server import http_app, serve
+    from livevlm_ros.tools.listening import is_local
 
     host, port = listening.getsockname()[:2]
     if not is_local(host) and not token:

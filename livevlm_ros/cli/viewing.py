@@ -21,9 +21,10 @@ def view(
 
     The page's address is printed. Where other machines may look, it holds a token.
     """
-    from livevlm_ros.tools.view.server import NotServed, serve
+    from livevlm_ros.replay.errors import BadInput
+    from livevlm_ros.tools.view.server import serve
 
     try:
         serve(host=host, port=port, namespace=namespace, say=lambda line: print(line, flush=True))
-    except NotServed as error:
+    except BadInput as error:
         refuse(f'view: {error}')

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import socket
 
 import uvicorn
@@ -14,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.tools.agent_server import agent_server
 from livevlm_ros.tools.camera_memory import CameraMemory
 from livevlm_ros.tools.chat_completions import ChatCompletions
+from livevlm_ros.tools.listening import is_local
 
 LOCAL_NAMES = ('127.0.0.1', 'localhost', '[::1]')
 END_S = 2.0  # for open requests, after Ctrl-C
@@ -65,29 +64,6 @@ def http_app(memory: CameraMemory, *, host: str = '127.0.0.1', token: str = '') 
     for path, method, endpoint in ChatCompletions(memory).routes:
         server.custom_route(path, [method])(endpoint)
     return Guard(server.streamable_http_app(transport_security=security), token, security)
-
-
-def is_local(host: str) -> bool:
-    """Return whether an address is one of this machine alone."""
-    if host == 'localhost':
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """
-    Take the port; 0: a free one.
-
-    :raises BadInput: when it cannot be had
-    """
-    family = socket.AF_INET6 if ':' in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise BadInput(f'--host {host} --port {port}: {error.strerror or error}') from error
 
 
 def serve(app: ASGIApp, listening: socket.socket) -> None:

@@ -84,14 +84,14 @@ SERVICES: dict[str, Any] = {
 }
 
 
-def test_a_client_keeps_nothing_of_its_calls(
+def test_a_client_keeps_one_client_of_a_service(
     live_node: Callable[..., Any], memory: ScriptedMemory, asker: MemoryClient
 ) -> None:
     live_node()
     before = len(list(asker._node.clients))
     for _ in range(3):
         asker.call(GetInfo, 'get_info', GetInfo.Request())
-    assert len(list(asker._node.clients)) == before
+    assert len(list(asker._node.clients)) == before + 1
 
 
 def test_each_answers_in_every_state_and_says_why_not(

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from livevlm_ros.node.page_client import PageClient
+from livevlm_ros.tools.listening import is_local, listen
 from livevlm_ros.tools.view.feed import Feed
 from livevlm_ros.tools.view.guard import Guard
 from livevlm_ros.tools.view.viewers import Viewers
@@ -33,10 +34,6 @@ MOST_BYTES = 64 * 1024  # of a message from the page
 FAREWELL_S = 1
 
 
-class NotServed(OSError):
-    """The address cannot be listened on: says which and why."""
-
-
 def serve(*, host: str, port: int, namespace: str, say: Callable[[str], None] = print) -> None:
     """
     Serve the page until SIGINT or SIGTERM.
@@ -44,11 +41,11 @@ def serve(*, host: str, port: int, namespace: str, say: Callable[[str], None] = 
     :param host: name or address to listen on; other machines reach it if it is not this one's own
     :param port: 0: any that is free
     :param say: takes the page's address
-    :raises NotServed: when it cannot be served there
+    :raises BadInput: when it cannot be served there
     """
     listener = listen(host, port)
     address, port = listener.getsockname()[:2]
-    token = '' if ipaddress.ip_address(address).is_loopback else secrets.token_urlsafe(16)
+    token = '' if is_local(address) else secrets.token_urlsafe(16)
     with PageClient(namespace=namespace) as client:
         app = Guard(page(client), host=host, port=port, token=token)
         config = uvicorn.Config(
@@ -87,26 +84,6 @@ def page(client: PageClient) -> ASGIApp:
 
     routes = [*(Route(path, file) for path in FILES), WebSocketRoute('/live', live)]
     return Starlette(routes=routes, lifespan=fed)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """
-    Return a socket that listens.
-
-    :raises NotServed: when there is no such address, or its port is in use
-    """
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen()
-    except OSError as error:
-        raise NotServed(
-            f'{host}:{port}: {error.strerror}; expected an address of this machine and a port '
-            'that is free, see --host and --port'
-        ) from error
-    return listener
 
 
 def url(host: str, address: str, port: int, token: str) -> str:

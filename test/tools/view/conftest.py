@@ -36,6 +36,7 @@ from livevlm_interfaces.action import AskStream
 from livevlm_ros.node.executor import NodeExecutor
 from livevlm_ros.node.page_client import PageClient
 from livevlm_ros.node.spinning import Spinner
+from livevlm_ros.tools.listening import listen
 from livevlm_ros.tools.view import server
 from livevlm_ros.tools.view.guard import Guard
 
@@ -260,7 +261,7 @@ def served(own_domain: None) -> Iterator[Callable[..., str]]:
     ended: list[Callable[[], None]] = []
 
     def serve(*, token: str = '') -> str:
-        listener = server.listen('localhost', 0)
+        listener = listen('localhost', 0)
         port = listener.getsockname()[1]
         client = PageClient()
         app = Guard(server.page(client), host='localhost', port=port, token=token)

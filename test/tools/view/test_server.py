@@ -211,7 +211,7 @@ def test_a_port_in_use_is_one_line() -> None:
             [*VIEW, '--host', '127.0.0.1', '--port', str(port)], capture_output=True, text=True
         )
     assert ended.returncode == 2
-    assert ended.stderr.startswith(f'livevlm: view: 127.0.0.1:{port}: ')
+    assert ended.stderr.startswith(f'livevlm: view: --host 127.0.0.1 --port {port}: ')
     assert ended.stderr.count('\n') == 1
 
 
