@@ -137,6 +137,8 @@ class Snapshots:
         self._earlier.restored(self._contents.memory.refs())
         if changed and self._resets:  # the snapshot must have all, should time begin anew
             self.save()
+        elif changed:  # and before what the journal alone has may leave the memory
+            self._due_s = -math.inf
         self._events.tell(EventKind.LOADED, detail=folder, value=frames)
         return True
 
@@ -232,7 +234,9 @@ class Snapshots:
         self._due_s = began_s + self._every_s
         if self._folder is None or self._mark() == self._saved:
             return
+        self._due_s = began_s + RETRY_S  # if there is no room for the copy
         work = (self._folder, self.copy())
+        self._due_s = began_s + self._every_s
         writer = threading.Thread(
             target=self._try_to_write, args=work, name='livevlm-save', daemon=True
         )
@@ -308,6 +312,7 @@ class Snapshots:
             self._failures += 1
             pause_s = min(RETRY_S * 2**self._failures, MOST_RETRY_S)
             self._retry_s = time.monotonic() + pause_s
+            self._due_s = min(self._due_s, self._retry_s)
             self._unsaved = f'the memory is not saved: {str(error) or repr(error)}'
             if self._failures == 1:
                 trace = not isinstance(error, SnapshotError)

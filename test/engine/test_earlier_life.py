@@ -59,6 +59,26 @@ def test_what_only_the_journal_had_is_kept_with_it(make_saving, watch, frame, tm
     assert _seconds(before) == list(range(1000, 1020))
 
 
+def test_what_the_journal_had_is_kept_from_a_life_that_sees_other_frames(
+    make_saving, watch, tmp_path
+):
+    ten = {'memory': {**RECENT['memory'], 'short_term_frames': 10}}
+    watch(first := make_saving(**ten), range(1000, 1001))
+    first.stop()
+    watch(first, range(1001, 1010))
+    first._loop.parts.snapshots.close()  # as if it were killed now
+    (second := make_saving(**ten)).load()
+    snapshots = second._loop.parts.snapshots
+    assert snapshots.due()
+    snapshots.begin()
+    snapshots._writer.join()
+    watch(second, range(2000, 2008))
+    second.cleanup()
+    (before,) = kept(tmp_path)
+    state = read_snapshot(before).part('memory').facts['short_term']
+    assert [stamp_ns // SECOND for _, stamp_ns, *_ in state['frames']] == list(range(1000, 1010))
+
+
 def test_lives_that_saw_little_push_out_no_life_that_saw_much(make_saving, watch, frame, tmp_path):
     _live(make_saving, watch, range(1000, 1100), **RESET)
     for frames in (8, 6, 5, 4):

@@ -34,20 +34,27 @@ class Feed:
 
     async def run(self) -> None:
         """Tell, until it is canceled."""
-        await asyncio.gather(_again(self.tell, TELL_EVERY_S), _again(self.survey, SURVEY_EVERY_S))
+        await asyncio.gather(
+            _again(self.tell, TELL_EVERY_S),
+            _again(self.show, TELL_EVERY_S),
+            _again(self.survey, SURVEY_EVERY_S),
+        )
 
     async def tell(self) -> None:
-        """Tell what the node has told, and what its cameras see if anybody looks."""
+        """Tell what the node has told."""
         alive = self._client.is_alive()
         self._met |= alive
         self._viewers.tell('node', {'alive': alive, 'said': self._absence() if not alive else ''})
-        for camera, picture in (await asyncio.to_thread(self._seen)).items():
-            self._viewers.tell(PICTURE + camera, {'camera': camera, 'picture': picture})
         if self._viewers:
             for about, content in self._client.news().items():
                 self._viewers.tell(about, content)
         counted = {'viewers': len(self._viewers), 'passed_over': self._viewers.passed_over}
         self._viewers.tell('viewers', counted)
+
+    async def show(self) -> None:
+        """Tell what the node's cameras see, if anybody looks."""
+        for camera, picture in (await asyncio.to_thread(self._seen)).items():
+            self._viewers.tell(PICTURE + camera, {'camera': camera, 'picture': picture})
 
     async def survey(self) -> None:
         """Ask the node what it is, what its memory holds and what it watches, if anybody looks."""
@@ -78,9 +85,13 @@ class Feed:
 
 
 async def _again(work: Callable[[], Awaitable[None]], every_s: float) -> None:
+    """Do work again and again; what fails as before is told once."""
+    told = ''
     while True:
         try:
             await work()
         except Exception as error:
-            LOGGER.error('the page misses something: %r', error)
+            if repr(error) != told:
+                LOGGER.error('the page misses something: %r', error)
+            told = repr(error)
         await asyncio.sleep(every_s)

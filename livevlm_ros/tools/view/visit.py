@@ -7,6 +7,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from starlette.websockets import WebSocket
@@ -19,6 +21,7 @@ from livevlm_ros.tools.view.feed import Feed
 from livevlm_ros.tools.view.viewers import Viewers
 
 LOGGER = logging.getLogger('livevlm')
+MOST_ERRANDS = 8  # of one viewer that wait for the node
 WATCH_S = 1.0  # between two answers of a watch, where the page names no time
 
 
@@ -32,6 +35,7 @@ class Visit:
         self._viewers, self._viewer = viewers, viewers.enter()
         self._stop = asyncio.Event()
         self._asking: asyncio.Task[None] | None = None
+        self._errands: set[asyncio.Task[None]] = set()
 
     async def last(self) -> None:
         """Talk until the viewer leaves, whose question then ends too."""
@@ -40,7 +44,8 @@ class Visit:
             while (message := await self._socket.receive())['type'] != 'websocket.disconnect':
                 await self._take(message.get('text'))
         finally:
-            sending.cancel()
+            for task in (sending, *self._errands):
+                task.cancel()
             self._stop.set()
             self._viewers.leave(self._viewer)
 
@@ -49,41 +54,61 @@ class Visit:
             await self._socket.send_text(await self._viewer.next())
 
     async def _take(self, written: str | None) -> None:
-        """Do what the page asks for, or tell why not."""
-        try:
+        """Do what the page asks for, or tell why not; what waits for the node holds up nothing."""
+        with self._telling_problems():
             request = json.loads(written or '')
             if not isinstance(request, dict):
                 raise BadRequest(f'got {type(request).__name__}, expected an object')
-            await self._obey(request)
+            match request.get('do'):
+                case 'look':
+                    self._viewer.looks = bool(request.get('looks'))
+                case 'ask':
+                    self._begin(request)
+                case 'cancel':
+                    self._stop.set()
+                case _:
+                    self._send_out(self._run_errand(request))
+
+    def _send_out(self, errand: Coroutine[Any, Any, None]) -> None:
+        if len(self._errands) >= MOST_ERRANDS:
+            errand.close()
+            raise BadRequest('too much at once: wait for the node')
+        task = asyncio.create_task(errand)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    async def _run_errand(self, request: dict[str, Any]) -> None:
+        """Have the node's services do what the page asks for."""
+        with self._telling_problems():
+            match request.get('do'):
+                case 'frame':
+                    found = await asyncio.to_thread(self._client.frame, text(request, 'key'))
+                    self._viewer.tell('frame', found)
+                case 'watch':
+                    question, period_s = text(request, 'question'), seconds(request, 'period')
+                    await asyncio.to_thread(self._client.add_watch, question, period_s or WATCH_S)
+                    await self._feed.survey()
+                case 'unwatch':
+                    await asyncio.to_thread(self._client.remove_watch, text(request, 'id'))
+                    await self._feed.survey()
+                case unknown:
+                    raise BadRequest(f'do: got {unknown!r}, expected ask, cancel, frame, watch …')
+
+    @contextmanager
+    def _telling_problems(self) -> Iterator[None]:
+        try:
+            yield
         except (BadRequest, CommandFailed, json.JSONDecodeError) as error:
             self._viewer.tell('problem', str(error))
-
-    async def _obey(self, request: dict[str, Any]) -> None:
-        match request.get('do'):
-            case 'look':
-                self._viewer.looks = bool(request.get('looks'))
-            case 'ask':
-                self._begin(request)
-            case 'cancel':
-                self._stop.set()
-            case 'frame':
-                found = await asyncio.to_thread(self._client.frame, text(request, 'key'))
-                self._viewer.tell('frame', found)
-            case 'watch':
-                question, period_s = text(request, 'question'), seconds(request, 'period')
-                await asyncio.to_thread(self._client.add_watch, question, period_s or WATCH_S)
-                await self._feed.survey()
-            case 'unwatch':
-                await asyncio.to_thread(self._client.remove_watch, text(request, 'id'))
-                await self._feed.survey()
-            case unknown:
-                raise BadRequest(f'do: got {unknown!r}, expected ask, cancel, frame, watch …')
 
     def _begin(self, request: dict[str, Any]) -> None:
         """Ask, unless another question of this viewer is still open."""
         if self._asking is not None and not self._asking.done():
             raise BadRequest('one question at a time: cancel the other one')
-        wish = to_wish(request)
+        try:
+            wish = to_wish(request)
+        except BadRequest as error:
+            return self._tell_answer(failed('', str(error)))
         if not self._client.is_alive():
             return self._tell_answer(failed('', 'no node is there to ask'))
         self._stop.clear()
