@@ -107,8 +107,8 @@ def _restore(rig: Rig, draw: Random) -> str:
 
 
 def _damage(folder: Path, draw: Random) -> str:
-    """Damage a file of a snapshot; return what was done."""
-    files = sorted(each for each in folder.iterdir() if each.is_file() and each.stat().st_size)
+    """Damage a file of a snapshot, not of its journal; return what was done."""
+    files = [*folder.glob('*.json'), *folder.glob('*.safetensors')]  # one each: names are random
     file = draw.choice(files)
     whole = file.read_bytes()
     damaged = whole

@@ -45,6 +45,7 @@ from livevlm_ros.terminal import progress_bar
 THOUSAND = 1000
 MOST_OVER_MS = 100.0
 MOST_GROWTH_MB = 50.0
+NOBODY_S = 10.0  # in which somebody must have asked
 
 Progress = Callable[[str, float], None]
 
@@ -123,6 +124,8 @@ def promises_broken(rows: Sequence[dict[str, Any]]) -> list[str]:
     """Return what was promised and is not so."""
     found = [words for row in rows for words in row['broken']]
     for row in rows:
+        if not row['asked'] and row['took_s'] > NOBODY_S:
+            found.append(f'{row["class"]}: nobody asked in {row["took_s"]:.0f} s')
         if row['lost']:
             found.append(f'{row["class"]}: {row["lost"]} questions got no reply')
         if row['over_ms'] is not None and row['over_ms'] > MOST_OVER_MS:

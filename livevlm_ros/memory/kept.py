@@ -9,7 +9,7 @@ import os
 import shutil
 from pathlib import Path
 
-from livevlm_ros.memory.snapshot import MANIFEST, TENSORS, tensors_of
+from livevlm_ros.memory.snapshot import MANIFEST, REFUSED, TENSORS, tensors_of
 
 KEPT = 'kept-'
 """Beginning of their folders' names; a number follows, the newest has the highest."""
@@ -57,9 +57,11 @@ def kept(folder: Path) -> list[Path]:
 
 
 def forget_kept(folder: Path) -> None:
-    """Remove all snapshots that are kept: they hold what was to be forgotten."""
+    """Remove all snapshots that are kept, refused ones too: they hold what was to be forgotten."""
     for each in kept(folder):
         _remove(each)
+    for file in folder.glob(f'*{REFUSED}'):
+        file.unlink(missing_ok=True)
 
 
 def _number(folder: Path) -> int:

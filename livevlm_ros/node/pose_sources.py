@@ -180,6 +180,11 @@ class Transforms:
             ahead_ns = nanoseconds(newest.header.stamp) - stamp_ns
             if abs(ahead_ns) <= self._within_ns:
                 return newest
-            if ahead_ns > CACHE_S * 1e9:  # the clock was set back: what is held bars what comes
-                self._buffer.clear()
+            self._begin_anew_after(nanoseconds(newest.header.stamp))
             raise NoPose('too_far', f'tf: {error}') from error
+
+    def _begin_anew_after(self, newest_ns: int) -> None:
+        """Forget transforms from a future that a clock set back has left: they bar what comes."""
+        now_ns = self._node.get_clock().now().nanoseconds
+        if newest_ns - now_ns > CACHE_S * 1e9:
+            self._buffer.clear()

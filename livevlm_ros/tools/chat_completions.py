@@ -9,13 +9,14 @@ not read. What would change the answer and cannot be done is refused, never pass
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
-import queue
 import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 import anyio
@@ -50,6 +51,9 @@ HTTP_STATUS = {
 }
 CUT = (Finish.LENGTH, Finish.BUDGET)
 MOST_TOKENS = 2**16  # more than any model says
+MOST_BYTES = 2**20  # of a request
+MOST_ANSWERS = 32  # that may be waited for
+LOOK_S = 0.1  # between two looks whether the client is still there
 
 
 class StreamOptions(BaseModel):
@@ -104,11 +108,16 @@ class Refused(Exception):
         return JSONResponse(self.body, self.status, self.headers)
 
 
+class Gone(Exception):
+    """The client has left: nobody waits for the answer."""
+
+
 class ChatCompletions:
     """The two endpoints over a camera memory."""
 
     def __init__(self, memory: CameraMemory) -> None:
         self._memory = memory
+        self._waiting = anyio.CapacityLimiter(MOST_ANSWERS)
 
     @property
     def routes(self) -> list[tuple[str, str, Callable[[Request], Awaitable[Response]]]]:
@@ -130,16 +139,44 @@ class ChatCompletions:
     async def complete(self, request: Request) -> Response:
         """Answer the last message, at once or as it grows."""
         try:
-            body = _body(await request.body())
-            question = self._question(body)
-            if body.stream:
-                return await run_in_threadpool(self._streamed, question, body)
-            answer = await run_in_threadpool(self._memory.ask, question, lambda so_far: None)
-            return JSONResponse(self._completion(_answered(answer)))
+            body = _body(await _read(request))
+            growing = Growing(self._memory, self._question(body))
+            heard = await self._heard(growing, request)
+            if body.stream:  # it has begun: until then a refusal has its status
+                return self._streamed(growing, heard, body)
+            while isinstance(heard, str):
+                heard = await self._heard(growing, request)
+            return JSONResponse(self._completion(_answered(heard)))
         except Refused as refused:
             return refused.response()
         except NotDone as error:
             return Refused(503, str(error)).response()
+        except ValueError as error:
+            return Refused(400, str(error)).response()
+        except Gone:
+            return Response(status_code=499)  # for the log
+
+    async def _heard(self, growing: Growing, request: Request) -> str | Answer:
+        """
+        Wait for what an answer brings next.
+
+        :raises Gone: when the client leaves, whose question is canceled then
+        """
+        heard: list[str | Answer] = []
+
+        async def watch(waiting: anyio.CancelScope) -> None:
+            while not await request.is_disconnected():
+                await anyio.sleep(LOOK_S)
+            growing.stop()
+            waiting.cancel()
+
+        async with self._waiting, anyio.create_task_group() as tasks:
+            tasks.start_soon(watch, tasks.cancel_scope)
+            heard.append(await growing.next())
+            tasks.cancel_scope.cancel()
+        if not heard:
+            raise Gone
+        return heard[0]
 
     def _model(self) -> str:
         return self._memory.status().model
@@ -155,10 +192,7 @@ class ChatCompletions:
             as_of_ns=Seconds(self._memory.zero_ns).end_ns(body.as_of_s),
         )
 
-    def _streamed(self, question: Question, body: Body) -> Response:
-        """Return the stream once the answer has begun: until then a refusal has its status."""
-        growing = Growing(self._memory, question)
-        first = growing.next()
+    def _streamed(self, growing: Growing, first: str | Answer, body: Body) -> Response:
         if isinstance(first, Answer):
             _answered(first)
         usage = body.stream_options is not None and body.stream_options.include_usage
@@ -183,7 +217,7 @@ class ChatCompletions:
                 if len(now) > len(said):
                     yield chunk({'content': now[len(said) :]})
                     said = now
-                now = await anyio.to_thread.run_sync(growing.next, abandon_on_cancel=True)
+                now = await growing.next()
             try:
                 answer = _answered(now)
             except Refused as refused:
@@ -227,13 +261,14 @@ class Growing:
 
     def __init__(self, memory: CameraMemory, question: Question) -> None:
         self._memory, self._question = memory, question
-        self._heard: queue.Queue[str | Answer | Exception] = queue.Queue()
+        self._loop = asyncio.get_running_loop()
+        self._heard: asyncio.Queue[str | Answer | Exception] = asyncio.Queue()
         self._stopped = threading.Event()
         threading.Thread(target=self._ask, name='livevlm-answer', daemon=True).start()
 
-    def next(self) -> str | Answer:
+    async def next(self) -> str | Answer:
         """Wait for what comes next; no more comes after the answer."""
-        heard = self._heard.get()
+        heard = await self._heard.get()
         if isinstance(heard, Exception):
             raise heard
         return heard
@@ -244,15 +279,29 @@ class Growing:
 
     def _ask(self) -> None:
         try:
-            self._heard.put(self._memory.ask(self._question, self._hear))
+            self._tell(self._memory.ask(self._question, self._hear))
         except Exception as error:  # told where it is waited for
-            self._heard.put(error)
+            self._tell(error)
 
     def _hear(self, so_far: str) -> None:
         if self._stopped.is_set():
             raise Enough
         if so_far:
-            self._heard.put(so_far)
+            self._tell(so_far)
+
+    def _tell(self, what: str | Answer | Exception) -> None:
+        with suppress(RuntimeError):  # the server has ended
+            self._loop.call_soon_threadsafe(self._heard.put_nowait, what)
+
+
+async def _read(request: Request) -> bytes:
+    """Read the body of a request, or refuse a long one."""
+    body = b''
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BYTES:
+            raise Refused(413, f'the request has more than {MOST_BYTES} bytes')
+    return body
 
 
 def _body(text: bytes) -> Body:

@@ -63,9 +63,11 @@ def test_all_can_be_forgotten_and_folders_of_others_stay(tmp_path: Path) -> None
     for numbers in (5, 6):
         _save(tmp_path, numbers)
         keep(tmp_path, most=9)
+    (tmp_path / 'memory.json.refused').write_text('{}')
     for name in ('kept-', 'kept-me', 'kitchen'):
         (tmp_path / name).mkdir()
     forget_kept(tmp_path)
+    assert not (tmp_path / 'memory.json.refused').exists()
     assert {each.name for each in tmp_path.iterdir() if each.is_dir()} == {
         'kept-',
         'kept-me',

@@ -150,6 +150,15 @@ class TransformListener:
         self.listens = False
 
 
+class Clocked:
+    """A node whose clock shows a time."""
+
+    now_s = 12.0
+
+    def get_clock(self) -> Any:
+        return SimpleNamespace(now=lambda: SimpleNamespace(nanoseconds=round(self.now_s * SECOND)))
+
+
 TF2_ROS = SimpleNamespace(
     Buffer=Buffer,
     TransformListener=TransformListener,
@@ -162,7 +171,7 @@ TF2_ROS = SimpleNamespace(
 def transforms(monkeypatch: pytest.MonkeyPatch) -> Transforms:
     """Give transforms that are known from the tenth second to the twelfth."""
     monkeypatch.setitem(sys.modules, 'tf2_ros', TF2_ROS)
-    transforms = Transforms(None, PoseSettings('tf'))  # type: ignore[arg-type]
+    transforms = Transforms(Clocked(), PoseSettings('tf'))  # type: ignore[arg-type]
     transforms._buffer.spans['camera'] = (10.0, 12.0)
     return transforms
 
@@ -190,10 +199,19 @@ def test_without_a_transform_the_reason_is_told(
     assert not transforms._buffer.cleared
 
 
-def test_transforms_of_before_a_clock_was_set_back_are_forgotten(transforms: Transforms) -> None:
+def test_transforms_of_before_a_clock_was_set_back_are_forgotten(
+    transforms: Transforms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Clocked, 'now_s', 1.0)
     with pytest.raises(NoPose, match='requested 1.0'):
         transforms.at('camera', SECOND)
     assert transforms._buffer.cleared == 1
+
+
+def test_a_camera_that_is_late_costs_no_other_its_transforms(transforms: Transforms) -> None:
+    with pytest.raises(NoPose, match='requested 1.0'):
+        transforms.at('camera', SECOND)
+    assert not transforms._buffer.cleared
 
 
 def test_tf_is_heard_between_start_and_stop(transforms: Transforms) -> None:

@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip('mcp')
 pytest.importorskip('openai')
 
+import httpx2
 import openai
 
 from livevlm_ros.engine.messages import Answer, Finish, NotDone, Status
@@ -35,6 +36,12 @@ def _slowly() -> Iterator[str]:
     for number in itertools.count(1):
         time.sleep(0.01)
         yield 'word ' * number
+
+
+def _nothing_yet() -> Iterator[str]:
+    while True:
+        time.sleep(0.01)
+        yield ''
 
 
 @pytest.fixture
@@ -100,6 +107,29 @@ def test_the_answer_ends_when_nobody_listens_any_more(client: Any, scripted: Any
     with client.chat.completions.create(model='', messages=ASKED, stream=True) as stream:
         next(iter(stream))
     assert scripted.cut.wait(WAIT_S)
+
+
+@pytest.mark.parametrize('stream', [False, True])
+def test_a_client_that_leaves_before_the_first_word_is_not_answered(
+    served: Callable[..., str], scripted: Any, stream: bool
+) -> None:
+    scripted.pieces = _nothing_yet()
+    with pytest.raises(httpx2.ReadTimeout):
+        httpx2.post(
+            f'{served()}/v1/chat/completions',
+            json={'messages': ASKED, 'stream': stream},
+            timeout=0.5,
+        )
+    assert scripted.cut.wait(WAIT_S)
+
+
+def test_a_request_without_end_is_refused(served: Callable[..., str]) -> None:
+    headers = {'Content-Type': 'application/json'}
+    reply = httpx2.post(
+        f'{served()}/v1/chat/completions', content=b' ' * 2**21, headers=headers, timeout=WAIT_S
+    )
+    assert reply.status_code == 413
+    assert 'more than 1048576 bytes' in reply.json()['error']['message']
 
 
 def test_an_answer_that_was_cut_says_so(client: Any, scripted: Any) -> None:

@@ -45,6 +45,7 @@ def test_promises_that_are_kept_are_none_that_are_broken() -> None:
     ('row', 'says'),
     [
         ({'lost': 2}, '2 questions got no reply'),
+        ({'asked': 0, 'over_ms': None, 'took_s': 12.0}, 'nobody asked in 12 s'),
         ({'over_ms': MOST_OVER_MS + 1}, '101 ms after its budget'),
         ({'resident_mb': [400.0, 401.0 + MOST_GROWTH_MB]}, 'grew by 51 MB'),
         ({'broken': ['step raises 0: ended'], 'alive': False}, 'step raises 0: ended'),
