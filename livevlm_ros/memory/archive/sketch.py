@@ -22,13 +22,11 @@ import torch
 from torch import Tensor
 
 from livevlm_ros.memory.archive.centroids import PRODUCTS_AT_ONCE, centroids_of
-from livevlm_ros.memory.archive.codebook import CENTROIDS, SPARE, Codebook, CodedFrame
+from livevlm_ros.memory.archive.codebook import SPARE, Codebook, CodedFrame
+from livevlm_ros.memory.archive.costs import CENTROIDS, RANKED_FRAMES
 from livevlm_ros.memory.shape import CacheShape
 from livevlm_ros.memory.state import State
 from livevlm_ros.memory.tokens import upload
-
-RANKED_FRAMES = 256
-"""Frames of the archive that are ranked by their keys; of more, the sketch names so many."""
 
 FIRST_FIT = 128
 """Frames from which the sketch is made, so that it is ready before it is needed."""
@@ -69,11 +67,6 @@ class KeySketch:
         self._coded_at_once = CODED_A_FRAME // pieces  # frames
         self._pieces_a_frame = pieces * len(self._layers)
         self._owed = self._sample_bytes = 0
-
-    @staticmethod
-    def row_bytes(shape: CacheShape, layers: int) -> int:
-        """Bytes of a frame's codes, by the sketch and by the next one."""
-        return 2 * 2 * layers * shape.kv_heads * shape.tokens_per_frame
 
     @property
     def ready(self) -> bool:

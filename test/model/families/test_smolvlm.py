@@ -241,7 +241,7 @@ def test_a_frame_has_as_many_tokens_after_hours(checkpoint: Path, hours: float, 
     family = open_family(checkpoint)
     late = family.frame_text(hours * 3600)
     assert said in family.tokenizer.decode(late.before)
-    assert late.tokens == family.frame_text(0.0).tokens
+    assert len(late.before) == len(family.frame_text(0.0).before)
 
 
 def test_the_chat_is_the_checkpoints_where_it_has_a_place_for_a_video(
