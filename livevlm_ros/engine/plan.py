@@ -134,7 +134,7 @@ def _of_preset(
     ram_bytes = memory.archive_bytes + (0 if on_gpu else beside)
     gpu_bytes = beside if on_gpu else 0
     older = max(0, frames - memory.room.device_frames)
-    needed = older * memory.ram_frame_bytes + memory.sketch_bytes
+    needed = older * memory.ram_frame_bytes
     horizon = Horizon.of(memory.room, config)
     warnings = [
         *_too_full(ram_bytes, machine.ram_bytes, 'RAM', config),
@@ -153,7 +153,7 @@ def _of_preset(
         horizon=horizon,
         ram_bytes=ram_bytes,
         gpu_bytes=gpu_bytes,
-        needed_bytes=needed if memory.room.archive is not None else 0,
+        needed_bytes=needed,
         warnings=tuple(warnings),
     )
 

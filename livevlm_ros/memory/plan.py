@@ -7,13 +7,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from livevlm_ros.memory.archive.costs import (
-    RANKED_FRAMES,
     RecordSize,
-    centroids_bytes,
     index_bytes,
     room_for,
+    sketch_bytes,
 )
-from livevlm_ros.memory.archive.sizes import ArchiveRoom
 from livevlm_ros.memory.budgets import (
     archive_bytes,
     archive_pages,
@@ -42,7 +40,7 @@ class MemoryPlan:
     :param device_frame_bytes: of a frame on the device
     :param ram_frame_bytes: of an archived frame in RAM, with what finds it; 0: there is no archive
     :param disk_frame_bytes: of one on disk, what finds it in RAM not among them
-    :param sketch_bytes: RAM of the archive's centroids, however many frames it holds
+    :param sketch_bytes: most RAM of the archive's sketch, beside what goes with each frame
     :param room: frames that are kept whole
     """
 
@@ -87,13 +85,13 @@ class MemoryPlan:
         step, question = view_tokens(config, shape, cameras, long_term=long_term)
         tables = 2 if shape.positions is None else 4
         rotary = tables * max(step, question) * shape.head_dim // 2 * itemsize
-        ahead = config.chooses_once and config.tau <= 1
+        ahead = config.archive_bits and config.chooses_once and config.tau <= 1
         plan = cls(
             device_bytes=(ring * frame + long_term) * token + long_term * KEPT_BYTES,
             read_bytes=question * token
             + step * token // shape.layers
             + rotary
-            + ahead * config.retrieval_frames * frame * token,
+            + (config.retrieval_frames * frame * token if ahead else 0),
             question_tokens=question - RESERVED_POSITIONS,
             device_frame_bytes=frame * token,
             room=MemoryRoom(ring + cameras * (long_term // cameras // frame)),
@@ -106,19 +104,11 @@ class MemoryPlan:
         archive = room_for(
             size, sketched, lanes=cameras, host_bytes=host_bytes, disk_bytes=disk_bytes
         )
+        held = archive.host_frames + archive.disk_frames
         return replace(
             plan,
             ram_frame_bytes=size.record_bytes + index_bytes(size, sketched),
             disk_frame_bytes=size.record_bytes,
-            sketch_bytes=_sketch_bytes(archive, shape, sketched),
+            sketch_bytes=sketch_bytes(shape, len(sketched), frames=held) if sketched else 0,
             room=MemoryRoom(ring, archive),
         )
-
-
-def _sketch_bytes(
-    archive: ArchiveRoom, shape: CacheShape, sketched: tuple[int, ...] | None
-) -> int:
-    """Return what the centroids take; an archive of few frames has none."""
-    if sketched is None or archive.host_frames + archive.disk_frames <= RANKED_FRAMES:
-        return 0
-    return centroids_bytes(shape, len(sketched))

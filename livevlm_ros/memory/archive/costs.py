@@ -19,6 +19,9 @@ ROW_BYTES = 300
 CENTROIDS = 2048
 """Of a kv head in a layer of the sketch."""
 
+SAMPLED_KEYS = 16 * CENTROIDS
+"""Most keys of a kv head that its centroids are made from."""
+
 RANKED_FRAMES = 256
 """Frames of the archive that are ranked by their keys; of more, the sketch names so many."""
 
@@ -104,9 +107,18 @@ def codes_bytes(shape: CacheShape, layers: int) -> int:
     return 2 * 2 * layers * shape.kv_heads * shape.tokens_per_frame
 
 
-def centroids_bytes(shape: CacheShape, layers: int) -> int:
-    """Bytes of the centroids of a sketch, with their norms and counts."""
-    return 4 * layers * shape.kv_heads * CENTROIDS * (shape.head_dim + 2)
+def sketch_bytes(shape: CacheShape, layers: int, *, frames: int) -> int:
+    """
+    Return the most bytes beside those of the rows, of an archive of so many frames.
+
+    They are centroids with their norms and counts, the next ones while those are made, and the
+    keys of a layer that they are made from.
+    """
+    if frames <= RANKED_FRAMES:
+        return 0
+    of_layer = shape.kv_heads * CENTROIDS * (shape.head_dim + 2)
+    sampled = min(SAMPLED_KEYS, frames * shape.tokens_per_frame)
+    return 4 * (2 * layers * of_layer + shape.kv_heads * sampled * shape.head_dim)
 
 
 def room_for(

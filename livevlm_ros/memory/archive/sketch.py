@@ -23,7 +23,7 @@ from torch import Tensor
 
 from livevlm_ros.memory.archive.centroids import PRODUCTS_AT_ONCE, centroids_of
 from livevlm_ros.memory.archive.codebook import SPARE, Codebook, CodedFrame
-from livevlm_ros.memory.archive.costs import CENTROIDS, RANKED_FRAMES
+from livevlm_ros.memory.archive.costs import CENTROIDS, RANKED_FRAMES, SAMPLED_KEYS
 from livevlm_ros.memory.shape import CacheShape
 from livevlm_ros.memory.state import State
 from livevlm_ros.memory.tokens import upload
@@ -33,9 +33,6 @@ FIRST_FIT = 128
 
 GROWTH = 0.5
 """Frames archived between two fits, in relation to those held: a sketch of older ones misleads."""
-
-SAMPLED_KEYS = 16 * CENTROIDS
-"""Most keys of a kv head that its centroids are made from."""
 
 SAMPLED_AT_ONCE = 2**14
 """Tokens that a piece of work takes keys from, of one layer."""

@@ -55,3 +55,7 @@ def test_a_batch_of_images_of_any_sizes_equals_one_by_one(
     batch = model.encode_frames(mixed)
     single = torch.cat([model.encode_frames([image]) for image in mixed])
     torch.testing.assert_close(batch, single, rtol=0, atol=1e-5)
+
+
+def test_the_plan_is_what_is_loaded(checkpoint: Path, planned: Callable) -> None:
+    planned(checkpoint)

@@ -259,6 +259,10 @@ def test_a_question_that_looks_back_reads_whole_frames(
     memory.close()
 
 
+def test_the_plan_is_what_is_loaded(checkpoint: Path, planned: Callable) -> None:
+    planned(checkpoint)
+
+
 @pytest.mark.parametrize(('hours', 'said'), [(1, '03600.0'), (25, '90000.0'), (28, '00800.0')])
 def test_a_frame_has_as_many_tokens_after_a_day(checkpoint: Path, hours: float, said: str) -> None:
     family = open_family(checkpoint)

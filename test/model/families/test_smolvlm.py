@@ -236,6 +236,10 @@ def test_a_question_that_looks_back_reads_whole_frames(
     memory.close()
 
 
+def test_the_plan_is_what_is_loaded(checkpoint: Path, planned: Callable) -> None:
+    planned(checkpoint)
+
+
 @pytest.mark.parametrize(('hours', 'said'), [(1, '60:00'), (1.5, '90:00'), (2, '20:00')])
 def test_a_frame_has_as_many_tokens_after_hours(checkpoint: Path, hours: float, said: str) -> None:
     family = open_family(checkpoint)
