@@ -21,6 +21,9 @@ from livevlm_ros.model.weight_files import count_numbers, weight_files
 STORED = {'F32': 'float32', 'F16': 'float16', 'BF16': 'bfloat16'}
 """Types of numbers, by their names in a file of safetensors."""
 
+AT_WORK = 3
+"""Packs that the heap has grown by when a layer's weights are packed one after another."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelPlan:
@@ -31,6 +34,7 @@ class ModelPlan:
     :param shape: what it writes into a memory
     :param numbers: of all weights
     :param layer_numbers: of those of the language layers that are packed anew
+    :param widest_numbers: of the largest of those packs
     :param counted: whether `numbers` are those of the headers; else computed from config.json
     :param stored: the type they are stored in; of several, that of the most
     :param memory_settings: the checkpoint's parsed `memory.yaml`
@@ -40,6 +44,7 @@ class ModelPlan:
     shape: CacheShape
     numbers: int
     layer_numbers: int
+    widest_numbers: int
     counted: bool
     stored: str
     memory_settings: Mapping[str, Any]
@@ -62,6 +67,7 @@ class ModelPlan:
             shape=shape.cache_shape(before, after),
             numbers=sum(by_type.values()) or shape.numbers,
             layer_numbers=shape.layer_numbers,
+            widest_numbers=shape.widest_numbers,
             counted=bool(by_type),
             stored=STORED.get(stored, stored),
             memory_settings=read_yaml(folder / 'memory.yaml'),
@@ -75,14 +81,18 @@ class ModelPlan:
         """
         Most RAM while loading: the files, which are mapped, and what is made of them.
 
-        Weights in the type they are stored in are the mapped files themselves, until those of the
-        language layers are packed.
+        Weights in the type they are stored in are the mapped files themselves; those of the
+        language layers are packed beside them.
         """
         files = self.weight_bytes(self.stored) if self.stored in ITEM_BYTES else 0
         if config.number != self.stored:
             return files + self.weight_bytes(config.number)
-        packed = self.layer_numbers if config.device == 'cpu' else 0
-        return files + packed * ITEM_BYTES[config.number]
+        if config.device != 'cpu':
+            return files
+        return (
+            files
+            + (self.layer_numbers + AT_WORK * self.widest_numbers) * ITEM_BYTES[config.number]
+        )
 
 
 def _stored_numbers(folder: Path) -> Mapping[str, int]:

@@ -130,6 +130,11 @@ class ModelShape(ABC):
         attention = width * qkv + qkv * self.qkv_bias + queries * width
         return int(text['num_hidden_layers'] * (attention + 3 * width * text['intermediate_size']))
 
+    @property
+    def widest_numbers(self) -> int:
+        """Numbers of the largest of those packs, the two sides of a gate."""
+        return int(2 * self.text['hidden_size'] * self.text['intermediate_size'])
+
     @abstractmethod
     def vision_numbers(self) -> int:
         """Return the numbers of the vision tower, and of what leads from it to the language."""
