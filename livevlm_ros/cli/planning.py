@@ -30,7 +30,8 @@ def plan(
     cameras: Annotated[int, typer.Option(min=1, help='How many there are.')] = 1,
     preset: Annotated[str, typer.Option(help='Only this one.')] = '',
     ram: Annotated[
-        float | None, typer.Option(min=0.0, help='Free RAM in GB; by default what is free here.')
+        float | None,
+        typer.Option(min=0.0, help='Free RAM in GB; by default that of this machine.'),
     ] = None,
     vram: Annotated[float | None, typer.Option(min=0.0, help='Free GPU memory in GB.')] = None,
     as_json: AsJson = False,
@@ -72,13 +73,15 @@ def plan(
     except ValueError as error:
         refuse(str(error))
     if as_json:
-        print(json.dumps({'model': model, **_as_json(made)}, indent=2))
+        given = {'path': model, 'device': device, 'dtype': configs[0].model.number}
+        asked = {'hours': hours, 'fps': fps, 'cameras': cameras}
+        print(json.dumps(given | asked | _as_json(made), indent=2))
     else:
         _print(made, f'{model} on {device} in {configs[0].model.number}', hours)
 
 
 def _as_json(made: Plan) -> dict[str, Any]:
-    """Return a plan as JSON takes it; what is the same for any machine is left out."""
+    """Return a plan as JSON takes it, without what is long and says nothing of sizes."""
     from livevlm_ros.model.config import ITEM_BYTES
 
     parts = asdict(made)

@@ -25,8 +25,8 @@ from livevlm_ros.memory.room import MemoryRoom
 from livevlm_ros.memory.settings import RetrievalSettings
 from livevlm_ros.memory.shape import CacheShape
 
-KEPT_BYTES = 16
-"""Bytes of a long-term token's id and time."""
+ID_AND_TIME_BYTES = 16
+"""Of a token in long-term, beside its keys and values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class MemoryPlan:
         rotary = tables * max(step, question) * shape.head_dim // 2 * itemsize
         ahead = config.archive_bits and config.chooses_once and config.tau <= 1
         plan = cls(
-            device_bytes=(ring * frame + long_term) * token + long_term * KEPT_BYTES,
+            device_bytes=(ring * frame + long_term) * token + long_term * ID_AND_TIME_BYTES,
             read_bytes=question * token
             + step * token // shape.layers
             + rotary

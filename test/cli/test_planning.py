@@ -47,6 +47,7 @@ def test_json_has_all_of_it(livevlm, tmp_path: Path) -> None:
     found = json.loads(out)
     (preset,) = found['presets']
     assert code == 0 and preset['preset'] == 'rekv' and preset['horizon']['seconds'] > 0
+    assert (found['path'], found['dtype'], found['hours']) == (str(tmp_path), 'float32', 8.0)
     assert found['model']['counted'] is False and found['machine']['gpu_bytes'] == 10**9
     assert found['model']['bytes']['bfloat16'] == 2 * found['model']['numbers']
 

@@ -1,6 +1,10 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The shapes of the models of `families/`, a module each by the same name, without torch."""
+"""
+The shapes of the models of `families/`, a module each by the same name, without torch.
+
+`siglip` is a part that some of them share.
+"""
 
 from __future__ import annotations
 
