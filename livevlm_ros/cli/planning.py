@@ -20,6 +20,23 @@ if TYPE_CHECKING:
 
 GB = 1e9
 
+ROWS = (
+    'frames on the device',
+    'their bytes',
+    'read views',
+    'tokens a question reads',
+    'archive: a token',
+    'archive: a frame',
+    'archive: an hour',
+    'archive for {hours:g} h',
+    'frames in the archive',
+    'its bytes',
+    'all RAM, when full',
+    'all GPU, when full',
+    'everything kept for',
+)
+"""What the table says of each preset."""
+
 
 def plan(
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = 'embedded',
@@ -116,25 +133,10 @@ def _print(made: Plan, title: str, hours: float) -> None:
 def _table(made: Plan, hours: float) -> Table:
     from rich.table import Table
 
-    rows = (
-        'frames on the device',
-        'their bytes',
-        'read views',
-        'tokens a question reads',
-        'archive: a token',
-        'archive: a frame',
-        'archive: an hour',
-        f'archive for {hours:g} h',
-        'frames in the archive',
-        'its bytes',
-        'all RAM, when full',
-        'all GPU, when full',
-        'everything kept for',
-    )
     columns = [_column(each, made) for each in made.presets]
     table = Table('', *(each.preset for each in made.presets))
-    for row in zip(rows, *columns, strict=True):
-        table.add_row(*row)
+    for heading, *cells in zip(ROWS, *columns, strict=True):
+        table.add_row(heading.format(hours=hours), *cells)
     return table
 
 
@@ -143,7 +145,7 @@ def _column(preset: PresetPlan, made: Plan) -> list[str]:
 
     memory, horizon = preset.memory, preset.horizon
     if memory is None or horizon is None:
-        return ['-'] * 13
+        return ['-'] * len(ROWS)
     archived, archive = ['-'] * 6, memory.room.archive
     if archive is not None:
         frame = memory.ram_frame_bytes

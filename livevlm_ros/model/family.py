@@ -61,6 +61,8 @@ class Family(ABC):
     - `preprocess`: camera images to what the vision tower takes,
     - `video`: how the chat holds a video.
 
+    `form` is what the module of `shapes/` says by the same name.
+
     :param folder: of the checkpoint
     :raises CheckpointError: naming what is missing, or what this family does not do
     """

@@ -110,7 +110,8 @@ class Qwen3VLShape(ModelShape):
     def vision_numbers(self) -> int:
         """Return those of the tower, and of its mergers, with two norms of different width."""
         vision, width = self.vision, self.vision['hidden_size']
-        deeper, merged = len(vision['deepstack_visual_indexes']), width * self._merged
+        deeper = len(vision['deepstack_visual_indexes'])
+        merged = width * vision['spatial_merge_size'] ** 2
         volume = vision['in_channels'] * PAIR * vision['patch_size'] ** 2
         embeddings = linear(volume, width) + vision['num_position_embeddings'] * width
         merger = linear(merged, merged) + linear(merged, vision['out_hidden_size'])
@@ -118,11 +119,6 @@ class Qwen3VLShape(ModelShape):
         return int(
             embeddings + self.tower_numbers(vision['depth']) + (1 + deeper) * merger + norms
         )
-
-    @property
-    def _merged(self) -> int:
-        """Patches that become one token."""
-        return int(self.vision['spatial_merge_size'] ** 2)
 
 
 def _axis(pair: int, sections: list[int]) -> int:
