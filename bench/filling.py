@@ -18,7 +18,7 @@ import torch
 from livevlm_bench.one_camera import CAMERA, fill
 from livevlm_bench.timed_layers import Language
 from livevlm_ros.memory import EvidenceHeads, Memory, MemoryConfig, RetrievalSettings
-from livevlm_ros.memory.archive.archive import LEAST_FRAMES, index_bytes
+from livevlm_ros.memory.archive.costs import LEAST_FRAMES, index_bytes
 from livevlm_ros.memory.shape import CacheShape
 from livevlm_ros.memory.tiers import archive_layout
 

@@ -22,7 +22,7 @@ from livevlm_bench.gpu_layers import Layers, Row, new_memory, put_frame, wait
 from livevlm_bench.gpu_stream import Stream, see
 from livevlm_bench.kernel_cases import cases, difference
 from livevlm_bench.shapes import Shape
-from livevlm_ros.model.families.llava_onevision import frame_features, tokens_per_frame
+from livevlm_ros.model.families.llava_onevision import frame_features
 
 KERNEL_ROUNDS = 20
 
@@ -121,8 +121,10 @@ def tower(shape: Shape, config: SiglipVisionConfig, *, device: str, rounds: int)
         model = LlavaOnevisionModel._from_config(whole, dtype=torch.bfloat16).eval()
     layers = Layers(shape, device=device, model=model.language_model)
     side = (3, config.image_size, config.image_size)
-    found: dict[str, Any] = {'tokens_per_frame': tokens_per_frame(whole)}
+    found: dict[str, Any] = {}
     with torch.inference_mode():
+        blank = torch.zeros(1, *side, device=device, dtype=torch.bfloat16)
+        found['tokens_per_frame'] = frame_features(model, blank).shape[1]
         for batch in (1, 8):
             pixels = torch.randn(batch, *side, device=device, dtype=torch.bfloat16)
             took_ms = _ms(partial(frame_features, model, pixels), rounds)

@@ -18,6 +18,7 @@ from livevlm_ros.cli.asking import ask
 from livevlm_ros.cli.benching import bench
 from livevlm_ros.cli.chatting import chat
 from livevlm_ros.cli.memory import memory
+from livevlm_ros.cli.planning import plan
 from livevlm_ros.cli.replaying import evaluate, replay, sweep, world
 from livevlm_ros.cli.running import demo, doctor
 from livevlm_ros.cli.serving import mcp
@@ -41,6 +42,7 @@ COMMANDS = (
     train,
     card,
     calibrate,
+    plan,
     doctor,
 )
 

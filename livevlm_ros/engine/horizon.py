@@ -90,4 +90,6 @@ def duration(seconds: float) -> str:
 
 def size(nbytes: int) -> str:
     """Return bytes in words."""
+    if nbytes < 1e6:
+        return f'{nbytes / 1e3:.0f} kB'
     return f'{nbytes / 1e9:.1f} GB' if nbytes >= 1e9 else f'{nbytes / 1e6:.0f} MB'

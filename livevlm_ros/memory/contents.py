@@ -12,11 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from livevlm_ros.memory.budgets import lane_frames
 from livevlm_ros.memory.config import MemoryConfig
 from livevlm_ros.memory.shape import CacheShape, FrameRef
 from livevlm_ros.memory.snapshot import SnapshotError
 from livevlm_ros.memory.state import State, alike, copied
-from livevlm_ros.memory.tiers import Tiers, lane_frames
+from livevlm_ros.memory.tiers import Tiers
 
 
 def identity(

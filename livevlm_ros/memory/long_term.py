@@ -16,15 +16,10 @@ import torch
 from torch import Tensor
 
 from livevlm_ros.memory.bucketing import survivors
+from livevlm_ros.memory.budgets import lane_capacity
 from livevlm_ros.memory.shape import CacheShape
 from livevlm_ros.memory.state import State, copied
 from livevlm_ros.memory.tokens import Tokens, in_time_order
-
-MOST_FRAMES_BETWEEN = 8
-"""Most frames that arrive between two bucketings: a clip of LiveVLM's lineage."""
-
-BUDGET_PER_FRAME_BETWEEN = 8
-"""Frames' worth of budget for each of them: the room beside the budget is an eighth of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +64,7 @@ class LongTerm:
         self._unit, self.eviction = page_tokens if whole_pages else 1, eviction
         self._page_tokens = page_tokens
         self._budget = budget // page_tokens * page_tokens
-        frame = shape.tokens_per_frame
-        self.capacity = self._budget + frame * frames_between(self._budget, tokens_per_frame=frame)
+        self.capacity = lane_capacity(self._budget, tokens_per_frame=shape.tokens_per_frame)
         block = (shape.layers, shape.kv_heads, self.capacity, shape.head_dim)
         self._storage = Tokens(
             keys=torch.zeros(block, dtype=dtype, device=device),
@@ -157,9 +151,3 @@ class LongTerm:
         times = tensors.pop('times')
         self.count = 0
         self.commit(LongTermChange(Tokens(**tensors), times, 0))
-
-
-def frames_between(budget: int, *, tokens_per_frame: int) -> int:
-    """Return how many frames arrive between two bucketings to a budget of so many tokens."""
-    eighth = -(-budget // (BUDGET_PER_FRAME_BETWEEN * tokens_per_frame))  # rounded up
-    return min(max(eighth, 1), MOST_FRAMES_BETWEEN)

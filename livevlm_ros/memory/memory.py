@@ -20,6 +20,7 @@ from torch import Tensor
 
 from livevlm_ros.memory.archive.file import ArchiveFile
 from livevlm_ros.memory.archive.writer import ArchiveWriter
+from livevlm_ros.memory.budgets import page_settings, view_tokens
 from livevlm_ros.memory.calibration import HeadScores, head_scores
 from livevlm_ros.memory.config import PREFIX_POSITIONS, RESERVED_POSITIONS, MemoryConfig
 from livevlm_ros.memory.contents import contents, identity, put_back
@@ -29,11 +30,11 @@ from livevlm_ros.memory.forgetting import Freed, clear, forget
 from livevlm_ros.memory.holdings import newest, tokens_held
 from livevlm_ros.memory.recall import Recall, RecallCounts
 from livevlm_ros.memory.retrieval import Choice, Retrieval
-from livevlm_ros.memory.settings import RetrievalSettings, page_of
+from livevlm_ros.memory.settings import RetrievalSettings
 from livevlm_ros.memory.shape import CacheShape, FrameRef
 from livevlm_ros.memory.sizes import MemorySizes
 from livevlm_ros.memory.state import State
-from livevlm_ros.memory.tiers import new_tiers, view_tokens
+from livevlm_ros.memory.tiers import new_tiers
 from livevlm_ros.memory.tokens import TokenIds
 from livevlm_ros.memory.views.evidence import EvidenceHeads
 from livevlm_ros.memory.views.layerwise import LayerwiseView
@@ -69,10 +70,7 @@ class Memory:
     ) -> None:
         self._config, self._shape, self._cameras = config, shape, tuple(cameras)
         like = torch.empty(0, dtype=dtype, device=device)
-        settings = retrieval or RetrievalSettings(page_of(shape))
-        if config.finds_frames:
-            settings = RetrievalSettings(shape.tokens_per_frame)
-        self._settings = settings
+        self._settings = settings = page_settings(config, shape, retrieval)
         self._evidence = evidence or EvidenceHeads.from_settings({}, shape, settings.heads)
         self._tiers = new_tiers(config, shape, self._cameras, settings, like)
         self._retrieval = Retrieval(self._tiers, settings, frames=config.retrieval_frames)
@@ -89,7 +87,8 @@ class Memory:
         self._step_buffer = ReadBuffer(shape, layers=1, like=like)
         self._question_buffer = ReadBuffer(shape, layers=shape.layers, like=like)
         if config.preset != 'full':  # room for the longest views now, so that no read grows it
-            step, question = view_tokens(config, self._tiers, len(cameras))
+            room = sum(lane.capacity for lane in self._tiers.long_term)
+            step, question = view_tokens(config, shape, len(cameras), long_term=room)
             self._step_buffer.reserve(step)
             self._question_buffer.reserve(question)
             self._tiers.rotary.reserve(max(step, question))

@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class FramePositions:
         :param tokens: at which the last of them may end short
         :param first: of the first frame's first token
         """
+        import torch
+
         offsets = torch.tensor(self.offsets, device=device)  # [axes, tokens_per_frame]
         index = torch.arange(tokens, device=device)
         places = offsets.shape[1]

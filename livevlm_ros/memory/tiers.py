@@ -1,6 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a memory holds, tier by tier, and what its budgets come to for a model and its cameras."""
+"""What a memory holds, tier by tier."""
 
 from __future__ import annotations
 
@@ -12,15 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from livevlm_ros.memory.archive.archive import Archive, index_bytes
+from livevlm_ros.memory.archive.archive import Archive
 from livevlm_ros.memory.archive.record import RecordLayout
-from livevlm_ros.memory.archive.room import disk_for, ram_for
-from livevlm_ros.memory.config import (
-    FULL_FIRST_FRAMES,
-    PREFIX_POSITIONS,
-    RESERVED_POSITIONS,
-    MemoryConfig,
-)
+from livevlm_ros.memory.budgets import archive_bytes, archive_pages, lane_budget, lane_frames
+from livevlm_ros.memory.config import FULL_FIRST_FRAMES, MemoryConfig
 from livevlm_ros.memory.long_term import LongTerm
 from livevlm_ros.memory.settings import RetrievalSettings
 from livevlm_ros.memory.shape import CacheShape, FrameRef
@@ -91,7 +86,7 @@ def new_tiers(
     ids = TokenIds(cameras, shape.tokens_per_frame)
     frames = lane_frames(config, shape, len(cameras))
     slots = frames * len(cameras)
-    budget = config.long_term_frames * shape.tokens_per_frame // len(cameras)
+    budget = lane_budget(config, shape, len(cameras))
     where: dict[str, Any] = {'device': like.device, 'dtype': like.dtype}
     archive = None
     if config.archive_bits:
@@ -135,9 +130,7 @@ def _new_archive(
     device: torch.device,
 ) -> Archive:
     layout, sketched = archive_layout(config, shape, settings)
-    folder = Path(config.path) if config.path else None
-    host_bytes, restored_bytes = ram_for(config.archive_host_bytes)
-    indexed = host_bytes // 2 // index_bytes(layout, sketched)  # frames, by half of the RAM
+    host_bytes, restored_bytes, disk_bytes = archive_bytes(config, layout, sketched)
     return Archive(
         ids,
         layout,
@@ -145,8 +138,8 @@ def _new_archive(
         sketched=sketched,
         host_bytes=host_bytes,
         restored_bytes=restored_bytes,
-        disk_bytes=disk_for(config.archive_disk_bytes, folder, most=indexed * layout.record_bytes),
-        folder=folder,
+        disk_bytes=disk_bytes,
+        folder=Path(config.path) if config.path else None,
         device=device,
     )
 
@@ -155,58 +148,5 @@ def archive_layout(
     config: MemoryConfig, shape: CacheShape, settings: RetrievalSettings
 ) -> tuple[RecordLayout, tuple[int, ...] | None]:
     """Return how an archive lays out a frame, and the layers that it sketches; None: by means."""
-    page_tokens = settings.page_tokens
-    if config.finds_frames:
-        page_tokens = shape.tokens_per_frame
-    layout = RecordLayout(shape, page_tokens, config.archive_bits)
-    return layout, settings.layers(shape) if config.retrieval == 'tokens' else None
-
-
-def lane_frames(config: MemoryConfig, shape: CacheShape, cameras: int) -> int:
-    """
-    Return the most frames that a camera's lane of short-term holds: an equal share of the budget.
-
-    :raises ValueError: if that is less than one, or the model has no positions for all of them
-    """
-    if not cameras:
-        raise ValueError('the memory needs at least one camera')
-    positions = shape.max_positions - reserved_positions(shape, cameras)
-    if config.preset == 'full':
-        total = min(positions, config.full_max_tokens) // shape.tokens_per_frame
-        budget = f'{min(positions, config.full_max_tokens)} tokens of full'
-    else:
-        total = config.short_term_frames
-        budget = f'short_term_frames = {total}'
-        if total * shape.tokens_per_frame > positions:
-            raise ValueError(
-                f'{budget} needs {total * shape.tokens_per_frame} tokens, '
-                f'the model has {positions} positions for frames'
-            )
-    if total // cameras < 1:
-        raise ValueError(f'{budget}: less than one frame for each of {cameras} cameras')
-    return total // cameras
-
-
-def view_tokens(config: MemoryConfig, tiers: Tiers, cameras: int) -> tuple[int, int]:
-    """
-    Return the most tokens that a step and a question read, each with its own.
-
-    :raises ValueError: if the model has not as many positions
-    """
-    shape = tiers.shape
-    ring = lane_frames(config, shape, cameras) * cameras
-    beside = reserved_positions(shape, cameras)
-    step = ring * shape.tokens_per_frame + sum(lane.capacity for lane in tiers.long_term)
-    question = (ring + config.retrieval_frames) * shape.tokens_per_frame
-    if max(step + beside, question + RESERVED_POSITIONS) > shape.max_positions:
-        raise ValueError(
-            f'short_term_frames, long_term_frames and retrieval_frames need {step} tokens for a '
-            f'step and {question} for a question, the model has {shape.max_positions} positions, '
-            f'{beside} of them kept free'
-        )
-    return step + beside, question + RESERVED_POSITIONS
-
-
-def reserved_positions(shape: CacheShape, cameras: int) -> int:
-    """Return those beside the frames: prefix, then question and answer, or a frame a camera."""
-    return max(RESERVED_POSITIONS, PREFIX_POSITIONS + cameras * shape.tokens_per_frame)
+    page_tokens, sketched = archive_pages(config, shape, settings)
+    return RecordLayout(shape, page_tokens, config.archive_bits), sketched

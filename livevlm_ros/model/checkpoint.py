@@ -20,6 +20,7 @@ from transformers.configuration_utils import PreTrainedConfig
 from transformers.utils import logging
 
 from livevlm_ros.model.folder import CheckpointError, read_json
+from livevlm_ros.model.weight_files import weight_files
 
 PICKLES = ('*.bin', '*.pt', '*.pth', '*.ckpt', '*.pkl')
 LFS_POINTER = b'version https://git-lfs'
@@ -80,21 +81,6 @@ def no_progress_bar() -> Iterator[None]:
     finally:
         if shown:
             logging.enable_progress_bar()
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """
-    Return the files that the weights of a folder are in, be they there or not.
-
-    :raises CheckpointError: for an index that names none
-    """
-    index = folder / 'model.safetensors.index.json'
-    if index.is_file():
-        shards = read_json(index).get('weight_map')
-        if not isinstance(shards, dict) or not shards:
-            raise CheckpointError(f'{index}: expected a weight_map')
-        return [folder / name for name in sorted(set(shards.values()))]
-    return [folder / 'model.safetensors']
 
 
 def check_weights(folder: Path) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-DTYPES = ('auto', 'float32', 'bfloat16', 'float16')
+ITEM_BYTES = {'float32': 4, 'bfloat16': 2, 'float16': 2}
+DTYPES = ('auto', *ITEM_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +35,10 @@ class ModelConfig:
             raise ValueError(f'dtype must be one of {", ".join(DTYPES)}, got {self.dtype!r}')
         if not re.fullmatch(r'cpu|cuda(:\d+)?', self.device):
             raise ValueError(f'device must be cpu, cuda or cuda:N, got {self.device!r}')
+
+    @property
+    def number(self) -> str:
+        """The type that `dtype` stands for."""
+        if self.dtype != 'auto':
+            return self.dtype
+        return 'float32' if self.device == 'cpu' else 'bfloat16'

@@ -4,13 +4,11 @@
 
 from __future__ import annotations
 
-from math import prod
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 
-from livevlm_ros.model.checkpoint import weight_files
+from livevlm_ros.model.weight_files import count_numbers
 
 
 def find_device(name: str) -> torch.device:
@@ -56,7 +54,7 @@ def check_room(folder: Path, *, dtype: torch.dtype, device: torch.device) -> Non
         return
     torch.cuda.empty_cache()  # what this process keeps of an earlier model is free too
     free, total = torch.cuda.mem_get_info(device)
-    numbers = count_numbers(folder)
+    numbers = sum(count_numbers(folder).values())
     needed = numbers * dtype.itemsize
     if needed <= free:
         return
@@ -71,16 +69,6 @@ def check_room(folder: Path, *, dtype: torch.dtype, device: torch.device) -> Non
         f'device {str(device)!r} has {_gb(free)} of {_gb(total)} free, the weights of {folder} '
         f'need {_gb(needed)} in {str(dtype).removeprefix("torch.")}: {would_fit}'
     )
-
-
-def count_numbers(folder: Path) -> int:
-    """Return how many numbers the weights of a folder are, by the headers of their files."""
-    numbers = 0
-    for file in weight_files(folder):
-        with safe_open(file, framework='pt') as weights:
-            names = weights.keys()
-            numbers += sum(prod(weights.get_slice(name).get_shape()) for name in names)
-    return numbers
 
 
 def _gb(nbytes: int) -> str:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -14,11 +14,12 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.configuration_utils import PreTrainedConfig
 
-from livevlm_ros.memory import RESERVED_POSITIONS, CacheShape, FramePositions
+from livevlm_ros.memory import CacheShape
 from livevlm_ros.model.checkpoint import open_config, open_tokenizer
 from livevlm_ros.model.folder import CheckpointError
 from livevlm_ros.model.language import Decoder
 from livevlm_ros.model.preprocess import Preprocessor
+from livevlm_ros.model.shapes import shape_of
 
 DAY_S = 86400
 
@@ -50,11 +51,6 @@ class FrameText:
     before: list[int]
     after: list[int]
 
-    @property
-    def tokens(self) -> int:
-        """How many tokens it has."""
-        return len(self.before) + len(self.after)
-
 
 class Family(ABC):
     """
@@ -63,8 +59,9 @@ class Family(ABC):
     A module of `families/` has one by the name `FAMILY`. Its constructor also sets:
 
     - `preprocess`: camera images to what the vision tower takes,
-    - `image_tokens`: language tokens of an image, always as many,
     - `video`: how the chat holds a video.
+
+    `form` is what the module of `shapes/` says by the same name.
 
     :param folder: of the checkpoint
     :raises CheckpointError: naming what is missing, or what this family does not do
@@ -76,13 +73,14 @@ class Family(ABC):
     """Entries of config.json that describe parts, and the `model_type` that each must have."""
 
     preprocess: Preprocessor
-    image_tokens: int
     video: VideoText
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.config = folder, open_config(folder)
         _check_config(folder, self.config, self.parts)
+        self.form = shape_of(self.config.model_type, self.config.to_dict(), folder)
         self.tokenizer = open_tokenizer(folder)
+        self._after = self.ids(self.form.after)
 
     @abstractmethod
     def decoder(self, network: PreTrainedModel) -> Decoder:
@@ -97,17 +95,13 @@ class Family(ABC):
         :returns: [images, image_tokens, hidden]; or wider, as `LanguageLayers.read` takes them
         """
 
-    def positions(self) -> FramePositions | None:
-        """Return how positions run through a frame; None: one token after another."""
-        return None
-
     def frame_text(self, seconds: float) -> FrameText:
         """
         Return the text around a frame, at any time as many tokens before its image and after it.
 
         :param seconds: since the start of the stream
         """
-        return FrameText([], [])
+        return FrameText(self.ids(self.form.before(seconds)), self._after)
 
     def before_question(self, network: PreTrainedModel) -> Tensor | None:
         """Return embeddings that close the video and are no word's, [tokens, hidden]; or None."""
@@ -119,45 +113,23 @@ class Family(ABC):
 
         :raises CheckpointError: if the model has no positions for a frame and a question
         """
-        text = self.config.text_config
-        heads, around = text.num_attention_heads, self.frame_text(0.0).tokens
-        shape = CacheShape(
-            layers=text.num_hidden_layers,
-            q_heads=heads,
-            kv_heads=text.num_key_value_heads,
-            head_dim=getattr(text, 'head_dim', None) or text.hidden_size // heads,
-            tokens_per_frame=self.image_tokens + around,
-            rope_theta=text.rope_parameters['rope_theta'],
-            max_positions=text.max_position_embeddings,
-            text_tokens=around,
-            positions=self.positions(),
-        )
-        least = RESERVED_POSITIONS + shape.tokens_per_frame
-        if shape.max_positions < least:
-            raise CheckpointError(
-                f'{self.folder}: config.json says max_position_embeddings = '
-                f'{shape.max_positions}, expected at least {least}: a frame has '
-                f'{shape.tokens_per_frame} tokens, and {RESERVED_POSITIONS} are kept for the chat'
-            )
-        return shape
+        around = self.frame_text(0.0)
+        return self.form.cache_shape(len(around.before), len(around.after))
 
     def ids(self, text: str) -> list[int]:
         """Return the tokens of a piece of the chat."""
         ids: list[int] = self.tokenizer(text, add_special_tokens=False).input_ids
         return ids
 
-    def check_text(
-        self, intro: str, before: Callable[[float], str], image: str, after: str, outro: str
-    ) -> None:
+    def check_text(self, intro: str, image: str, outro: str) -> None:
         """
         Refuse a tokenizer that has not the same tokens for a frame wherever and whenever it is.
 
         :param intro: what a video begins with
-        :param before: what stands before a frame's image, by its seconds
         :param image: in place of the image
-        :param after: what stands after it
         :param outro: what a video ends with
         """
+        before, after = self.form.before, self.form.after
         lengths = {len(self.ids(before(second))) for second in range(0, DAY_S, 997)}
         parts = [intro, before(0), image, after, before(61), image, after, outro]
         apart = [token for part in parts for token in self.ids(part)]

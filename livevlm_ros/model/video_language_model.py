@@ -36,7 +36,7 @@ class VideoLanguageModel:
 
     def __init__(self, folder: Path, config: ModelConfig) -> None:
         self.device = find_device(config.device)
-        self.dtype = _dtype(config.dtype, self.device)
+        self.dtype: torch.dtype = getattr(torch, config.number)
         local = Path(config.path).expanduser()
         self.model_id = local.resolve().name if local.is_dir() else config.path
         self._family = open_family(folder)
@@ -191,12 +191,6 @@ def load_model(config: ModelConfig) -> VideoLanguageModel:
     :raises ValueError: for a device this machine does not have, or without room for the weights
     """
     return VideoLanguageModel(checkpoint_folder(config.path), config)
-
-
-def _dtype(name: str, device: torch.device) -> torch.dtype:
-    if name == 'auto':
-        return torch.float32 if device.type == 'cpu' else torch.bfloat16
-    return {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}[name]
 
 
 def _eos_ids(hf: PreTrainedModel, tokenizer_eos: int | None) -> frozenset[int]:

@@ -12,7 +12,7 @@ from livevlm_bench.filling import archive_on_disk, frame_bytes
 from livevlm_bench.robots import Robot
 from livevlm_ros.engine import EngineConfig, Frame
 from livevlm_ros.memory import RetrievalSettings
-from livevlm_ros.memory.archive.archive import LEAST_FRAMES
+from livevlm_ros.memory.archive.costs import LEAST_FRAMES
 from livevlm_ros.model import VideoLanguageModel, load_model
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.settings import engine_config

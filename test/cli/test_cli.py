@@ -21,6 +21,7 @@ COMMANDS = (
     'calibrate',
     'train',
     'card',
+    'plan',
     'doctor',
     'memory',
 )

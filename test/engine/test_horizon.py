@@ -75,7 +75,8 @@ def test_durations_in_words(seconds: float, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ('nbytes', 'said'), [(0, '0 MB'), (268_435_456, '268 MB'), (2_147_483_648, '2.1 GB')]
+    ('nbytes', 'said'),
+    [(0, '0 kB'), (55_296, '55 kB'), (268_435_456, '268 MB'), (2_147_483_648, '2.1 GB')],
 )
 def test_bytes_in_words(nbytes: int, said: str) -> None:
     assert size(nbytes) == said

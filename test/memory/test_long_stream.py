@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from livevlm_ros.memory import CacheShape, FrameRef, Memory, MemoryConfig, RetrievalSettings
-from livevlm_ros.memory.archive.archive import index_bytes
+from livevlm_ros.memory.archive.costs import index_bytes
 from livevlm_ros.memory.tiers import archive_layout
 
 EMBEDDED = CacheShape(6, 4, 2, 64, 9, 1e4, 4096)

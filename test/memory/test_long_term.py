@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from livevlm_ros.memory import CacheShape
+from livevlm_ros.memory.budgets import frames_between
 from livevlm_ros.memory.config import EVICTIONS
-from livevlm_ros.memory.long_term import LongTerm, frames_between
+from livevlm_ros.memory.long_term import LongTerm
 from livevlm_ros.memory.tokens import Tokens
 
 FRAME = 4  # tokens

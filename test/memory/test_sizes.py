@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from livevlm_ros.memory import PREFIX_POSITIONS, PRESETS, CacheShape, FrameRef
-from livevlm_ros.memory.archive.archive import ROW_BYTES
+from livevlm_ros.memory.archive.costs import ROW_BYTES
 
 ID_BYTES = 8
 

@@ -1,7 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,12 +8,7 @@ import torch
 
 from livevlm_ros.memory import AUTO, CacheShape, Memory, MemoryConfig, RetrievalSettings
 from livevlm_ros.memory.config import FULL_FIRST_FRAMES
-from livevlm_ros.memory.tiers import (
-    Tiers,
-    lane_frames,
-    new_tiers,
-    reserved_positions,
-)
+from livevlm_ros.memory.tiers import Tiers, new_tiers
 
 CAMERAS = ('left', 'right')
 
@@ -55,19 +49,6 @@ def test_cameras_share_the_budgets_equally(shape: CacheShape) -> None:
 def test_full_has_room_for_few_frames_at_first(shape: CacheShape) -> None:
     room = _tiers(shape, preset='full').short_term.nbytes
     assert room == FULL_FIRST_FRAMES * shape.tokens_per_frame * shape.token_bytes(4)
-
-
-def test_full_holds_what_its_cap_or_the_models_positions_allow(shape: CacheShape) -> None:
-    frame = shape.tokens_per_frame
-    assert lane_frames(MemoryConfig(preset='full'), shape, 1) == (2048 - 1024) // frame
-    assert lane_frames(MemoryConfig(preset='full', full_max_tokens=300), shape, 2) == 37
-
-
-def test_beside_frames_there_is_room_for_a_question_or_a_step_of_all_cameras(
-    shape: CacheShape,
-) -> None:
-    assert reserved_positions(shape, 8) == 1024
-    assert reserved_positions(replace(shape, tokens_per_frame=196), 8) == 256 + 8 * 196
 
 
 def test_an_archive_of_no_given_size_takes_a_share_of_what_is_free(

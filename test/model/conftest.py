@@ -3,6 +3,8 @@
 """Small random checkpoints, saved by transformers, and what transformers makes of them."""
 
 import json
+import re
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +24,8 @@ from transformers import (
 )
 
 from livevlm_ros.memory import FrameRef, Memory, MemoryConfig, QuestionView
-from livevlm_ros.model import VideoLanguageModel
+from livevlm_ros.model import ModelConfig, VideoLanguageModel, load_model
+from livevlm_ros.model.plan import ModelPlan
 
 WORD_TEMPLATE = (
     '{{ bos_token }}{% for message in messages %}{{ message.role }} :'
@@ -259,6 +262,32 @@ class Reference:
 @pytest.fixture(scope='session')
 def reference() -> type[Reference]:
     return Reference
+
+
+@pytest.fixture
+def planned(tmp_path: Path) -> Callable[[Path], None]:
+    """Hold a plan of a folder, with its weights and without, against what is loaded of it."""
+
+    def planned(folder: Path) -> None:
+        with_weights = ModelPlan.of(folder)
+        bare = Path(
+            shutil.copytree(folder, tmp_path / 'bare', ignore=shutil.ignore_patterns('*.saf*'))
+        )
+        without = ModelPlan.of(bare)
+        model = load_model(ModelConfig(str(folder)))
+        assert with_weights.shape == without.shape == model.shape
+        assert with_weights.numbers == without.numbers == model.parameters
+        assert with_weights.stored == without.stored == 'float32'
+        assert (with_weights.counted, without.counted) == (True, False)
+        of_layers = [
+            module
+            for name, module in model.hf.named_modules()
+            if isinstance(module, torch.nn.Linear) and re.search(r'(language|text)_model', name)
+        ]
+        numbers = sum(each.numel() for module in of_layers for each in module.parameters())
+        assert with_weights.layer_numbers == without.layer_numbers == numbers
+
+    return planned
 
 
 @pytest.fixture

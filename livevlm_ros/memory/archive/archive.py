@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from livevlm_ros.memory.archive.costs import index_bytes, room_for
 from livevlm_ros.memory.archive.file import ArchiveFile
 from livevlm_ros.memory.archive.means import PageMeans
 from livevlm_ros.memory.archive.record import RecordLayout
@@ -28,26 +29,13 @@ from livevlm_ros.memory.archive.store import RecordStore
 from livevlm_ros.memory.state import State
 from livevlm_ros.memory.tokens import CPU, TokenIds, Tokens
 
-LEAST_FRAMES = 4
-"""Frames of a lane that there is room for in RAM, so that there is always something to thin."""
-
 THINNED_SHARE = 64
 """Of the frames held, one in so many is picked at a time, to go one by one as room is needed."""
-
-ROW_BYTES = 300
-"""Bytes that know a frame: its id and address, and what Python takes to find it by its id."""
 
 FORGOTTEN_AT_ONCE = 16
 """Frames; a question and a frame that is to be written wait for no more."""
 
 _log = logging.getLogger(__name__)
-
-
-def index_bytes(layout: RecordLayout, sketched: tuple[int, ...] | None) -> int:
-    """Return the bytes of RAM that go with a frame's record, for arguments as of `Archive`."""
-    if sketched is None:
-        return ROW_BYTES + PageMeans.row_bytes(layout.shape, page_tokens=layout.page_tokens)
-    return ROW_BYTES + KeySketch.row_bytes(layout.shape, len(sketched))
 
 
 class Archive:
@@ -83,15 +71,15 @@ class Archive:
         device: torch.device = CPU,
     ) -> None:
         self._ids, self._layout, self._sketched = ids, layout, sketched
-        record, index = layout.record_bytes, index_bytes(layout, sketched)
-        least = lanes * LEAST_FRAMES * (record + index)
-        if host_bytes < least:
-            raise ValueError(f'archive_host_bytes must be at least {least}, got {host_bytes}')
-        disk = min(disk_bytes // record, (host_bytes - least) // index)
-        host = (host_bytes - disk * index) // (record + index)
-        self._index_bytes, self._restored_bytes = index, restored_bytes or host_bytes
-        self._new_store = partial(RecordStore, layout, disk=disk, folder=folder, device=device)
-        self._store = self._new_store(host=host)
+        room = room_for(
+            layout, sketched, lanes=lanes, host_bytes=host_bytes, disk_bytes=disk_bytes
+        )
+        self._index_bytes = index_bytes(layout, sketched)
+        self._restored_bytes = restored_bytes or host_bytes
+        self._new_store = partial(
+            RecordStore, layout, disk=room.disk_frames, folder=folder, device=device
+        )
+        self._store = self._new_store(host=room.host_frames)
         self.lock = threading.RLock()
         self.clear()
 

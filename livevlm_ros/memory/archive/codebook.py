@@ -12,11 +12,9 @@ import torch
 from torch import Tensor
 
 from livevlm_ros.memory.archive.centroids import half_norms, nearest
+from livevlm_ros.memory.archive.costs import CENTROIDS
 from livevlm_ros.memory.archive.frozen import FrozenRows
 from livevlm_ros.memory.state import Rows, State, copied
-
-CENTROIDS = 2048
-"""Of a kv head in a layer."""
 
 SPARE = 512
 """Centroids reserved for later keys that are far from all others."""

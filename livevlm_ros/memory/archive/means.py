@@ -23,12 +23,6 @@ class PageMeans:
         pages = shape.tokens_per_frame // page_tokens
         self._means = torch.empty(rows, shape.layers, shape.kv_heads, pages, shape.head_dim)
 
-    @staticmethod
-    def row_bytes(shape: CacheShape, *, page_tokens: int) -> int:
-        """Bytes of a frame's means."""
-        pages = shape.tokens_per_frame // page_tokens
-        return 4 * shape.layers * shape.kv_heads * pages * shape.head_dim
-
     def of_frame(self, keys: Tensor) -> Tensor:
         """
         Return the means of a frame.

@@ -21,11 +21,6 @@ _HALF_TINY = 2.0**-24  # the smallest float16 above zero
 _HALF_STEP = 2.0**-10  # from one float16 to the next, at most, relative to it
 
 
-def scales_bytes(*, dim: int, bits: int) -> int:
-    """Bytes that a run's scales and zeros take for one head's keys, or values."""
-    return 4 * dim if bits < 16 else 0
-
-
 def to_half(x: Tensor) -> Tensor:
     """Round to float16; what is beyond its range becomes the end of its range."""
     return x.float().clamp(-HALF_MAX, HALF_MAX).half()

@@ -11,68 +11,17 @@ record as it is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import gcd, prod
-
 import torch
 from torch import Tensor
 
-from livevlm_ros.memory.archive.quantise import dequantise, quantise, scales_bytes, to_half
-from livevlm_ros.memory.shape import CacheShape
+from livevlm_ros.memory.archive.costs import RecordSize
+from livevlm_ros.memory.archive.quantise import dequantise, quantise, to_half
 
 
-@dataclass(frozen=True, slots=True)
-class RecordLayout:
-    """
-    The record of a frame: uint8 [layers, kv_heads, 2, block], the 2 for keys and values.
+class RecordLayout(RecordSize):
+    """Where the numbers of a frame lie in its record."""
 
-    :param page_tokens: tokens of a page, a divisor of those of a frame
-    :param bits: of a number: 4, 8, or 16 for float16 as it is
-    """
-
-    shape: CacheShape
-    page_tokens: int
-    bits: int
-
-    @property
-    def pages(self) -> int:
-        """Pages of a frame."""
-        return self.shape.tokens_per_frame // self.page_tokens
-
-    @property
-    def record(self) -> tuple[int, int, int, int]:
-        """Shape of a record."""
-        return self.shape.layers, self.shape.kv_heads, 2, self.block_bytes
-
-    @property
-    def record_bytes(self) -> int:
-        """Bytes of a record."""
-        return prod(self.record)
-
-    @property
-    def block_bytes(self) -> int:
-        """Bytes of a head's keys, or values, in a layer: codes and then scales."""
-        return self.code_bytes + self.scales_bytes
-
-    @property
-    def code_bytes(self) -> int:
-        """Bytes of a block's codes."""
-        return self.pages * self.page_bytes
-
-    @property
-    def page_bytes(self) -> int:
-        """Bytes of a page's codes in a block."""
-        return self.page_tokens * self.shape.head_dim * self.bits // 8
-
-    @property
-    def scales_bytes(self) -> int:
-        """Bytes of a block's scales and zeros."""
-        return scales_bytes(dim=self.shape.head_dim, bits=self.bits)
-
-    @property
-    def unit(self) -> int:
-        """Bytes that pages, scales and blocks are multiples of."""
-        return gcd(self.page_bytes, self.scales_bytes)
+    __slots__ = ()
 
     def blocks(self, layers: slice | int) -> Tensor:
         """Return where blocks start in a record, int64 [2, layers, kv_heads]; an int names one."""

@@ -30,16 +30,17 @@ _CONTAINER = (  # limit, use, and what of the use the kernel takes back: cgroup 
 )
 
 
-def ram_for(given: int) -> tuple[int, int]:
+def ram_for(given: int, *, free: int | None = None) -> tuple[int, int]:
     """
     Return the bytes of RAM that an archive may take: those given, or a share of the free.
 
+    :param free: bytes; None: what is free on this machine now
     :returns: with them, how many it may take for what it restores: what was saved when more was
         free is not to be lost
     """
     if given != AUTO:
         return given, given
-    free = free_ram()
+    free = free_ram() if free is None else free
     return free // SHARE, free // RESTORED_SHARE
 
 

@@ -22,22 +22,17 @@ import torch
 from torch import Tensor
 
 from livevlm_ros.memory.archive.centroids import PRODUCTS_AT_ONCE, centroids_of
-from livevlm_ros.memory.archive.codebook import CENTROIDS, SPARE, Codebook, CodedFrame
+from livevlm_ros.memory.archive.codebook import SPARE, Codebook, CodedFrame
+from livevlm_ros.memory.archive.costs import CENTROIDS, RANKED_FRAMES, SAMPLED_KEYS
 from livevlm_ros.memory.shape import CacheShape
 from livevlm_ros.memory.state import State
 from livevlm_ros.memory.tokens import upload
-
-RANKED_FRAMES = 256
-"""Frames of the archive that are ranked by their keys; of more, the sketch names so many."""
 
 FIRST_FIT = 128
 """Frames from which the sketch is made, so that it is ready before it is needed."""
 
 GROWTH = 0.5
 """Frames archived between two fits, in relation to those held: a sketch of older ones misleads."""
-
-SAMPLED_KEYS = 16 * CENTROIDS
-"""Most keys of a kv head that its centroids are made from."""
 
 SAMPLED_AT_ONCE = 2**14
 """Tokens that a piece of work takes keys from, of one layer."""
@@ -69,11 +64,6 @@ class KeySketch:
         self._coded_at_once = CODED_A_FRAME // pieces  # frames
         self._pieces_a_frame = pieces * len(self._layers)
         self._owed = self._sample_bytes = 0
-
-    @staticmethod
-    def row_bytes(shape: CacheShape, layers: int) -> int:
-        """Bytes of a frame's codes, by the sketch and by the next one."""
-        return 2 * 2 * layers * shape.kv_heads * shape.tokens_per_frame
 
     @property
     def ready(self) -> bool:

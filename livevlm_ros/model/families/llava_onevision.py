@@ -9,19 +9,16 @@ Frames follow each other without a word between them. image_newline, the last ro
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from transformers import (
-    LlavaOnevisionConfig,
     LlavaOnevisionForConditionalGeneration,
     LlavaOnevisionModel,
 )
 
 from livevlm_ros.model.family import Family, VideoText
-from livevlm_ros.model.folder import CheckpointError
 from livevlm_ros.model.language import Decoder
 from livevlm_ros.model.preprocess import Preprocessor
 
@@ -34,16 +31,8 @@ class LlavaOnevision(Family):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        strategy = self.config.vision_feature_select_strategy
-        if strategy != 'full':
-            raise CheckpointError(
-                f'{folder}: config.json says vision_feature_select_strategy = {strategy!r}, '
-                "expected 'full': SigLIP has no token of the whole image to leave out"
-            )
-        self.image_tokens = tokens_per_frame(self.config)
         self.video = VideoText(self.config.video_token_id)
-        side = self.config.vision_config.image_size
-        self.preprocess = Preprocessor.from_folder(folder, size=(side, side))
+        self.preprocess = Preprocessor.from_folder(folder, size=self.form.size)
 
     def decoder(self, network: LlavaOnevisionForConditionalGeneration) -> Decoder:
         """Return Qwen2 without its head."""
@@ -58,18 +47,12 @@ class LlavaOnevision(Family):
         return network.model.image_newline[None]
 
 
-def tokens_per_frame(config: LlavaOnevisionConfig) -> int:
-    """Language tokens of one frame: the patch grid, halved and rounded up on each side."""
-    vision = config.vision_config
-    return math.ceil(vision.image_size // vision.patch_size / 2) ** 2
-
-
 def frame_features(model: LlavaOnevisionModel, pixels: Tensor) -> Tensor:
     """
     Encode frames as one batch.
 
     :param pixels: preprocessed images, [frames, 3, side, side]
-    :returns: [frames, tokens_per_frame, hidden]
+    :returns: [frames, image_tokens, hidden]
     """
     tower, chosen = model.vision_tower, model.config.vision_feature_layer
     states = [

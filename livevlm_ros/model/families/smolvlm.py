@@ -19,18 +19,15 @@ from transformers import SmolVLMForConditionalGeneration
 from transformers.models.smolvlm.processing_smolvlm import (
     DEFAULT_CHAT_TEMPLATE,
     DEFAULT_MEDIA_OUTTRO,
-    FRAME_TIMESTAMP_MESSAGE,
 )
 
-from livevlm_ros.model.family import Family, FrameText, VideoText
+from livevlm_ros.model.family import Family, VideoText
 from livevlm_ros.model.folder import CheckpointError
 from livevlm_ros.model.language import Decoder
 from livevlm_ros.model.preprocess import Preprocessor, Size
 
 INTRO = 'You are provided the following series of frames from a video.\n'
 VIDEO = '<video>'
-AROUND, GLOBAL = '<fake_token_around_image>', '<global-img>'
-MINUTES = 100
 LARGEST_EDGE = 4096
 
 
@@ -47,19 +44,8 @@ class SmolVLM(Family):
         token = self.config.image_token_id
         image = self.tokenizer.convert_ids_to_tokens(token)
         self.video = VideoText(token, VIDEO, f'{INTRO}{image}{DEFAULT_MEDIA_OUTTRO}')
-        self._after = self.ids(AROUND)
-        self.check_text(INTRO, _before, image, AROUND, DEFAULT_MEDIA_OUTTRO)
-        vision, scale = self.config.vision_config, self.config.scale_factor
-        side = vision.image_size // vision.patch_size
-        if side % scale:
-            raise CheckpointError(
-                f'{folder}: config.json gives an image {side} by {side} patches, scale_factor = '
-                f'{scale} does not divide them'
-            )
-        self.image_tokens = (side // scale) ** 2
-        self.preprocess = TwiceResized.from_folder(
-            folder, size=(vision.image_size, vision.image_size)
-        )
+        self.check_text(INTRO, image, DEFAULT_MEDIA_OUTTRO)
+        self.preprocess = TwiceResized.from_folder(folder, size=self.form.size)
 
     def decoder(self, network: SmolVLMForConditionalGeneration) -> Decoder:
         """Return Llama without its head."""
@@ -73,17 +59,6 @@ class SmolVLM(Family):
         """
         patches = network.model.vision_model(pixel_values=pixels).last_hidden_state
         return network.model.connector(patches)
-
-    def frame_text(self, seconds: float) -> FrameText:
-        """Return the time and the markers around an image."""
-        return FrameText(self.ids(_before(seconds)), self._after)
-
-
-def _before(seconds: float) -> str:
-    """Return the text before an image."""
-    minute, second = divmod(int(seconds), 60)
-    stamp = f'{minute % MINUTES:02d}:{second:02d}'
-    return FRAME_TIMESTAMP_MESSAGE.format(timestamp=stamp) + AROUND + GLOBAL
 
 
 class TwiceResized(Preprocessor):

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from livevlm_ros.memory import CacheShape, FrameRef
-from livevlm_ros.memory.archive.archive import Archive, index_bytes
+from livevlm_ros.memory.archive.archive import Archive
+from livevlm_ros.memory.archive.costs import index_bytes
 from livevlm_ros.memory.archive.record import RecordLayout
 from livevlm_ros.memory.tokens import TokenIds, Tokens
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from livevlm_ros.memory import CacheShape
-from livevlm_ros.memory.archive.archive import THINNED_SHARE, Archive, index_bytes
+from livevlm_ros.memory.archive.archive import THINNED_SHARE, Archive
+from livevlm_ros.memory.archive.costs import index_bytes
 from livevlm_ros.memory.archive.frozen import Forgotten
 from livevlm_ros.memory.archive.record import RecordLayout
 from livevlm_ros.memory.archive.sizes import Wiped

@@ -3,6 +3,7 @@
 import torch
 
 from livevlm_ros.memory import CacheShape
+from livevlm_ros.memory.archive.costs import means_bytes
 from livevlm_ros.memory.archive.means import PageMeans, page_means
 
 
@@ -35,4 +36,4 @@ def test_the_bytes_said_are_those_of_a_row(shape: CacheShape) -> None:
     means = PageMeans(shape, rows=1, page_tokens=2)
     means.put(0, means.of_frame(torch.zeros(2, 2, 4, 8)))
     row = sum(means.of_layer(layer, torch.tensor([0])).nbytes for layer in range(shape.layers))
-    assert row == PageMeans.row_bytes(shape, page_tokens=2)
+    assert row == means_bytes(shape, page_tokens=2)

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from livevlm_ros.memory.archive.costs import scales_bytes
 from livevlm_ros.memory.archive.quantise import (
     HALF_MAX,
     dequantise,
     quantise,
-    scales_bytes,
     to_half,
 )
 

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from livevlm_ros.memory import CacheShape, FrameRef, ReadFilter, RetrievalSettings
-from livevlm_ros.memory.archive.archive import Archive, index_bytes
+from livevlm_ros.memory.archive.archive import Archive
 from livevlm_ros.memory.archive.centroids import PRODUCTS_AT_ONCE
-from livevlm_ros.memory.archive.codebook import CENTROIDS, SPARE, Codebook
+from livevlm_ros.memory.archive.codebook import SPARE, Codebook
+from livevlm_ros.memory.archive.costs import CENTROIDS, codes_bytes, index_bytes
 from livevlm_ros.memory.archive.record import RecordLayout
 from livevlm_ros.memory.archive.sketch import FIRST_FIT, SAMPLED_AT_ONCE, KeySketch
 from livevlm_ros.memory.retrieval import (
@@ -384,5 +385,5 @@ def test_a_layer_that_does_not_choose_and_a_head_that_does_not_have_no_say(
 
 def test_the_bytes_said_are_those_of_a_frames_codes_now_and_of_the_next(watched: Watched) -> None:
     codes = watched.archive.sketch.state(7, RLock()).rows['codes'].whole()
-    assert 2 * codes.nbytes == 7 * KeySketch.row_bytes(SMALL, 2)
+    assert 2 * codes.nbytes == 7 * codes_bytes(SMALL, 2)
     assert codes.dtype == torch.int16

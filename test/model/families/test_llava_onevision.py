@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from livevlm_ros.model import ModelConfig, load_model
-from livevlm_ros.model.families.llava_onevision import frame_features, tokens_per_frame
+from livevlm_ros.model.families.llava_onevision import frame_features
 
 VISION = {
     'hidden_size': 32,
@@ -36,7 +36,7 @@ def test_features_are_exactly_those_of_get_video_features_without_newline(
     pixels = torch.randn(4, 3, 40, 40, generator=torch.Generator().manual_seed(0))
     whole = model.get_video_features(pixels[None]).pooler_output[0]
     features = frame_features(model, pixels)
-    assert features.shape == (4, tokens_per_frame(model.config), 48)
+    assert features.shape == (4, 9, 48)
     assert torch.equal(features.flatten(0, 1), whole[:-1])
     assert torch.equal(whole[-1], model.image_newline)
 
@@ -55,3 +55,7 @@ def test_a_batch_of_images_of_any_sizes_equals_one_by_one(
     batch = model.encode_frames(mixed)
     single = torch.cat([model.encode_frames([image]) for image in mixed])
     torch.testing.assert_close(batch, single, rtol=0, atol=1e-5)
+
+
+def test_the_plan_is_what_is_loaded(checkpoint: Path, planned: Callable) -> None:
+    planned(checkpoint)

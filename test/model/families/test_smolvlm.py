@@ -236,12 +236,16 @@ def test_a_question_that_looks_back_reads_whole_frames(
     memory.close()
 
 
+def test_the_plan_is_what_is_loaded(checkpoint: Path, planned: Callable) -> None:
+    planned(checkpoint)
+
+
 @pytest.mark.parametrize(('hours', 'said'), [(1, '60:00'), (1.5, '90:00'), (2, '20:00')])
 def test_a_frame_has_as_many_tokens_after_hours(checkpoint: Path, hours: float, said: str) -> None:
     family = open_family(checkpoint)
     late = family.frame_text(hours * 3600)
     assert said in family.tokenizer.decode(late.before)
-    assert late.tokens == family.frame_text(0.0).tokens
+    assert len(late.before) == len(family.frame_text(0.0).before)
 
 
 def test_the_chat_is_the_checkpoints_where_it_has_a_place_for_a_video(

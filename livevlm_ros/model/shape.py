@@ -1,0 +1,151 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What config.json alone says of a model: how large it is, and what a frame is to it. No torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from livevlm_ros.memory import RESERVED_POSITIONS, CacheShape, FramePositions
+from livevlm_ros.model.folder import CheckpointError
+
+Size = tuple[int, int]
+"""Height and width."""
+
+
+class ModelShape(ABC):
+    """
+    The shape of a kind of model.
+
+    A module of `shapes/` has one by the name `SHAPE`. Its constructor also sets:
+
+    - `size`: of what the vision tower takes, in pixels,
+    - `image_tokens`: language tokens of an image, always as many.
+
+    :param config: config.json, parsed
+    :param folder: of the checkpoint, named in errors
+    :raises CheckpointError: for what is missing, or what this family does not do
+    """
+
+    defaults: ClassVar[Mapping[str, Mapping[str, Any]]]
+    """By the entry of a part, what transformers takes where that part does not say."""
+    qkv_bias: ClassVar[bool] = False
+    qk_norm: ClassVar[bool] = False
+    after: ClassVar[str] = ''
+    """The text after each image."""
+
+    size: Size
+    image_tokens: int
+
+    def __init__(self, config: Mapping[str, Any], folder: Path) -> None:
+        self.config, self.folder = config, folder
+        self.text, self.vision = (
+            {**self.defaults[part], **self._part(part)}
+            for part in ('text_config', 'vision_config')
+        )
+        given = (self.text.get(entry) or {} for entry in ('rope_scaling', 'rope_parameters'))
+        self.rope = {
+            name: value
+            for entry in ({'rope_theta': self.text['rope_theta']}, *given)
+            for name, value in entry.items()
+        }
+
+    def _part(self, name: str) -> Mapping[str, Any]:
+        part = self.config.get(name)
+        if not isinstance(part, Mapping):
+            raise CheckpointError(f'{self.folder}: config.json has no {name}')
+        return part
+
+    def before(self, seconds: float) -> str:
+        """
+        Return the text before an image.
+
+        :param seconds: since the start of the stream
+        """
+        return ''
+
+    def positions(self, before: int, after: int) -> FramePositions | None:
+        """
+        Return how positions run through a frame; None: one token after another.
+
+        :param before: tokens before its image
+        :param after: tokens after it
+        """
+        return None
+
+    @property
+    def head_dim(self) -> int:
+        """Width of a head."""
+        width, heads = self.text['hidden_size'], self.text['num_attention_heads']
+        return int(self.text.get('head_dim') or width // heads)
+
+    def cache_shape(self, before: int, after: int) -> CacheShape:
+        """
+        Return what the language layers write into a memory, for arguments as of `positions`.
+
+        :raises CheckpointError: if the model has no positions for a frame and a question
+        """
+        shape = CacheShape(
+            layers=self.text['num_hidden_layers'],
+            q_heads=self.text['num_attention_heads'],
+            kv_heads=self.text['num_key_value_heads'],
+            head_dim=self.head_dim,
+            tokens_per_frame=before + self.image_tokens + after,
+            rope_theta=self.rope['rope_theta'],
+            max_positions=self.text['max_position_embeddings'],
+            text_tokens=before + after,
+            positions=self.positions(before, after),
+        )
+        least = RESERVED_POSITIONS + shape.tokens_per_frame
+        if shape.max_positions < least:
+            raise CheckpointError(
+                f'{self.folder}: config.json says max_position_embeddings = '
+                f'{shape.max_positions}, expected at least {least}: a frame has '
+                f'{shape.tokens_per_frame} tokens, and {RESERVED_POSITIONS} are kept for the chat'
+            )
+        return shape
+
+    @property
+    def numbers(self) -> int:
+        """Numbers of all weights."""
+        width, vocabulary = self.text['hidden_size'], self.text['vocab_size']
+        embeddings = vocabulary * width * (1 if self.tied else 2)
+        norms = self.text['num_hidden_layers'] * (2 * width + 2 * self.head_dim * self.qk_norm)
+        return embeddings + self.layer_numbers + norms + width + self.vision_numbers()
+
+    @property
+    def tied(self) -> bool:
+        """Whether the head is the embedding."""
+        return bool(self.config.get('tie_word_embeddings'))
+
+    @property
+    def layer_numbers(self) -> int:
+        """Numbers of what the language layers multiply by, which are packed anew at loading."""
+        text, width = self.text, self.text['hidden_size']
+        queries = text['num_attention_heads'] * self.head_dim
+        qkv = queries + 2 * text['num_key_value_heads'] * self.head_dim
+        attention = width * qkv + qkv * self.qkv_bias + queries * width
+        return int(text['num_hidden_layers'] * (attention + 3 * width * text['intermediate_size']))
+
+    @property
+    def widest_numbers(self) -> int:
+        """Numbers of the largest of those packs, the two sides of a gate."""
+        return int(2 * self.text['hidden_size'] * self.text['intermediate_size'])
+
+    @abstractmethod
+    def vision_numbers(self) -> int:
+        """Return the numbers of the vision tower, and of what leads from it to the language."""
+
+    def tower_numbers(self, layers: int) -> int:
+        """Return the numbers of transformer layers with biases and norms with two weights."""
+        width, inner = self.vision['hidden_size'], self.vision['intermediate_size']
+        feed_forward = linear(width, inner) + linear(inner, width)
+        return int(layers * (4 * linear(width, width) + feed_forward + 4 * width))
+
+
+def linear(inputs: int, outputs: int) -> int:
+    """Numbers of a linear layer with a bias."""
+    return inputs * outputs + outputs

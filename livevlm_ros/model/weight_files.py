@@ -1,0 +1,38 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The files that weights are in, and what their headers say. It needs no torch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import prod
+from pathlib import Path
+
+from safetensors import safe_open
+
+from livevlm_ros.model.folder import CheckpointError, read_json
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """
+    Return the files that the weights of a folder are in, be they there or not.
+
+    :raises CheckpointError: for an index that names none
+    """
+    index = folder / 'model.safetensors.index.json'
+    if index.is_file():
+        shards = read_json(index).get('weight_map')
+        if not isinstance(shards, dict) or not shards:
+            raise CheckpointError(f'{index}: expected a weight_map')
+        return [folder / name for name in sorted(set(shards.values()))]
+    return [folder / 'model.safetensors']
+
+
+def count_numbers(folder: Path) -> Counter[str]:
+    """Return how many numbers the weights of a folder are, by their type as safetensors has it."""
+    numbers: Counter[str] = Counter()
+    for file in weight_files(folder):
+        with safe_open(file, framework='np') as weights:
+            for tensor in map(weights.get_slice, weights.keys()):
+                numbers[tensor.get_dtype()] += prod(tensor.get_shape())
+    return numbers
