@@ -24,7 +24,8 @@ from livevlm_ros.terminal import (
 )
 
 if TYPE_CHECKING:
-    from livevlm_ros.engine import Engine, EngineConfig
+    from livevlm_ros.engine import Engine, EngineConfig, ModelConfig
+    from livevlm_ros.model import VideoLanguageModel
     from livevlm_ros.replay.accuracy import Report
     from livevlm_ros.replay.compare import Load
     from livevlm_ros.replay.evaluate import Progress
@@ -139,12 +140,13 @@ def evaluate(
     """
     Replay recordings through the engine, ask their questions and report.
 
-    Exits with 1 if nothing was measured: no frame was used, or no question could be asked.
+    Exits with 3 if nothing was measured: no frame was used, or no question was asked.
     """
     with plain_errors():
         from livevlm_ros.replay.answers_table import answers_table
         from livevlm_ros.replay.compare import compare, run_rows
         from livevlm_ros.replay.masked import in_words
+        from livevlm_ros.replay.report import NOTHING_MEASURED
         from livevlm_ros.replay.rows import check_baselines, read_rows
         from livevlm_ros.replay.table import print_comparison, print_report, report_console
 
@@ -212,7 +214,7 @@ def evaluate(
         for run in runs:
             if why := run.report['nothing_measured']:
                 print(f'livevlm: {run.name}: nothing was measured: {why}', file=sys.stderr)
-                raise typer.Exit(1)
+                raise typer.Exit(NOTHING_MEASURED)
         if picture is not None:
             from livevlm_ros.replay.picture import draw_picture
 
@@ -332,15 +334,22 @@ def _asked(questions: list[str], at: float | None) -> list[QuestionEntry]:
 
 def _loading() -> Load:
     """Return what loads engines; those of the same checkpoint have one model in turn."""
-    from livevlm_ros.engine import Engine
-    from livevlm_ros.model import CheckpointError, load_model
-    from livevlm_ros.replay.errors import BadInput
 
-    model_of = lru_cache(maxsize=1)(load_model)
+    @lru_cache(maxsize=1)
+    def model_of(config: ModelConfig) -> VideoLanguageModel:
+        from livevlm_ros.model import load_model
+
+        return load_model(config)
 
     def load(config: EngineConfig, progress: Progress) -> Engine:
-        engine = Engine(config, load=model_of)
+        from livevlm_ros.model.folder import CheckpointError, checkpoint_folder
+        from livevlm_ros.replay.errors import BadInput
+
         try:
+            checkpoint_folder(config.model.path)  # a wrong name is told before torch is imported
+            from livevlm_ros.engine import Engine
+
+            engine = Engine(config, load=model_of)
             engine.load(progress)
         except (CheckpointError, ValueError) as error:
             raise BadInput(str(error)) from error

@@ -19,7 +19,7 @@ import numpy as np
 
 from livevlm_ros.replay.accuracy import PARTS, Report, rate
 from livevlm_ros.replay.cap import cap_cards
-from livevlm_ros.replay.evaluate import Given, Progress, evaluate
+from livevlm_ros.replay.evaluate import Given, Progress, check_source, evaluate
 from livevlm_ros.replay.masked import Masking
 from livevlm_ros.replay.oracle import oracle_of
 from livevlm_ros.replay.outcome import Evaluation, Outcome
@@ -70,7 +70,7 @@ def run_rows(
     :param choose: as `evaluate`
     :param progress: called with row and recording, and the share of everything done, [0, 1]
     :returns: one run per row, in their order, each when it is done
-    :raises BadInput: as `evaluate` does
+    :raises BadInput: as `evaluate` does, where it can be told at once before anything is loaded
     """
 
     def run(number: int, row: Row) -> Run:
@@ -108,6 +108,7 @@ def run_rows(
             report['masked'] = masking.report()
         return Run(report, evaluation)
 
+    check_source(path, questions=questions, topic=topic)
     return (run(number, row) for number, row in enumerate(rows))
 
 

@@ -26,6 +26,7 @@ from livevlm_ros.replay.questions import (
     AT_THE_END,
     QuestionEntry,
     questions_beside,
+    questions_file,
     read_questions,
 )
 from livevlm_ros.replay.recording import FrameSource
@@ -92,12 +93,7 @@ def evaluate(
     :param progress: called with the recording's name and the share of everything done, [0, 1]
     :raises BadInput: when no recording or no question at all can be used
     """
-    recordings = find_recordings(path)
-    if isinstance(questions, Path) and len(recordings) > 1:
-        raise BadInput(
-            f'{path}: {len(recordings)} recordings, but one questions file; in a folder each '
-            'recording has its own beside it, named <recording>.questions.yaml'
-        )
+    recordings = _recordings(path, questions)
     evaluation = Evaluation()
     ask = ask or (lambda question, entry, first_ns: engine.ask_now(question))
     for number, recording in enumerate(recordings):
@@ -120,12 +116,45 @@ def evaluate(
     return evaluation
 
 
+def check_source(path: Path, *, questions: Given = None, topic: str | None = None) -> None:
+    """
+    Refuse what `evaluate` would refuse, before an engine is loaded for it.
+
+    :raises BadInput: as `evaluate` does
+    """
+    recordings, problems = _recordings(path, questions), []
+    for recording in recordings:
+        try:
+            open_source(recording, topic=topic)
+            _entries(recording, questions, Evaluation())
+        except BadInput as problem:
+            problems.append(str(problem))
+        else:
+            return
+    if len(recordings) == 1:
+        raise BadInput(problems[0])
+    raise BadInput(f'{path}: no recording can be used: {"; ".join(problems)}')
+
+
+def _recordings(path: Path, questions: Given) -> list[Path]:
+    recordings = find_recordings(path)
+    if isinstance(questions, Path) and len(recordings) > 1:
+        raise BadInput(
+            f'{path}: {len(recordings)} recordings, but one questions file; in a folder each '
+            'recording has its own beside it, named <recording>.questions.yaml'
+        )
+    return recordings
+
+
 def _entries(recording: Path, given: Given, evaluation: Evaluation) -> deque[QuestionEntry]:
     if given is not None and not isinstance(given, Path):
         return deque(given)
     file = given or questions_beside(recording)
     if file is None:
-        evaluation.warnings.append(f'{recording}: no questions file; only its frames are replayed')
+        evaluation.warnings.append(
+            f'{recording}: no questions file; its frames alone are replayed; expected '
+            f'{questions_file(recording).name} beside it'
+        )
         return deque()
     entries, refused = read_questions(file)
     if refused and not entries:

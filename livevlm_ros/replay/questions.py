@@ -58,9 +58,14 @@ KEYS = tuple(QuestionEntry.__dataclass_fields__)
 
 def questions_beside(recording: Path) -> Path | None:
     """Find the questions file that lies beside a recording and has its name."""
-    stem = recording.name if recording.is_dir() else recording.stem
-    beside = [recording.with_name(stem + suffix) for suffix in FILE_SUFFIXES]
+    beside = (questions_file(recording, suffix) for suffix in FILE_SUFFIXES)
     return next((file for file in beside if file.exists()), None)
+
+
+def questions_file(recording: Path, suffix: str = FILE_SUFFIXES[0]) -> Path:
+    """Return the name of a recording's questions file."""
+    stem = recording.name if recording.is_dir() else recording.stem
+    return recording.with_name(stem + suffix)
 
 
 def read_questions(file: Path) -> tuple[list[QuestionEntry], list[str]]:

@@ -44,6 +44,9 @@ MEMORY_KEYS = (
     'disk_bytes',
     'full_cache_bytes',
 )
+NOTHING_MEASURED = 3
+"""Exit code of a command whose report has no number that means anything."""
+
 RECALL_KEYS = (
     'questions',
     'questions_corrected',
@@ -243,6 +246,8 @@ def _nothing_measured(evaluation: Evaluation, stats: EngineStats) -> str:
         )
     if not asked and evaluation.outside:
         return f'no question was asked: {evaluation.outside} outside the recording'
+    if not asked:
+        return 'no question was asked: expected --ask or a questions file with some'
     if asked and all(outcome.answer.status == Status.INVALID for outcome in asked):
         return f'no question was answered of {len(asked)}; such as {asked[0].answer.message}'
     return ''

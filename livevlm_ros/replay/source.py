@@ -40,6 +40,8 @@ def find_recordings(path: Path) -> list[Path]:
 
     :raises BadInput: when there is none
     """
+    if path.name in ('', '..'):  # a name is needed, of the questions file beside it
+        path = path.resolve()
     if not path.is_dir() or _is_bag(path):
         return [path]
     found = [

@@ -173,6 +173,7 @@ UNKNOWN = "- {at: 2, question: 'is the zebra asleep ?', answer: 'no'}\n"
     ('questions', 'says'),
     [
         (KNOWN % 900, 'no question was asked: 1 outside the recording'),
+        ('[]', 'no question was asked: expected --ask or a questions file'),
         (
             UNKNOWN * 2,
             "no question was answered of 2; such as question: the model does not know '",
@@ -180,7 +181,7 @@ UNKNOWN = "- {at: 2, question: 'is the zebra asleep ?', answer: 'no'}\n"
         (KNOWN % 2, ''),
         (UNKNOWN + KNOWN % 2, ''),
     ],
-    ids=['outside', 'unknown words', 'without an answer', 'one of two'],
+    ids=['outside', 'none', 'unknown words', 'without an answer', 'one of two'],
 )
 def test_evaluate_fails_when_no_question_could_be_asked_and_not_for_want_of_truth(
     livevlm, film: Path, checkpoint: Path, tmp_path: Path, questions: str, says: str
@@ -192,7 +193,7 @@ def test_evaluate_fails_when_no_question_could_be_asked_and_not_for_want_of_trut
         *('--model', checkpoint, '--questions', tmp_path / 'q.yaml'),
         *('--set', 'ask.default_max_tokens=1', '--json', tmp_path / 'r.json'),
     )
-    assert code == bool(says), error
+    assert code == (3 if says else 0), error
     assert f'livevlm: balanced: nothing was measured: {says}' in error or not says
     report = json.loads((tmp_path / 'r.json').read_text())
     assert bool(report['nothing_measured']) == bool(says)
@@ -212,7 +213,7 @@ def test_evaluate_fails_when_no_frame_was_used(
         *('--model', checkpoint, '--presets', 'recent,full'),
         *('--json', tmp_path / 'r.json', '--html', tmp_path / 'r.html'),
     )
-    assert code == 1
+    assert code == 3
     assert 'livevlm: recent: nothing was measured: no frame was used of ' in error
     assert 'dropped: bad ' in error and 'h264 is no picture' in error
     assert 'warning: no frame was used' in out
