@@ -145,12 +145,15 @@ def evaluate(
     with plain_errors():
         from livevlm_ros.replay.answers_table import answers_table
         from livevlm_ros.replay.compare import compare, run_rows
+        from livevlm_ros.replay.html import html_report
         from livevlm_ros.replay.masked import in_words
+        from livevlm_ros.replay.reliability import reliability_svg
         from livevlm_ros.replay.report import NOTHING_MEASURED
         from livevlm_ros.replay.rows import check_baselines, read_rows
         from livevlm_ros.replay.table import print_comparison, print_report, report_console
+        from livevlm_ros.replay.whole_file import write_each
 
-        check_writable(json_file, html_file, reliability, picture, memory_picture)
+        check_writable(json_file, html_file, reliability, picture, memory_picture, read=questions)
         if questions and ask:
             refuse(f'--questions {questions}, --ask {ask[0]}: expected one of them, not both')
         if at is not None and not ask:
@@ -191,6 +194,11 @@ def evaluate(
             )
         console = report_console()
         compared = compare(runs, against=baselines)
+        problems = write_each(
+            (json_file, lambda: _json(compared if comparing else runs[0].report)),
+            (html_file, lambda: html_report(runs, compared)),
+            (reliability, lambda: reliability_svg(runs)),
+        )
         if comparing:
             print_comparison(compared, console)
         else:
@@ -201,16 +209,8 @@ def evaluate(
         for run in runs if masked else ():
             if found := run.report.get('masked'):
                 console.print(f'{run.name} {in_words(found)}')
-        if json_file is not None:
-            _write_json(json_file, compared if comparing else runs[0].report)
-        if html_file is not None:
-            from livevlm_ros.replay.html import html_report
-
-            html_file.write_text(html_report(runs, compared), encoding='utf-8')
-        if reliability is not None:
-            from livevlm_ros.replay.reliability import reliability_svg
-
-            reliability.write_text(reliability_svg(runs), encoding='utf-8')
+        if problems:
+            refuse('; '.join(problems))
         for run in runs:
             if why := run.report['nothing_measured']:
                 print(f'livevlm: {run.name}: nothing was measured: {why}', file=sys.stderr)
@@ -253,9 +253,11 @@ def sweep(
     """Trade accuracy for memory and time: every budget of long-term, every number read of it."""
     with plain_errors():
         from livevlm_ros.replay.sweep import numbers, run_sweep, sweep_grid, sweep_table
+        from livevlm_ros.replay.sweep_page import sweep_page
         from livevlm_ros.replay.table import report_console
+        from livevlm_ros.replay.whole_file import write_each
 
-        check_writable(json_file, html_file)
+        check_writable(json_file, html_file, read=questions)
         grid = sweep_grid(
             preset,
             numbers('--long-term', long_term),
@@ -275,13 +277,12 @@ def sweep(
                 note=lambda text: bar.console.print(text, highlight=False),
                 progress=lambda name, share: bar.update(task, completed=share, description=name),
             )
+        problems = write_each(
+            (json_file, lambda: _json(found)), (html_file, lambda: sweep_page(found))
+        )
         report_console().print(sweep_table(found))
-        if json_file is not None:
-            _write_json(json_file, found)
-        if html_file is not None:
-            from livevlm_ros.replay.sweep_page import sweep_page
-
-            html_file.write_text(sweep_page(found), encoding='utf-8')
+        if problems:
+            refuse('; '.join(problems))
 
 
 def replay(
@@ -308,7 +309,7 @@ def replay(
 ) -> None:
     """Play a bag to the real node over ROS, ask its questions over /ask and report."""
     with plain_errors():
-        check_writable(json_file, html_file)
+        check_writable(json_file, html_file, read=questions)
         from livevlm_ros.node.replay import Replay, node_parameters, publish, run_replay
 
         asked = Replay(bag, questions, topic, rate, json_file, html_file)
@@ -358,5 +359,5 @@ def _loading() -> Load:
     return load
 
 
-def _write_json(file: Path, report: Report) -> None:
-    file.write_text(json.dumps(report, indent=1) + '\n', encoding='utf-8')
+def _json(report: Report) -> str:
+    return json.dumps(report, indent=1) + '\n'

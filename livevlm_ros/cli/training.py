@@ -77,6 +77,7 @@ def card(
         check_writable(out)
         folder = checkpoint_folder(model)
         from livevlm_ros.replay.card import card_text, measure
+        from livevlm_ros.replay.whole_file import write_whole
         from livevlm_ros.training.train import read_runs
 
         runs = read_runs(folder)
@@ -87,7 +88,7 @@ def card(
                 streams,
                 progress=lambda name, share: bar.update(task, completed=share, description=name),
             )
-        out.write_text(card_text(measured, runs), encoding='utf-8')
+        write_whole(out, card_text(measured, runs))
         print(f'{out}: model card written')
 
 

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from io import TextIOWrapper
 from typing import Any
 
 from rich.box import SIMPLE
@@ -21,7 +23,9 @@ VALUE_WIDTH = 15  # columns that a measure takes
 
 
 def report_console() -> Console:
-    """Make a console on stdout, wide enough for a report wherever it goes."""
+    """Make a console on stdout, wide enough for a report wherever it goes, in any encoding."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors='replace')
     console = Console()
     console.width = max(console.width, LEAST_WIDTH if console.is_terminal else PIPED_WIDTH)
     return console

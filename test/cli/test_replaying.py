@@ -1,6 +1,9 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ import pytest
 from livevlm_ros.engine.messages import BadFrame
 from livevlm_ros.world import CHOICES
 
+MAIN = 'from livevlm_ros.cli import main; main()'
 ANSWERED = {'OK', 'PARTIAL', 'NOT_SEEN'}  # a random model does not end with its one token
 
 
@@ -222,6 +226,47 @@ def test_evaluate_fails_when_no_frame_was_used(
 
 
 @pytest.mark.parametrize(
+    ('stdout', 'encoding', 'code', 'says'),
+    [
+        ('/dev/full', 'utf-8', 2, 'livevlm: output: cannot be written: No space left on device'),
+        ('/dev/null', 'ascii', 0, ''),
+    ],
+    ids=['full', 'ascii'],
+)
+def test_reports_are_written_even_where_they_cannot_be_printed(
+    film: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    stdout: str,
+    encoding: str,
+    code: int,
+    says: str,
+) -> None:
+    arguments = ('evaluate', film / 'stream-0000', '--model', checkpoint)
+    files = ('--json', tmp_path / 'r.json', '--html', tmp_path / 'r.html')
+    with Path(stdout).open('w') as out:
+        done = subprocess.run(
+            [sys.executable, '-c', MAIN, *map(str, (*arguments, *files))],
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, 'PYTHONIOENCODING': encoding},
+        )
+    assert (done.returncode, done.stderr.strip()) == (code, says)
+    assert json.loads((tmp_path / 'r.json').read_text())['source']['recordings'] == 1
+    assert (tmp_path / 'r.html').read_text().endswith('</html>\n')
+
+
+def test_a_report_on_a_full_disk_is_one_line_and_the_other_is_written(
+    refused, film: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / 'r.html'
+    given = ('--model', checkpoint, '--json', '/dev/full', '--html', page)
+    assert '/dev/full: cannot be written: No space' in refused('evaluate', film, *given)
+    assert page.read_text().endswith('</html>\n')
+
+
+@pytest.mark.parametrize(
     'arguments, says',
     [
         (('nowhere',), 'nowhere: no such file'),
@@ -246,6 +291,8 @@ def test_evaluate_fails_when_no_frame_was_used(
             ('{film}', '--json', '/no/such/folder/r.json'),
             '/no/such/folder/r.json: cannot be written',
         ),
+        (('{film}', '--json', 'r', '--html', './r'), 'r: is given twice; expected different'),
+        (('{film}', '--questions', 'r', '--json', 'r'), 'r: is given twice; expected different'),
         (('{film}', '--model', '{checkpoint}', '--questions', 'q.yaml'), 'one questions file'),
         (('{film}', '--model', '{checkpoint}', '--topic', '/up'), 'no images on topic /up'),
     ],

@@ -227,7 +227,7 @@ def test_the_picture_of_a_long_recording_holds_only_the_frames_it_shows(
 def test_no_picture_without_a_question_about_the_past(engine, make_bag, tmp_path: Path) -> None:
     bag = make_bag(questions='- {at: 3, question: q, answer: red}')
     evaluation = evaluate(bag, engine)
-    with pytest.raises(BadInput, match='no question about the past'):
+    with pytest.raises(BadInput, match='nothing asked has evidence in the past'):
         draw_picture(bag, evaluation, tmp_path / 'p.png')
 
 
