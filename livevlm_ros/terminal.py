@@ -54,7 +54,7 @@ def progress_bar() -> Progress:
     """Make a progress bar on stderr; nothing is drawn where that is no terminal."""
     console = Console(stderr=True)
     return Progress(
-        TextColumn('{task.description}'),
+        TextColumn('{task.description}', markup=False),
         BarColumn(),
         TextColumn('{task.percentage:>3.0f} %'),
         TimeElapsedColumn(),

@@ -80,7 +80,7 @@ def _draw(look: Look, outcome: Outcome, preset: str) -> Figure:
     figure = Figure(figsize=(11, 9.5), layout='constrained')
     grid = figure.add_gridspec(4, 1, height_ratios=[2.7, 2.7, 1.0, 1.9])
     held, read, attention = (figure.add_subplot(grid[row]) for row in range(3))
-    figure.suptitle(_question(outcome), weight='bold', fontsize=13)
+    figure.suptitle(_question(outcome), weight='bold', fontsize=13, parse_math=False)
     colors = _held_colors(look)
     _tokens(held, look, colors[None])
     held.set_title(_held_title(look, preset), loc='left', pad=24)

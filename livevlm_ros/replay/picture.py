@@ -161,7 +161,7 @@ def _say(axes: Axes, outcome: Outcome) -> None:
         lines.append((0.14, truth, {'color': GREEN, 'fontsize': 9}))
     axes.set_axis_off()
     for height, text, style in lines:
-        axes.text(0, height, text, va='top', in_layout=False, **style)
+        axes.text(0, height, text, va='top', in_layout=False, parse_math=False, **style)
 
 
 def _nearest(frames: Thumbnails, second: float) -> float:

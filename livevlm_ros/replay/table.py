@@ -12,7 +12,9 @@ from typing import Any
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from livevlm_ros.plain import plain
 from livevlm_ros.replay.accuracy import Report
 from livevlm_ros.replay.reliability import in_words
 
@@ -38,7 +40,7 @@ def print_report(report: Report, console: Console) -> None:
     :param console: 80 columns or more, so that no number is cut off
     """
     for warning in report['warnings']:
-        console.print(f'warning: {warning}', style='yellow', markup=False, highlight=False)
+        console.print(Text(plain(f'warning: {warning}'), 'yellow'))
     accuracy = report['accuracy']
     if accuracy['overall']['n']:
         console.print(_kinds(report))
@@ -55,7 +57,7 @@ def print_comparison(compared: Report, console: Console) -> None:
     """
     reports = compared['presets'].values()
     for warning in dict.fromkeys(warning for report in reports for warning in report['warnings']):
-        console.print(f'warning: {warning}', style='yellow', markup=False, highlight=False)
+        console.print(Text(plain(f'warning: {warning}'), 'yellow'))
     guesses = compared['cap'][0]['accuracy']
     console.print(
         f'rates in % ± s.e.; of all, chance is {percent(guesses["chance"])}, '
@@ -214,7 +216,7 @@ def _totals(report: Report) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(overflow='fold')
     for name, text in totals(report):
-        table.add_row(name, text)
+        table.add_row(name, Text(plain(text)))
     return table
 
 

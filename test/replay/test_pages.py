@@ -4,6 +4,8 @@
 
 import io
 import re
+from dataclasses import replace
+from html import escape
 from pathlib import Path
 
 import cv2
@@ -229,6 +231,32 @@ def test_no_picture_without_a_question_about_the_past(engine, make_bag, tmp_path
     evaluation = evaluate(bag, engine)
     with pytest.raises(BadInput, match='nothing asked has evidence in the past'):
         draw_picture(bag, evaluation, tmp_path / 'p.png')
+
+
+def test_markup_of_others_is_text_in_tables_and_on_pages(make_run, make_outcome) -> None:
+    odd = '[red]<b>odd</b>[/nothing] $\\x$'
+    wrong = make_outcome(said=odd, recording=odd)
+    asked = replace(wrong, entry=replace(wrong.entry, question=odd, answer=(odd, 'red')))
+    run = make_run('full', replace(asked, answer=replace(asked.answer, text='blue', message=odd)))
+    run.report['source']['path'] = odd
+    run.report['warnings'].append(odd)
+    run.report['questions']['statuses'] = {'INVALID': 1}
+    run.report['answers'][0]['status'] = 'INVALID'
+    text = printed(run.report, width=200)
+    assert f'warning: {odd}' in text and f'such as {odd}' in text and f'{odd}: 1 rec' in text
+    compared = io.StringIO()
+    print_comparison(compare([run]), Console(file=compared, width=200))
+    assert f'warning: {odd}' in compared.getvalue()
+    page = html_report([run], compare([run]))
+    assert page.count(escape(odd)) == 5  # path, warning, recording, question and right answer
+    assert '<b>odd' not in page
+
+
+def test_mathematics_in_a_question_is_text_in_a_picture(engine, make_bag, tmp_path: Path) -> None:
+    entry = r'- {at: 7, question: "is it $\\nothing{$ ?", answer: red, evidence: [2, 3]}'
+    bag = make_bag(questions=entry)
+    draw_picture(bag, evaluate(bag, engine), tmp_path / 'p.png')
+    assert (tmp_path / 'p.png').is_file()
 
 
 def test_a_picture_of_an_unknown_kind_is_refused(evaluated, world_folder, tmp_path) -> None:
