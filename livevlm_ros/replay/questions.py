@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from livevlm_ros.replay.errors import BadInput
+from livevlm_ros.replay.recording import stem_of
 from livevlm_ros.world import CHOICES
 
 AT_THE_END = math.inf
@@ -64,8 +65,7 @@ def questions_beside(recording: Path) -> Path | None:
 
 def questions_file(recording: Path, suffix: str = FILE_SUFFIXES[0]) -> Path:
     """Return the name of a recording's questions file."""
-    stem = recording.name if recording.is_dir() else recording.stem
-    return recording.with_name(stem + suffix)
+    return recording.with_name(stem_of(recording) + suffix)
 
 
 def read_questions(file: Path) -> tuple[list[QuestionEntry], list[str]]:
