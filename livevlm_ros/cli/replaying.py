@@ -106,9 +106,16 @@ def evaluate(
         list[str] | None,
         typer.Option(
             help="One more to be compared, as 'NAME=PRESET setting=value ...', repeatable; with "
-            'oracle=true it reads where the truth lies.'
+            'oracle=true it reads where the truth lies, with alone=true nothing.'
         ),
     ] = None,
+    baselines: Annotated[
+        bool,
+        typer.Option(
+            '--baselines',
+            help='Compare with no video, the last 2, 4 and 8 frames, and an oracle.',
+        ),
+    ] = False,
     against: Annotated[
         str | None,
         typer.Option(help='Rows that the others are paired with; by default the first.'),
@@ -149,7 +156,7 @@ def evaluate(
         from livevlm_ros.replay.masked import in_words
         from livevlm_ros.replay.reliability import reliability_svg
         from livevlm_ros.replay.report import NOTHING_MEASURED
-        from livevlm_ros.replay.rows import check_baselines, read_rows
+        from livevlm_ros.replay.rows import BASELINES, ORACLE, check_baselines, read_rows
         from livevlm_ros.replay.table import print_comparison, print_report, report_console
         from livevlm_ros.replay.whole_file import write_each
 
@@ -160,21 +167,25 @@ def evaluate(
             refuse(f'--at {at:g}: nothing is asked then; give questions by --ask')
         if preset and presets:
             refuse(f'--preset {preset}, --presets {presets}: expected one of them, not both')
-        comparing = bool(presets or row)
+        comparing = bool(presets or row or baselines)
         if comparing and (drawn := picture or memory_picture):
             refuse(f'{drawn}: a picture shows a single preset; give it with --preset')
         if against and not comparing:
-            refuse(f'--against {against}: nothing to compare; give --presets or --row')
+            refuse(
+                f'--against {against}: nothing to compare; give --presets, --row or --baselines'
+            )
         names = [preset] if preset else [] if row else ['balanced']
+        names = different_names('--presets', presets) if presets else names
+        bounds = [*BASELINES, ORACLE % (names or ['balanced'])[0]] if baselines else []
         rows = read_rows(
-            different_names('--presets', presets) if presets else names,
-            row or (),
+            names,
+            [*(row or ()), *bounds],
             model=model,
             fps=fps,
             given=settings or (),
         )
-        baselines = different_names('--against', against) if against else []
-        check_baselines(baselines, rows)
+        opponents = different_names('--against', against) if against else []
+        check_baselines(opponents, rows)
         with progress_bar() as bar:
             task = bar.add_task('loading the model', total=1.0)
             runs = list(
@@ -193,7 +204,7 @@ def evaluate(
                 )
             )
         console = report_console()
-        compared = compare(runs, against=baselines)
+        compared = compare(runs, against=opponents)
         problems = write_each(
             (json_file, lambda: _json(compared if comparing else runs[0].report)),
             (html_file, lambda: html_report(runs, compared)),

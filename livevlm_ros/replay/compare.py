@@ -21,7 +21,7 @@ from livevlm_ros.replay.accuracy import PARTS, Report, rate
 from livevlm_ros.replay.cap import cap_cards
 from livevlm_ros.replay.evaluate import Given, Progress, check_source, evaluate
 from livevlm_ros.replay.masked import Masking
-from livevlm_ros.replay.oracle import oracle_of
+from livevlm_ros.replay.oracle import alone_of, oracle_of
 from livevlm_ros.replay.outcome import Evaluation, Outcome
 from livevlm_ros.replay.report import build_report
 from livevlm_ros.world import score
@@ -65,8 +65,8 @@ def run_rows(
 
     :param load: makes a loaded engine of a configuration
     :param questions: as `evaluate`
-    :param masked: ask each question again without the frames it looked at, see `masked`; rows of
-        an oracle are left out
+    :param masked: ask each question again without the frames it looked at, see `masked`; rows that
+        read what they are told are left out
     :param choose: as `evaluate`
     :param progress: called with row and recording, and the share of everything done, [0, 1]
     :returns: one run per row, in their order, each when it is done
@@ -78,7 +78,8 @@ def run_rows(
             progress(f'{row.name}: {recording or "done"}', (number + share) / len(rows))
 
         engine = load(row.config, lambda phase, share: tell(phase, 0.0))
-        masking = Masking(engine) if masked and not row.oracle else None
+        bound = oracle_of(engine) if row.oracle else alone_of(engine) if row.alone else None
+        masking = Masking(engine) if masked and not bound else None
         try:
             started = time.monotonic()
             evaluation = evaluate(
@@ -88,7 +89,7 @@ def run_rows(
                 topic=topic,
                 thumbnails=thumbnails,
                 choose=choose,
-                ask=masking.ask if masking else oracle_of(engine) if row.oracle else None,
+                ask=masking.ask if masking else bound,
                 progress=tell,
             )
             seconds = time.monotonic() - started
@@ -103,6 +104,7 @@ def run_rows(
             seconds=seconds,
             name=row.name,
             oracle=row.oracle,
+            alone=row.alone,
         )
         if masking:
             report['masked'] = masking.report()

@@ -69,6 +69,7 @@ def build_report(
     seconds: float,
     name: str = '',
     oracle: bool = False,
+    alone: bool = False,
 ) -> Report:
     """
     Compute the report.
@@ -80,6 +81,7 @@ def build_report(
     :param seconds: seconds the whole replay took
     :param name: what the run is called beside others; by default its preset
     :param oracle: an oracle chose what was read
+    :param alone: no frame was read
     :returns: the stable keys of the report format, and keys that explain them
     """
     outcomes = evaluation.outcomes
@@ -98,7 +100,7 @@ def build_report(
         'name': name or config.memory.preset,
         'preset': config.memory.preset,
         'gives_up': config.memory.gives_up,
-        'settings': {**_settings(config), 'oracle': oracle},
+        'settings': {**_settings(config), 'oracle': oracle, 'alone': alone},
         'accuracy': accuracy,
         'evidence': _evidence(outcomes),
         'false_memory': _false_memory(scored),

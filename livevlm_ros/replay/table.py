@@ -87,6 +87,7 @@ def measures(report: Report) -> dict[str, str]:
         'right': accuracy['overall'],
         'right without counts': accuracy['without_count'],
         'right about now': accuracy['now'],
+        'right about the past': accuracy['past'],
         **{f'right {age} frames': row for age, row in accuracy['by_age'].items()},
         'evidence of the past': report['evidence']['past'],
         'false memory': report['false_memory'],
@@ -170,7 +171,9 @@ def _kinds(report: Report) -> Table:
                 table.add_row(sort, str(variant['n']), rate_text(variant), style='dim')
         balanced = accuracy.get('exists_balanced') if kind == 'exists' else None
         if balanced and balanced['rate'] is not None:
-            table.add_row('  balanced', str(balanced['n']), rate_text(balanced), '50.0', '50.0')
+            table.add_row(
+                '  yes and no alike', str(balanced['n']), rate_text(balanced), '50.0', '50.0'
+            )
     table.add_section()
     overall = accuracy['overall']
     table.add_row('all', str(overall['n']), rate_text(overall), '', '', *_hits(evidence))
@@ -257,6 +260,10 @@ def totals(report: Report) -> list[tuple[str, str]]:
         lines.append(('not answered', f'{_nonzero(others)} such as {reason["message"]}'))
     if memory['context_truncated']:
         lines.append(('context', 'truncated: the oldest frames left the full cache'))
+    accuracy = report['accuracy']
+    for name, part in (('about now', accuracy['now']), ('about the past', accuracy['past'])):
+        if part['n']:
+            lines.append((name, f'{rate_text(part)} % of {part["n"]} right'))
     past, false_memory = report['evidence']['past'], report['false_memory']
     if past['n']:
         text = f'{rate_text(past)} % of {past["n"]} hit, {percent(past["chance"])} by chance'

@@ -129,6 +129,24 @@ def test_evaluate_compares_rows_of_settings_and_an_oracle_against_chosen_ones(
     assert 'few − told' in out
 
 
+def test_evaluate_compares_with_what_every_table_has(
+    livevlm, film: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    code, out, error = livevlm(
+        'evaluate',
+        film / 'stream-0000',
+        *('--baselines', '--preset', 'rekv', '--model', checkpoint),
+        *('--set', 'ask.default_max_tokens=1', '--json', tmp_path / 'r.json'),
+        *('--html', tmp_path / 'r.html'),
+    )
+    assert code == 0, error
+    rows = json.loads((tmp_path / 'r.json').read_text())['presets']
+    assert list(rows) == ['rekv', 'no-video', 'last-2', 'last-4', 'last-8', 'oracle']
+    assert rows['oracle']['preset'] == 'rekv' and rows['no-video']['settings']['alone']
+    assert 'right about the past' in out and 'last-8 − rekv' in out
+    assert 'what the words of a question give away' in (tmp_path / 'r.html').read_text()
+
+
 def test_sweep_prints_a_table_and_writes_a_page(
     livevlm, film: Path, checkpoint: Path, tmp_path: Path
 ) -> None:

@@ -19,7 +19,7 @@ STABLE = {
     'model': None,
     'name': None,
     'preset': None,
-    'accuracy': {'overall', 'without_count', 'now', 'by_type', 'by_age'},
+    'accuracy': {'overall', 'without_count', 'now', 'past', 'by_type', 'by_age'},
     'evidence': {'n', 'hit', 'rate'},
     'false_memory': {'n', 'wrong', 'rate'},
     'confidence': {'n', 'ece', 'se', 'bins'},
