@@ -15,6 +15,7 @@ import typer
 
 from livevlm_ros import __version__
 from livevlm_ros.cli.asking import ask
+from livevlm_ros.cli.bagging import bag
 from livevlm_ros.cli.benching import bench
 from livevlm_ros.cli.chatting import chat
 from livevlm_ros.cli.memory import memory
@@ -34,6 +35,7 @@ COMMANDS = (
     view,
     mcp,
     world,
+    bag,
     evaluate,
     sweep,
     replay,

@@ -16,6 +16,7 @@ COMMANDS = (
     'ask',
     'watch',
     'world',
+    'bag',
     'evaluate',
     'sweep',
     'replay',
