@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livevlm_ros.cli.options import MODEL_HELP, HtmlFile, JsonFile
+from livevlm_ros.cli.options import MODEL_HELP, Duration, HtmlFile, JsonFile, Start
 from livevlm_ros.terminal import (
     check_writable,
     different_names,
@@ -124,6 +125,8 @@ def evaluate(
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = 'embedded',
     topic: Topic = None,
     fps: Fps = 1.0,
+    start: Start = 0.0,
+    duration: Duration = math.inf,
     json_file: JsonFile = None,
     html_file: HtmlFile = None,
     masked: Annotated[
@@ -151,6 +154,7 @@ def evaluate(
     """
     with plain_errors():
         from livevlm_ros.replay.answers_table import answers_table
+        from livevlm_ros.replay.clip import WHOLE, Stretch
         from livevlm_ros.replay.compare import compare, run_rows
         from livevlm_ros.replay.html import html_report
         from livevlm_ros.replay.masked import in_words
@@ -167,6 +171,11 @@ def evaluate(
             refuse(f'--at {at:g}: nothing is asked then; give questions by --ask')
         if preset and presets:
             refuse(f'--preset {preset}, --presets {presets}: expected one of them, not both')
+        stretch = Stretch(start, duration)
+        if stretch != WHOLE and memory_picture:
+            refuse(
+                f'{memory_picture}: shows a whole recording; expected no --start, no --duration'
+            )
         comparing = bool(presets or row or baselines)
         if comparing and (drawn := picture or memory_picture):
             refuse(f'{drawn}: a picture shows a single preset; give it with --preset')
@@ -198,6 +207,7 @@ def evaluate(
                     thumbnails=html_file is not None,
                     masked=masked,
                     choose=choices,
+                    stretch=stretch,
                     progress=lambda name, share: bar.update(
                         task, completed=share, description=name
                     ),

@@ -19,6 +19,7 @@ import numpy as np
 
 from livevlm_ros.replay.accuracy import PARTS, Report, rate
 from livevlm_ros.replay.cap import cap_cards
+from livevlm_ros.replay.clip import WHOLE, Stretch
 from livevlm_ros.replay.evaluate import Given, Progress, check_source, evaluate
 from livevlm_ros.replay.masked import Masking
 from livevlm_ros.replay.oracle import alone_of, oracle_of
@@ -58,6 +59,7 @@ def run_rows(
     thumbnails: bool = False,
     masked: bool = False,
     choose: bool = False,
+    stretch: Stretch = WHOLE,
     progress: Progress = lambda name, share: None,
 ) -> Iterator[Run]:
     """
@@ -68,6 +70,7 @@ def run_rows(
     :param masked: ask each question again without the frames it looked at, see `masked`; rows that
         read what they are told are left out
     :param choose: as `evaluate`
+    :param stretch: as `evaluate`
     :param progress: called with row and recording, and the share of everything done, [0, 1]
     :returns: one run per row, in their order, each when it is done
     :raises BadInput: as `evaluate` does, where it can be told at once before anything is loaded
@@ -89,6 +92,7 @@ def run_rows(
                 topic=topic,
                 thumbnails=thumbnails,
                 choose=choose,
+                stretch=stretch,
                 ask=masking.ask if masking else bound,
                 progress=tell,
             )
@@ -148,7 +152,7 @@ def paired(candidate: Run, baseline: Run) -> Report:
     pairs = _pairs(candidate, baseline)
     scored = [pair for pair in pairs if pair[0].correct is not None]
     marks = [(ours.correct, theirs.correct) for ours, theirs in scored]
-    same = sum(score(ours.answer.text, [theirs.answer.text]) for ours, theirs in pairs)
+    same = sum(_same(ours.answer.text, theirs.answer.text) for ours, theirs in pairs)
     return {
         'candidate': candidate.name,
         'baseline': baseline.name,
@@ -184,6 +188,10 @@ def _difference(pairs: Sequence[tuple[Outcome, Outcome]]) -> Report:
         'high': high,
         'lower_bound': lower_bound,
     }
+
+
+def _same(ours: str, theirs: str) -> bool:
+    return ours == theirs or score(ours, [theirs])
 
 
 def _pairs(candidate: Run, baseline: Run) -> list[tuple[Outcome, Outcome]]:

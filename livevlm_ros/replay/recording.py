@@ -37,17 +37,20 @@ def stem_of(recording: Path) -> str:
 
 
 class FrameSource(Protocol):
-    """
-    A recording that can be read once, from its first frame to its last.
-
-    `warnings` and `skipped` (messages that are no images, by type) are complete after the last
-    frame.
-    """
+    """A recording that can be read once, from its first frame to its last."""
 
     path: Path
     length: int
-    warnings: list[str]
-    skipped: dict[str, int]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What it lacks; complete after the last frame."""
+        ...
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """Messages that are no images, by type; complete after the last frame."""
+        ...
 
     def frames(self) -> Iterator[Frame]:
         """Yield the frames as recorded; pixels are decoded when asked, before the next frame."""

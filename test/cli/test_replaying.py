@@ -147,6 +147,23 @@ def test_evaluate_compares_with_what_every_table_has(
     assert 'what the words of a question give away' in (tmp_path / 'r.html').read_text()
 
 
+def test_evaluate_uses_a_stretch_of_a_recording(
+    livevlm, refused, film: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    code, out, error = livevlm(
+        'evaluate',
+        film / 'stream-0000',
+        *('--ask', 'what do you see now ?', '--model', checkpoint),
+        *('--start', 1, '--duration', 2, '--json', tmp_path / 'r.json'),
+    )
+    assert code == 0, error
+    report = json.loads((tmp_path / 'r.json').read_text())
+    assert (report['source']['frames'], report['source']['seconds']) == (2, 1.0)
+    assert report['answers'][0]['at'] == 2.0
+    drawn = ('--start', 1, '--memory-picture', tmp_path / 'p.png')
+    assert 'shows a whole recording' in refused('evaluate', film, *drawn)
+
+
 def test_sweep_prints_a_table_and_writes_a_page(
     livevlm, film: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
