@@ -49,6 +49,7 @@ COMMANDS = (
 app = typer.Typer(
     help="A robot's camera memory that can be asked questions.",
     no_args_is_help=True,
+    context_settings={'help_option_names': ['-h', '--help']},
     add_completion=False,
     pretty_exceptions_enable=False,
 )

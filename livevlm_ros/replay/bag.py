@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
+import yaml
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
 
@@ -50,6 +51,7 @@ class BagSource:
                     (c.topic, c.msgtype): c.msgcount for c in reader.connections if c.msgcount
                 }
             self._records: Callable[[], Iterator[Record]] = self._read_whole
+            self.warnings += _unlisted(path)
         except Exception as error:  # each storage format has its own errors for a broken file
             topics = self._open_broken(error)
         self.topic, self.length = _choose(path, topics, topic)
@@ -148,6 +150,22 @@ def _storage_files(path: Path) -> list[Path]:
         return [path]
     files = [entry for entry in path.iterdir() if is_storage(entry)]
     return sorted(files, key=lambda file: (len(file.name), file.name))
+
+
+def _unlisted(path: Path) -> list[str]:
+    """Tell of storage files that lie in a bag's folder and are not of it, by its metadata."""
+    if path.is_file():
+        return []
+    metadata = yaml.safe_load((path / 'metadata.yaml').read_text(encoding='utf-8'))
+    listed = metadata['rosbag2_bagfile_information']['relative_file_paths']
+    known = {PurePath(name).name for name in listed}
+    others = [file.name for file in _storage_files(path) if file.name not in known]
+    if not others:
+        return []
+    return [
+        f'{path}: {", ".join(others)} is not in its metadata.yaml, and not read; without '
+        'metadata.yaml every file is'
+    ]
 
 
 def _choose(path: Path, topics: dict[tuple[str, str], int], wanted: str | None) -> tuple[str, int]:

@@ -38,6 +38,7 @@ def test_help_names_every_command(livevlm) -> None:
 def test_every_command_explains_itself_and_each_option(livevlm, command: str) -> None:
     code, out, _ = livevlm(command, '--help')
     assert code == 0 and 'Usage' in out
+    assert livevlm(command, '-h') == (code, out, '')
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -251,6 +251,16 @@ def test_several_cameras_need_a_choice(tmp_path: Path) -> None:
     assert source.skipped['/left [sensor_msgs/msg/Image]'] == 2
 
 
+def test_a_part_that_the_metadata_does_not_name_is_told(tmp_path: Path) -> None:
+    write_bag(tmp_path / 'bag')
+    write_bag(tmp_path / 'other')
+    storage_file(tmp_path / 'other').rename(tmp_path / 'bag' / 'bag_1.mcap')
+    source = open_source(tmp_path / 'bag')
+    assert len(list(source.frames())) == 5
+    (warning,) = source.warnings
+    assert 'bag_1.mcap is not in its metadata.yaml, and not read' in warning
+
+
 @pytest.mark.parametrize('others', [0, 1])
 def test_one_camera_raw_and_compressed_is_one_camera(tmp_path: Path, others: int) -> None:
     store = get_typestore(Stores.ROS2_KILTED)
