@@ -1,5 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
+import errno
 import json
 import os
 import subprocess
@@ -369,3 +370,15 @@ def test_world_refuses_what_it_cannot_film_in_one_line(
 
 def test_world_never_writes_into_a_folder_that_holds_something(refused, film: Path) -> None:
     assert 'is not an empty folder' in refused('world', '--seed', '4', '--out', film)
+
+
+@pytest.mark.parametrize('number', [errno.ENOSPC, errno.EROFS])
+def test_a_disk_that_takes_nothing_is_one_line(
+    refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def full(*given, **options) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr('livevlm_ros.replay.write_world.image_bag', full)
+    error = refused('world', '--seed', '4', '--out', tmp_path / 'w')
+    assert error == f'livevlm: output: cannot be written: {os.strerror(number)}\n'
