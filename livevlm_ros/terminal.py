@@ -74,17 +74,15 @@ def check_writable(*files: Path | None, read: Path | None = None) -> None:
     for file in files:
         if file is None:
             continue
-        folder = file.resolve().parent  # a file is written beside the old one, which it replaces
+        folder, device = file.resolve().parent, file.exists() and not file.is_file()
         if not folder.is_dir() or file.is_dir():
             refuse(f'{file}: cannot be written; expected a file in an existing folder')
-        wanted = [file] if file.exists() else []
-        wanted += [] if file.exists() and not file.is_file() else [folder]
-        if not all(os.access(path, os.W_OK) for path in wanted):
+        touched = [file] if device else [folder, file] if file.exists() else [folder]
+        if not all(os.access(path, os.W_OK) for path in touched):
             refuse(f'{file}: cannot be written; permission denied')
-        if file.is_file() or not file.exists():
-            if file.resolve() in taken:
-                refuse(f'{file}: is given twice; expected different files')
-            taken.add(file.resolve())
+        if not device and file.resolve() in taken:
+            refuse(f'{file}: is given twice; expected different files')
+        taken.add(file.resolve())
 
 
 def number_range(option: str, text: str) -> tuple[int, int]:
