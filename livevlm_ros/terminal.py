@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -20,10 +21,16 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from livevlm_ros.durations import typed_seconds
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
 
 @contextmanager
 def plain_errors(*others: type[Exception]) -> Iterator[None]:
-    """Turn `BadInput`, and other errors that tell of bad input, into one line and exit code 2."""
+    """
+    Turn what the user can mend into one line and exit code 2.
+
+    :param others: errors that tell of bad input, beside `BadInput`; a full disk is one, too
+    """
     from livevlm_ros.replay.errors import BadInput
 
     told: tuple[type[Exception], ...] = (BadInput, *others)
@@ -31,6 +38,10 @@ def plain_errors(*others: type[Exception]) -> Iterator[None]:
         yield
     except told as error:
         refuse(str(error))
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        refuse(f'{error.filename or "output"}: cannot be written: {error.strerror}')
 
 
 def refuse(message: str) -> NoReturn:
@@ -43,7 +54,7 @@ def progress_bar() -> Progress:
     """Make a progress bar on stderr; nothing is drawn where that is no terminal."""
     console = Console(stderr=True)
     return Progress(
-        TextColumn('{task.description}'),
+        TextColumn('{task.description}', markup=False),
         BarColumn(),
         TextColumn('{task.percentage:>3.0f} %'),
         TimeElapsedColumn(),
@@ -53,16 +64,25 @@ def progress_bar() -> Progress:
     )
 
 
-def check_writable(*files: Path | None) -> None:
-    """Refuse an output that cannot be written before the work is done, not after."""
+def check_writable(*files: Path | None, read: Path | None = None) -> None:
+    """
+    Refuse an output that cannot be written before the work is done, not after.
+
+    :param read: a file that is read, and so must be another one
+    """
+    taken = set() if read is None else {read.resolve()}
     for file in files:
         if file is None:
             continue
-        folder = file.absolute().parent
+        folder, device = file.resolve().parent, file.exists() and not file.is_file()
         if not folder.is_dir() or file.is_dir():
             refuse(f'{file}: cannot be written; expected a file in an existing folder')
-        if not os.access(file if file.exists() else folder, os.W_OK):
+        touched = [file] if device else [folder, file] if file.exists() else [folder]
+        if not all(os.access(path, os.W_OK) for path in touched):
             refuse(f'{file}: cannot be written; permission denied')
+        if not device and file.resolve() in taken:
+            refuse(f'{file}: is given twice; expected different files')
+        taken.add(file.resolve())
 
 
 def number_range(option: str, text: str) -> tuple[int, int]:

@@ -15,6 +15,7 @@ import typer
 
 from livevlm_ros import __version__
 from livevlm_ros.cli.asking import ask
+from livevlm_ros.cli.bagging import bag
 from livevlm_ros.cli.benching import bench
 from livevlm_ros.cli.chatting import chat
 from livevlm_ros.cli.memory import memory
@@ -35,6 +36,7 @@ COMMANDS = (
     view,
     mcp,
     world,
+    bag,
     evaluate,
     sweep,
     replay,
@@ -49,6 +51,7 @@ COMMANDS = (
 app = typer.Typer(
     help="A robot's camera memory that can be asked questions.",
     no_args_is_help=True,
+    context_settings={'help_option_names': ['-h', '--help']},
     add_completion=False,
     pretty_exceptions_enable=False,
 )

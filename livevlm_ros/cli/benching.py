@@ -88,10 +88,11 @@ def bench(
 
 def _run(suite: Suite, json_file: Path | None) -> None:
     from livevlm_ros.replay.table import report_console
+    from livevlm_ros.replay.whole_file import write_whole
 
     def write(found: Found) -> None:
         if json_file is not None:
-            json_file.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
+            write_whole(json_file, json.dumps(found, indent=1) + '\n')
 
     with progress_bar() as bar:
         task = bar.add_task('loading the model', total=1.0)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import tempfile
 from contextlib import AbstractContextManager
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livevlm_ros.cli.options import MODEL_HELP
+from livevlm_ros.cli.options import MODEL_HELP, Duration, Start
 from livevlm_ros.cli.sources import Pace, engine_over, open_frames, remark, running_node
 from livevlm_ros.terminal import plain_errors, refuse
 
@@ -39,6 +40,8 @@ def chat(
         str | None, typer.Option(help='Image topic, where a bag has several.')
     ] = None,
     fps: Annotated[float, typer.Option(help='Most frames used per second of the source.')] = 1.0,
+    start: Start = 0.0,
+    duration: Duration = math.inf,
     settings: Annotated[
         list[str] | None, typer.Option('--set', help='Setting as name=value, repeatable.')
     ] = None,
@@ -61,6 +64,7 @@ def chat(
         refuse(f'{" and ".join(given)}: expected one of them')
     with plain_errors():
         frames = None if node else open_frames(source, camera, topic)
+        from livevlm_ros.replay.clip import Clip, Stretch
         from livevlm_ros.tools.chat import Chat, interactive
 
         alone = bool(ask) or not interactive()
@@ -70,7 +74,8 @@ def chat(
             partner = running_node(namespace, '--node')
         else:
             pace = Pace.LIVE if camera is not None else Pace.REAL if realtime else Pace.FULL
-            partner = engine_over(frames, model, fps, settings or (), pace, alone=alone)
+            clip = Clip(frames, Stretch(start, duration))
+            partner = engine_over(clip, model, fps, settings or (), pace, alone=alone)
         with partner as other:
             talk = Chat(other, folder)
             if alone:

@@ -10,4 +10,10 @@ import typer
 MODEL_HELP = 'embedded, a checkpoint folder or a hub name.'
 JsonFile = Annotated[Path | None, typer.Option('--json', help='Write the report as JSON.')]
 HtmlFile = Annotated[Path | None, typer.Option('--html', help='Write the report as one page.')]
+Start = Annotated[
+    float, typer.Option(min=0, help='Seconds from the first frame, before which nothing is used.')
+]
+Duration = Annotated[
+    float, typer.Option(min=0.001, help='Seconds used from there; by default all.')
+]
 AsJson = Annotated[bool, typer.Option('--json', help='Print JSON.')]

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livevlm_ros.cli.options import MODEL_HELP, HtmlFile, JsonFile
+from livevlm_ros.cli.options import MODEL_HELP, Duration, HtmlFile, JsonFile, Start
 from livevlm_ros.terminal import (
     check_writable,
     different_names,
@@ -24,7 +25,8 @@ from livevlm_ros.terminal import (
 )
 
 if TYPE_CHECKING:
-    from livevlm_ros.engine import Engine, EngineConfig
+    from livevlm_ros.engine import Engine, EngineConfig, ModelConfig
+    from livevlm_ros.model import VideoLanguageModel
     from livevlm_ros.replay.accuracy import Report
     from livevlm_ros.replay.compare import Load
     from livevlm_ros.replay.evaluate import Progress
@@ -105,9 +107,16 @@ def evaluate(
         list[str] | None,
         typer.Option(
             help="One more to be compared, as 'NAME=PRESET setting=value ...', repeatable; with "
-            'oracle=true it reads where the truth lies.'
+            'oracle=true it reads where the truth lies, with alone=true nothing.'
         ),
     ] = None,
+    baselines: Annotated[
+        bool,
+        typer.Option(
+            '--baselines',
+            help='Compare with no video, the last 2, 4 and 8 frames, and an oracle.',
+        ),
+    ] = False,
     against: Annotated[
         str | None,
         typer.Option(help='Rows that the others are paired with; by default the first.'),
@@ -116,6 +125,8 @@ def evaluate(
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = 'embedded',
     topic: Topic = None,
     fps: Fps = 1.0,
+    start: Start = 0.0,
+    duration: Duration = math.inf,
     json_file: JsonFile = None,
     html_file: HtmlFile = None,
     masked: Annotated[
@@ -139,37 +150,51 @@ def evaluate(
     """
     Replay recordings through the engine, ask their questions and report.
 
-    Exits with 1 if nothing was measured: no frame was used, or no question could be asked.
+    Exits with 3 if nothing was measured: no frame was used, or no question was asked.
     """
     with plain_errors():
         from livevlm_ros.replay.answers_table import answers_table
+        from livevlm_ros.replay.clip import WHOLE, Stretch
         from livevlm_ros.replay.compare import compare, run_rows
+        from livevlm_ros.replay.html import html_report
         from livevlm_ros.replay.masked import in_words
-        from livevlm_ros.replay.rows import check_baselines, read_rows
+        from livevlm_ros.replay.reliability import reliability_svg
+        from livevlm_ros.replay.report import NOTHING_MEASURED
+        from livevlm_ros.replay.rows import BASELINES, ORACLE, check_baselines, read_rows
         from livevlm_ros.replay.table import print_comparison, print_report, report_console
+        from livevlm_ros.replay.whole_file import write_each
 
-        check_writable(json_file, html_file, reliability, picture, memory_picture)
+        check_writable(json_file, html_file, reliability, picture, memory_picture, read=questions)
         if questions and ask:
             refuse(f'--questions {questions}, --ask {ask[0]}: expected one of them, not both')
         if at is not None and not ask:
             refuse(f'--at {at:g}: nothing is asked then; give questions by --ask')
         if preset and presets:
             refuse(f'--preset {preset}, --presets {presets}: expected one of them, not both')
-        comparing = bool(presets or row)
+        stretch = Stretch(start, duration)
+        if stretch != WHOLE and memory_picture:
+            refuse(
+                f'{memory_picture}: shows a whole recording; expected no --start, no --duration'
+            )
+        comparing = bool(presets or row or baselines)
         if comparing and (drawn := picture or memory_picture):
             refuse(f'{drawn}: a picture shows a single preset; give it with --preset')
         if against and not comparing:
-            refuse(f'--against {against}: nothing to compare; give --presets or --row')
+            refuse(
+                f'--against {against}: nothing to compare; give --presets, --row or --baselines'
+            )
         names = [preset] if preset else [] if row else ['balanced']
+        names = different_names('--presets', presets) if presets else names
+        bounds = [*BASELINES, ORACLE % (names or ['balanced'])[0]] if baselines else []
         rows = read_rows(
-            different_names('--presets', presets) if presets else names,
-            row or (),
+            names,
+            [*(row or ()), *bounds],
             model=model,
             fps=fps,
             given=settings or (),
         )
-        baselines = different_names('--against', against) if against else []
-        check_baselines(baselines, rows)
+        opponents = different_names('--against', against) if against else []
+        check_baselines(opponents, rows)
         with progress_bar() as bar:
             task = bar.add_task('loading the model', total=1.0)
             runs = list(
@@ -182,13 +207,19 @@ def evaluate(
                     thumbnails=html_file is not None,
                     masked=masked,
                     choose=choices,
+                    stretch=stretch,
                     progress=lambda name, share: bar.update(
                         task, completed=share, description=name
                     ),
                 )
             )
         console = report_console()
-        compared = compare(runs, against=baselines)
+        compared = compare(runs, against=opponents)
+        problems = write_each(
+            (json_file, lambda: _json(compared if comparing else runs[0].report)),
+            (html_file, lambda: html_report(runs, compared)),
+            (reliability, lambda: reliability_svg(runs)),
+        )
         if comparing:
             print_comparison(compared, console)
         else:
@@ -199,20 +230,12 @@ def evaluate(
         for run in runs if masked else ():
             if found := run.report.get('masked'):
                 console.print(f'{run.name} {in_words(found)}')
-        if json_file is not None:
-            _write_json(json_file, compared if comparing else runs[0].report)
-        if html_file is not None:
-            from livevlm_ros.replay.html import html_report
-
-            html_file.write_text(html_report(runs, compared), encoding='utf-8')
-        if reliability is not None:
-            from livevlm_ros.replay.reliability import reliability_svg
-
-            reliability.write_text(reliability_svg(runs), encoding='utf-8')
+        if problems:
+            refuse('; '.join(problems))
         for run in runs:
             if why := run.report['nothing_measured']:
                 print(f'livevlm: {run.name}: nothing was measured: {why}', file=sys.stderr)
-                raise typer.Exit(1)
+                raise typer.Exit(NOTHING_MEASURED)
         if picture is not None:
             from livevlm_ros.replay.picture import draw_picture
 
@@ -251,9 +274,11 @@ def sweep(
     """Trade accuracy for memory and time: every budget of long-term, every number read of it."""
     with plain_errors():
         from livevlm_ros.replay.sweep import numbers, run_sweep, sweep_grid, sweep_table
+        from livevlm_ros.replay.sweep_page import sweep_page
         from livevlm_ros.replay.table import report_console
+        from livevlm_ros.replay.whole_file import write_each
 
-        check_writable(json_file, html_file)
+        check_writable(json_file, html_file, read=questions)
         grid = sweep_grid(
             preset,
             numbers('--long-term', long_term),
@@ -273,13 +298,12 @@ def sweep(
                 note=lambda text: bar.console.print(text, highlight=False),
                 progress=lambda name, share: bar.update(task, completed=share, description=name),
             )
+        problems = write_each(
+            (json_file, lambda: _json(found)), (html_file, lambda: sweep_page(found))
+        )
         report_console().print(sweep_table(found))
-        if json_file is not None:
-            _write_json(json_file, found)
-        if html_file is not None:
-            from livevlm_ros.replay.sweep_page import sweep_page
-
-            html_file.write_text(sweep_page(found), encoding='utf-8')
+        if problems:
+            refuse('; '.join(problems))
 
 
 def replay(
@@ -306,7 +330,7 @@ def replay(
 ) -> None:
     """Play a bag to the real node over ROS, ask its questions over /ask and report."""
     with plain_errors():
-        check_writable(json_file, html_file)
+        check_writable(json_file, html_file, read=questions)
         from livevlm_ros.node.replay import Replay, node_parameters, publish, run_replay
 
         asked = Replay(bag, questions, topic, rate, json_file, html_file)
@@ -332,15 +356,22 @@ def _asked(questions: list[str], at: float | None) -> list[QuestionEntry]:
 
 def _loading() -> Load:
     """Return what loads engines; those of the same checkpoint have one model in turn."""
-    from livevlm_ros.engine import Engine
-    from livevlm_ros.model import CheckpointError, load_model
-    from livevlm_ros.replay.errors import BadInput
 
-    model_of = lru_cache(maxsize=1)(load_model)
+    @lru_cache(maxsize=1)
+    def model_of(config: ModelConfig) -> VideoLanguageModel:
+        from livevlm_ros.model import load_model
+
+        return load_model(config)
 
     def load(config: EngineConfig, progress: Progress) -> Engine:
-        engine = Engine(config, load=model_of)
+        from livevlm_ros.model.folder import CheckpointError, checkpoint_folder
+        from livevlm_ros.replay.errors import BadInput
+
         try:
+            checkpoint_folder(config.model.path)  # a wrong name is told before torch is imported
+            from livevlm_ros.engine import Engine
+
+            engine = Engine(config, load=model_of)
             engine.load(progress)
         except (CheckpointError, ValueError) as error:
             raise BadInput(str(error)) from error
@@ -349,5 +380,5 @@ def _loading() -> Load:
     return load
 
 
-def _write_json(file: Path, report: Report) -> None:
-    file.write_text(json.dumps(report, indent=1) + '\n', encoding='utf-8')
+def _json(report: Report) -> str:
+    return json.dumps(report, indent=1) + '\n'

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from livevlm_ros.cli.options import MODEL_HELP, AsJson, JsonFile
-from livevlm_ros.terminal import check_writable
+from livevlm_ros.terminal import check_writable, plain_errors
 
 
 def demo(
@@ -20,7 +20,9 @@ def demo(
     check_writable(json_file)
     from livevlm_ros.node.demo import run_demo
 
-    raise typer.Exit(run_demo(seed=seed, questions=questions, json_path=json_file, model=model))
+    with plain_errors():
+        asked = run_demo(seed=seed, questions=questions, json_path=json_file, model=model)
+    raise typer.Exit(asked)
 
 
 def doctor(as_json: AsJson = False) -> None:

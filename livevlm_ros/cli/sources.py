@@ -65,7 +65,14 @@ def engine_over(
     alone: bool,
 ) -> Iterator[Recorded]:
     """Load an engine and let the source stream in."""
+    from livevlm_ros.model.folder import CheckpointError, checkpoint_folder
     from livevlm_ros.replay.settings import engine_config
+
+    config = engine_config(model=model, fps=fps, given=settings)
+    try:
+        checkpoint_folder(model)  # a wrong name is told before torch is imported
+    except CheckpointError as error:
+        refuse(str(error))
     from livevlm_ros.tools.recorded import Recorded
 
     if model == 'embedded':
@@ -77,7 +84,6 @@ def engine_over(
             def progress(name: str, share: float) -> None:
                 bar.update(task, completed=share, description=name)
 
-            config = engine_config(model=model, fps=fps, given=settings)
             partner = ends.enter_context(Recorded(config, source, progress))
             if pace is Pace.LIVE or (pace is Pace.REAL and not alone):
                 partner.go_along(paced=pace is Pace.REAL)

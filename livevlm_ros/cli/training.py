@@ -72,12 +72,15 @@ def card(
 ) -> None:
     """Measure a checkpoint on held-out streams and write its model card."""
     from livevlm_ros.model.folder import CheckpointError, checkpoint_folder
-    from livevlm_ros.replay.card import card_text, measure
-    from livevlm_ros.training.train import read_runs
 
     with plain_errors(CheckpointError):
         check_writable(out)
-        runs = read_runs(checkpoint_folder(model))
+        folder = checkpoint_folder(model)
+        from livevlm_ros.replay.card import card_text, measure
+        from livevlm_ros.replay.whole_file import write_whole
+        from livevlm_ros.training.train import read_runs
+
+        runs = read_runs(folder)
         with progress_bar() as bar:
             task = bar.add_task('filming', total=1.0)
             measured = measure(
@@ -85,7 +88,7 @@ def card(
                 streams,
                 progress=lambda name, share: bar.update(task, completed=share, description=name),
             )
-        out.write_text(card_text(measured, runs), encoding='utf-8')
+        write_whole(out, card_text(measured, runs))
         print(f'{out}: model card written')
 
 
@@ -98,17 +101,19 @@ def calibrate(
     ] = None,
 ) -> None:
     """Find the fewest heads that choose a checkpoint's pages, and how sure it may be."""
-    from livevlm_ros.model import CheckpointError, load_model
-    from livevlm_ros.model.folder import checkpoint_folder, read_yaml
-    from livevlm_ros.replay import calibrate as calibration
-    from livevlm_ros.replay import fitting
+    from livevlm_ros.model.folder import CheckpointError, checkpoint_folder, read_yaml
     from livevlm_ros.replay.settings import engine_config
-    from livevlm_ros.replay.table import report_console
 
     with plain_errors(CheckpointError):
         check_writable(out)
         config = engine_config(model=model, given=['ask.min_confidence=0'])
-        kept = read_yaml(out if out.exists() else checkpoint_folder(model) / 'memory.yaml')
+        folder = checkpoint_folder(model)
+        kept = read_yaml(out if out.exists() else folder / 'memory.yaml')
+        from livevlm_ros.model import load_model
+        from livevlm_ros.replay import calibrate as calibration
+        from livevlm_ros.replay import fitting
+        from livevlm_ros.replay.table import report_console
+
         with progress_bar() as bar:
             task = bar.add_task('loading the model', total=1.0)
             found = calibration.calibrate(

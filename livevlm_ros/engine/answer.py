@@ -120,7 +120,8 @@ class Answering:
         reading = self._reading or filter_of(
             self._question, self._parts.timeline, newest_ns=now.stamp_ns
         )
-        newest = memory.newest(reading)
+        alone = reading.nothing
+        newest = now if alone else memory.newest(reading)
         if newest is None:
             return self._refusal(
                 Status.NO_EVIDENCE, 'no frame in the memory is of these cameras and this time'
@@ -130,7 +131,7 @@ class Answering:
         if costs.tokens_that_fit(left_s, prompt.tokens) < 1:
             return self._too_late('the time left is too short to read the question', least_s)
         reading, self.rung = costs.affordable(reading, left_s, prompt.tokens, pages=pages)
-        if memory.newest(reading) is None:
+        if not alone and memory.newest(reading) is None:
             whole = replace(reading, long_term=True)
             return self._too_late(
                 'the time left is too short to retrieve, and short-term has no frame of this time',
@@ -154,7 +155,7 @@ class Answering:
             shares, share = read(self._weigh)
         else:
             tokens, token = read(self._speak)
-        if not self._so_far.frames_considered:
+        if not (alone or self._so_far.frames_considered):
             return self._refusal(Status.NO_EVIDENCE, 'nothing is left of the frames of this time')
         if self._options:
             return self._chosen(shares, share)

@@ -9,10 +9,11 @@ Imports no torch, so that names may be asked for at once.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from livevlm_ros.engine.config import EngineConfig
+from livevlm_ros.engine.config import EngineConfig
+from livevlm_ros.memory import MemoryConfig
+from livevlm_ros.model import ModelConfig
 
 MODEL = {f'model.{field}': field for field in ('path', 'dtype', 'device')}
 
@@ -68,7 +69,6 @@ def configuration(values: Mapping[str, Any], cameras: Sequence[str]) -> EngineCo
     :param values: by the names above; others are passed over
     :raises ValueError: naming a field that is out of range, or fields that cannot go together
     """
-    from livevlm_ros.engine import EngineConfig, MemoryConfig, ModelConfig  # late: torch
 
     def given(fields: Mapping[str, str]) -> dict[str, Any]:
         return {field: values[name] for name, field in fields.items() if name in values}

@@ -43,6 +43,11 @@ class ReadFilter:
     only_ns: tuple[int, int] | None = None
     without: frozenset[FrameRef] = frozenset()
 
+    @property
+    def nothing(self) -> bool:
+        """Whether no frame is read at all: the question stands alone."""
+        return not (self.short_term or self.long_term)
+
     def contains(self, ref: FrameRef) -> bool:
         """Return whether a frame may be read, by its camera and stamp."""
         return (

@@ -28,6 +28,7 @@ from livevlm_ros.node.children import (
 )
 from livevlm_ros.node.client import Client
 from livevlm_ros.node.diagnostics import ERROR, OK
+from livevlm_ros.replay.whole_file import write_whole
 from livevlm_ros.world import AskedQuestion, World, score
 
 SPEED = 10.0  # world seconds per wall second
@@ -97,7 +98,7 @@ def run_demo(
     _print_summary(console, summary)
     if json_path is not None:
         rows = [{**asdict(result), 'question': asdict(result.question)} for result in results]
-        json_path.write_text(json.dumps({'seed': seed, **summary, 'questions': rows}, indent=2))
+        write_whole(json_path, json.dumps({'seed': seed, **summary, 'questions': rows}, indent=2))
     return 0 if summary['rate'] >= NEEDED and not summary['late'] else 1
 
 

@@ -33,8 +33,9 @@ from livevlm_ros.replay import BadInput
 from livevlm_ros.replay.compare import Run, compare
 from livevlm_ros.replay.evaluate import Progress, evaluate
 from livevlm_ros.replay.html import html_report
-from livevlm_ros.replay.report import build_report
+from livevlm_ros.replay.report import NOTHING_MEASURED, build_report
 from livevlm_ros.replay.table import print_report, report_console
+from livevlm_ros.replay.whole_file import write_each
 
 IMAGE_TOPIC = 'camera/image_raw'  # of the player, and of the node by default
 CLOCK_LISTENERS = 2  # node and evaluator
@@ -186,17 +187,21 @@ def publish(run: Run, replay: Replay) -> int:
     """
     Print and write the report.
 
-    :returns: the exit code, 1 when a reply was lost or late, or when nothing was measured
+    :returns: the exit code: 1 when a reply was lost or late, 2 when a file could not be written, 3
+        when nothing was measured
     """
+    problems = write_each(
+        (replay.json_file, lambda: json.dumps(run.report, indent=1) + '\n'),
+        (replay.html_file, lambda: html_report([run], compare([run]))),
+    )
     print_report(run.report, report_console())
-    if replay.json_file is not None:
-        text = json.dumps(run.report, indent=1) + '\n'
-        replay.json_file.write_text(text, encoding='utf-8')
-    if replay.html_file is not None:
-        replay.html_file.write_text(html_report([run], compare([run])), encoding='utf-8')
+    if problems:
+        print(f'replay: {"; ".join(problems)}', file=sys.stderr)
+        return 2
     if why := run.report['nothing_measured']:
         print(f'replay: nothing was measured: {why}', file=sys.stderr)
-    return 1 if why or run.report['online']['lost'] or run.report['online']['late'] else 0
+        return NOTHING_MEASURED
+    return 1 if run.report['online']['lost'] or run.report['online']['late'] else 0
 
 
 def plainly(work: Callable[[], Run]) -> Run | None:

@@ -21,9 +21,10 @@ AGES = (16, 64, 256, 1024)
 PARTS: Mapping[str, Callable[[Outcome], bool]] = {
     'without_count': lambda outcome: outcome.entry.type != 'count_class',
     'now': lambda outcome: outcome.age == 1,
+    'past': lambda outcome: outcome.age is not None and outcome.age > 1,
 }
-"""Questions that are also looked at alone: all but those that count, and those about what the
-newest frame shows."""
+"""Questions that are also looked at alone: all but those that count, those about what the newest
+frame shows, and those about what only older ones showed."""
 
 Report = dict[str, Any]
 

@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
+import yaml
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
 
@@ -22,7 +23,8 @@ from livevlm_ros.bit_depth import BitDepth
 from livevlm_ros.engine.messages import BadFrame, Frame, Pixels
 from livevlm_ros.images import to_rgb, to_stamp_ns
 from livevlm_ros.replay.errors import BadInput
-from livevlm_ros.replay.recording import CAMERA, STORAGE_SUFFIXES
+from livevlm_ros.replay.packed import unpacked, unpacked_message
+from livevlm_ros.replay.recording import CAMERA, is_storage
 from livevlm_ros.replay.salvage import Record, salvage
 
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
@@ -44,11 +46,12 @@ class BagSource:
         self._unstamped = 0
         self._typestore = get_typestore(Stores.ROS2_KILTED)
         try:
-            with Reader(path) as reader:
+            with unpacked(path) as plain, Reader(plain) as reader:
                 topics = {
                     (c.topic, c.msgtype): c.msgcount for c in reader.connections if c.msgcount
                 }
             self._records: Callable[[], Iterator[Record]] = self._read_whole
+            self.warnings += _unlisted(path)
         except Exception as error:  # each storage format has its own errors for a broken file
             topics = self._open_broken(error)
         self.topic, self.length = _choose(path, topics, topic)
@@ -98,10 +101,11 @@ class BagSource:
     def _read_whole(self) -> Iterator[Record]:
         count = 0
         try:
-            with Reader(self.path) as reader:
-                for connection, time_ns, data in reader.messages():
+            with unpacked(self.path) as plain, Reader(plain) as reader:
+                for connection, time_ns, packed in reader.messages():
                     count += 1
-                    yield Record(connection.topic, connection.msgtype, time_ns, data or b'')
+                    data = unpacked_message(packed or b'')
+                    yield Record(connection.topic, connection.msgtype, time_ns, data)
         except Exception as error:  # as above; the frames before the break stay used
             self.warnings.append(f'{self.path}: unreadable after message {count}: {error}')
 
@@ -127,11 +131,14 @@ class BagSource:
         return dict(topics)
 
     def _read_broken(self) -> Iterator[Record]:
-        return (record for record in self._salvaged() if record is not None)
+        for record in self._salvaged():
+            if record is not None:
+                yield record._replace(data=unpacked_message(record.data))
 
     def _salvaged(self) -> Iterator[Record | None]:
         for file in _storage_files(self.path):
-            yield from salvage(file)
+            with unpacked(file) as plain:
+                yield from salvage(plain)
 
 
 def _refuse(reason: str) -> Pixels:
@@ -141,8 +148,24 @@ def _refuse(reason: str) -> Pixels:
 def _storage_files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
-    files = [entry for entry in path.iterdir() if entry.suffix in STORAGE_SUFFIXES]
+    files = [entry for entry in path.iterdir() if is_storage(entry)]
     return sorted(files, key=lambda file: (len(file.name), file.name))
+
+
+def _unlisted(path: Path) -> list[str]:
+    """Tell of storage files that lie in a bag's folder and are not of it, by its metadata."""
+    if path.is_file():
+        return []
+    metadata = yaml.safe_load((path / 'metadata.yaml').read_text(encoding='utf-8'))
+    listed = metadata['rosbag2_bagfile_information']['relative_file_paths']
+    known = {PurePath(name).name for name in listed}
+    others = [file.name for file in _storage_files(path) if file.name not in known]
+    if not others:
+        return []
+    return [
+        f'{path}: {", ".join(others)} is not in its metadata.yaml, and not read; without '
+        'metadata.yaml every file is'
+    ]
 
 
 def _choose(path: Path, topics: dict[tuple[str, str], int], wanted: str | None) -> tuple[str, int]:
@@ -156,10 +179,11 @@ def _choose(path: Path, topics: dict[tuple[str, str], int], wanted: str | None) 
         )
     if wanted is not None and wanted not in images:
         raise BadInput(f'{path}: no images on topic {wanted}; images are on {", ".join(images)}')
-    if wanted is None and len(images) > 1:
+    if wanted is None and len({name.removesuffix('/compressed') for name in images}) > 1:
         raise BadInput(
             f'{path}: images on {len(images)} topics ({", ".join(images)}); '
             'choose one with --topic'
         )
-    topic = wanted or next(iter(images))
+    # One camera, raw and compressed: what lost fewer messages, and of equals what is not lossy.
+    topic = wanted or max(sorted(images), key=lambda name: images[name])
     return topic, images[topic]

@@ -33,6 +33,7 @@ from livevlm_ros.replay.fitting import Sureness, Watched
 from livevlm_ros.replay.outcome import Evaluation
 from livevlm_ros.replay.questions import QuestionEntry
 from livevlm_ros.replay.table import percent, rate_text
+from livevlm_ros.replay.whole_file import write_whole
 from livevlm_ros.replay.write_world import Filming, write_world
 
 if TYPE_CHECKING:  # they bring torch
@@ -363,8 +364,4 @@ def _named(heads: Mapping[int, Sequence[int]]) -> str:
 
 def write_settings(file: Path, settings: Mapping[str, Any]) -> None:
     """Write a `memory.yaml`, whole or not at all."""
-    part = file.with_name(f'{file.name}.part')
-    part.write_text(
-        yaml.safe_dump(dict(settings), sort_keys=False, default_flow_style=None), encoding='utf-8'
-    )
-    part.replace(file)
+    write_whole(file, yaml.safe_dump(dict(settings), sort_keys=False, default_flow_style=None))

@@ -32,7 +32,7 @@ def cap_cards(runs: Sequence[tuple[Report, Sequence[Outcome]]]) -> list[Report]:
         questions; `accuracy` over all questions, beside guessing and the commonest answers;
         `performance`; `gives_up`, what its preset is made to pay with; `pays`, the goal with the
         smallest share of the best run's, None for a single run. A run whose reading an oracle
-        chose pays nothing, and none is measured against it
+        chose, or that read no frame, pays nothing, and none is measured against it
     """
     cards: list[Report] = [
         {
@@ -40,6 +40,7 @@ def cap_cards(runs: Sequence[tuple[Report, Sequence[Outcome]]]) -> list[Report]:
             'preset': report['preset'],
             'gives_up': report['gives_up'],
             'oracle': report['settings']['oracle'],
+            'alone': report['settings']['alone'],
             'context': _context(report, outcomes),
             'accuracy': {
                 **report['accuracy']['overall'],
@@ -50,8 +51,8 @@ def cap_cards(runs: Sequence[tuple[Report, Sequence[Outcome]]]) -> list[Report]:
         }
         for report, outcomes in runs
     ]
-    rivals = [card for card in cards if not card['oracle']]
-    payments = [None if card['oracle'] else _payment(card, rivals) for card in cards]
+    rivals = [card for card in cards if not (card['oracle'] or card['alone'])]
+    payments = [_payment(card, rivals) if card in rivals else None for card in cards]
     return [{**card, 'pays': paid} for card, paid in zip(cards, payments, strict=True)]
 
 

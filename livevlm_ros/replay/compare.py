@@ -19,9 +19,10 @@ import numpy as np
 
 from livevlm_ros.replay.accuracy import PARTS, Report, rate
 from livevlm_ros.replay.cap import cap_cards
-from livevlm_ros.replay.evaluate import Given, Progress, evaluate
+from livevlm_ros.replay.clip import WHOLE, Stretch
+from livevlm_ros.replay.evaluate import Given, Progress, check_source, evaluate
 from livevlm_ros.replay.masked import Masking
-from livevlm_ros.replay.oracle import oracle_of
+from livevlm_ros.replay.oracle import alone_of, oracle_of
 from livevlm_ros.replay.outcome import Evaluation, Outcome
 from livevlm_ros.replay.report import build_report
 from livevlm_ros.world import score
@@ -58,6 +59,7 @@ def run_rows(
     thumbnails: bool = False,
     masked: bool = False,
     choose: bool = False,
+    stretch: Stretch = WHOLE,
     progress: Progress = lambda name, share: None,
 ) -> Iterator[Run]:
     """
@@ -65,12 +67,13 @@ def run_rows(
 
     :param load: makes a loaded engine of a configuration
     :param questions: as `evaluate`
-    :param masked: ask each question again without the frames it looked at, see `masked`; rows of
-        an oracle are left out
+    :param masked: ask each question again without the frames it looked at, see `masked`; rows that
+        read what they are told are left out
     :param choose: as `evaluate`
+    :param stretch: as `evaluate`
     :param progress: called with row and recording, and the share of everything done, [0, 1]
     :returns: one run per row, in their order, each when it is done
-    :raises BadInput: as `evaluate` does
+    :raises BadInput: as `evaluate` does, where it can be told at once before anything is loaded
     """
 
     def run(number: int, row: Row) -> Run:
@@ -78,7 +81,8 @@ def run_rows(
             progress(f'{row.name}: {recording or "done"}', (number + share) / len(rows))
 
         engine = load(row.config, lambda phase, share: tell(phase, 0.0))
-        masking = Masking(engine) if masked and not row.oracle else None
+        bound = oracle_of(engine) if row.oracle else alone_of(engine) if row.alone else None
+        masking = Masking(engine) if masked and not bound else None
         try:
             started = time.monotonic()
             evaluation = evaluate(
@@ -88,7 +92,8 @@ def run_rows(
                 topic=topic,
                 thumbnails=thumbnails,
                 choose=choose,
-                ask=masking.ask if masking else oracle_of(engine) if row.oracle else None,
+                stretch=stretch,
+                ask=masking.ask if masking else bound,
                 progress=tell,
             )
             seconds = time.monotonic() - started
@@ -103,11 +108,13 @@ def run_rows(
             seconds=seconds,
             name=row.name,
             oracle=row.oracle,
+            alone=row.alone,
         )
         if masking:
             report['masked'] = masking.report()
         return Run(report, evaluation)
 
+    check_source(path, questions=questions, topic=topic)
     return (run(number, row) for number, row in enumerate(rows))
 
 
@@ -145,7 +152,7 @@ def paired(candidate: Run, baseline: Run) -> Report:
     pairs = _pairs(candidate, baseline)
     scored = [pair for pair in pairs if pair[0].correct is not None]
     marks = [(ours.correct, theirs.correct) for ours, theirs in scored]
-    same = sum(score(ours.answer.text, [theirs.answer.text]) for ours, theirs in pairs)
+    same = sum(_same(ours.answer.text, theirs.answer.text) for ours, theirs in pairs)
     return {
         'candidate': candidate.name,
         'baseline': baseline.name,
@@ -181,6 +188,10 @@ def _difference(pairs: Sequence[tuple[Outcome, Outcome]]) -> Report:
         'high': high,
         'lower_bound': lower_bound,
     }
+
+
+def _same(ours: str, theirs: str) -> bool:
+    return ours == theirs or score(ours, [theirs])
 
 
 def _pairs(candidate: Run, baseline: Run) -> list[tuple[Outcome, Outcome]]:

@@ -20,15 +20,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from livevlm_ros.engine.messages import Answer, Frame, Question
+from livevlm_ros.replay.clip import WHOLE, Clip, Stretch
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.outcome import EVIDENCE_FRAMES, Evaluation, MemorySample, Outcome
 from livevlm_ros.replay.questions import (
     AT_THE_END,
     QuestionEntry,
     questions_beside,
+    questions_file,
     read_questions,
 )
-from livevlm_ros.replay.recording import FrameSource
 from livevlm_ros.replay.source import find_recordings, open_source
 
 if TYPE_CHECKING:  # it brings torch
@@ -76,6 +77,7 @@ def evaluate(
     topic: str | None = None,
     thumbnails: bool = False,
     choose: bool = False,
+    stretch: Stretch = WHOLE,
     ask: Ask | None = None,
     progress: Progress = lambda name, share: None,
 ) -> Evaluation:
@@ -88,21 +90,18 @@ def evaluate(
     :param topic: image topic, where a bag has several
     :param thumbnails: return a small jpeg with each evidence frame
     :param choose: let the answer be one of the question's choices, where it has some
+    :param stretch: what is used of each recording; questions before it, or about what was before
+        it, are not asked
     :param ask: asks the engine in another way than by `ask_now` alone
     :param progress: called with the recording's name and the share of everything done, [0, 1]
     :raises BadInput: when no recording or no question at all can be used
     """
-    recordings = find_recordings(path)
-    if isinstance(questions, Path) and len(recordings) > 1:
-        raise BadInput(
-            f'{path}: {len(recordings)} recordings, but one questions file; in a folder each '
-            'recording has its own beside it, named <recording>.questions.yaml'
-        )
+    recordings = _recordings(path, questions)
     evaluation = Evaluation()
     ask = ask or (lambda question, entry, first_ns: engine.ask_now(question))
     for number, recording in enumerate(recordings):
         try:
-            source = open_source(recording, topic=topic)
+            source = Clip(open_source(recording, topic=topic), stretch)
             entries = _entries(recording, questions, evaluation)
         except BadInput as problem:
             if len(recordings) == 1:
@@ -110,9 +109,11 @@ def evaluate(
             evaluation.warnings.append(str(problem))
             continue
         engine.clear()
+        early = [entry for entry in entries if not stretch.shows(entry)]
+        entries = deque(entry for entry in entries if stretch.shows(entry))
         replay = _Replay(engine, source, evaluation, ask=ask, thumbnails=thumbnails, choose=choose)
         work = source.length + len(entries) + 1
-        for done, _ in enumerate(replay.run(entries)):
+        for done, _ in enumerate(replay.run(entries, early)):
             progress(recording.name, (number + min(1.0, done / work)) / len(recordings))
     progress('', 1.0)
     if not evaluation.recordings:
@@ -120,12 +121,45 @@ def evaluate(
     return evaluation
 
 
+def check_source(path: Path, *, questions: Given = None, topic: str | None = None) -> None:
+    """
+    Refuse what `evaluate` would refuse, before an engine is loaded for it.
+
+    :raises BadInput: as `evaluate` does
+    """
+    recordings, problems = _recordings(path, questions), []
+    for recording in recordings:
+        try:
+            open_source(recording, topic=topic)
+            _entries(recording, questions, Evaluation())
+        except BadInput as problem:
+            problems.append(str(problem))
+        else:
+            return
+    if len(recordings) == 1:
+        raise BadInput(problems[0])
+    raise BadInput(f'{path}: no recording can be used: {"; ".join(problems)}')
+
+
+def _recordings(path: Path, questions: Given) -> list[Path]:
+    recordings = find_recordings(path)
+    if isinstance(questions, Path) and len(recordings) > 1:
+        raise BadInput(
+            f'{path}: {len(recordings)} recordings, but one questions file; in a folder each '
+            'recording has its own beside it, named <recording>.questions.yaml'
+        )
+    return recordings
+
+
 def _entries(recording: Path, given: Given, evaluation: Evaluation) -> deque[QuestionEntry]:
     if given is not None and not isinstance(given, Path):
         return deque(given)
     file = given or questions_beside(recording)
     if file is None:
-        evaluation.warnings.append(f'{recording}: no questions file; only its frames are replayed')
+        evaluation.warnings.append(
+            f'{recording}: no questions file; its frames alone are replayed; expected '
+            f'{questions_file(recording).name} beside it'
+        )
         return deque()
     entries, refused = read_questions(file)
     if refused and not entries:
@@ -141,7 +175,7 @@ class _Replay:
     def __init__(
         self,
         engine: OfflineEngine,
-        source: FrameSource,
+        source: Clip,
         to: Evaluation,
         *,
         ask: Ask,
@@ -156,9 +190,14 @@ class _Replay:
         self._frames = 0
         self._used_before = engine.stats().frames_used
         self._used_s: list[float] = []
+        self._begin_s = 0.0
 
-    def run(self, entries: deque[QuestionEntry]) -> Iterator[None]:
-        """Replay from the first frame to the last; yields after each frame and each answer."""
+    def run(self, entries: deque[QuestionEntry], early: Sequence[QuestionEntry]) -> Iterator[None]:
+        """
+        Replay from the first frame to the last; yields after each frame and each answer.
+
+        :param early: questions that are not asked, for the first frame is too late for them
+        """
         for frame in self._source.frames():
             self._show(frame)
             while entries and self._seconds(self._now_ns) > entries[0].at:
@@ -167,12 +206,12 @@ class _Replay:
             self._step(frame)
             yield
         seconds = self._seconds(self._last_ns)
-        period = seconds / max(1, self._frames - 1)
+        period = (seconds - self._begin_s) / max(1, self._frames - 1)
         entries = deque(replace(e, at=seconds) if e.at == AT_THE_END else e for e in entries)
         while entries and entries[0].at <= seconds + period:
             self._ask(entries.popleft())
             yield
-        self._close(seconds, entries)
+        self._close(seconds, [*early, *entries])
 
     def _show(self, frame: Frame) -> None:
         """Let the engine take the frame, which the memory does not hold yet, and set the time."""
@@ -181,7 +220,9 @@ class _Replay:
         self._engine.see(frame)
         self._to.ingest_s += time.perf_counter() - started
         self._now_ns = self._engine.stats().cameras[frame.camera].newest_stamp_ns
-        self._first_ns = self._first_ns or self._now_ns or None
+        if self._now_ns and self._first_ns is None:
+            self._first_ns = self._source.origin_ns or self._now_ns
+            self._begin_s = self._seconds(self._now_ns)
         self._last_ns = max(self._last_ns, self._now_ns)
 
     def _step(self, frame: Frame) -> None:
@@ -194,22 +235,28 @@ class _Replay:
             if len(self._used_s) % SAMPLE_EVERY == 0:
                 self._sample()
 
-    def _close(self, seconds: float, left: deque[QuestionEntry]) -> None:
-        """Account for the recording and for the questions beyond its end."""
+    def _close(self, seconds: float, left: Sequence[QuestionEntry]) -> None:
+        """Account for the recording and for the questions that were not asked."""
         if not self._frames:
-            self._to.warnings.append(f'{self._source.path}: no frame could be read')
+            why = 'no frame is that late' if self._source.origin_ns else 'no frame could be read'
+            self._to.warnings.append(f'{self._source.path}: {why}')
         self._to.warnings += [
-            f'{self._source.path}: question {entry.id!r} is at {entry.at:g} s, outside the '
-            f'recording of {seconds:.3f} s: not asked'
+            f'{self._source.path}: question {entry.id!r} is at {entry.at:g} s, outside '
+            f'{self._span(seconds)}: not asked'
             for entry in left
         ]
         self._to.outside += len(left)
         self._sample()
         self._to.frames += self._frames
-        self._to.seconds += seconds
+        self._to.seconds += seconds - self._begin_s
         self._to.recordings.append(self._name)
         self._to.warnings += self._source.warnings
         self._to.skipped.update(self._source.skipped)
+
+    def _span(self, seconds: float) -> str:
+        if self._begin_s:
+            return f'what is used, {self._begin_s:.3f} to {seconds:.3f} s'
+        return f'the recording of {seconds:.3f} s'
 
     def _ask(self, entry: QuestionEntry) -> None:
         question = Question(

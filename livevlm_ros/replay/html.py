@@ -103,6 +103,8 @@ def _card(card: Report, color: str) -> str:
     made = f'{card["preset"]} is made to give up {card["gives_up"]}.'
     if card['oracle']:
         made = f'{card["preset"]}, but an oracle chooses what of its memory is read.'
+    if card['alone']:
+        made = 'Reads no frame: what the words of a question give away.'
     return (
         f'<div class="card" style="border-color:{color}"><h3>{escape(card["name"])}</h3>'
         f'<dl>{goals}</dl>{pays}<p><small>{escape(made)}</small></p></div>'
@@ -128,6 +130,7 @@ def _paired(pairs: Sequence[Report]) -> list[str]:
         'same answer %',
         'without counts',
         'about now',
+        'about the past',
     )
     rows = [
         (
@@ -144,8 +147,8 @@ def _paired(pairs: Sequence[Report]) -> list[str]:
     ]
     note = (
         '<p><small>Difference of accuracy over the same questions, and over those that do not '
-        'count and those about what the newest frame shows; the interval is a bootstrap over '
-        'streams.</small></p>'
+        'count, those about what the newest frame shows and those about what older ones showed; '
+        'the interval is a bootstrap over streams.</small></p>'
     )
     return ['<h2>In pairs</h2>', table([head, *rows]), note]
 

@@ -19,6 +19,7 @@ from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.memory_look import Look, look_at_memory
 from livevlm_ros.replay.outcome import EVIDENCE_FRAMES, Evaluation, Outcome
 from livevlm_ros.replay.source import find_recordings
+from livevlm_ros.replay.whole_file import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,16 +59,17 @@ def draw_memory_picture(
     recording = next(r for r in find_recordings(path) if r.name == outcome.recording)
     look = look_at_memory(recording, outcome.entry, config, load=load, topic=topic)
     figure = _draw(look, outcome, config.memory.preset)
-    try:
-        figure.savefig(file, dpi=110)
-    except (OSError, ValueError) as error:
-        raise BadInput(f'{file}: the picture cannot be written: {error}') from error
+    with whole_file(file) as part:
+        try:
+            figure.savefig(part, dpi=110)
+        except ValueError as error:  # of an ending that stands for no format
+            raise BadInput(f'{file}: the picture cannot be written: {error}') from error
 
 
 def _furthest(evaluation: Evaluation, path: Path) -> Outcome:
     past = [(o.age, o) for o in evaluation.outcomes if o.age is not None and o.age > 1]
     if not past:
-        raise BadInput(f'{path}: no picture to draw: no question about the past was asked')
+        raise BadInput(f'{path}: no picture to draw: nothing asked has evidence in the past')
     found = [(age, o) for age, o in past if o.correct and o.evidence_hit]
     return max(found or past, key=lambda pair: pair[0])[1]
 
@@ -78,7 +80,7 @@ def _draw(look: Look, outcome: Outcome, preset: str) -> Figure:
     figure = Figure(figsize=(11, 9.5), layout='constrained')
     grid = figure.add_gridspec(4, 1, height_ratios=[2.7, 2.7, 1.0, 1.9])
     held, read, attention = (figure.add_subplot(grid[row]) for row in range(3))
-    figure.suptitle(_question(outcome), weight='bold', fontsize=13)
+    figure.suptitle(_question(outcome), weight='bold', fontsize=13, parse_math=False)
     colors = _held_colors(look)
     _tokens(held, look, colors[None])
     held.set_title(_held_title(look, preset), loc='left', pad=24)

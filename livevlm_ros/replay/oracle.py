@@ -1,10 +1,11 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-An oracle in place of retrieval: of what the memory holds, a question reads where its answer lies.
+Bounds of what a memory can give: an oracle in place of retrieval, and questions that stand alone.
 
-What a model answers then is the most that any retrieval could give it from that memory. Short-term
-is read whole, as ever.
+With an oracle a question reads, of what the memory holds, where its answer lies: what a model
+answers then is the most that any retrieval could give it. Short-term is read whole, as ever. A
+question that stands alone reads nothing: what a model answers then, the words give away.
 """
 
 from __future__ import annotations
@@ -30,6 +31,21 @@ def oracle_of(engine: Engine) -> Ask:
 
     def ask(question: Question, entry: QuestionEntry, first_ns: int) -> Answer:
         return engine.ask_now(question, reading=truth_filter(entry, first_ns))
+
+    return ask
+
+
+def alone_of(engine: Engine) -> Ask:
+    """
+    Make the `ask` of a replay that lets questions read no frame.
+
+    :param engine: loaded, not started
+    """
+
+    def ask(question: Question, entry: QuestionEntry, first_ns: int) -> Answer:
+        from livevlm_ros.engine import ReadFilter
+
+        return engine.ask_now(question, reading=ReadFilter(short_term=False, long_term=False))
 
     return ask
 

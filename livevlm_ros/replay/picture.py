@@ -15,6 +15,7 @@ from livevlm_ros.engine.messages import BadFrame, Frame, Status
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.outcome import EVIDENCE_FRAMES, Evaluation, Outcome
 from livevlm_ros.replay.source import find_recordings, open_source
+from livevlm_ros.replay.whole_file import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +47,7 @@ def draw_picture(
 
     rows = _rows(evaluation)
     if not rows:
-        raise BadInput(f'{path}: no picture to draw: no question about the past was asked')
+        raise BadInput(f'{path}: no picture to draw: nothing asked has evidence in the past')
     name = rows[0].recording
     recording = next(r for r in find_recordings(path) if r.name == name)
     end = max(sample.seconds for sample in evaluation.memory if sample.recording == name)
@@ -57,10 +58,11 @@ def draw_picture(
     _strip(figure, grid[0], frames, strip)
     for number, outcome in enumerate(rows, start=1):
         _row(figure, grid[number], outcome, frames)
-    try:
-        figure.savefig(file, dpi=110)
-    except (OSError, ValueError) as error:
-        raise BadInput(f'{file}: the picture cannot be written: {error}') from error
+    with whole_file(file) as part:
+        try:
+            figure.savefig(part, dpi=110)
+        except ValueError as error:  # of an ending that stands for no format
+            raise BadInput(f'{file}: the picture cannot be written: {error}') from error
 
 
 def _rows(evaluation: Evaluation) -> list[Outcome]:
@@ -159,7 +161,7 @@ def _say(axes: Axes, outcome: Outcome) -> None:
         lines.append((0.14, truth, {'color': GREEN, 'fontsize': 9}))
     axes.set_axis_off()
     for height, text, style in lines:
-        axes.text(0, height, text, va='top', in_layout=False, **style)
+        axes.text(0, height, text, va='top', in_layout=False, parse_math=False, **style)
 
 
 def _nearest(frames: Thumbnails, second: float) -> float:

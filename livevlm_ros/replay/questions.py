@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from livevlm_ros.replay.errors import BadInput
+from livevlm_ros.replay.recording import stem_of
 from livevlm_ros.world import CHOICES
 
 AT_THE_END = math.inf
@@ -58,9 +59,13 @@ KEYS = tuple(QuestionEntry.__dataclass_fields__)
 
 def questions_beside(recording: Path) -> Path | None:
     """Find the questions file that lies beside a recording and has its name."""
-    stem = recording.name if recording.is_dir() else recording.stem
-    beside = [recording.with_name(stem + suffix) for suffix in FILE_SUFFIXES]
+    beside = (questions_file(recording, suffix) for suffix in FILE_SUFFIXES)
     return next((file for file in beside if file.exists()), None)
+
+
+def questions_file(recording: Path, suffix: str = FILE_SUFFIXES[0]) -> Path:
+    """Return the name of a recording's questions file."""
+    return recording.with_name(stem_of(recording) + suffix)
 
 
 def read_questions(file: Path) -> tuple[list[QuestionEntry], list[str]]:
@@ -71,7 +76,7 @@ def read_questions(file: Path) -> tuple[list[QuestionEntry], list[str]]:
     :raises BadInput: when the file is missing, does not parse or is no list
     """
     try:
-        text = file.read_text(encoding='utf-8')
+        text = file.read_text(encoding='utf-8-sig')
         content = json.loads(text) if file.suffix == '.json' else yaml.safe_load(text)
     except OSError as error:
         raise BadInput(f'{file}: cannot be read: {error.strerror}') from error
@@ -96,7 +101,7 @@ def read_questions(file: Path) -> tuple[list[QuestionEntry], list[str]]:
             seen.add(entry.id)
             entries.append(entry)
         except BadInput as problem:
-            if isinstance(given, dict) and 'id' in given:
+            if isinstance(given, dict) and given.get('id') is not None:
                 name = f'question {given["id"]!r}'
             refused.append(f'{file}: {name}: {problem}')
     return sorted(entries, key=lambda entry: entry.at), refused
@@ -133,8 +138,8 @@ def _entry(given: Any, *, default_id: str) -> QuestionEntry:
     return QuestionEntry(
         at=_seconds('at', given['at']),
         question=question,
-        id=str(given.get('id', default_id)),
-        answer=_texts('answer', given.get('answer', ())),
+        id=default_id if given.get('id') is None else str(given['id']),
+        answer=_answers(given.get('answer')),
         type=kind,
         evidence=_interval(given.get('evidence')),
         choices=_texts('choices', given.get('choices', ())),
@@ -155,10 +160,19 @@ def _texts(key: str, value: Any) -> tuple[str, ...]:
     return tuple(_text(key, one) for one in values)
 
 
+def _answers(value: Any) -> tuple[str, ...]:
+    answers = _texts('answer', () if value is None else value)
+    if not all(answer.strip() for answer in answers):
+        raise BadInput('answer is empty; leave it out where none is known')
+    return answers
+
+
 def _seconds(key: str, value: Any) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not math.isfinite(value) or value < 0:
-        raise BadInput(f'{key} must be seconds from the first frame, 0 or more, got {value!r}')
+        raise BadInput(
+            f'{key} must be seconds from the first frame, 0 or more, got {_shown(value)}'
+        )
     return float(value)
 
 
@@ -166,7 +180,7 @@ def _interval(value: Any) -> tuple[float, float] | None:
     if value is None:
         return None
     if not isinstance(value, list) or len(value) != 2:
-        raise BadInput(f'evidence must be [from, to] in seconds, got {value!r}')
+        raise BadInput(f'evidence must be [from, to] in seconds, got {_shown(value)}')
     first, last = (_seconds('evidence', second) for second in value)
     if first > last:
         raise BadInput(f'evidence must end after it begins, got {value!r}')
@@ -182,5 +196,11 @@ def _budget(value: Any) -> float | None:
     return seconds
 
 
+def _shown(value: Any) -> str:
+    return _describe(value) if isinstance(value, dict | list) else repr(value)
+
+
 def _describe(value: Any) -> str:
+    if isinstance(value, dict | list):  # not its text: anchors may stand for gigabytes of it
+        return f'{type(value).__name__} of {len(value)}'
     return 'nothing' if value is None else f'{type(value).__name__} {str(value)[:60]!r}'

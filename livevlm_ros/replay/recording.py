@@ -13,22 +13,44 @@ from livevlm_ros.engine.messages import Frame
 CAMERA = 'camera'
 """Logical camera name of every replayed frame: a replay has one camera."""
 
-STORAGE_SUFFIXES = ('.mcap', '.db3')
+STORAGE_SUFFIXES = ('.mcap', '.db3', '.mcap.zstd', '.db3.zstd')
 VIDEO_SUFFIXES = ('.avi', '.mp4', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.ogv', '.ts')
 
 
-class FrameSource(Protocol):
-    """
-    A recording that can be read once, from its first frame to its last.
+def is_storage(file: Path) -> bool:
+    """Tell by its name whether a file is one of a bag's, as cameras and people write endings."""
+    return file.name.lower().endswith(STORAGE_SUFFIXES)
 
-    `warnings` and `skipped` (messages that are no images, by type) are complete after the last
-    frame.
-    """
+
+def is_video(file: Path) -> bool:
+    """Tell by its name whether a file is a video."""
+    return file.suffix.lower() in VIDEO_SUFFIXES
+
+
+def stem_of(recording: Path) -> str:
+    """Return a recording's name without what tells its kind."""
+    name = recording.name
+    if recording.is_dir():
+        return name
+    known = [ending for ending in STORAGE_SUFFIXES if name.lower().endswith(ending)]
+    return name[: len(name) - max(map(len, [*known, recording.suffix]))]
+
+
+class FrameSource(Protocol):
+    """A recording that can be read once, from its first frame to its last."""
 
     path: Path
     length: int
-    warnings: list[str]
-    skipped: dict[str, int]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What it lacks; complete after the last frame."""
+        ...
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """Messages that are no images, by type; complete after the last frame."""
+        ...
 
     def frames(self) -> Iterator[Frame]:
         """Yield the frames as recorded; pixels are decoded when asked, before the next frame."""

@@ -44,6 +44,9 @@ MEMORY_KEYS = (
     'disk_bytes',
     'full_cache_bytes',
 )
+NOTHING_MEASURED = 3
+"""Exit code of a command whose report has no number that means anything."""
+
 RECALL_KEYS = (
     'questions',
     'questions_corrected',
@@ -66,6 +69,7 @@ def build_report(
     seconds: float,
     name: str = '',
     oracle: bool = False,
+    alone: bool = False,
 ) -> Report:
     """
     Compute the report.
@@ -77,6 +81,7 @@ def build_report(
     :param seconds: seconds the whole replay took
     :param name: what the run is called beside others; by default its preset
     :param oracle: an oracle chose what was read
+    :param alone: no frame was read
     :returns: the stable keys of the report format, and keys that explain them
     """
     outcomes = evaluation.outcomes
@@ -95,7 +100,7 @@ def build_report(
         'name': name or config.memory.preset,
         'preset': config.memory.preset,
         'gives_up': config.memory.gives_up,
-        'settings': {**_settings(config), 'oracle': oracle},
+        'settings': {**_settings(config), 'oracle': oracle, 'alone': alone},
         'accuracy': accuracy,
         'evidence': _evidence(outcomes),
         'false_memory': _false_memory(scored),
@@ -243,6 +248,8 @@ def _nothing_measured(evaluation: Evaluation, stats: EngineStats) -> str:
         )
     if not asked and evaluation.outside:
         return f'no question was asked: {evaluation.outside} outside the recording'
+    if not asked:
+        return 'no question was asked: expected --ask or a questions file with some'
     if asked and all(outcome.answer.status == Status.INVALID for outcome in asked):
         return f'no question was answered of {len(asked)}; such as {asked[0].answer.message}'
     return ''

@@ -4,7 +4,8 @@
 Rows of a comparison: a name, and the settings that make it differ from the others.
 
 A row is written as `NAME=PRESET setting=value setting=value`, such as
-`small=balanced memory.long_term_frames=8`.
+`small=balanced memory.long_term_frames=8`; with `oracle=true` it reads where the truth lies, with
+`alone=true` nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +23,17 @@ if TYPE_CHECKING:  # it brings torch
 
 EXAMPLE = "'small=balanced memory.long_term_frames=8'"
 
+BASELINES = (
+    'no-video=recent alone=true ask.min_confidence=0',
+    'last-2=recent memory.short_term_frames=2',
+    'last-4=recent memory.short_term_frames=4',
+    'last-8=recent memory.short_term_frames=8',
+)
+"""Rows that a memory is to be better than."""
+
+ORACLE = 'oracle=%s oracle=true'
+"""Row that no retrieval over a preset's memory can be better than."""
+
 
 class Row(NamedTuple):
     """
@@ -29,11 +41,13 @@ class Row(NamedTuple):
 
     :param name: unlike that of any other row
     :param oracle: what is read of long-term and archive is the truth's interval, see `oracle`
+    :param alone: no frame is read
     """
 
     name: str
     config: EngineConfig
     oracle: bool = False
+    alone: bool = False
 
 
 def read_rows(
@@ -86,12 +100,14 @@ def _read(text: str, *, model: str, fps: float, given: Sequence[str]) -> Row:
         raise BadInput(f'--row {text}: expected NAME=PRESET and settings, such as {EXAMPLE}')
     if not re.fullmatch('[A-Za-z0-9_-]+', name):
         raise BadInput(f'--row {text}: expected a name of letters, digits, - and _, got {name!r}')
-    oracle = [setting for setting in own if setting.startswith('oracle=')]
-    if wrong := set(oracle) - {'oracle=true', 'oracle=false'}:
-        raise BadInput(f'row {name}: {min(wrong)}: expected true or false')
-    settings = [*given, *(setting for setting in own if setting not in oracle)]
+    switches = [setting for setting in own if setting.startswith(('oracle=', 'alone='))]
+    for switch in switches:
+        if not switch.endswith(('=true', '=false')):
+            raise BadInput(f'row {name}: {switch}: expected true or false')
+    settings = [*given, *(setting for setting in own if setting not in switches)]
     try:
         config = engine_config(model=model, preset=preset, fps=fps, given=settings)
     except BadInput as error:
         raise BadInput(f'row {name}: {error}') from error
-    return Row(name, config, oracle='oracle=true' in oracle[-1:])
+    last = dict(switch.split('=') for switch in switches)
+    return Row(name, config, **{switch: value == 'true' for switch, value in last.items()})

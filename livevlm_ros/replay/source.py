@@ -4,10 +4,29 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from livevlm_ros.replay.errors import BadInput
-from livevlm_ros.replay.recording import STORAGE_SUFFIXES, VIDEO_SUFFIXES, FrameSource
+from livevlm_ros.replay.recording import (
+    STORAGE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    FrameSource,
+    is_storage,
+    is_video,
+)
+
+_ROS1 = b'#ROSBAG V'
+_ARCHIVES = {
+    b'PK\x03\x04': 'unzip',
+    b'\x1f\x8b': 'tar xf or gunzip',
+    b'BZh': 'tar xf or bunzip2',
+    b'\xfd7zXZ\0': 'tar xf or unxz',
+    b'\x28\xb5\x2f\xfd': 'tar xf or unzstd',
+    b'7z\xbc\xaf\x27\x1c': '7z x',
+    b'Rar!': 'unrar x',
+}
+_TAR, _TAR_AT = b'ustar', 257
 
 
 def open_source(path: Path, *, topic: str | None = None) -> FrameSource:
@@ -20,12 +39,13 @@ def open_source(path: Path, *, topic: str | None = None) -> FrameSource:
     """
     if not path.exists():
         raise BadInput(f'{path}: no such file or folder; expected a bag or a video')
-    if path.is_dir() or path.suffix in STORAGE_SUFFIXES:
+    if path.is_dir() or is_storage(path):
         from livevlm_ros.replay.bag import BagSource
 
         return BagSource(path, topic=topic)
     if topic is not None:
         raise BadInput(f'{path}: a topic was given ({topic}), but a video file has none')
+    _refuse_foreign(path)
     from livevlm_ros.replay.video import VideoSource
 
     return VideoSource(path)
@@ -40,13 +60,15 @@ def find_recordings(path: Path) -> list[Path]:
 
     :raises BadInput: when there is none
     """
+    if path.name in ('', '..'):  # a name is needed, of the questions file beside it
+        path = path.resolve()
     if not path.is_dir() or _is_bag(path):
         return [path]
     found = [
         entry
         for entry in sorted(path.iterdir())
         if (entry.is_dir() and _is_bag(entry))
-        or (entry.is_file() and entry.suffix in STORAGE_SUFFIXES + VIDEO_SUFFIXES)
+        or (entry.is_file() and (is_storage(entry) or is_video(entry) or _is_ros1(entry)))
     ]
     if not found:
         raise BadInput(
@@ -58,6 +80,33 @@ def find_recordings(path: Path) -> list[Path]:
 
 def _is_bag(folder: Path) -> bool:
     return (folder / 'metadata.yaml').exists() or any(
-        entry.suffix in STORAGE_SUFFIXES and entry.name.startswith(folder.name)
-        for entry in folder.iterdir()
+        is_storage(entry) and entry.name.startswith(folder.name) for entry in folder.iterdir()
     )
+
+
+def _refuse_foreign(file: Path) -> None:
+    """Refuse what holds recordings that only another program can get at, and name it."""
+    head = _head(file)
+    if head.startswith(_ROS1):
+        made = file.with_suffix('')
+        raise BadInput(
+            f'{file}: a bag of ROS 1; pip install rosbags, then '
+            f'rosbags-convert --src {file} --dst {made}'
+        )
+    tools = [tool for magic, tool in _ARCHIVES.items() if head.startswith(magic)]
+    tools += ['tar xf'] if head[_TAR_AT:].startswith(_TAR) else []
+    if tools:
+        raise BadInput(f'{file}: an archive; unpack it first ({tools[0]})')
+
+
+def _is_ros1(file: Path) -> bool:
+    return file.suffix.lower() == '.bag' and _head(file).startswith(_ROS1)
+
+
+def _head(file: Path) -> bytes:
+    """Return how a file begins; nothing where it is none, or cannot be read."""
+    with suppress(OSError):
+        if file.is_file():
+            with file.open('rb') as stream:
+                return stream.read(_TAR_AT + len(_TAR))
+    return b''

@@ -18,6 +18,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
+from livevlm_ros.plain import plain
 from livevlm_ros.replay.accuracy import Report
 from livevlm_ros.replay.cap import over_kinds
 from livevlm_ros.replay.compare import Run, run_rows
@@ -147,8 +148,8 @@ def sweep_table(swept: Report) -> Table:
     """Lay out what `run_sweep` found, a line a combination."""
     head, *rows = sweep_cells(swept)
     table = Table(
-        title=swept_in_words(swept),
-        caption=Text('\n'.join(swept['warnings']), style='yellow'),
+        title=Text(plain(swept_in_words(swept))),
+        caption=Text(plain('\n'.join(swept['warnings'])), style='yellow'),
         box=SIMPLE,
         pad_edge=False,
         padding=(0, 1, 0, 0),

@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from io import TextIOWrapper
 from typing import Any
 
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from livevlm_ros.plain import plain
 from livevlm_ros.replay.accuracy import Report
 from livevlm_ros.replay.reliability import in_words
 
@@ -21,7 +25,9 @@ VALUE_WIDTH = 15  # columns that a measure takes
 
 
 def report_console() -> Console:
-    """Make a console on stdout, wide enough for a report wherever it goes."""
+    """Make a console on stdout, wide enough for a report wherever it goes, in any encoding."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors='replace')
     console = Console()
     console.width = max(console.width, LEAST_WIDTH if console.is_terminal else PIPED_WIDTH)
     return console
@@ -34,7 +40,7 @@ def print_report(report: Report, console: Console) -> None:
     :param console: 80 columns or more, so that no number is cut off
     """
     for warning in report['warnings']:
-        console.print(f'warning: {warning}', style='yellow', markup=False, highlight=False)
+        console.print(Text(plain(f'warning: {warning}'), 'yellow'))
     accuracy = report['accuracy']
     if accuracy['overall']['n']:
         console.print(_kinds(report))
@@ -51,7 +57,7 @@ def print_comparison(compared: Report, console: Console) -> None:
     """
     reports = compared['presets'].values()
     for warning in dict.fromkeys(warning for report in reports for warning in report['warnings']):
-        console.print(f'warning: {warning}', style='yellow', markup=False, highlight=False)
+        console.print(Text(plain(f'warning: {warning}'), 'yellow'))
     guesses = compared['cap'][0]['accuracy']
     console.print(
         f'rates in % ± s.e.; of all, chance is {percent(guesses["chance"])}, '
@@ -81,6 +87,7 @@ def measures(report: Report) -> dict[str, str]:
         'right': accuracy['overall'],
         'right without counts': accuracy['without_count'],
         'right about now': accuracy['now'],
+        'right about the past': accuracy['past'],
         **{f'right {age} frames': row for age, row in accuracy['by_age'].items()},
         'evidence of the past': report['evidence']['past'],
         'false memory': report['false_memory'],
@@ -164,7 +171,9 @@ def _kinds(report: Report) -> Table:
                 table.add_row(sort, str(variant['n']), rate_text(variant), style='dim')
         balanced = accuracy.get('exists_balanced') if kind == 'exists' else None
         if balanced and balanced['rate'] is not None:
-            table.add_row('  balanced', str(balanced['n']), rate_text(balanced), '50.0', '50.0')
+            table.add_row(
+                '  yes and no alike', str(balanced['n']), rate_text(balanced), '50.0', '50.0'
+            )
     table.add_section()
     overall = accuracy['overall']
     table.add_row('all', str(overall['n']), rate_text(overall), '', '', *_hits(evidence))
@@ -210,7 +219,7 @@ def _totals(report: Report) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(overflow='fold')
     for name, text in totals(report):
-        table.add_row(name, text)
+        table.add_row(name, Text(plain(text)))
     return table
 
 
@@ -251,6 +260,10 @@ def totals(report: Report) -> list[tuple[str, str]]:
         lines.append(('not answered', f'{_nonzero(others)} such as {reason["message"]}'))
     if memory['context_truncated']:
         lines.append(('context', 'truncated: the oldest frames left the full cache'))
+    accuracy = report['accuracy']
+    for name, part in (('about now', accuracy['now']), ('about the past', accuracy['past'])):
+        if part['n']:
+            lines.append((name, f'{rate_text(part)} % of {part["n"]} right'))
     past, false_memory = report['evidence']['past'], report['false_memory']
     if past['n']:
         text = f'{rate_text(past)} % of {past["n"]} hit, {percent(past["chance"])} by chance'

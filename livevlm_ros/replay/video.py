@@ -14,6 +14,12 @@ from livevlm_ros.engine.messages import BadFrame, Frame, Pixels
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.recording import CAMERA
 
+RAW_SUFFIXES = ('.h264', '.264', '.h265', '.265', '.hevc', '.mjpeg', '.mjpg')
+"""Endings of streams without a container, whose frames have no times."""
+
+USUAL_FPS = 30.0
+"""Rate of a video that names none."""
+
 START_NS = 1_000_000_000
 """Stamp of a video's first frame: a stamp of zero means "not set" in ROS."""
 
@@ -30,10 +36,12 @@ class VideoSource:
         self.path = path
         self.warnings: list[str] = []
         self.skipped: dict[str, int] = {}
-        self._video = cv2.VideoCapture(str(path))
+        # Absolute: OpenCV takes what stands before a colon for a protocol.
+        self._video = cv2.VideoCapture(str(path.absolute()))
         if not self._video.isOpened():
             raise BadInput(f'{path}: not a bag and not a video that OpenCV can decode')
-        self._fps = self._video.get(cv2.CAP_PROP_FPS)
+        self._named_fps = self._video.get(cv2.CAP_PROP_FPS)
+        self._fps = self._named_fps or USUAL_FPS
         self.length = max(0, int(self._video.get(cv2.CAP_PROP_FRAME_COUNT)))
         self._position = -1
         if not self._video.grab():
@@ -42,22 +50,40 @@ class VideoSource:
     def frames(self) -> Iterator[Frame]:
         """Yield every frame in order; the pixels are converted only for frames that are used."""
         stamp_ns, first_ms = START_NS, self._video.get(cv2.CAP_PROP_POS_MSEC)
-        grabbed = True
+        last_ms = longest_ms = 0.0
+        grabbed, untimed = True, 0
         while grabbed:
             self._position += 1
             # A video of varying rate knows its frames' times; one without times has its rate.
             elapsed_ms = self._video.get(cv2.CAP_PROP_POS_MSEC) - first_ms
             if self._position and elapsed_ms <= 0:
-                elapsed_ms = 1000 * self._position / (self._fps or 30.0)
+                elapsed_ms = 1000 * self._position / self._fps
+                untimed += 1
+            longest_ms, last_ms = max(longest_ms, elapsed_ms - last_ms), elapsed_ms
             stamp_ns = max(stamp_ns, START_NS + round(elapsed_ms * 1e6))
             yield Frame(CAMERA, stamp_ns, partial(self._pixels, self._position))
             grabbed = self._video.grab()
         self._video.release()
+        self._warn(first_ms + last_ms + max(longest_ms, 1000 / self._fps), untimed=untimed)
+
+    def _warn(self, lasts_ms: float, *, untimed: int) -> None:
+        """
+        Tell of frames that are missing, and of times that are guesses.
+
+        Some containers tell how long a video is, not of how many frames, which OpenCV then guesses
+        from its rate. Such a video is whole if it lasts as long as it says.
+        """
         read = self._position + 1
-        if read < self.length:
+        if read < self.length and lasts_ms < 1000 * self.length / self._fps - 1:
             self.warnings.append(
                 f'{self.path}: {self.length} frames announced, {read} readable: '
                 'the video is cut off or damaged'
+            )
+        if untimed or self.path.suffix.lower() in RAW_SUFFIXES:
+            rate = 'its rate of' if self._named_fps else 'a rate of'
+            self.warnings.append(
+                f'{self.path}: its frames have no times; times are guessed from {rate} '
+                f'{self._fps:g} frames a second'
             )
 
     def _pixels(self, position: int) -> Pixels:

@@ -114,13 +114,18 @@ class AskedQuestion:
 
 
 def score(given: str, accepted: Sequence[str]) -> bool:
-    """Tell whether an answer's words, case and articles folded, equal an accepted answer."""
-    return _fold(given) in {_fold(answer) for answer in accepted}
+    """
+    Tell whether an answer's words, case and articles folded, equal an accepted answer.
+
+    An answer without a word equals none.
+    """
+    said = _fold(given)
+    return bool(said) and said in {_fold(answer) for answer in accepted}
 
 
 def _fold(answer: str) -> tuple[str, ...]:
     words = ''.join(c if c.isalnum() else ' ' for c in answer.lower()).split()
-    return tuple(w for w in words if w not in ARTICLES)
+    return tuple([w for w in words if w not in ARTICLES] or words)  # a choice may be the letter A
 
 
 def truth_of(kind: str, subject: Subject, history: History) -> Truth | None:

@@ -39,6 +39,12 @@ def test_questions_of_the_command_line_are_answered_with_evidence(
     assert {file.name[:3] for file in (tmp_path / 'e').iterdir()} >= {'1_1', '2_1'}
 
 
+def test_a_stretch_of_a_source_can_be_talked_about(livevlm, bag: Path) -> None:
+    stretch = ('--start', '1', '--duration', '2')
+    code, _, error = livevlm('chat', bag, '--ask', QUESTION, *stretch)
+    assert code == 0 and '2 of 2 frames used, 1.0 s' in error
+
+
 def test_a_pipe_is_answered_line_by_line(bag: Path) -> None:
     lines = f'/lookback 5m\n{QUESTION}\n/nwo\n'
     result = CliRunner().invoke(app, ['chat', str(bag)], input=lines)

@@ -1,6 +1,7 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ COMMANDS = (
     'ask',
     'watch',
     'world',
+    'bag',
     'evaluate',
     'sweep',
     'replay',
@@ -37,6 +39,7 @@ def test_help_names_every_command(livevlm) -> None:
 def test_every_command_explains_itself_and_each_option(livevlm, command: str) -> None:
     code, out, _ = livevlm(command, '--help')
     assert code == 0 and 'Usage' in out
+    assert livevlm(command, '-h') == (code, out, '')
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -49,6 +52,47 @@ def test_help_imports_nothing_heavy() -> None:
     )
     result = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True)
     assert result.stderr.strip() == '[]'
+
+
+REFUSALS = """
+import sys
+from livevlm_ros.cli import app
+try:
+    app(sys.argv[1:])
+except SystemExit as end:
+    print(end.code, sorted({'torch', 'transformers', 'rclpy'} & sys.modules.keys()))
+"""
+
+
+@pytest.mark.parametrize(
+    ('command', 'says'),
+    [
+        ('evaluate no.mp4', 'no.mp4: no such file'),
+        ('evaluate film --preset elephant', "got 'elephant'"),
+        ('evaluate film --row "x=full a=1"', 'row x: setting a=1'),
+        ('evaluate film --set a=1', "no setting 'a'"),
+        ('evaluate film/stream-0000 --questions q.yaml', 'q.yaml: cannot be read'),
+        ('evaluate film --topic /up', 'no images on topic /up'),
+        ('evaluate film --json no/r.json', 'no/r.json: cannot be written'),
+        ('evaluate film --model no/model/here', 'no model folder no/model/here'),
+        ('sweep no.mp4', 'no.mp4: no such file'),
+        ('chat film/stream-0000 --set a=1', "no setting 'a'"),
+        ('chat film/stream-0000 --model no/model/here', 'no model folder no/model/here'),
+        ('calibrate --out no/m.yaml', 'no/m.yaml: cannot be written'),
+        ('card --out no/card.md', 'no/card.md: cannot be written'),
+    ],
+)
+def test_a_typo_is_told_in_one_line_before_anything_heavy_is_imported(
+    film: Path, command: str, says: str
+) -> None:
+    result = subprocess.run(
+        [sys.executable, '-c', REFUSALS, *shlex.split(command)],
+        cwd=film.parent,
+        capture_output=True,
+        text=True,
+    )
+    assert (result.stdout, result.stderr.count('\n')) == ('2 []\n', 1), result.stderr
+    assert says in result.stderr
 
 
 def test_help_takes_less_than_a_second() -> None:

@@ -1,6 +1,10 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
+import errno
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +12,7 @@ import pytest
 from livevlm_ros.engine.messages import BadFrame
 from livevlm_ros.world import CHOICES
 
+MAIN = 'from livevlm_ros.cli import main; main()'
 ANSWERED = {'OK', 'PARTIAL', 'NOT_SEEN'}  # a random model does not end with its one token
 
 
@@ -125,6 +130,41 @@ def test_evaluate_compares_rows_of_settings_and_an_oracle_against_chosen_ones(
     assert 'few − told' in out
 
 
+def test_evaluate_compares_with_what_every_table_has(
+    livevlm, film: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    code, out, error = livevlm(
+        'evaluate',
+        film / 'stream-0000',
+        *('--baselines', '--preset', 'rekv', '--model', checkpoint),
+        *('--set', 'ask.default_max_tokens=1', '--json', tmp_path / 'r.json'),
+        *('--html', tmp_path / 'r.html'),
+    )
+    assert code == 0, error
+    rows = json.loads((tmp_path / 'r.json').read_text())['presets']
+    assert list(rows) == ['rekv', 'no-video', 'last-2', 'last-4', 'last-8', 'oracle']
+    assert rows['oracle']['preset'] == 'rekv' and rows['no-video']['settings']['alone']
+    assert 'right about the past' in out and 'last-8 − rekv' in out
+    assert 'what the words of a question give away' in (tmp_path / 'r.html').read_text()
+
+
+def test_evaluate_uses_a_stretch_of_a_recording(
+    livevlm, refused, film: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    code, out, error = livevlm(
+        'evaluate',
+        film / 'stream-0000',
+        *('--ask', 'what do you see now ?', '--model', checkpoint),
+        *('--start', 1, '--duration', 2, '--json', tmp_path / 'r.json'),
+    )
+    assert code == 0, error
+    report = json.loads((tmp_path / 'r.json').read_text())
+    assert (report['source']['frames'], report['source']['seconds']) == (2, 1.0)
+    assert report['answers'][0]['at'] == 2.0
+    drawn = ('--start', 1, '--memory-picture', tmp_path / 'p.png')
+    assert 'shows a whole recording' in refused('evaluate', film, *drawn)
+
+
 def test_sweep_prints_a_table_and_writes_a_page(
     livevlm, film: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
@@ -173,6 +213,7 @@ UNKNOWN = "- {at: 2, question: 'is the zebra asleep ?', answer: 'no'}\n"
     ('questions', 'says'),
     [
         (KNOWN % 900, 'no question was asked: 1 outside the recording'),
+        ('[]', 'no question was asked: expected --ask or a questions file'),
         (
             UNKNOWN * 2,
             "no question was answered of 2; such as question: the model does not know '",
@@ -180,7 +221,7 @@ UNKNOWN = "- {at: 2, question: 'is the zebra asleep ?', answer: 'no'}\n"
         (KNOWN % 2, ''),
         (UNKNOWN + KNOWN % 2, ''),
     ],
-    ids=['outside', 'unknown words', 'without an answer', 'one of two'],
+    ids=['outside', 'none', 'unknown words', 'without an answer', 'one of two'],
 )
 def test_evaluate_fails_when_no_question_could_be_asked_and_not_for_want_of_truth(
     livevlm, film: Path, checkpoint: Path, tmp_path: Path, questions: str, says: str
@@ -192,7 +233,7 @@ def test_evaluate_fails_when_no_question_could_be_asked_and_not_for_want_of_trut
         *('--model', checkpoint, '--questions', tmp_path / 'q.yaml'),
         *('--set', 'ask.default_max_tokens=1', '--json', tmp_path / 'r.json'),
     )
-    assert code == bool(says), error
+    assert code == (3 if says else 0), error
     assert f'livevlm: balanced: nothing was measured: {says}' in error or not says
     report = json.loads((tmp_path / 'r.json').read_text())
     assert bool(report['nothing_measured']) == bool(says)
@@ -212,12 +253,53 @@ def test_evaluate_fails_when_no_frame_was_used(
         *('--model', checkpoint, '--presets', 'recent,full'),
         *('--json', tmp_path / 'r.json', '--html', tmp_path / 'r.html'),
     )
-    assert code == 1
+    assert code == 3
     assert 'livevlm: recent: nothing was measured: no frame was used of ' in error
     assert 'dropped: bad ' in error and 'h264 is no picture' in error
     assert 'warning: no frame was used' in out
     assert 'no frame was used' in (tmp_path / 'r.html').read_text()
     assert json.loads((tmp_path / 'r.json').read_text())['presets'].keys() == {'recent', 'full'}
+
+
+@pytest.mark.parametrize(
+    ('stdout', 'encoding', 'code', 'says'),
+    [
+        ('/dev/full', 'utf-8', 2, 'livevlm: output: cannot be written: No space left on device'),
+        ('/dev/null', 'ascii', 0, ''),
+    ],
+    ids=['full', 'ascii'],
+)
+def test_reports_are_written_even_where_they_cannot_be_printed(
+    film: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    stdout: str,
+    encoding: str,
+    code: int,
+    says: str,
+) -> None:
+    arguments = ('evaluate', film / 'stream-0000', '--model', checkpoint)
+    files = ('--json', tmp_path / 'r.json', '--html', tmp_path / 'r.html')
+    with Path(stdout).open('w') as out:
+        done = subprocess.run(
+            [sys.executable, '-c', MAIN, *map(str, (*arguments, *files))],
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, 'PYTHONIOENCODING': encoding},
+        )
+    assert (done.returncode, done.stderr.strip()) == (code, says)
+    assert json.loads((tmp_path / 'r.json').read_text())['source']['recordings'] == 1
+    assert (tmp_path / 'r.html').read_text().endswith('</html>\n')
+
+
+def test_a_report_on_a_full_disk_is_one_line_and_the_other_is_written(
+    refused, film: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / 'r.html'
+    given = ('--model', checkpoint, '--json', '/dev/full', '--html', page)
+    assert '/dev/full: cannot be written: No space' in refused('evaluate', film, *given)
+    assert page.read_text().endswith('</html>\n')
 
 
 @pytest.mark.parametrize(
@@ -245,6 +327,8 @@ def test_evaluate_fails_when_no_frame_was_used(
             ('{film}', '--json', '/no/such/folder/r.json'),
             '/no/such/folder/r.json: cannot be written',
         ),
+        (('{film}', '--json', 'r', '--html', './r'), 'r: is given twice; expected different'),
+        (('{film}', '--questions', 'r', '--json', 'r'), 'r: is given twice; expected different'),
         (('{film}', '--model', '{checkpoint}', '--questions', 'q.yaml'), 'one questions file'),
         (('{film}', '--model', '{checkpoint}', '--topic', '/up'), 'no images on topic /up'),
     ],
@@ -286,3 +370,15 @@ def test_world_refuses_what_it_cannot_film_in_one_line(
 
 def test_world_never_writes_into_a_folder_that_holds_something(refused, film: Path) -> None:
     assert 'is not an empty folder' in refused('world', '--seed', '4', '--out', film)
+
+
+@pytest.mark.parametrize('number', [errno.ENOSPC, errno.EROFS])
+def test_a_disk_that_takes_nothing_is_one_line(
+    refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def full(*given, **options) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr('livevlm_ros.replay.write_world.image_bag', full)
+    error = refused('world', '--seed', '4', '--out', tmp_path / 'w')
+    assert error == f'livevlm: output: cannot be written: {os.strerror(number)}\n'

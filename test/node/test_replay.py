@@ -127,7 +127,7 @@ def test_a_replay_answers_as_evaluate_does_and_counts_the_same_frames(
         ({'lost': 0, 'late': 0, 'shifted': 3}, '', 0),
         ({'lost': 1, 'late': 0, 'shifted': 0}, '', 1),
         ({'lost': 0, 'late': 1, 'shifted': 0}, '', 1),
-        ({'lost': 0, 'late': 0, 'shifted': 0}, 'no frame was used', 1),
+        ({'lost': 0, 'late': 0, 'shifted': 0}, 'no frame was used', 3),
     ],
     ids=['shifted', 'lost', 'late', 'nothing'],
 )

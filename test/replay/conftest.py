@@ -173,7 +173,7 @@ def make_outcome() -> Callable[..., Outcome]:
 def make_run() -> Callable[..., Run]:
     """Make a run of outcomes, over a stream of which the short-term ring holds two frames."""
 
-    def make(name: str, *outcomes: Outcome, archive_tokens: int = 0, oracle: bool = False) -> Run:
+    def make(name: str, *outcomes: Outcome, archive_tokens: int = 0, **bound: bool) -> Run:
         def sizes(frames: int) -> SimpleNamespace:
             return SimpleNamespace(
                 short_term_tokens=9 * min(2, frames),
@@ -202,7 +202,7 @@ def make_run() -> Callable[..., Run]:
             strangers=0,
         )
         report = build_report(
-            evaluation, stats, EngineConfig(), path='w', seconds=1.0, name=name, oracle=oracle
+            evaluation, stats, EngineConfig(), path='w', seconds=1.0, name=name, **bound
         )
         return Run(report, evaluation)
 

@@ -80,7 +80,8 @@ def test_all_but_counts_and_what_is_in_view_are_also_rated_alone() -> None:
         outcome('x', 'two', type='count_class'),
         outcome('x', 'two', type='count_now', age=1),
     )
-    rates = {part: (made[part]['correct'], made[part]['n']) for part in ('without_count', 'now')}
-    assert rates == {'without_count': (1, 3), 'now': (1, 2)}
+    parts = ('without_count', 'now', 'past')
+    rates = {part: (made[part]['correct'], made[part]['n']) for part in parts}
+    assert rates == {'without_count': (1, 3), 'now': (1, 2), 'past': (0, 1)}
     assert made['now']['se'] == pytest.approx(math.sqrt(0.125))
     assert made['overall']['n'] == 4

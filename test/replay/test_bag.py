@@ -251,6 +251,36 @@ def test_several_cameras_need_a_choice(tmp_path: Path) -> None:
     assert source.skipped['/left [sensor_msgs/msg/Image]'] == 2
 
 
+def test_a_part_that_the_metadata_does_not_name_is_told(tmp_path: Path) -> None:
+    write_bag(tmp_path / 'bag')
+    write_bag(tmp_path / 'other')
+    storage_file(tmp_path / 'other').rename(tmp_path / 'bag' / 'bag_1.mcap')
+    source = open_source(tmp_path / 'bag')
+    assert len(list(source.frames())) == 5
+    (warning,) = source.warnings
+    assert 'bag_1.mcap is not in its metadata.yaml, and not read' in warning
+
+
+@pytest.mark.parametrize('others', [0, 1])
+def test_one_camera_raw_and_compressed_is_one_camera(tmp_path: Path, others: int) -> None:
+    store = get_typestore(Stores.ROS2_KILTED)
+    write_bag(tmp_path / 'raw', raw=True)
+    write_bag(tmp_path / 'jpeg')
+    with Writer(tmp_path / 'both', version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        for name, kind in (('raw', 'Image'), ('jpeg', 'CompressedImage')):
+            source = open_source(tmp_path / name)
+            kind = f'sensor_msgs/msg/{kind}'
+            connection = writer.add_connection(source.topic, kind, typestore=store)  # type: ignore
+            written = list(source.messages())[others if name == 'raw' else 0 :]  # type: ignore
+            for frame, data in written:
+                writer.write(connection, frame.stamp_ns, data)
+    source = open_source(tmp_path / 'both')
+    taken = '/camera/image_raw/compressed' if others else '/camera/image_raw'
+    assert (source.topic, source.length) == (taken, 5)  # type: ignore
+    assert len(list(source.frames())) == 5
+    assert open_source(tmp_path / 'both', topic='/camera/image_raw').length == 5 - others
+
+
 def test_a_broken_record_is_one_bad_frame_among_good_ones(tmp_path: Path) -> None:
     kind = 'sensor_msgs/msg/CompressedImage'
     store = get_typestore(Stores.ROS2_KILTED)

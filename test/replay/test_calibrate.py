@@ -221,6 +221,6 @@ def test_a_file_that_cannot_be_finished_is_left_as_it_was(tmp_path: Path, monkey
         raise OSError(28, 'No space left on device')
 
     monkeypatch.setattr(Path, 'write_text', full)
-    with pytest.raises(OSError):
+    with pytest.raises(BadInput, match='No space left'):
         calibration.write_settings(file, {'retrieval': {'page_tokens': 4}})
     assert yaml.safe_load(file.read_text()) == {'evidence': {'layers': [2]}}

@@ -189,9 +189,19 @@ def test_each_row_replays_the_source_once_with_an_engine_of_its_own(
     assert shown[0][0] == 'my-recent: weights' and shown[-1][0] == 'my-full: done'
 
 
-def test_an_engine_is_given_back_when_its_replay_fails(tmp_path, rows, load) -> None:
+def test_a_source_is_refused_before_an_engine_is_loaded_for_it(tmp_path, rows, load) -> None:
     with pytest.raises(BadInput):
-        list(run_rows(tmp_path / 'missing', rows, load=load))
+        run_rows(tmp_path / 'missing', rows, load=load)
+    assert load.done == []
+
+
+def test_an_engine_is_given_back_when_its_replay_fails(make_bag, rows, load, engine) -> None:
+    def lost(question) -> None:
+        raise BadInput('no answer came')
+
+    engine.ask_now = lost
+    with pytest.raises(BadInput):
+        list(run_rows(make_bag(questions='- {at: 5, question: q}'), rows, load=load))
     assert load.done == ['load recent', 'cleanup']
 
 

@@ -78,7 +78,7 @@ def test_no_picture_without_a_question_about_the_past(
     make_run, make_outcome, config, tmp_path: Path
 ) -> None:
     evaluation = make_run('recent', make_outcome(age=1), make_outcome(age=None)).evaluation
-    with pytest.raises(BadInput, match='no question about the past'):
+    with pytest.raises(BadInput, match='nothing asked has evidence in the past'):
         draw_memory_picture(tmp_path, config, evaluation, tmp_path / 'p.png', load=load_model)
 
 

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from livevlm_ros.engine.messages import Question
+from livevlm_ros.engine.messages import ANSWERED, Question
 from livevlm_ros.replay.evaluate import evaluate
-from livevlm_ros.replay.oracle import oracle_of, truth_filter
+from livevlm_ros.replay.oracle import alone_of, oracle_of, truth_filter
 from livevlm_ros.replay.questions import QuestionEntry
-from livevlm_ros.replay.rows import read_rows
+from livevlm_ros.replay.rows import BASELINES, read_rows
 
 FIRST_NS = 1_764_000_000_123_456_789
 
@@ -39,6 +39,31 @@ def test_the_oracle_counts_from_the_first_frame_of_each_recording(engine, make_b
     ((question, reading),) = asked
     assert question.request_id == outcome.entry.id == 'a'
     assert reading.only_ns == pytest.approx((3_000_000_000, 4_000_000_000), abs=1_000_000)
+
+
+def test_a_question_that_stands_alone_is_answered_without_a_frame(
+    world_folder, checkpoint, tmp_path
+) -> None:
+    from livevlm_ros.engine import Engine
+
+    given = ['ask.default_max_tokens=1', 'model.threads=1']
+    (row,) = read_rows((), [BASELINES[0]], model=str(checkpoint), given=given)
+    engine = Engine(row.config)
+    engine.load()
+    questions = tmp_path / 'q.yaml'
+    questions.write_text('- {at: 5, question: what do you see now, choices: [red, blue]}')
+    for choose in (False, True):
+        replayed = evaluate(
+            world_folder / 'stream-0001',
+            engine,
+            questions=questions,
+            ask=alone_of(engine),
+            choose=choose,
+        )
+        (outcome,) = replayed.outcomes
+        assert outcome.answer.status in ANSWERED
+        assert outcome.answer.evidence == () and not outcome.answer.frames_considered
+    engine.cleanup()
 
 
 def test_an_oracle_over_everything_reads_what_retrieval_must_find(

@@ -4,6 +4,8 @@
 
 import io
 import re
+from dataclasses import replace
+from html import escape
 from pathlib import Path
 
 import cv2
@@ -13,7 +15,7 @@ from rich.console import Console
 
 from livevlm_ros.engine import Engine
 from livevlm_ros.replay import picture
-from livevlm_ros.replay.accuracy import Report
+from livevlm_ros.replay.accuracy import Report, accuracy_of
 from livevlm_ros.replay.compare import Run, compare
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.evaluate import evaluate
@@ -89,7 +91,7 @@ def test_no_number_of_a_large_table_is_cut_off(evaluated) -> None:
 
 def test_the_table_of_a_replay_without_questions_has_the_totals(evaluated) -> None:
     _, report = evaluated
-    empty = {**report, 'accuracy': {'overall': {'n': 0, 'rate': None, 'se': None}}}
+    empty = {**report, 'accuracy': accuracy_of([])}
     assert 'took' in printed(empty) and 'kind' not in printed(empty)
 
 
@@ -227,8 +229,34 @@ def test_the_picture_of_a_long_recording_holds_only_the_frames_it_shows(
 def test_no_picture_without_a_question_about_the_past(engine, make_bag, tmp_path: Path) -> None:
     bag = make_bag(questions='- {at: 3, question: q, answer: red}')
     evaluation = evaluate(bag, engine)
-    with pytest.raises(BadInput, match='no question about the past'):
+    with pytest.raises(BadInput, match='nothing asked has evidence in the past'):
         draw_picture(bag, evaluation, tmp_path / 'p.png')
+
+
+def test_markup_of_others_is_text_in_tables_and_on_pages(make_run, make_outcome) -> None:
+    odd = '[red]<b>odd</b>[/nothing] $\\x$'
+    wrong = make_outcome(said=odd, recording=odd)
+    asked = replace(wrong, entry=replace(wrong.entry, question=odd, answer=(odd, 'red')))
+    run = make_run('full', replace(asked, answer=replace(asked.answer, text='blue', message=odd)))
+    run.report['source']['path'] = odd
+    run.report['warnings'].append(odd)
+    run.report['questions']['statuses'] = {'INVALID': 1}
+    run.report['answers'][0]['status'] = 'INVALID'
+    text = printed(run.report, width=200)
+    assert f'warning: {odd}' in text and f'such as {odd}' in text and f'{odd}: 1 rec' in text
+    compared = io.StringIO()
+    print_comparison(compare([run]), Console(file=compared, width=200))
+    assert f'warning: {odd}' in compared.getvalue()
+    page = html_report([run], compare([run]))
+    assert page.count(escape(odd)) == 5  # path, warning, recording, question and right answer
+    assert '<b>odd' not in page
+
+
+def test_mathematics_in_a_question_is_text_in_a_picture(engine, make_bag, tmp_path: Path) -> None:
+    entry = r'- {at: 7, question: "is it $\\nothing{$ ?", answer: red, evidence: [2, 3]}'
+    bag = make_bag(questions=entry)
+    draw_picture(bag, evaluate(bag, engine), tmp_path / 'p.png')
+    assert (tmp_path / 'p.png').is_file()
 
 
 def test_a_picture_of_an_unknown_kind_is_refused(evaluated, world_folder, tmp_path) -> None:

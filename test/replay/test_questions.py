@@ -163,3 +163,33 @@ def test_the_questions_beside_a_recording_are_found(
     assert questions_beside(path) is None
     (tmp_path / f'run{suffix}').touch()
     assert questions_beside(path) == tmp_path / f'run{suffix}'
+
+
+def test_an_answer_that_is_empty_is_refused_and_one_left_out_is_not_scored(tmp_path: Path) -> None:
+    text = "- {at: 1, question: a, answer: ''}\n- {at: 1, question: b}"
+    entries, (refused,) = read(tmp_path, text)
+    assert 'answer is empty' in refused and entries[0].answer == ()
+
+
+def test_an_id_that_is_nothing_is_the_position(tmp_path: Path) -> None:
+    entries, refused = read(tmp_path, '- &a {at: 1, question: a, id: null}\n- *a')
+    assert ([entry.id for entry in entries], refused) == (['1', '2'], [])
+
+
+def test_a_mark_of_the_byte_order_is_no_part_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / 'q.json'
+    file.write_text('[{"at": 1, "question": "a"}]', encoding='utf-8-sig')
+    assert len(read_questions(file)[0]) == 1
+
+
+@pytest.mark.parametrize('key', ['at', 'question', 'evidence', 'choices'])
+def test_a_few_anchors_that_stand_for_gigabytes_are_refused_at_once(
+    tmp_path: Path, key: str
+) -> None:
+    anchors = ['- &a0 [x, x, x, x, x, x, x, x, x]']
+    anchors += [f'- &a{n} [{", ".join([f"*a{n - 1}"] * 9)}]' for n in range(1, 12)]
+    entry = f'- {{at: 1, question: q, {key}: *a11}}'
+    (tmp_path / 'q.yaml').write_text('\n'.join([*anchors, entry]))
+    entries, refused = read_questions(tmp_path / 'q.yaml')
+    assert entries == [] and len(refused) == len(anchors) + 1
+    assert max(map(len, refused)) < 300

@@ -19,7 +19,7 @@ STABLE = {
     'model': None,
     'name': None,
     'preset': None,
-    'accuracy': {'overall', 'without_count', 'now', 'by_type', 'by_age'},
+    'accuracy': {'overall', 'without_count', 'now', 'past', 'by_type', 'by_age'},
     'evidence': {'n', 'hit', 'rate'},
     'false_memory': {'n', 'wrong', 'rate'},
     'confidence': {'n', 'ece', 'se', 'bins'},
@@ -159,8 +159,8 @@ def test_not_seen_is_right_where_nothing_was_to_be_seen() -> None:
 
 
 def test_pictures_outside_what_the_model_knows_are_told_of() -> None:
-    assert report(strangers=0)['warnings'] == []
-    (warning,) = report(strangers=5)['warnings']
+    assert report(outcome(), strangers=0)['warnings'] == []
+    (warning,) = report(outcome(), strangers=5)['warnings']
     assert warning.startswith('5 of 6 pictures are outside what tiny knows')
 
 
@@ -199,14 +199,14 @@ def test_frames_in_are_used_or_dropped() -> None:
 
 
 def test_frames_that_the_engine_did_not_count_are_told() -> None:
-    assert report()['warnings'] == []
-    (warning,) = report(frames=12)['warnings']
+    assert report(outcome())['warnings'] == []
+    (warning,) = report(outcome(), frames=12)['warnings']
     assert warning == '12 frames were read, but the engine counted 10'
 
 
 def test_frames_that_the_archive_does_not_have_are_told() -> None:
     held = SimpleNamespace(recall=RecallCounts(), archive_lost=3, disk_lost=True)
-    lost, full = report(held=held)['warnings']
+    lost, full = report(outcome(), held=held)['warnings']
     assert lost.startswith('3 frames could not be archived') and 'file could not grow' in full
 
 

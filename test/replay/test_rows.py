@@ -3,7 +3,7 @@
 import pytest
 
 from livevlm_ros.replay.errors import BadInput
-from livevlm_ros.replay.rows import check_baselines, read_rows
+from livevlm_ros.replay.rows import BASELINES, ORACLE, check_baselines, read_rows
 
 
 def test_rows_come_after_the_presets_and_have_names_of_their_own() -> None:
@@ -30,6 +30,16 @@ def test_a_value_may_be_quoted() -> None:
     assert row.config.memory.path == '/a folder'
 
 
+def test_baselines_are_rows_of_no_video_of_the_last_frames_and_of_an_oracle() -> None:
+    rows = {row.name: row for row in read_rows((), [*BASELINES, ORACLE % 'livevlm'])}
+    assert list(rows) == ['no-video', 'last-2', 'last-4', 'last-8', 'oracle']
+    assert [row.config.memory.short_term_frames for row in rows.values()][1:4] == [2, 4, 8]
+    assert all(rows[f'last-{n}'].config.memory.long_term_frames == 0 for n in (2, 4, 8))
+    assert [name for name, row in rows.items() if row.alone] == ['no-video']
+    assert [name for name, row in rows.items() if row.oracle] == ['oracle']
+    assert rows['oracle'].config.memory.preset == 'livevlm'
+
+
 def test_only_a_row_that_says_so_has_an_oracle() -> None:
     texts = ['a=rekv oracle=true memory.short_term_frames=4', 'b=rekv oracle=false', 'c=rekv']
     rows = read_rows((), texts)
@@ -52,6 +62,7 @@ def test_only_a_row_that_says_so_has_an_oracle() -> None:
         ('x=livevlm memory.colour=1', "row x: .*no setting 'memory.colour'"),
         ('x=livevlm memory.eviction=best', 'row x: eviction must be one of'),
         ('x=livevlm oracle=yes', 'row x: oracle=yes: expected true or false'),
+        ('x=livevlm alone=', 'row x: alone=: expected true or false'),
         ('recent=livevlm', 'row recent: the name is given twice'),
     ],
 )

@@ -1,5 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.image_bag import image_bag
+from livevlm_ros.replay.questions import questions_beside
 from livevlm_ros.replay.source import find_recordings, open_source
 
 
@@ -40,6 +42,48 @@ def test_a_folder_without_recordings_is_refused(tmp_path: Path) -> None:
 def test_a_missing_path_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match='nowhere: no such file'):
         open_source(tmp_path / 'nowhere')
+
+
+def test_endings_in_capitals_are_endings(tmp_path: Path) -> None:
+    make_bag(tmp_path / 'a')
+    (tmp_path / 'a' / 'a.mcap').rename(tmp_path / 'DRIVE.MCAP')
+    (tmp_path / 'GOPR0001.MP4').touch()
+    found = find_recordings(tmp_path)
+    assert [path.name for path in found] == ['DRIVE.MCAP', 'GOPR0001.MP4', 'a']
+    source = open_source(tmp_path / 'DRIVE.MCAP')
+    assert len(list(source.frames())) == 1 and source.warnings == []
+
+
+def test_a_point_stands_for_the_folder_one_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_bag(tmp_path / 'a')
+    (tmp_path / 'a.questions.yaml').touch()
+    monkeypatch.chdir(tmp_path / 'a')
+    (found,) = find_recordings(Path('.'))
+    assert found == tmp_path / 'a'
+    assert questions_beside(found) == tmp_path / 'a.questions.yaml'
+    assert find_recordings(Path('..')) == [tmp_path / 'a']
+
+
+def test_a_bag_of_ros_1_is_refused_with_the_command_that_converts_it(tmp_path: Path) -> None:
+    old = tmp_path / 'drive.bag'
+    old.write_bytes(b'#ROSBAG V2.0\n' + bytes(100))
+    assert find_recordings(tmp_path) == [old]
+    cure = f'a bag of ROS 1; .*rosbags-convert --src {old} --dst {tmp_path}/drive'
+    with pytest.raises(BadInput, match=cure):
+        open_source(old)
+
+
+@pytest.mark.parametrize(
+    ('name', 'tool'), [('v.zip', 'unzip'), ('v.tar', 'tar xf'), ('v.tar.gz', 'tar xf or gunzip')]
+)
+def test_an_archive_is_refused_with_what_unpacks_it(tmp_path: Path, name: str, tool: str) -> None:
+    form = {'v.zip': 'zip', 'v.tar': 'tar', 'v.tar.gz': 'gztar'}[name]
+    make_bag(tmp_path / 'in' / 'a')
+    archive = shutil.make_archive(str(tmp_path / 'v'), form, tmp_path / 'in')
+    with pytest.raises(BadInput, match=rf'{name}: an archive; unpack it first \({tool}\)'):
+        open_source(Path(archive))
 
 
 def test_a_file_that_is_no_recording_is_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from livevlm_ros.engine.messages import BadFrame
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.source import open_source
+from livevlm_ros.replay.video import VideoSource
 
 FPS = 10.0
 
@@ -62,3 +63,82 @@ def test_a_video_without_frames_is_refused(tmp_path: Path) -> None:
     write_video(tmp_path / 'v.avi', count=0)
     with pytest.raises(BadInput, match=r'v\.avi'):
         open_source(tmp_path / 'v.avi')
+
+
+class Film:
+    """A `cv2.VideoCapture` of a few frames with times of one's own."""
+
+    def __init__(self, times_s: list[float], *, fps: float, announced: int) -> None:
+        self._times_s, self._at = times_s, -1
+        self._says = {cv2.CAP_PROP_FPS: fps, cv2.CAP_PROP_FRAME_COUNT: float(announced)}
+
+    def isOpened(self) -> bool:
+        return True
+
+    def grab(self) -> bool:
+        self._at += 1
+        return self._at < len(self._times_s)
+
+    def get(self, what: int) -> float:
+        return self._says.get(what, 1000 * self._times_s[min(self._at, len(self._times_s) - 1)])
+
+    def release(self) -> None:
+        pass
+
+
+@pytest.fixture
+def filmed(monkeypatch: pytest.MonkeyPatch):
+    """Read a film; returns the seconds from its first frame, and the warnings."""
+
+    def read(
+        times_s: list[float], *, fps: float = 1.0, announced: int, name: str = 'v.mkv'
+    ) -> tuple[list[float], list[str]]:
+        film = Film(times_s, fps=fps, announced=announced)
+        monkeypatch.setattr(cv2, 'VideoCapture', lambda path: film)
+        source = VideoSource(Path(name))
+        stamps = [frame.stamp_ns for frame in source.frames()]
+        return [(stamp - stamps[0]) / 1e9 for stamp in stamps], source.warnings
+
+    return read
+
+
+VARYING = [*map(float, range(16)), *(16.0 + 2 * n for n in range(16))]
+
+
+@pytest.mark.parametrize(
+    ('times_s', 'announced'),
+    [(VARYING, 47), ([1000.0 + n for n in range(32)], 1032)],
+    ids=['varying rate', 'begins at 1000 s'],
+)
+def test_a_whole_video_of_a_guessed_length_is_not_called_cut_off(
+    filmed, times_s: list[float], announced: int
+) -> None:
+    seconds, warnings = filmed(times_s, announced=announced)
+    assert seconds == [time - times_s[0] for time in times_s] and warnings == []
+
+
+def test_a_video_that_ends_before_it_says_is_called_cut_off(filmed) -> None:
+    _, (warning,) = filmed(VARYING[:20], announced=47)
+    assert '47 frames announced, 20 readable: the video is cut off' in warning
+
+
+@pytest.mark.parametrize(
+    ('name', 'times_s', 'fps', 'says'),
+    [
+        ('v.h264', [0.0, 0.04, 0.08], 25.0, 'guessed from its rate of 25 frames a second'),
+        ('v.avi', [0.0, 0.0, 0.0], 25.0, 'guessed from its rate of 25 frames a second'),
+        ('v.avi', [0.0, 0.0, 0.0], 0.0, 'guessed from a rate of 30 frames a second'),
+    ],
+)
+def test_times_that_are_guessed_are_told(
+    filmed, name: str, times_s: list[float], fps: float, says: str
+) -> None:
+    seconds, (warning,) = filmed(times_s, fps=fps, announced=3, name=name)
+    assert seconds == pytest.approx([0, 1 / (fps or 30), 2 / (fps or 30)]) and says in warning
+
+
+def test_a_colon_in_a_name_is_no_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_video(tmp_path / 'v.avi', count=2)
+    (tmp_path / 'v.avi').rename(tmp_path / '2026-11-26T12:30:00.avi')
+    monkeypatch.chdir(tmp_path)
+    assert len(list(open_source(Path('2026-11-26T12:30:00.avi')).frames())) == 2

@@ -166,6 +166,11 @@ def test_a_question_is_never_asked_twice_at_one_time(asked):
         assert len({(q.at, q.type, q.subject) for q in asked}) == len(asked)
 
 
+def test_an_answer_without_a_word_is_never_right():
+    assert not any(score(given, ('A', 'the', '', '+')) for given in ('', ' ', '-', '???'))
+    assert score('a.', ('A',)) and not score('The', ('A',)) and not score('B', ('A',))
+
+
 @pytest.mark.parametrize(
     ('given', 'right'),
     [

@@ -1,0 +1,74 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A stretch of a recording: the frames between two times, which stay those of the recording."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from livevlm_ros.engine.messages import Frame
+from livevlm_ros.replay.questions import AT_THE_END, QuestionEntry
+from livevlm_ros.replay.recording import FrameSource
+
+_TOLERANCE_S = 1e-6
+
+
+class Stretch(NamedTuple):
+    """
+    What is used of a recording.
+
+    :param start_s: seconds from the recording's first frame
+    :param duration_s: seconds from there
+    """
+
+    start_s: float = 0.0
+    duration_s: float = math.inf
+
+    def holds(self, seconds: float) -> bool:
+        """Return whether a time from the recording's first frame lies in it."""
+        first, end = self.start_s - _TOLERANCE_S, self.start_s + self.duration_s - _TOLERANCE_S
+        return first <= seconds < end
+
+    def shows(self, entry: QuestionEntry) -> bool:
+        """Return whether a question is asked in it, about what it shows or what is not shown."""
+        asked = entry.at == AT_THE_END or self.start_s <= entry.at
+        return asked and (entry.evidence is None or self.start_s <= entry.evidence[1])
+
+
+WHOLE = Stretch()
+
+
+class Clip:
+    """
+    A source of which only a stretch is used.
+
+    `origin_ns` is the stamp of the recording's first frame where the clip begins later, else 0.
+    """
+
+    def __init__(self, source: FrameSource, stretch: Stretch) -> None:
+        self._source, self._stretch = source, stretch
+        self.path: Path = source.path
+        self.length = source.length
+        self.origin_ns = 0
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the source lacks."""
+        return self._source.warnings
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """Messages of the source that are no images."""
+        return self._source.skipped
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the frames of the stretch; the source is read to its end."""
+        first_ns = None
+        for frame in self._source.frames():
+            first_ns = frame.stamp_ns if first_ns is None else first_ns
+            self.origin_ns = first_ns if self._stretch.start_s else 0
+            if self._stretch.holds((frame.stamp_ns - first_ns) / 1e9):
+                yield frame

@@ -1,0 +1,45 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+
+import pytest
+
+from livevlm_ros.replay.errors import BadInput
+from livevlm_ros.replay.whole_file import whole_file, write_each, write_whole
+
+FULL = Path('/dev/full')  # takes nothing: no space left on device
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+def test_a_file_that_fails_half_way_is_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / 'r.json'
+    file.write_text('old')
+    with (
+        pytest.raises(BadInput, match='r.json: cannot be written: No space'),
+        whole_file(file) as part,
+    ):
+        part.write_text('half')
+        FULL.write_text('and the disk is full')
+    assert file.read_text() == 'old' and names(tmp_path) == ['r.json']
+    with pytest.raises(KeyboardInterrupt), whole_file(file) as part:
+        part.write_text('half')
+        raise KeyboardInterrupt
+    assert file.read_text() == 'old' and names(tmp_path) == ['r.json']
+
+
+def test_a_link_stays_a_link_and_a_device_a_device(tmp_path: Path) -> None:
+    (tmp_path / 'link').symlink_to('there.json')
+    write_whole(tmp_path / 'link', 'new')
+    assert (tmp_path / 'link').is_symlink() and (tmp_path / 'there.json').read_text() == 'new'
+    write_whole(Path('/dev/null'), 'gone')
+    assert not Path('/dev/null').is_file()
+
+
+def test_each_file_is_written_whatever_becomes_of_the_others(tmp_path: Path) -> None:
+    good = tmp_path / 'r.html'
+    problems = write_each((FULL, lambda: 'lost'), (None, lambda: 'unwanted'), (good, lambda: 'é'))
+    assert problems == ['/dev/full: cannot be written: No space left on device']
+    assert good.read_text(encoding='utf-8') == 'é'
