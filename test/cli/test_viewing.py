@@ -32,4 +32,4 @@ def test_the_page_is_for_this_machine_unless_told_otherwise(livevlm, served) -> 
 
 
 def test_an_address_that_cannot_be_listened_on_is_one_line(refused) -> None:
-    assert 'nowhere.invalid:8095: ' in refused('view', '--host', 'nowhere.invalid')
+    assert '--host nowhere.invalid --port 8095: ' in refused('view', '--host', 'nowhere.invalid')
