@@ -67,6 +67,7 @@ class ArchiveWriter:
         self._thread.submit(int)  # it starts now: no step may fail for want of a thread
         self._jobs: dict[Future[None], Tensor] = {}  # with the ids of the frame's tokens
         self._tending = self._closed = False
+        self._told = ''  # the last failure
         self.counts = WriteCounts()
 
     def stage(self, frames: Sequence[Tokens]) -> Staged:
@@ -132,9 +133,11 @@ class ArchiveWriter:
             if ready is not None:
                 ready.synchronize()
             self._archive.put(frame)
-        except Exception:  # the frame is lost to the archive; the thread goes on
+        except Exception as error:  # the frame is lost to the archive; the thread goes on
             self.counts.failed += 1
-            _log.exception('a frame could not be archived')
+            if repr(error) != self._told:  # the next frames will often fail alike
+                _log.exception('a frame could not be archived')
+            self._told = repr(error)
             return
         if self._written is not None:
             self._written()

@@ -97,6 +97,21 @@ def test_a_frame_that_cannot_be_archived_is_counted_and_the_thread_goes_on(
     assert 'a frame could not be archived' in caplog.text
 
 
+def test_frames_that_fail_alike_are_told_of_once(
+    writer: ArchiveWriter, archive: Archive, frame, monkeypatch, caplog
+) -> None:
+    for error in (MemoryError('full'), OSError('Input/output error')):
+
+        def fail(new, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr(archive, 'put', fail)
+        writer.commit(writer.stage([frame(stamp) for stamp in range(3)]))
+        assert writer.settle()
+    assert writer.counts.failed == 6
+    assert caplog.text.count('a frame could not be archived') == 2
+
+
 def test_of_more_than_may_wait_those_that_come_are_counted(
     writer: ArchiveWriter, archive: Archive, frame, stuck: Stuck
 ) -> None:
