@@ -35,7 +35,7 @@ help:  ## show this list
 demo: install  ## ask a running node forty questions about what its camera saw
 	$(BIN)/livevlm demo
 
-test: install-dev  ## run all tests (under 20 minutes)
+test: install-dev  ## run all tests (half an hour)
 	$(BIN)/python -m pytest
 
 test-ros:  ## run the node's tests that need no torch on other releases of ROS 2 and Python
