@@ -11,6 +11,7 @@ first line of its interface file.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from livevlm_ros.node.parameters import table
 ROOT = Path(__file__).resolve().parents[1]
 PAGE, POLICY = ROOT / 'docs/node.md', ROOT / 'config/sros2/policy.xml'
 
+SETTLE_S = 0.3  # in which the graph must not change
 NAMESPACE, NAME = '/robot1', 'livevlm'  # so that relative and private names can be told apart
 STANDARD = ('rcl_interfaces/', 'lifecycle_msgs/', 'type_description_interfaces/', 'rosgraph_msgs/')
 """Packages whose types every lifecycle node uses."""
@@ -113,6 +115,15 @@ class Silent:
     def stats(self) -> Any:
         """Return what configure asks for."""
         return SimpleNamespace(horizon=None)
+
+
+def settled_contract_of(node: Any) -> Contract:
+    """Return the contract of a node once the graph has all of it: it is filled bit by bit."""
+    before, found = None, contract_of(node)
+    while found != before:
+        time.sleep(SETTLE_S)
+        before, found = found, contract_of(node)
+    return found
 
 
 def contract_of(node: Any) -> Contract:

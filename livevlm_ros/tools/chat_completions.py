@@ -9,14 +9,11 @@ not read. What would change the answer and cannot be done is refused, never pass
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
-import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 import anyio
@@ -27,7 +24,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from livevlm_ros.engine.messages import ANSWERED, Answer, Finish, NotDone, Question, Status
 from livevlm_ros.tools.agent_words import seen_frames
-from livevlm_ros.tools.camera_memory import CameraMemory, Enough
+from livevlm_ros.tools.camera_memory import CameraMemory
+from livevlm_ros.tools.growing import Growing
 from livevlm_ros.tools.seconds import LATEST_S, Seconds
 
 NEUTRAL = {
@@ -254,44 +252,6 @@ class ChatCompletions:
             'newest_s': seconds.told(answer.newest_stamp_ns),
             'evidence': [frame.model_dump(mode='json') for frame in frames],
         }
-
-
-class Growing:
-    """An answer that grows in a thread of its own: `next` is its text so far, at last itself."""
-
-    def __init__(self, memory: CameraMemory, question: Question) -> None:
-        self._memory, self._question = memory, question
-        self._loop = asyncio.get_running_loop()
-        self._heard: asyncio.Queue[str | Answer | Exception] = asyncio.Queue()
-        self._stopped = threading.Event()
-        threading.Thread(target=self._ask, name='livevlm-answer', daemon=True).start()
-
-    async def next(self) -> str | Answer:
-        """Wait for what comes next; no more comes after the answer."""
-        heard = await self._heard.get()
-        if isinstance(heard, Exception):
-            raise heard
-        return heard
-
-    def stop(self) -> None:
-        """Want no more."""
-        self._stopped.set()
-
-    def _ask(self) -> None:
-        try:
-            self._tell(self._memory.ask(self._question, self._hear))
-        except Exception as error:  # told where it is waited for
-            self._tell(error)
-
-    def _hear(self, so_far: str) -> None:
-        if self._stopped.is_set():
-            raise Enough
-        if so_far:
-            self._tell(so_far)
-
-    def _tell(self, what: str | Answer | Exception) -> None:
-        with suppress(RuntimeError):  # the server has ended
-            self._loop.call_soon_threadsafe(self._heard.put_nowait, what)
 
 
 async def _read(request: Request) -> bytes:

@@ -320,27 +320,6 @@ def test_failures_while_running_are_told_once_and_so_is_their_end(
     assert has_snapshot(tmp_path)
 
 
-def test_what_is_to_be_forgotten_is_replaced_though_the_disk_was_full(
-    make_saving, watch, full_disk, tmp_path, monkeypatch
-):
-    monkeypatch.setattr('livevlm_ros.engine.snapshots.RETRY_S', 0.0)
-    engine = make_saving()
-    watch(engine, range(1, 9))
-    snapshots = engine._loop.parts.snapshots
-    snapshots.save()
-    engine._loop.parts.clear('all')
-    snapshots.hasten()
-    full_disk(True)
-    snapshots.begin()
-    snapshots._writer.join()
-    assert len(_saved(tmp_path)) == 8
-    full_disk(False)
-    assert snapshots.due()
-    snapshots.begin()
-    snapshots._writer.join()
-    assert _saved(tmp_path) == []
-
-
 def test_a_robot_that_comes_back_later_loses_no_frame(make_saving, watch):
     watch(first := make_saving(), range(1, 9))
     first.cleanup()

@@ -9,7 +9,13 @@ import pytest
 
 from livevlm_ros.engine import Engine
 from livevlm_ros.memory.journal_file import FIRST_LINE
-from livevlm_ros.memory.snapshot import JOURNALS, MANIFEST, has_snapshot, read_snapshot
+from livevlm_ros.memory.snapshot import (
+    JOURNALS,
+    MANIFEST,
+    SnapshotError,
+    has_snapshot,
+    read_snapshot,
+)
 
 SECOND = 10**9
 
@@ -159,6 +165,29 @@ def test_a_disk_that_failed_is_told_until_a_snapshot_has_all(
     snapshots._writer.join()
     assert engine.stats().unsaved == 0
     assert not snapshots.due()
+
+
+def test_what_is_to_be_forgotten_is_replaced_though_the_disk_was_full(
+    make_saving, watch, tmp_path, monkeypatch
+):
+    def fail(*args, **how):
+        raise SnapshotError('no space left')
+
+    monkeypatch.setattr('livevlm_ros.engine.snapshots.RETRY_S', 0.0)
+    watch(engine := make_saving(), range(1, 9))
+    snapshots = engine._loop.parts.snapshots
+    snapshots.save()
+    engine._loop.parts.clear('all')
+    snapshots.hasten()
+    with monkeypatch.context() as patch:
+        patch.setattr('livevlm_ros.engine.snapshots.write_snapshot', fail)
+        snapshots.begin()
+        snapshots._writer.join()
+    assert read_snapshot(tmp_path).facts['memory']['short_term']['frames']
+    assert snapshots.due()
+    snapshots.begin()
+    snapshots._writer.join()
+    assert not read_snapshot(tmp_path).facts['memory']['short_term']['frames']
 
 
 def test_without_snapshots_there_is_no_journal(make_saving, watch, tmp_path):
