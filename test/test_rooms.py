@@ -20,7 +20,17 @@ MAY_IMPORT = {
     'world': set(),
     'training': {'model', 'world'},
 }
-ANYBODY = {'bit_depth', 'durations', 'image_file', 'images', 'plain', 'pose', 'share', 'weights'}
+ANYBODY = {
+    'bit_depth',
+    'durations',
+    'image_file',
+    'images',
+    'late',
+    'plain',
+    'pose',
+    'share',
+    'weights',
+}
 COMMANDS = {'cli'}
 ANY_ROOM = {*COMMANDS, 'doctor', 'terminal'}
 # What the model knows of the memory.

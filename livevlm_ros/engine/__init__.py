@@ -45,7 +45,7 @@ For whoever drives the engine:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from livevlm_ros.engine.held import HeldFrame
 from livevlm_ros.engine.messages import (
@@ -65,6 +65,7 @@ from livevlm_ros.engine.messages import (
     Source,
     Status,
 )
+from livevlm_ros.late import late
 
 if TYPE_CHECKING:
     from livevlm_ros.engine.budget import Rung
@@ -160,11 +161,4 @@ _LATE = {
     'Rung': 'livevlm_ros.engine.budget',
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Import what needs torch when it is first asked for."""
-    if name not in _LATE:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    from importlib import import_module
-
-    return getattr(import_module(_LATE[name]), name)
+__getattr__ = late(__name__, _LATE)

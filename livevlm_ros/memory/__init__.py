@@ -10,8 +10,9 @@ no ROS. Names that need torch bring it in when they are first used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from livevlm_ros.late import late
 from livevlm_ros.memory.archive.room import AUTO
 from livevlm_ros.memory.config import PREFIX_POSITIONS, PRESETS, RESERVED_POSITIONS, MemoryConfig
 from livevlm_ros.memory.plan import MemoryPlan
@@ -70,32 +71,25 @@ __all__ = [
 ]
 
 _LATE = {
-    'EvidenceHeads': 'views.evidence',
-    'Freed': 'forgetting',
-    'HeadChoice': 'calibration',
-    'HeadRecall': 'calibration',
-    'HeadScores': 'calibration',
-    'Memory': 'memory',
-    'MemorySizes': 'sizes',
-    'OutOfOrder': 'short_term',
-    'OutOfSpan': 'tokens',
-    'ProbeView': 'views.question',
-    'QuestionView': 'views.question',
-    'ReadFilter': 'filter',
-    'RecallCounts': 'recall',
-    'SnapshotError': 'snapshot',
-    'State': 'state',
-    'StepView': 'views.step',
-    'TooManyTokens': 'views.view',
-    'View': 'views.view',
-    'choose_heads': 'calibration',
+    'EvidenceHeads': 'livevlm_ros.memory.views.evidence',
+    'Freed': 'livevlm_ros.memory.forgetting',
+    'HeadChoice': 'livevlm_ros.memory.calibration',
+    'HeadRecall': 'livevlm_ros.memory.calibration',
+    'HeadScores': 'livevlm_ros.memory.calibration',
+    'Memory': 'livevlm_ros.memory.memory',
+    'MemorySizes': 'livevlm_ros.memory.sizes',
+    'OutOfOrder': 'livevlm_ros.memory.short_term',
+    'OutOfSpan': 'livevlm_ros.memory.tokens',
+    'ProbeView': 'livevlm_ros.memory.views.question',
+    'QuestionView': 'livevlm_ros.memory.views.question',
+    'ReadFilter': 'livevlm_ros.memory.filter',
+    'RecallCounts': 'livevlm_ros.memory.recall',
+    'SnapshotError': 'livevlm_ros.memory.snapshot',
+    'State': 'livevlm_ros.memory.state',
+    'StepView': 'livevlm_ros.memory.views.step',
+    'TooManyTokens': 'livevlm_ros.memory.views.view',
+    'View': 'livevlm_ros.memory.views.view',
+    'choose_heads': 'livevlm_ros.memory.calibration',
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Import what needs torch when it is first asked for."""
-    if name not in _LATE:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    from importlib import import_module
-
-    return getattr(import_module(f'{__name__}.{_LATE[name]}'), name)
+__getattr__ = late(__name__, _LATE)

@@ -10,8 +10,9 @@ no deadlines and no ROS. Its names bring torch in when they are first used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from livevlm_ros.late import late
 from livevlm_ros.model.config import ModelConfig
 from livevlm_ros.model.folder import CheckpointError
 
@@ -36,22 +37,15 @@ __all__ = [
 ]
 
 _LATE = {
-    'AnswerToken': 'likelihood',
-    'BadQuestion': 'chat',
-    'Familiarity': 'familiarity',
-    'QuestionPrompt': 'chat',
-    'UnknownWords': 'chat',
-    'VideoLanguageModel': 'video_language_model',
-    'load_model': 'video_language_model',
-    'log_shares': 'likelihood',
-    'token_figures': 'familiarity',
+    'AnswerToken': 'livevlm_ros.model.likelihood',
+    'BadQuestion': 'livevlm_ros.model.chat',
+    'Familiarity': 'livevlm_ros.model.familiarity',
+    'QuestionPrompt': 'livevlm_ros.model.chat',
+    'UnknownWords': 'livevlm_ros.model.chat',
+    'VideoLanguageModel': 'livevlm_ros.model.video_language_model',
+    'load_model': 'livevlm_ros.model.video_language_model',
+    'log_shares': 'livevlm_ros.model.likelihood',
+    'token_figures': 'livevlm_ros.model.familiarity',
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Import what needs torch when it is first asked for."""
-    if name not in _LATE:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    from importlib import import_module
-
-    return getattr(import_module(f'{__name__}.{_LATE[name]}'), name)
+__getattr__ = late(__name__, _LATE)

@@ -70,7 +70,8 @@ def test_a_node_outlives_some_faults_of_every_class_and_tells_of_each(tmp_path: 
     main(['--count', '40', '--seed', '1', '--json', str(tmp_path / 'faults.json')])
     rows = json.loads((tmp_path / 'faults.json').read_text())['rows']
     assert [row['class'] for row in rows] == [kind.name for kind in fault_classes()]
+    assert sum(row['asked'] for row in rows) > 0
     for row in rows:
-        assert row['broken'] == []
+        assert row['broken'] == [] and row['lost'] == 0
         assert row['alive'] and sum(row['told'].values()) == row['injected'] > 0
         assert not row['lost']
