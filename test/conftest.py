@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tests of several rooms need, and the question that the node's fake engine is asked."""
 
+import itertools
+import os
+import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -9,6 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+
+@pytest.fixture(scope='session')
+def ros_domains() -> Iterator[int]:
+    """Give ROS domains that neither another worker nor another leg of the tests uses."""
+    first, last = map(int, os.environ.get('LIVEVLM_DOMAINS', '1-100').split('-'))
+    worker = int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0').removeprefix('gw'))
+    workers = int(os.environ.get('PYTEST_XDIST_WORKER_COUNT', '1'))
+    mine = range(first + worker, last + 1, workers)
+    return itertools.cycle(random.SystemRandom().sample(mine, len(mine)))
 
 
 @pytest.fixture

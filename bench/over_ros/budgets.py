@@ -132,7 +132,7 @@ def _answer(response: Any) -> Answer:
 
 
 def _crowd(place: Street, seconds: float) -> list[Caller]:
-    """Let clients ask at once, each coming back when it was told to."""
+    """Let clients ask at once, each coming back when it was told to, with the same question."""
     callers = [Caller(CROWD_BUDGETS_S[number % len(CROWD_BUDGETS_S)]) for number in range(CLIENTS)]
     ends_s, drawing = time.monotonic() + seconds, threading.Lock()
     draw = Random(1)
@@ -140,8 +140,9 @@ def _crowd(place: Street, seconds: float) -> list[Caller]:
     def live(caller: Caller) -> None:
         told = False
         while time.monotonic() < ends_s:
-            with drawing:
-                camera, question = place.draw(draw)
+            if not told:
+                with drawing:
+                    camera, question = place.draw(draw)
             reply = place.client.send(
                 question.question, budget_s=caller.budget_s, cameras=[camera]
             )

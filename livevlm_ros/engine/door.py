@@ -40,12 +40,13 @@ class Door:
         with self._lock:
             if not self._fits(pending, time.monotonic()):
                 return self._too_little_time(pending)
-            place = self._place_in_time(pending)
+            promised = None if pending.goes_first else self._promised_place(pending)
+            place = promised or self._next_place_in_time(pending)
             if place is None:
                 return self._come_back(pending)
             pending.place = place
             try:
-                displaced = self._questions.put(pending)
+                displaced = self._questions.put(pending, expected=promised is not None)
             except QueueFull:
                 return self._come_back(pending)
             except QueueClosed:
@@ -55,26 +56,32 @@ class Door:
         self._loop.give_way()
         return None
 
-    def _place_in_time(self, pending: PendingQuestion) -> Place | None:
-        """Return the place that was promised, or else the next one, if it is in time."""
+    def _promised_place(self, pending: PendingQuestion) -> Place | None:
+        """Return the place that is due to somebody who was told to come back, if it is in time."""
+        claimed = self._loop.promises.claim(pending.question.text)
+        if claimed is None:
+            return None
+        waiting = self._questions.places()
+        before_s = sum(place.length_s for place in waiting if place.at_s <= claimed.at_s)
+        if self._fits(pending, self._free_s() + before_s):
+            return claimed
+        self._loop.promises.make(claimed)  # it was another's
+        return None
+
+    def _next_place_in_time(self, pending: PendingQuestion) -> Place | None:
+        """Return the first place that nobody has, if it is in time."""
         if pending.goes_first:
             place = self._next_place(pending, self._questions.places(Priority.HIGH))
             return replace(place, at_s=0.0) if self._fits(pending, place.at_s) else None
-        waiting, claimed = self._questions.places(), self._loop.promises.claim()
-        if claimed is not None:
-            before_s = sum(place.length_s for place in waiting if place.at_s <= claimed.at_s)
-            if self._fits(pending, self._free_s() + before_s):
-                return claimed
-            self._loop.promises.make(claimed)  # it was another's
         kept = self._loop.promises.kept_from(pending.deadline.budget_s)
-        place = self._next_place(pending, [*waiting, *kept])
+        place = self._next_place(pending, [*self._questions.places(), *kept])
         return place if self._fits(pending, place.at_s) else None
 
     def _next_place(self, pending: PendingQuestion, taken: Iterable[Place]) -> Place:
         budget_s = pending.deadline.budget_s
         length_s = SPARE * min(self._loop.parts.costs.turn_s, budget_s)
         at_s = first_gap_s(taken, from_s=self._free_s(), length_s=length_s)
-        return Place(at_s, length_s, budget_s)
+        return Place(at_s, length_s, budget_s, pending.question.text)
 
     def _free_s(self) -> float:
         """Return when the engine ends what it has begun."""

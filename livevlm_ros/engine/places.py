@@ -5,8 +5,9 @@ Places in the engine's time: of questions that wait, and of callers who were tol
 
 A caller who is refused for now is promised the first stretch of time that nobody else has, so
 that of many refused in one moment each comes back to a free engine. Callers have no name: whoever
-asks when a promise is due is taken for the one it was made to. Not all come back, so a promise is
-not kept against those who could wait much longer, and none is when there are too many.
+asks the same when a promise is due is taken for the one it was made to, and whoever asks anything
+when it has been due for a while. Not all come back, so a promise is not kept against those who
+could wait much longer, and none is when there are too many.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ Requests of a client beside 49 others over ROS, on two busy cores, came into the
 at the median, 78 ms at p95 and 224 ms at worst.
 """
 
+OVERDUE_S = 0.1
+"""For so long after its time a promise is kept for the same question."""
+
 PATIENT = 2.0
 """A question with a budget so many times as long goes before a promise, as it waits inside."""
 
@@ -41,11 +45,13 @@ class Place:
     :param at_s: when it begins, on `time.monotonic`
     :param length_s: how long a question of this place holds the engine
     :param budget_s: of that question
+    :param text: that question
     """
 
     at_s: float
     length_s: float
     budget_s: float = math.inf
+    text: str = ''
 
 
 def first_gap_s(taken: Iterable[Place], *, from_s: float, length_s: float) -> float:
@@ -71,14 +77,17 @@ class Promises:
             if len(self._places) < MOST:
                 insort(self._places, place)
 
-    def claim(self) -> Place | None:
-        """Give the first place that is due to a caller who is there."""
+    def claim(self, text: str) -> Place | None:
+        """Give the first place that is due to a caller who is there, and asks this."""
         now_s = time.monotonic()
         with self._lock:
             self._forget_before(now_s - LATE_S)
-            if not self._places or self._places[0].at_s > now_s:
+            due = [place for place in self._places if place.at_s <= now_s]
+            mine = [place for place in due if place.text == text or place.at_s < now_s - OVERDUE_S]
+            if not mine:
                 return None
-            return self._places.pop(0)
+            self._places.remove(mine[0])
+            return mine[0]
 
     def all(self) -> list[Place]:
         """Return the places that nobody has claimed yet, by time."""

@@ -180,10 +180,11 @@ class QuestionQueue:
             waited, self._waiting = self._waiting, []
             return waited
 
-    def put(self, pending: PendingQuestion) -> PendingQuestion | None:
+    def put(self, pending: PendingQuestion, *, expected: bool = False) -> PendingQuestion | None:
         """
         Queue a question.
 
+        :param expected: its caller was told to come back now, and is let in by a full queue, too
         :returns: the normal one that a high one took the place of, as the queue was full
         :raises QueueFull: as many questions wait as may
         :raises QueueClosed: the engine does not run
@@ -193,7 +194,7 @@ class QuestionQueue:
                 raise QueueClosed
             self._drop_ended()
             displaced = None
-            if len(self._waiting) >= self._size:
+            if len(self._waiting) >= self._size and not expected:
                 displaced = self._last_behind(pending)
                 self._waiting.remove(displaced)
             self._waiting.append(pending)

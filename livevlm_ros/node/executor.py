@@ -30,7 +30,9 @@ else.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from rclpy.context import Context
 from rclpy.exceptions import InvalidHandle
@@ -70,6 +72,7 @@ class NodeExecutor(Executor):
         """
         super().__init__(context=context)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix='callback')
+        self._in_pool: set[Future[None]] = set()
 
     def spin_once(self, timeout_sec: float | None = None) -> None:
         """Wait for one callback that is ready, and run it or hand it to the pool."""
@@ -79,9 +82,23 @@ class NodeExecutor(Executor):
             return
         if entity is None or isinstance(entity, Service | Timer):  # None: a task, as a goal is
             task.executing = lambda: True  # else rclpy offers it until it is begun
-            self._pool.submit(_run, task)
+            running = self._pool.submit(_run, task)
+            self._in_pool.add(running)
+            running.add_done_callback(self._in_pool.discard)
         else:
             _run(task)
+
+    def settle(self, timeout_s: float) -> None:
+        """Wait, while another thread spins, for callbacks that run and for what these leave to do.
+
+        A goal that ends leaves its result to be sent.
+        """
+        ends_s = time.monotonic() + timeout_s
+        for _ in range(2):
+            begun = threading.Event()
+            self.create_task(begun.set)  # behind all that is left until now
+            begun.wait(ends_s - time.monotonic())
+            wait(tuple(self._in_pool), ends_s - time.monotonic())
 
     def shutdown(self, timeout_sec: float | None = None, *, wait_for_threads: bool = True) -> bool:
         """Take no more callbacks; with `wait_for_threads` wait for those that run."""

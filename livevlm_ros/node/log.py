@@ -32,6 +32,9 @@ class RosLog(logging.Handler):
             self._logger.info(text)
 
     def close(self) -> None:
-        """Stop listening."""
-        logging.getLogger(PACKAGE).removeHandler(self)
+        """Stop listening; without a listener the package is as quiet as before."""
+        package = logging.getLogger(PACKAGE)
+        package.removeHandler(self)
+        if not any(isinstance(handler, RosLog) for handler in package.handlers):
+            package.setLevel(logging.NOTSET)
         super().close()

@@ -17,6 +17,8 @@ from livevlm_ros.node.node import LiveVlmNode
 from livevlm_ros.node.spinning import Refused, Spinner, enter_ros
 from livevlm_ros.node.stopping import hear_signals
 
+LAST_REPLIES_S = 0.5  # for what is settled to be sent
+
 
 def main(stop: threading.Event, args: Sequence[str] | None = None) -> int:
     """
@@ -35,6 +37,7 @@ def main(stop: threading.Event, args: Sequence[str] | None = None) -> int:
     spinner = Spinner(executor)
     stop.wait()
     all_ended = node.close()
+    executor.settle(LAST_REPLIES_S)
     spinner.stop()
     executor.shutdown(timeout_sec=1.0, wait_for_threads=all_ended)
     node.destroy_node()

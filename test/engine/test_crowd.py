@@ -72,6 +72,33 @@ def test_fifty_who_come_back_when_told_are_answered(filming):
     assert kept(asked) >= 0.9
 
 
+@pytest.mark.slow
+def test_who_comes_back_finds_a_place_beside_who_asks_without_pause(make_engine, model, show):
+    model.step_s, model.prefill_s, model.token_s, model.words = 0.02, 0.01, 0.002, 6
+    engine = make_engine(target_fps=1.0)
+    engine.load()
+    engine.start()
+    show(engine)
+    ends_s = time.monotonic() + 8.0
+
+    def client(number: int) -> tuple[int, int]:
+        """Ask again and again; return how often it came back when told, and too early."""
+        question = Question(f'who is number {number} ?', budget_s=(0.5, 1.0, 2.0)[number % 3])
+        told, back, early = False, 0, 0
+        while time.monotonic() < ends_s:
+            answer = engine.ask(question)
+            refused = answer.status is Status.OVERLOADED
+            back, early = back + told, early + (told and refused)
+            told = refused
+            time.sleep(answer.retry_after_s + WAY_S)
+        return back, early
+
+    with ThreadPoolExecutor(50) as pool:
+        back, early = map(sum, zip(*pool.map(client, range(50)), strict=True))
+    assert back > 50
+    assert early <= 0.1 * back
+
+
 def served(engine, frame, *, seconds: float, impatient: bool) -> tuple[int, int]:
     """Ask patiently while frames come, beside one who has no time; count answers and frames."""
     end_s, number = time.monotonic() + seconds, itertools.count(round(time.monotonic() * 100))

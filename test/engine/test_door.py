@@ -57,7 +57,7 @@ def test_those_refused_in_one_moment_are_told_times_one_behind_the_other(hall):
 
 def test_who_comes_back_goes_before_those_who_wait_and_came_later(hall):
     assert hall.enter(60.0) is None
-    hall.loop.promises.make(Place(time.monotonic() - 0.01, TURN_S, 5.0))
+    hall.loop.promises.make(Place(time.monotonic() - 0.01, TURN_S, 5.0, 'now ?'))
     assert hall.enter(5.0) is None
     assert hall.questions.first().deadline.budget_s == 5.0
     assert hall.enter(5.0).status is Status.OVERLOADED  # promised to one alone

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from livevlm_ros.engine.places import LATE_S, MOST, Place, Promises, first_gap_s
+from livevlm_ros.engine.places import LATE_S, MOST, OVERDUE_S, Place, Promises, first_gap_s
 
 
 @pytest.mark.parametrize(
@@ -27,18 +27,27 @@ def test_who_is_late_is_behind_what_has_begun_and_holds_the_engine_as_long():
 
 def test_a_promise_is_claimed_when_it_is_due_the_earliest_first():
     promises, now_s = Promises(), time.monotonic()
-    due = [Place(now_s - 0.1, 1.0), Place(now_s - 0.05, 1.0)]
+    due = [Place(now_s - 0.05, 1.0), Place(now_s - 0.025, 1.0)]
     for place in (Place(now_s + 60.0, 1.0), *reversed(due)):
         promises.make(place)
-    assert promises.due_in_s() == pytest.approx(-0.1, abs=0.05)
-    assert [promises.claim() for _ in range(3)] == [*due, None]
+    assert promises.due_in_s() == pytest.approx(-0.05, abs=0.05)
+    assert [promises.claim('') for _ in range(3)] == [*due, None]
     assert promises.due_in_s() == pytest.approx(60.0, abs=0.5)
+
+
+def test_a_promise_is_for_who_asks_the_same_and_for_anybody_once_it_is_overdue():
+    promises, now_s = Promises(), time.monotonic()
+    promises.make(Place(now_s, 1.0, text='where is the cup ?'))
+    assert promises.claim('who is there ?') is None
+    assert promises.claim('where is the cup ?') is not None
+    promises.make(Place(now_s - OVERDUE_S, 1.0, text='where is the cup ?'))
+    assert promises.claim('who is there ?') is not None
 
 
 def test_a_promise_to_one_who_does_not_come_back_lapses():
     promises = Promises()
     promises.make(Place(time.monotonic() - LATE_S - 0.01, 1.0))
-    assert promises.claim() is None
+    assert promises.claim('') is None
     assert promises.due_in_s() == math.inf
 
 

@@ -51,6 +51,13 @@ def test_a_full_queue_refuses(make_pending):
         queue.put(make_pending())
 
 
+def test_a_full_queue_lets_in_who_was_told_to_come_back_now(make_pending):
+    queue = _queue(1)
+    queue.put(make_pending())
+    queue.put(make_pending(), expected=True)
+    assert len(queue) == 2
+
+
 HIGH = Priority.HIGH
 
 

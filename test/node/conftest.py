@@ -5,9 +5,7 @@
 from __future__ import annotations
 
 import gc
-import itertools
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -33,12 +31,8 @@ FAREWELL_S = 10.0  # for a node to end after SIGINT
 PATIENCE_S = 60.0  # for what takes well under a second on an idle machine
 
 
-FIRST, LAST = map(int, os.environ.get('LIVEVLM_DOMAINS', '1-100').split('-'))
-DOMAINS = itertools.cycle(random.SystemRandom().sample(range(FIRST, LAST + 1), LAST + 1 - FIRST))
-
-
 @pytest.fixture(scope='module', autouse=True)
-def own_domain() -> Iterator[None]:
+def own_domain(ros_domains: Iterator[int]) -> Iterator[None]:
     """
     Keep the tests of a file, and their children, apart from all other ROS nodes.
 
@@ -46,7 +40,7 @@ def own_domain() -> Iterator[None]:
     takes requests that are then lost.
     """
     before = {name: os.environ.get(name) for name in ('ROS_DOMAIN_ID', PROFILE_VARIABLE)}
-    os.environ['ROS_DOMAIN_ID'] = str(next(DOMAINS))
+    os.environ['ROS_DOMAIN_ID'] = str(next(ros_domains))
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     os.environ[PROFILE_VARIABLE] = str(share_file('config/fastdds.xml'))
     os.environ.setdefault('OMP_NUM_THREADS', '1')

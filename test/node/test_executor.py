@@ -169,6 +169,21 @@ def test_a_service_that_waits_holds_no_message_up(
     assert reply.result().current_state.id == 1
 
 
+def test_it_settles_when_what_callbacks_left_to_be_done_is_done(executor: Any) -> None:
+    go_on, sent = threading.Event(), threading.Event()
+
+    def goal() -> None:
+        go_on.wait(60)
+        executor.create_task(sent.set)
+
+    executor.create_task(goal)
+    executor.settle(0.1)  # its time is up first
+    assert not sent.is_set()
+    threading.Timer(0.1, go_on.set).start()
+    executor.settle(60)
+    assert sent.is_set()
+
+
 def test_a_request_that_waits_for_a_thread_is_handed_over_once(
     context: Context, executor: Any, eventually: Callable[..., Any]
 ) -> None:

@@ -27,3 +27,12 @@ def test_a_closed_log_is_silent(ros: Any, capfd: pytest.CaptureFixture[str]) -> 
     RosLog(ros.node('silenced')).close()
     logging.getLogger('livevlm_ros.engine').error('who listens ?')
     assert '[silenced]: who listens ?' not in capfd.readouterr().err
+
+
+def test_the_package_is_told_to_say_more_only_while_a_node_listens(ros: Any) -> None:
+    package = logging.getLogger('livevlm_ros')
+    first, second = (RosLog(ros.node(name)) for name in ('first', 'second'))
+    first.close()
+    assert package.level == logging.INFO
+    second.close()
+    assert package.level == logging.NOTSET

@@ -3,7 +3,6 @@
 """What `colcon build` installs is complete, and the node runs from it."""
 
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -106,9 +105,9 @@ def test_the_installed_code_is_what_runs(install: Path) -> None:
 
 
 @pytest.fixture
-def domain() -> int:
-    """Return a ROS domain that other tests at the same time hardly use."""
-    return random.SystemRandom().randint(1, 100)
+def domain(ros_domains: Iterator[int]) -> int:
+    """Return a ROS domain of the test's own."""
+    return next(ros_domains)
 
 
 @pytest.fixture

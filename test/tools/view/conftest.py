@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 import threading
 import time
 from collections import Counter
@@ -47,10 +46,10 @@ JPEG = cv2.imencode('.jpg', np.full((24, 32, 3), 90, np.uint8))[1].tobytes()
 
 
 @pytest.fixture(scope='module', autouse=True)
-def own_domain() -> Iterator[None]:
+def own_domain(ros_domains: Iterator[int]) -> Iterator[None]:
     """Keep the tests of a file apart from all other ROS nodes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv('ROS_DOMAIN_ID', str(random.SystemRandom().randint(1, 100)))
+        patch.setenv('ROS_DOMAIN_ID', str(next(ros_domains)))
         patch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
         yield
 
