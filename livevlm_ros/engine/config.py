@@ -48,6 +48,8 @@ class EngineConfig:
     :param autosave_s: seconds between two times it is saved in between; 0: as the journal grows
     :param snapshots_kept: snapshots of earlier lives that are kept, where a life that saw few
         frames overwrites them; the smallest go first
+    :param pose_frame: coordinate frame that the poses of frames are in; frames that were kept with
+        a pose in another one are told without
     :param threads: threads of torch on the CPU; 0: see `torch_threads`
     :param seed: seed of the sampling generator, set anew for each question
     :raises ValueError: naming each setting that is out of range, what was given and what is
@@ -73,6 +75,7 @@ class EngineConfig:
     snapshot: bool = False
     autosave_s: float = 0.0
     snapshots_kept: int = 2
+    pose_frame: str = 'map'
     threads: int = 0
     seed: int = 0
 

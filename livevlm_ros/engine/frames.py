@@ -30,15 +30,23 @@ class Seen(NamedTuple):
 
 
 def see_frames(
-    model: VideoLanguageModel, memory: Memory, frames: list[tuple[Frame, Pixels]]
+    model: VideoLanguageModel,
+    memory: Memory,
+    frames: list[tuple[Frame, Pixels]],
+    *,
+    pose_frame: str = '',
 ) -> Seen:
-    """Encode frames in stamp order and keep their keys and values in the memory."""
+    """
+    Encode frames in stamp order and keep their keys and values in the memory.
+
+    :param pose_frame: the coordinate frame of their poses
+    """
     start_ns = memory.ids.start_ns(frames[0][0].stream_ns)
     tokens = model.encode_frames(  # [frames, tokens_per_frame, hidden]
         [pixels for _, pixels in frames],
         [max(0, frame.stream_ns - start_ns) / 1e9 for frame, _ in frames],
     )
-    refs = [_ref(frame) for frame, _ in frames]
+    refs = [_ref(frame, pose_frame) for frame, _ in frames]
     view = memory.step(refs)
     model.read(tokens.flatten(0, 1), view)
     strange = None if model.familiarity is None else model.familiarity.strange(tokens)
@@ -50,9 +58,9 @@ def see_frames(
     return Seen(refs, written, keys)
 
 
-def _ref(frame: Frame) -> FrameRef:
-    pose = frame.pose() if callable(frame.pose) else frame.pose
-    return FrameRef(frame.camera, frame.stream_ns, frame.frame_id, frame_key(frame), pose)
+def _ref(frame: Frame, pose_frame: str) -> FrameRef:
+    pose, key = frame.pose() if callable(frame.pose) else frame.pose, frame_key(frame)
+    return FrameRef(frame.camera, frame.stream_ns, frame.frame_id, key, pose, pose_frame)
 
 
 def frame_key(frame: Frame) -> str:

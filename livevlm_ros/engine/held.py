@@ -52,7 +52,7 @@ def held_frames(
             score=score,
             source=Source.SHORT_TERM if counts['short-term'][place] else Source.LONG_TERM,
             thumbnail_jpeg=parts.album.get(ref.key) if attach_images else b'',
-            pose=ref.pose,
+            pose=ref.pose_in(parts.pose_frame),
             short_term_tokens=counts['short-term'][place],
             long_term_tokens=counts.get('long-term', none)[place],
             archive_tokens=counts.get('archive', none)[place],

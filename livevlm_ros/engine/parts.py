@@ -56,6 +56,7 @@ class EngineParts:
     shortages: Shortages
     horizon: Horizon
     events: Events
+    pose_frame: str
     load_s: float
 
     def model_stats(self) -> ModelStats:
@@ -186,6 +187,7 @@ def _built(
         Shortages(events),
         horizon,
         events,
+        config.pose_frame,
         load_s=time.monotonic() - started,
     )
     parts.show_newest()

@@ -58,6 +58,7 @@ ONLINE = {
     'memory.snapshot': 'snapshot',
     'memory.autosave_s': 'autosave_s',
     'memory.snapshots_kept': 'snapshots_kept',
+    'pose.frame': 'pose_frame',
 }
 """Fields of the engine's that mean nothing without a clock, a queue or a life after this one."""
 

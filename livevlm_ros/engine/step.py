@@ -67,7 +67,7 @@ def _written(
     """
     while frames:
         try:
-            seen = see_frames(parts.model, parts.memory, frames)
+            seen = see_frames(parts.model, parts.memory, frames, pose_frame=parts.pose_frame)
             parts.mark_strange(seen.strange)
             return frames, seen
         except OutOfSpan as error:

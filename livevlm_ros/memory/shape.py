@@ -62,6 +62,7 @@ class FrameRef:
     :param frame_id: the header's coordinate frame
     :param key: names the frame for evidence and thumbnails
     :param pose: where the camera was, if that is known; a frame is the same with or without
+    :param pose_frame: the coordinate frame that the pose is in
     """
 
     camera: str
@@ -69,13 +70,22 @@ class FrameRef:
     frame_id: str = ''
     key: str = ''
     pose: Pose | None = field(default=None, compare=False)
+    pose_frame: str = field(default='', compare=False)
+
+    def pose_in(self, frame: str) -> Pose | None:
+        """Return the pose if it is known in this coordinate frame."""
+        return self.pose if self.pose_frame == frame else None
 
     def fields(self) -> tuple[Any, ...]:
         """Return all of it as JSON takes it, to be read by `of`."""
-        return (self.camera, self.stamp_ns, self.frame_id, self.key, *(self.pose or ()))
+        frame = (self.camera, self.stamp_ns, self.frame_id, self.key)
+        return frame if self.pose is None else (*frame, *self.pose, self.pose_frame)
 
     @classmethod
     def of(cls, fields: Sequence[Any]) -> FrameRef:
         """Return the reference that gave these fields."""
         camera, stamp_ns, frame_id, key, *pose = fields
-        return cls(camera, stamp_ns, frame_id, key, Pose(*pose) if pose else None)
+        if not pose:
+            return cls(camera, stamp_ns, frame_id, key)
+        *numbers, pose_frame = pose
+        return cls(camera, stamp_ns, frame_id, key, Pose(*numbers), pose_frame)

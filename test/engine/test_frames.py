@@ -22,11 +22,11 @@ def _pose(second: int) -> Pose | None:
 
 
 @pytest.fixture
-def film(make_saving: Callable[..., Engine], frame) -> Callable[[], Engine]:
+def film(make_saving: Callable[..., Engine], frame) -> Callable[..., Engine]:
     """Build engines that have seen a camera pass by, and go on with what the last one saved."""
 
-    def film(seconds: range = SEEN) -> Engine:
-        engine = make_saving()
+    def film(seconds: range = SEEN, **settings) -> Engine:
+        engine = make_saving(**settings)
         engine.load()
         for second in seconds:
             pose = _pose(second)
@@ -56,6 +56,16 @@ def test_poses_outlive_the_engine(film):
     again = film(range(0)).ask_now(ASKED).evidence
     assert again == said
     assert all(isinstance(frame.pose, Pose) for frame in again if _second(frame) % 5)
+
+
+def test_poses_are_told_only_in_the_frame_that_they_are_in(film):
+    film(range(1, 20), pose_frame='odom').cleanup()
+    film(range(20, 41), pose_frame='map').cleanup()
+    for pose_frame, seconds in (('map', range(20, 41)), ('odom', range(1, 20))):
+        found = film(range(0), pose_frame=pose_frame).ask_now(ASKED).evidence
+        assert {_second(frame) < 20 for frame in found} == {True, False}
+        assert {_second(frame) for frame in found if frame.pose} <= set(seconds)
+        assert any(frame.pose for frame in found)
 
 
 def test_a_pose_is_looked_up_once_and_after_the_picture_is_encoded(make_engine, frame, model):

@@ -17,9 +17,9 @@ def test_a_token_of_the_half_billion_model_takes_12_kib_in_half_precision() -> N
 def test_a_frame_comes_back_from_json_and_is_the_same_with_or_without_a_pose(
     pose: Pose | None,
 ) -> None:
-    ref = FrameRef('front', 12, 'lens', 'front/12', pose)
+    ref = FrameRef('front', 12, 'lens', 'front/12', pose, 'map' if pose else '')
     back = FrameRef.of(json.loads(json.dumps(ref.fields())))
-    assert (back, back.pose) == (ref, pose)
+    assert (back, back.pose, back.pose_frame) == (ref, pose, ref.pose_frame)
     assert isinstance(back.pose, Pose) == (pose is not None)
     bare = FrameRef('front', 12, 'lens', 'front/12')
     assert bare == ref and hash(bare) == hash(ref)
