@@ -27,7 +27,7 @@ MANIFEST = 'memory.json'
 TENSORS = 'memory-*.safetensors'
 JOURNALS = 'memory-*.journal'
 REFUSED = '.refused'  # added to the names of a snapshot that is of no use
-FORMAT, VERSION = 'livevlm_ros memory', 5
+FORMAT, VERSION = 'livevlm_ros memory', 6
 
 Progress = Callable[[float], None]
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 NAME = 'ask_stream'
 COALESCED_S = 0.03  # shortest time between two feedbacks; a cancel is seen within twice as much
 FEEDBACK_KEPT = 100  # by the middleware, for a client that lags
-RESULT_KEPT_S = 300  # for a client that fetches it late; rclpy's default is 10 s
+RESULT_KEPT_S = 60  # for a client that fetches it late; rclpy's default is 10 s
 LOOK_S = 0.5  # between two looks whether the client is still there
 
 SUCCEEDED = ANSWERED | {Status.NO_EVIDENCE}
