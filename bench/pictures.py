@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 from livevlm_bench.ingest import ARCHIVED, ENCODED, KEPT
@@ -121,10 +122,53 @@ def _rates(axes: Axes, report: Mapping[str, Any]) -> None:
     axes.legend(**{**LEGEND_ABOVE, 'ncols': 3})
 
 
+def _budgets(axes: Axes, report: Mapping[str, Any]) -> None:
+    """Draw what became of questions, and how many of the answers were right, by budget."""
+    rows = [row for row in report['rows'][:-1] if row['questions']]  # the last one: all of them
+    names = ['{:g} to {:g} s'.format(*row['budget_s']) for row in rows]
+
+    def shares(part: str, *counted: str) -> list[float]:
+        return [
+            100 * sum(row[part].get(name, 0) for name in counted) / row['questions']
+            for row in rows
+        ]
+
+    drawn = {
+        'answered': shares('statuses', 'OK', 'PARTIAL'),
+        'to the end': shares('statuses', 'OK'),
+        'from all that retrieval reads': shares('rungs', 'ALL', 'FEWER_TOKENS'),
+    }
+    for number, (words, share) in enumerate(drawn.items()):
+        axes.plot(names, share, label=words, markersize=5, **look(number))
+    rights = [row.get('right') for row in rows]
+    if all(rights):
+        axes.errorbar(
+            names,
+            [100 * right['rate'] for right in rights],
+            yerr=[
+                100 * sqrt(right['rate'] * (1 - right['rate']) / right['n']) for right in rights
+            ],
+            label='answers that are right',
+            capsize=3,
+            markersize=5,
+            **look(len(drawn)),
+        )
+    axes.set_ylim(0, 105)
+    axes.set_ylabel('% of questions')
+    axes.legend(**{**LEGEND_ABOVE, 'ncols': 2})
+
+
+def _error(rate: float, n: int) -> float:
+    """Return the standard error of a share of so many."""
+    return sqrt(rate * (1 - rate) / n)
+
+
 PICTURES: Mapping[str, tuple[Callable[[Axes, Mapping[str, Any]], None], float]] = {
     'first-token': (_first_tokens, 3.0),
     'answer': (_answers, 3.0),
     'scaling': (_lengths, 3.6),
     'ingest': (_rates, 3.0),
+    'deadline': (_budgets, 3.2),
+    'deadline-ros': (_budgets, 3.2),
 }
 """What draws a suite's report, and inches of height."""
