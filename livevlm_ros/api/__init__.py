@@ -19,7 +19,7 @@ with Engine.open() as engine:
 ```
 
 ```text
-red (confidence 1.00; seen at 14.0 s, 15.0 s, 25.0 s; 24 ms)
+red (confidence 1.00; seen at 14.0 s, 52.0 s, 51.0 s; 65 ms)
 ```
 
 `answer.show()` shows the evidence frames too: in a notebook, or in a terminal that can.

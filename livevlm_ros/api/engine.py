@@ -33,7 +33,6 @@ class Engine:
 
     def __init__(self, config: engine.EngineConfig, *, load: LoadModel | None = None) -> None:
         self._engine: engine.Engine | None = open_engine(config, load=load)
-        self._cameras = config.cameras
         self._feed = Feed(self._engine, config.cameras)
         self._watching: Watching | None = None
 

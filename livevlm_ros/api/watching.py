@@ -70,6 +70,6 @@ class Watching(Iterator[float]):
             return
         self.ended = True
         for warning in [] if self._source is None else self._source.warnings:
-            warnings.warn(warning, stacklevel=4)
+            warnings.warn(warning, stacklevel=3)
         if self._bad == self.frames:
             raise BadInput(f'{self._name}: no frame can be used: {self._why_bad or "it has none"}')

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from livevlm_ros import BadInput, Engine, NotDone
+from livevlm_ros.api.engine import EVERY_FRAME
 from livevlm_ros.engine import Status
 
 QUESTION = 'what is on the left now ?'
@@ -56,6 +57,7 @@ def test_open_takes_settings_as_they_are_typed_or_as_they_are() -> None:
         assert (config.memory.preset, config.memory.short_term_frames) == ('recent', 4)
         assert config.gate is True and config.min_confidence == 0.0
         assert config.model.device == 'cpu' and config.cameras == ('camera',)
+        assert config.target_fps == EVERY_FRAME
 
 
 def test_every_frame_is_used(engine: Any, film: Any) -> None:
