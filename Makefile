@@ -29,7 +29,7 @@ SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reord
 INTERFACES := $(shell find livevlm_interfaces -type f -not -name '*.pyc')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-ros check faults gpu-check pages node-page lint format install install-dev clean
+.PHONY: help demo test test-ros check faults gpu-check pages node-page python-page lint format install install-dev clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -61,6 +61,9 @@ pages: install  ## file reports, REPORTS='answer.json …', and make docs/bench.
 
 node-page: install  ## bring docs/node.md and config/sros2/policy.xml up to what the node offers
 	$(BIN)/python docs/node_page.py
+
+python-page: install-dev  ## bring docs/python.md up to the docstrings of livevlm_ros/api
+	$(BIN)/python docs/python_page.py
 
 lint: install-dev  ## ruff, its formatter and mypy
 	$(BIN)/ruff check .

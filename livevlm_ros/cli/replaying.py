@@ -364,18 +364,9 @@ def _loading() -> Load:
         return load_model(config)
 
     def load(config: EngineConfig, progress: Progress) -> Engine:
-        from livevlm_ros.model.folder import CheckpointError, checkpoint_folder
-        from livevlm_ros.replay.errors import BadInput
+        from livevlm_ros.replay.opening import open_engine
 
-        try:
-            checkpoint_folder(config.model.path)  # a wrong name is told before torch is imported
-            from livevlm_ros.engine import Engine
-
-            engine = Engine(config, load=model_of)
-            engine.load(progress)
-        except (CheckpointError, ValueError) as error:
-            raise BadInput(str(error)) from error
-        return engine
+        return open_engine(config, progress, load=model_of)
 
     return load
 

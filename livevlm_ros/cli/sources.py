@@ -46,12 +46,9 @@ def open_frames(source: Path | None, camera: int | None, topic: str | None) -> F
         street = StreetSource()
         remark(f'{street.path}; ask such as: {"  ".join(street.examples())}')
         return street
-    from livevlm_ros.replay.source import find_recordings, open_source
+    from livevlm_ros.replay.source import open_alone
 
-    found = find_recordings(source) if source.exists() else [source]
-    if len(found) > 1:
-        refuse(f'{source}: {len(found)} recordings; expected one, such as {found[0]}')
-    return open_source(found[0], topic=topic)
+    return open_alone(source, topic=topic)
 
 
 @contextmanager
@@ -65,16 +62,10 @@ def engine_over(
     alone: bool,
 ) -> Iterator[Recorded]:
     """Load an engine and let the source stream in."""
-    from livevlm_ros.model.folder import CheckpointError, checkpoint_folder
     from livevlm_ros.replay.settings import engine_config
-
-    config = engine_config(model=model, fps=fps, given=settings)
-    try:
-        checkpoint_folder(model)  # a wrong name is told before torch is imported
-    except CheckpointError as error:
-        refuse(str(error))
     from livevlm_ros.tools.recorded import Recorded
 
+    config = engine_config(model=model, fps=fps, given=settings)
     if model == 'embedded':
         remark(ONE_WORLD)
     with ExitStack() as ends:

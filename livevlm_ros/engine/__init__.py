@@ -91,6 +91,7 @@ if TYPE_CHECKING:
         CheckpointError,
         Familiarity,
         ModelConfig,
+        checkpoint_folder,
         log_shares,
         token_figures,
     )
@@ -131,6 +132,7 @@ __all__ = [
     'Scope',
     'Source',
     'Status',
+    'checkpoint_folder',
     'choose_heads',
     'log_shares',
     'token_figures',
@@ -138,6 +140,7 @@ __all__ = [
 
 _LATE = {
     'CheckpointError': 'livevlm_ros.model',
+    'checkpoint_folder': 'livevlm_ros.model',
     'Engine': 'livevlm_ros.engine.engine',
     'EngineConfig': 'livevlm_ros.engine.config',
     'EngineStats': 'livevlm_ros.engine.stats',

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from livevlm_ros.late import late
 from livevlm_ros.model.config import ModelConfig
-from livevlm_ros.model.folder import CheckpointError
+from livevlm_ros.model.folder import CheckpointError, checkpoint_folder
 
 if TYPE_CHECKING:
     from livevlm_ros.model.chat import BadQuestion, QuestionPrompt, UnknownWords
@@ -31,6 +31,7 @@ __all__ = [
     'QuestionPrompt',
     'UnknownWords',
     'VideoLanguageModel',
+    'checkpoint_folder',
     'load_model',
     'log_shares',
     'token_figures',

@@ -30,6 +30,7 @@ from livevlm_ros.replay.accuracy import Report, rate
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.evaluate import Progress, evaluate
 from livevlm_ros.replay.fitting import Sureness, Watched
+from livevlm_ros.replay.opening import open_engine
 from livevlm_ros.replay.outcome import Evaluation
 from livevlm_ros.replay.questions import QuestionEntry
 from livevlm_ros.replay.table import percent, rate_text
@@ -212,13 +213,7 @@ def _replay(
     *,
     ready: Callable[[], None] = lambda: None,
 ) -> Evaluation:
-    from livevlm_ros.engine import Engine
-
-    engine = Engine(config, load=lambda _: model)
-    try:
-        engine.load()
-    except ValueError as error:
-        raise BadInput(str(error)) from error
+    engine = open_engine(config, load=lambda _: model)
     ready()
     try:
         return evaluate(source, engine, ask=partial(ask, engine), progress=progress)

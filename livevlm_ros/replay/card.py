@@ -145,14 +145,13 @@ def _measure(
     course: Course, preset: str, bags: Path, model: str, tell: Callable[[float], None]
 ) -> tuple[Report, int]:
     """Evaluate a checkpoint on one course; returns the report and its number of parameters."""
-    from livevlm_ros.engine import Engine
     from livevlm_ros.replay.evaluate import evaluate
+    from livevlm_ros.replay.opening import open_engine
     from livevlm_ros.replay.report import build_report
     from livevlm_ros.replay.settings import engine_config
 
     config = engine_config(model=model, preset=preset)
-    engine = Engine(config)
-    engine.load()
+    engine = open_engine(config)
     evaluation = evaluate(bags, engine, progress=lambda _, share: tell(share))
     stats = engine.stats()
     report = build_report(evaluation, stats, config, path=course.name, seconds=0)

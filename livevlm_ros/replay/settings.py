@@ -35,6 +35,7 @@ def engine_config(
     preset: str = 'balanced',
     fps: float = 1.0,
     given: Sequence[str] = (),
+    cameras: Sequence[str] = (CAMERA,),
 ) -> EngineConfig:
     """
     Build the configuration of a replay's engine.
@@ -43,6 +44,7 @@ def engine_config(
     :param preset: memory preset
     :param fps: most frames used per second of the recording
     :param given: `name=value` settings, which go over the rest
+    :param cameras: logical names
     :raises BadInput: for a name that is not in `SETTINGS`, a value of the wrong kind, or a
         configuration that its room refuses
     """
@@ -53,7 +55,7 @@ def engine_config(
         'ingest.target_fps': fps,
     }
     try:
-        return configuration(values | dict(map(_parse, given)), (CAMERA,))
+        return configuration(values | dict(map(_parse, given)), cameras)
     except ValueError as error:
         raise BadInput(str(error)) from error
 

@@ -51,6 +51,18 @@ def open_source(path: Path, *, topic: str | None = None) -> FrameSource:
     return VideoSource(path)
 
 
+def open_alone(path: Path, *, topic: str | None = None) -> FrameSource:
+    """
+    Open the recording that a path stands for: itself, or the only one in a folder.
+
+    :raises BadInput: where there are several, and as `open_source` does
+    """
+    found = find_recordings(path) if path.exists() else [path]
+    if len(found) > 1:
+        raise BadInput(f'{path}: {len(found)} recordings; expected one, such as {found[0]}')
+    return open_source(found[0], topic=topic)
+
+
 def find_recordings(path: Path) -> list[Path]:
     """
     List the recordings that a path stands for: itself, or those of a folder of bags and videos.

@@ -29,6 +29,7 @@ from livevlm_ros.engine.messages import (
     Status,
 )
 from livevlm_ros.engine.watch import Watch
+from livevlm_ros.seconds import LATEST_S, Seconds
 from livevlm_ros.tools.agent_words import (
     Forgotten,
     Recalled,
@@ -45,7 +46,6 @@ from livevlm_ros.tools.agent_words import (
     watch_told,
 )
 from livevlm_ros.tools.camera_memory import CameraMemory
-from livevlm_ros.tools.seconds import LATEST_S, Seconds
 
 LONGEST_BUDGET_S = 3600.0
 

@@ -13,8 +13,8 @@ from pydantic import BaseModel, Field
 from livevlm_ros.engine.messages import Answer, Evidence
 from livevlm_ros.engine.watch import WatchState
 from livevlm_ros.pose import Pose
+from livevlm_ros.seconds import Seconds
 from livevlm_ros.tools.camera_memory import MemoryStatus
-from livevlm_ros.tools.seconds import Seconds
 
 Stamp = Annotated[float, Field(description='Header stamp of the frame, seconds.')]
 Newest = Annotated[float, Field(description='Stamp of the newest frame that was looked at.')]

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import importlib
-import re
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from livevlm_ros.engine.messages import ANSWERED, Answer, Evidence, Question
+from livevlm_ros.pictures import inline_picture, picture_name
 from livevlm_ros.plain import plain
 from livevlm_ros.tools.focus import COMMANDS, BadCommand, Focus
 
@@ -109,6 +109,8 @@ class Chat:
         print(f'  confidence {answer.confidence:.2f}, {answer.latency.total_ms:.0f} ms')
         for place, found in enumerate(answer.evidence, 1):
             print(f'  {self._told(found)}  {self._saved(found, place)}'.rstrip())
+            if picture := inline_picture(found.thumbnail_jpeg):
+                print(picture)
 
     def _told(self, found: Evidence) -> str:
         second = (found.stamp_ns - self._partner.zero_ns) / 1e9
@@ -119,8 +121,7 @@ class Chat:
         """Write an evidence frame and return the path of it; empty where it has no picture."""
         if not found.thumbnail_jpeg:
             return ''
-        camera = re.sub(r'[^\w.-]', '_', found.camera)
-        file = self._evidence / f'{self._asked}_{place}_{camera}.jpg'
+        file = self._evidence / picture_name(self._asked, place, found.camera)
         try:
             file.write_bytes(found.thumbnail_jpeg)
         except OSError as error:

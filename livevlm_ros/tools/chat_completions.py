@@ -23,10 +23,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from livevlm_ros.engine.messages import ANSWERED, Answer, Finish, NotDone, Question, Status
+from livevlm_ros.seconds import LATEST_S, Seconds
 from livevlm_ros.tools.agent_words import seen_frames
 from livevlm_ros.tools.camera_memory import CameraMemory
 from livevlm_ros.tools.growing import Growing
-from livevlm_ros.tools.seconds import LATEST_S, Seconds
 
 NEUTRAL = {
     'n': 1,

@@ -11,14 +11,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType, TracebackType
+from typing import TYPE_CHECKING
 
-from livevlm_ros.engine import Answer, BadFrame, CheckpointError, Engine, EngineConfig, Question
-from livevlm_ros.engine.memory_desk import MemoryDesk
-from livevlm_ros.engine.messages import Frame
-from livevlm_ros.engine.watches import Watches
+from livevlm_ros.engine.messages import Answer, BadFrame, Frame, Question
 from livevlm_ros.replay.errors import BadInput
+from livevlm_ros.replay.opening import open_engine
 from livevlm_ros.replay.recording import CAMERA, FrameSource
 from livevlm_ros.tools.camera_memory import Enough, MemoryStatus
+
+if TYPE_CHECKING:  # they bring torch
+    from livevlm_ros.engine import EngineConfig
+    from livevlm_ros.engine.memory_desk import MemoryDesk
+    from livevlm_ros.engine.watches import Watches
 
 HEAR_EVERY_S = 0.05
 FIRST_FRAMES = 30  # of a live source, in which one must be good
@@ -38,14 +42,11 @@ class Recorded:
     """
 
     def __init__(self, config: EngineConfig, source: FrameSource, progress: Progress) -> None:
-        self._engine, self._source, self._preset = Engine(config), source, config.memory.preset
+        self._engine, self._source = open_engine(config, progress), source
+        self._preset = config.memory.preset
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
         self.zero_ns = 0
-        try:
-            self._engine.load(progress)
-        except (CheckpointError, ValueError) as error:
-            raise BadInput(str(error)) from error
 
     def __enter__(self) -> Recorded:
         return self

@@ -9,7 +9,7 @@ import pytest
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.image_bag import image_bag
 from livevlm_ros.replay.questions import questions_beside
-from livevlm_ros.replay.source import find_recordings, open_source
+from livevlm_ros.replay.source import find_recordings, open_alone, open_source
 
 
 def make_bag(path: Path) -> None:
@@ -37,6 +37,16 @@ def test_a_bag_or_a_file_stands_for_itself(tmp_path: Path) -> None:
 def test_a_folder_without_recordings_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r'no recording.*metadata\.yaml.*\.mcap.*\.avi'):
         find_recordings(tmp_path)
+
+
+def test_one_recording_is_opened_and_of_several_none(tmp_path: Path) -> None:
+    make_bag(tmp_path / 'a')
+    assert open_alone(tmp_path).path == tmp_path / 'a'
+    make_bag(tmp_path / 'b')
+    with pytest.raises(BadInput, match=f'2 recordings; expected one, such as {tmp_path}/a'):
+        open_alone(tmp_path)
+    with pytest.raises(BadInput, match='nowhere: no such file'):
+        open_alone(tmp_path / 'nowhere')
 
 
 def test_a_missing_path_is_refused(tmp_path: Path) -> None:

@@ -58,6 +58,12 @@ def test_an_answer_is_printed_once_with_its_evidence(chat, tmp_path, capsys) -> 
     assert file.read_bytes() == b'jpeg'
 
 
+def test_a_terminal_that_shows_pictures_shows_them(chat, monkeypatch, capsys) -> None:
+    monkeypatch.setattr('livevlm_ros.tools.chat.inline_picture', lambda jpeg: jpeg.decode())
+    chat.listen(['what color ?'])
+    assert capsys.readouterr().out.splitlines()[3] == 'jpeg'
+
+
 def test_evidence_that_cannot_be_written_costs_no_answer(chat, tmp_path, capsys) -> None:
     (tmp_path / '1_1_a_b.jpg').mkdir()
     assert chat.listen(['what color ?']) == 0

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from livevlm_ros.tools.seconds import Seconds
+from livevlm_ros.seconds import Seconds
 
 STAMPS = (1, 1_000_000_000, 1_764_250_000_123_456_789, 2_147_483_647_999_999_999)
 
