@@ -8,18 +8,22 @@ from torch import Tensor, nn
 
 from livevlm_kernels.low_bits import LowBits, quantise
 
+EIGHT_AT_LEAST = ('q_proj', 'k_proj', 'v_proj')
+"""Layers that never have four bits: few of all weights, and most of what four bits lose."""
+
 
 class LowBitsLinear(nn.Module):
     """
     What takes the place of a linear layer, with its bias.
 
+    :param name: of the layer, with or without its parents'
     :param weight: floating point numbers, [out, in]
     :param bits: of a weight, 8 or 4
     """
 
-    def __init__(self, linear: nn.Linear, weight: Tensor, bits: int) -> None:
+    def __init__(self, name: str, linear: nn.Linear, weight: Tensor, bits: int) -> None:
         super().__init__()
-        low = quantise(weight, bits)
+        low = quantise(weight, 8 if name.endswith(EIGHT_AT_LEAST) else bits)
         self.out_features, self.numbers = linear.out_features, weight.numel()
         self.codes, self.scales = (nn.Parameter(part, requires_grad=False) for part in low)
         self.bias = linear.bias
@@ -27,7 +31,7 @@ class LowBitsLinear(nn.Module):
     def give_up(self) -> LowBits:
         """Return the weights, and forget them."""
         low = LowBits(self.codes.data, self.scales.data)
-        self.codes = self.scales = None
+        del self.codes, self.scales
         return low
 
 
@@ -35,7 +39,8 @@ def lower(layers: nn.Module, bits: int) -> None:
     """Replace all linear layers, one after another."""
     for name, module in list(layers.named_modules()):
         if isinstance(module, nn.Linear):
-            layers.set_submodule(name, LowBitsLinear(module, module.weight.detach(), bits))
+            lowered = LowBitsLinear(name, module, module.weight.detach(), bits)
+            layers.set_submodule(name, lowered)
 
 
 def count_weights(network: nn.Module) -> int:

@@ -9,7 +9,7 @@ of them is there as floating point numbers for longer than it takes to quantise 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,7 @@ class _Lower(ConversionOps):
         *,
         model: PreTrainedModel,
         full_layer_name: str,
-        missing_keys: Collection[str],
+        missing_keys: set[str],
         **others: Any,
     ) -> dict[str, Any]:
         """Replace it; transformers has nothing to set, and misses a weight that does not fit."""
@@ -122,6 +122,6 @@ class _Lower(ConversionOps):
         name = full_layer_name.rpartition('.')[0]
         linear = model.get_submodule(name)
         if weight.shape == linear.weight.shape:
-            model.set_submodule(name, LowBitsLinear(linear, weight, self._bits))
+            model.set_submodule(name, LowBitsLinear(name, linear, weight, self._bits))
             missing_keys.discard(full_layer_name)
         return {}

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from livevlm_kernels.low_bits import LowBits, product_with
+from livevlm_ros.freed import return_freed
 from livevlm_ros.model.low_bits import LowBitsLinear
 
 
@@ -27,10 +28,16 @@ class Packed(Protocol):
         """
 
 
-def packed(parts: Sequence[nn.Linear | LowBitsLinear]) -> Packed:
-    """Lay the weights of layers side by side; they exist once."""
+def packed(parts: Sequence[Any]) -> Packed:
+    """
+    Lay the weights of layers side by side; they exist once.
+
+    :param parts: all of them `Linear`, or all `LowBitsLinear`
+    """
     if isinstance(parts[0], LowBitsLinear):
-        return PackedLowBits(parts)
+        lowered = PackedLowBits(parts)
+        return_freed()  # the next layers do not fit where these were, between others
+        return lowered
     return PackedFloats(parts)
 
 
@@ -54,8 +61,11 @@ class PackedLowBits:
     """Weights in a few bits; the layers give them up."""
 
     def __init__(self, parts: Sequence[LowBitsLinear]) -> None:
-        codes, scales = zip(*(part.give_up() for part in parts), strict=True)
-        self._product = product_with(LowBits(torch.cat(codes), torch.cat(scales)))
+        first, *others = [part.give_up() for part in parts]
+        if others:
+            codes, scales = zip(first, *others, strict=True)
+            first = LowBits(torch.cat(codes), torch.cat(scales))
+        self._product = product_with(first)
 
     def product(self, inputs: Tensor, plus: Tensor | None = None) -> Tensor:
         """Multiply as `Packed` says."""

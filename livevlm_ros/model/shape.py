@@ -144,12 +144,15 @@ class ModelShape(ABC):
 
         :param bits: of a number, 8 or 4
         """
-        if bits == 4:
-            groups = self.layer_matrix_numbers // LOW_BITS_GROUP
-            return self.layer_matrix_numbers // 2 + 2 * SCALE_BYTES * groups
         width, inner = self.text['hidden_size'], self.text['intermediate_size']
-        outputs = self._qkv_width + 2 * width + 2 * inner
-        return int(self.layer_matrix_numbers + SCALE_BYTES * self._layers * outputs)
+        attention = self._layers * self._qkv_width  # outputs, always of eight bits
+        others = self._layers * (2 * width + 2 * inner)
+        numbers = self.layer_matrix_numbers - attention * width
+        if bits == 4:
+            rest = numbers // 2 + 2 * SCALE_BYTES * numbers // LOW_BITS_GROUP
+        else:
+            rest = numbers + SCALE_BYTES * others
+        return int(attention * (width + SCALE_BYTES) + rest)
 
     def saved_bytes(self, itemsize: int, bits: int | None) -> int:
         """

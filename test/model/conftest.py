@@ -27,6 +27,7 @@ from transformers import (
 from livevlm_kernels.low_bits import dequantise, quantise
 from livevlm_ros.memory import FrameRef, Memory, MemoryConfig, QuestionView
 from livevlm_ros.model import ModelConfig, VideoLanguageModel, load_model
+from livevlm_ros.model.low_bits import EIGHT_AT_LEAST
 from livevlm_ros.model.plan import ModelPlan
 
 WORD_TEMPLATE = (
@@ -338,7 +339,8 @@ def lowered(watch: Callable[..., Memory]) -> Callable[..., tuple[Apart, Apart]]:
         own = scores(model, frames, text)
         for name, module in model.hf.named_modules():
             if isinstance(module, torch.nn.Linear) and re.search(r'(age|text)_model.layers', name):
-                module.weight.copy_(dequantise(quantise(module.weight, bits), torch.float32))
+                low = quantise(module.weight, 8 if name.endswith(EIGHT_AT_LEAST) else bits)
+                module.weight.copy_(dequantise(low, torch.float32))
         return Apart.of(found, scores(model, frames, text)), Apart.of(found, own)
 
     return lowered

@@ -29,14 +29,15 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_all_linear_layers_are_lowered_and_nothing_else() -> None:
-    layer = nn.ModuleDict({'norm': nn.LayerNorm(64), 'inner': nn.Sequential(nn.Linear(64, 128))})
-    bias = layer['inner'][0].bias
+    parts = {'norm': nn.LayerNorm(64), 'v_proj': nn.Linear(64, 64), 'up_proj': nn.Linear(64, 128)}
+    layer = nn.ModuleDict({'inner': nn.ModuleDict(parts)})
     lower(layer, 4)
-    (lowered,) = layer['inner']
-    assert isinstance(lowered, LowBitsLinear) and isinstance(layer['norm'], nn.LayerNorm)
-    assert lowered.bias is bias and lowered.numbers == 64 * 128
+    lowered = layer['inner']['up_proj']
+    assert isinstance(lowered, LowBitsLinear) and isinstance(layer['inner']['norm'], nn.LayerNorm)
+    assert lowered.bias is parts['up_proj'].bias and lowered.numbers == 64 * 128
+    assert layer['inner']['v_proj'].give_up().codes.dtype == torch.int8
     assert lowered.give_up().codes.shape == (128, 32)
-    assert lowered.codes is None and lowered.scales is None
+    assert not list(lowered.parameters(recurse=False))[1:]  # but for the bias
 
 
 @pytest.mark.parametrize('bits', [8, 4])
@@ -49,7 +50,7 @@ def test_weights_are_as_large_as_planned_and_exist_once(bits: int) -> None:
     assert model.parameters == plan.numbers
     layers = model.hf.model.language_model.layers
     lowered = [each for each in layers.modules() if isinstance(each, LowBitsLinear)]
-    assert len(lowered) == 7 * len(layers) and all(each.codes is None for each in lowered)
+    assert len(lowered) == 7 * len(layers) and not any(hasattr(each, 'codes') for each in lowered)
 
 
 def test_the_loader_and_the_kernels_mean_the_same_groups() -> None:
