@@ -38,7 +38,7 @@ WORK = {'frame': HALF_BILLION.tokens_per_frame, 'question': QUESTION_TOKENS, 'to
 DONE = 'done'
 WARM_UP = 2
 SEED = 0
-WINDOW_TOKENS, WINDOWS, QUICK_WINDOWS = 256, 24, 1
+WINDOW_TOKENS, WINDOWS, QUICK_WINDOWS = 256, 8, 1
 
 
 class Words(NamedTuple):
