@@ -86,12 +86,21 @@ def _at_least(scales: Tensor) -> Tensor:
 
 def dequantise(low: LowBits, dtype: torch.dtype) -> Tensor:
     """Undo `quantise`: [out, in]."""
-    codes, scales = low.codes, low.scales.to(dtype)
-    if codes.dtype == torch.int8:
-        return codes.to(dtype).mul_(scales[:, None])
+    outs, width = low.codes.shape
+    if low.codes.dtype == torch.uint8:
+        width *= 2
+    return _decode(low, torch.empty(outs, width, dtype=dtype, device=low.codes.device))
+
+
+def _decode(low: LowBits, weight: Tensor) -> Tensor:
+    """Write the weights, [out, in]."""
+    scales = low.scales.to(weight.dtype)
+    if low.codes.dtype == torch.int8:
+        return weight.copy_(low.codes).mul_(scales[:, None])
     scale, zero = scales[..., None].unbind(2)
-    groups = _nibbles(codes).to(dtype).sub_(8).unflatten(1, (-1, GROUP))
-    return groups.mul_(scale).add_(zero).flatten(1)
+    weight.copy_(_nibbles(low.codes)).sub_(8)
+    weight.unflatten(1, (-1, GROUP)).mul_(scale).add_(zero)
+    return weight
 
 
 def _nibbles(codes: Tensor) -> Tensor:
@@ -138,9 +147,11 @@ def _arranged(low: LowBits) -> LowBits:
 
 def product_torch(low: LowBits, inputs: Tensor) -> Tensor:
     """Multiply with weights that are decoded in pieces, on any device."""
-    outputs = inputs.new_empty(len(inputs), len(low.codes))
-    rows = max(1, NUMBERS_AT_ONCE[inputs.device.type] // inputs.shape[1])
-    pieces = zip(low.codes.split(rows), low.scales.split(rows), strict=True)
+    tokens, width = inputs.shape
+    outputs = inputs.new_empty(tokens, len(low.codes))
+    rows = max(1, NUMBERS_AT_ONCE[inputs.device.type] // width)
+    weight = inputs.new_empty(min(rows, len(low.codes)), width)  # the same memory for all pieces
+    pieces = map(LowBits, low.codes.split(rows), low.scales.split(rows))
     for output, piece in zip(outputs.split(rows, dim=1), pieces, strict=True):
-        torch.mm(inputs, dequantise(LowBits(*piece), inputs.dtype).t(), out=output)
+        torch.mm(inputs, _decode(piece, weight[: len(piece.codes)]).t(), out=output)
     return outputs

@@ -104,7 +104,7 @@ class ModelPlan:
         the widest is there in other types too.
         """
         if (bits := config.layer_bits) is not None:
-            widest = AT_WORK * self.widest_numbers * bits // 8
+            widest = AT_WORK * self.widest_numbers  # a byte each
             return self.weight_bytes(config.number, bits) + widest
         files = self.weight_bytes(self.stored) if self.stored in ITEM_BYTES else 0
         if config.number != self.stored:
