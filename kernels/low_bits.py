@@ -128,7 +128,7 @@ def _on_gpu(low: LowBits, inputs: Tensor) -> Tensor:
 def _of_8_on_cpu(low: LowBits, inputs: Tensor) -> Tensor:
     if len(inputs) > FEW_TOKENS:
         return product_torch(low, inputs)
-    halves = inputs.bfloat16()  # in another type the operator of torch is slower than no codes
+    halves = inputs.bfloat16()  # the one type in which torch's operator is fast
     return torch.ops.aten._weight_int8pack_mm(halves, *low).to(inputs.dtype)
 
 

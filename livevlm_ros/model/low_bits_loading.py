@@ -54,14 +54,14 @@ def _names(file: Path) -> Sequence[str]:
 
 
 class _Stored:
-    """A tensor of a file, read when it is asked for; its pages are let go of with it."""
+    """A tensor of a file, read when it is asked for, and copied: the file is let go of."""
 
     def __init__(self, file: Path, name: str) -> None:
         self._file, self._name = file, name
 
     def __getitem__(self, all_of_it: object) -> Tensor:
         with safe_open(self._file, framework='pt') as weights:
-            tensor: Tensor = weights.get_tensor(self._name)
+            tensor: Tensor = weights.get_tensor(self._name).clone()
         return tensor
 
 
