@@ -73,7 +73,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         'model.weights',
         'auto',
         'Weights of the language layers: int8 takes a quarter of the memory of float32 and int4 a '
-        'seventh, for answers that are a little different; auto is as model.dtype.',
+        'sixth, for answers that are a little different; auto is as model.dtype.',
         choices=('auto', 'int8', 'int4'),
     ),
     Parameter(
