@@ -21,11 +21,11 @@ from torch import Tensor
 GROUP = 64
 """Inputs that share a scale and a zero where a weight has four bits."""
 
-FEW_TOKENS = 4
-"""Most tokens of a product in eight bits that a CPU computes code by code, a GPU in both."""
+FEW_TOKENS = {'cpu': 32, 'cuda': 4}
+"""Most tokens of a product that is computed code by code, on a CPU in eight bits alone."""
 
-NUMBERS_AT_ONCE = {'cpu': 2**19, 'cuda': 2**24}
-"""Weights that are decoded at a time for more tokens: those of a CPU stay in its cache."""
+NUMBERS_AT_ONCE = 2**19
+"""Weights that are decoded at a time: so many stay in the cache of a core."""
 
 _LEAST_SCALE = 2.0**-100  # of weights that are all zero
 _ABOVE = 1 + 2.0**-8  # a bfloat16 rounded from this much above a number is not below it
@@ -56,7 +56,7 @@ def quantise(weight: Tensor, bits: int) -> LowBits:
     :param weight: [out, in]; of four bits `in` is a multiple of `GROUP`
     :param bits: 8 or 4
     """
-    rows = max(1, NUMBERS_AT_ONCE['cpu'] // weight.shape[1])
+    rows = max(1, NUMBERS_AT_ONCE // weight.shape[1])
     quantised = {8: _quantise_8, 4: _quantise_4}[bits]
     codes, scales = zip(*map(quantised, weight.split(rows)), strict=True)
     return LowBits(torch.cat(codes), torch.cat(scales))
@@ -118,7 +118,7 @@ def product_with(low: LowBits) -> Product:
 
 
 def _on_gpu(low: LowBits, inputs: Tensor) -> Tensor:
-    if len(inputs) > FEW_TOKENS or not _HAS_TRITON:
+    if len(inputs) > FEW_TOKENS['cuda'] or not _HAS_TRITON:
         return product_torch(low, inputs)
     from livevlm_kernels.low_bits_triton import product_triton
 
@@ -126,7 +126,7 @@ def _on_gpu(low: LowBits, inputs: Tensor) -> Tensor:
 
 
 def _of_8_on_cpu(low: LowBits, inputs: Tensor) -> Tensor:
-    if len(inputs) > FEW_TOKENS:
+    if len(inputs) > FEW_TOKENS['cpu']:
         return product_torch(low, inputs)
     halves = inputs.bfloat16()  # the one type in which torch's operator is fast
     return torch.ops.aten._weight_int8pack_mm(halves, *low).to(inputs.dtype)
@@ -147,11 +147,22 @@ def _arranged(low: LowBits) -> LowBits:
 
 def product_torch(low: LowBits, inputs: Tensor) -> Tensor:
     """Multiply with weights that are decoded in pieces, on any device."""
-    tokens, width = inputs.shape
-    outputs = inputs.new_empty(tokens, len(low.codes))
-    rows = max(1, NUMBERS_AT_ONCE[inputs.device.type] // width)
-    weight = inputs.new_empty(min(rows, len(low.codes)), width)  # the same memory for all pieces
+    if inputs.dtype == torch.float16:  # sums of codes leave its range
+        return product_torch(low, inputs.float()).half()
+    (tokens, width), outs = inputs.shape, len(low.codes)
+    eight = low.codes.dtype == torch.int8
+    rows = max(1, _numbers_at_once(inputs.device) // width)
+    outputs, memory = inputs.new_empty(tokens, outs), inputs.new_empty(min(rows, outs), width)
     pieces = map(LowBits, low.codes.split(rows), low.scales.split(rows))
     for output, piece in zip(outputs.split(rows, dim=1), pieces, strict=True):
-        torch.mm(inputs, _decode(piece, weight[: len(piece.codes)]).t(), out=output)
-    return outputs
+        weight = memory[: len(piece.codes)]
+        weight = weight.copy_(piece.codes) if eight else _decode(piece, weight)
+        torch.mm(inputs, weight.t(), out=output)
+    return outputs.mul_(low.scales.to(inputs.dtype)) if eight else outputs
+
+
+def _numbers_at_once(device: torch.device) -> int:
+    """Return how many weights are decoded at a time: threads wait for each other at each piece."""
+    if device.type != 'cpu':
+        return 32 * NUMBERS_AT_ONCE
+    return NUMBERS_AT_ONCE if torch.get_num_threads() == 1 else 4 * NUMBERS_AT_ONCE
