@@ -70,8 +70,8 @@ def test_loading_few_bits_never_holds_the_layers_in_another_type(
     config, plan = ModelConfig(str(large), dtype=dtype, weights=weights), ModelPlan.of(large)
     peak, kept = _measured(large, config)
     assert kept == pytest.approx(plan.weight_bytes(dtype, config.layer_bits), rel=0.05)
-    assert peak == pytest.approx(plan.loading_bytes(config), rel=0.1)
-    assert peak < kept + 4 * plan.layer_numbers / 2
+    assert peak == pytest.approx(plan.loading_bytes(config), rel=0.15)
+    assert peak < kept + 2 * plan.layer_numbers  # those of 16 bits alone are more
 
 
 def test_the_embedded_model_is_stored_in_half_of_what_a_cpu_computes_in() -> None:
