@@ -15,7 +15,7 @@ from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.memory import MemoryConfig
 from livevlm_ros.model import ModelConfig
 
-MODEL = {f'model.{field}': field for field in ('path', 'dtype', 'device')}
+MODEL = {f'model.{field}': field for field in ('path', 'dtype', 'device', 'weights')}
 
 MEMORY = {
     f'memory.{field}': field

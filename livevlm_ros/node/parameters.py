@@ -70,6 +70,13 @@ PARAMETERS: tuple[Parameter, ...] = (
         choices=('auto', 'float32', 'bfloat16', 'float16'),
     ),
     Parameter(
+        'model.weights',
+        'auto',
+        'Weights of the language layers: int8 takes a quarter of the memory of float32 and int4 a '
+        'sixth, for answers that are a little different; auto is as model.dtype.',
+        choices=('auto', 'int8', 'int4'),
+    ),
+    Parameter(
         'model.device',
         'cpu',
         'Device of the model and its memory: cpu, cuda or cuda:N.',

@@ -284,6 +284,7 @@ def _recall(stats: EngineStats) -> Report:
 def _settings(config: EngineConfig) -> Report:
     return {
         'dtype': config.model.dtype,
+        'weights': config.model.weights,
         'device': config.model.device,
         'threads': config.torch_threads,
         'target_fps': config.target_fps,

@@ -62,6 +62,12 @@ TEXT = {
     'initializer_range': 0.15,
     'vocab_size': 320,
 }
+WIDE = {
+    'hidden_size': 128,
+    'intermediate_size': 192,
+    'num_attention_heads': 8,
+    'num_key_value_heads': 4,
+}
 SMALL, FULL = (64, 96), qwen3_vl.SIZE
 
 
@@ -257,6 +263,16 @@ def test_a_question_that_looks_back_reads_whole_frames(
         _, counts = memory.ids.frames(view.ids(layer)).unique(return_counts=True)
         assert counts.tolist() == [model.shape.tokens_per_frame] * 7
     memory.close()
+
+
+@pytest.mark.parametrize('bits', [8, 4])
+def test_fewer_bits_say_what_the_same_weights_say(
+    tmp_path: Path, lowered: Callable, bits: int
+) -> None:
+    folder = _save(tmp_path, {**VISION, 'out_hidden_size': 128}, TEXT | WIDE)
+    same, own = lowered(folder, FRAMES, QUESTION, bits)
+    assert same.largest < 0.1 and same.equal > 0.8
+    assert own.typical < {8: 0.05, 4: 0.7}[bits]
 
 
 def test_the_plan_is_what_is_loaded(checkpoint: Path, planned: Callable) -> None:
