@@ -26,6 +26,8 @@ class EngineConfig:
     :param gate: skip frames that look like the last kept one of their camera
     :param gate_similarity: how alike they must be, as the cosine of small pictures of them
     :param gate_heartbeat_s: seconds of header time after which a frame is kept in any case
+    :param skip_static: do not read tokens again that show what the last kept frame of their camera
+        showed there, until a heartbeat; a frame of such tokens alone is skipped
     :param max_blind_ms: longest time a waiting frame is passed over for questions
     :param default_budget_s: budget of a question that names none; 0: what a whole answer is
         measured to take, at least two seconds
@@ -61,6 +63,7 @@ class EngineConfig:
     gate: bool = False
     gate_similarity: float = 0.98
     gate_heartbeat_s: float = 5.0
+    skip_static: bool = False
     max_blind_ms: float = 500.0
     default_budget_s: float = 0.0
     max_budget_s: float = 30.0

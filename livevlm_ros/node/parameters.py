@@ -46,9 +46,15 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         'ingest.gate_heartbeat_s',
         5.0,
-        'Seconds, by header stamp, after which the gate lets a frame pass in any case.',
+        'Seconds, by header stamp, after which a frame is kept, and read whole, in any case.',
         low=0.1,
         high=3600.0,
+    ),
+    Parameter(
+        'ingest.skip_static',
+        False,
+        'Do not read tokens again that show what the last kept frame of their camera showed '
+        'there; a frame of such tokens alone is skipped.',
     ),
     Parameter(
         'ingest.max_blind_ms',

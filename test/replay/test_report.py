@@ -26,7 +26,7 @@ STABLE = {
     'not_seen': {'n', 'right', 'right_guesses'},
     'latency_ms': {'first_token', 'total'},
     'deadline': {'met', 'missed'},
-    'ingest': {'frames_in', 'frames_used', 'frames_dropped', 'dropped_by', 'fps'},
+    'ingest': {'frames_in', 'frames_used', 'frames_dropped', 'dropped_by', 'fps', 'tokens_read'},
     'memory': {
         'short_term_tokens',
         'long_term_tokens',
