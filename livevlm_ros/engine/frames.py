@@ -23,7 +23,7 @@ class Seen(NamedTuple):
 
     :param written: what they became there
     :param strange: keys of those unlike the frames that the checkpoint was calibrated on
-    :param whole: whether every token of every frame was read
+    :param whole: whether every token of the step's frames was read
     """
 
     refs: Sequence[FrameRef]
@@ -51,6 +51,7 @@ def see_frames(
     )
     refs = [_ref(frame) for frame, _ in frames]
     changed = static.changed(refs, tokens) if static is not None else None
+    whole = changed is None or bool(changed.all())
     if changed is not None:
         new = changed.any(dim=1)
         refs = [ref for ref, is_new in zip(refs, new.tolist(), strict=True) if is_new]
@@ -67,7 +68,6 @@ def see_frames(
         torch.cuda.synchronize(model.device)
     marks = [False] * len(refs) if strange is None else strange.tolist()
     keys = [ref.key for ref, is_strange in zip(refs, marks, strict=True) if is_strange]
-    whole = changed is None or len(changed) == len(frames) and bool(changed.all())
     return Seen(refs, written, keys, whole)
 
 

@@ -216,9 +216,10 @@ def _length_of(
 
 
 def _static(config: EngineConfig, model: VideoLanguageModel) -> StaticTokens | None:
-    if not config.skip_static:
+    if config.skip_static == 'none':
         return None
-    return StaticTokens(model.image, heartbeat_s=config.gate_heartbeat_s)
+    whole = config.skip_static == 'frames'
+    return StaticTokens(model.image, whole=whole, heartbeat_s=config.gate_heartbeat_s)
 
 
 def _measured(config: EngineConfig, model: VideoLanguageModel) -> Costs:

@@ -4,10 +4,11 @@
 Static tokens: what a frame shows where the last kept one of its camera showed the same.
 
 A token is compared with what stood at its place when the language layers last read it, so that a
-slow change adds up until it counts. How alike is the same, the camera's own similarities say, by
-Otsu's threshold (1979), as in FluxMem (arXiv 2603.02096). That rule cuts whatever it is given in
-two, the noise of a parked camera and the flow of a moving one alike. So similarities of different
-places go in with those of the same one, and where the cut parts no two kinds nothing is static.
+slow change adds up until it counts. How near is the same, the camera's own distances say, by
+Otsu's threshold (1979), as in FluxMem (arXiv 2603.02096); here by their orders of magnitude, for
+those of one thing lie decades below those of two. That rule cuts whatever it is given in two, the
+noise of a parked camera and the flow of a moving one alike. So distances between different places
+go in with those at the same place, and where the cut parts no two kinds nothing is static.
 """
 
 from __future__ import annotations
@@ -55,12 +56,14 @@ class StaticTokens:
     """
     Knows what each camera's tokens were when they were last read; owned by the engine thread.
 
-    :param image: which tokens of a frame are its image's; text around it is read again always
+    :param image: which tokens of a frame are its image's; text around it is read with any of them
+    :param whole: whether a frame with something new is read whole
     :param heartbeat_s: seconds of header time after which a frame is read whole in any case
     """
 
-    def __init__(self, image: slice, *, heartbeat_s: float) -> None:
-        self._image, self._heartbeat_ns = image, round(heartbeat_s * 1e9)
+    def __init__(self, image: slice, *, whole: bool, heartbeat_s: float) -> None:
+        self._image, self._whole = image, whole
+        self._heartbeat_ns = round(heartbeat_s * 1e9)
         self._cameras: dict[str, _Camera] = {}
         self._counts: dict[str, Tensor] = {}  # of distances, [BINS], by camera
         self._shown = self._read = 0  # tokens
@@ -91,6 +94,7 @@ class StaticTokens:
             if ref.stamp_ns > before.last_ns and since_ns < self._heartbeat_ns:
                 row[self._image] = ~alike
                 row &= bool(row[self._image].any())
+                row |= bool(row.any()) and self._whole
         self._shown += changed.numel()
         return changed
 

@@ -52,9 +52,10 @@ PARAMETERS: tuple[Parameter, ...] = (
     ),
     Parameter(
         'ingest.skip_static',
-        False,
-        'Do not read tokens again that show what the last kept frame of their camera showed '
-        'there; a frame of such tokens alone is skipped.',
+        'none',
+        'What the language model does not read again where a camera goes on showing the same: '
+        'frames in which no token shows anything new, or all such tokens, of other frames too.',
+        choices=('none', 'frames', 'tokens'),
     ),
     Parameter(
         'ingest.max_blind_ms',

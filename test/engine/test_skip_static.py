@@ -40,7 +40,7 @@ def engine(make_engine, read) -> Engine:
     made = make_engine(
         cameras=('front', 'rear'),
         target_fps=1000.0,
-        skip_static=True,
+        skip_static='tokens',
         gate_heartbeat_s=100.0,
         memory=MemoryConfig('balanced', short_term_frames=4),
     )
@@ -83,6 +83,15 @@ def test_of_a_frame_with_something_new_that_alone_is_read_and_all_of_it_is_kept(
     assert engine.ask_now(Question('now ?')).newest_stamp_ns == 9 * 10**9
 
 
+def test_a_frame_with_something_new_is_read_whole_where_only_frames_are_skipped(make_engine, read):
+    engine = make_engine(cameras=('front',), target_fps=1000.0, skip_static='frames')
+    engine.load()
+    read.clear()
+    for second, shade in enumerate([1, 1, 2, 2, 2]):
+        _see(engine, _frame(second, shade, 0))
+    assert read == [2, 2] and _account(engine) == (2, 3, 0)
+
+
 def test_a_camera_with_nothing_new_leaves_the_step_to_the_others(engine, read):
     _see(engine, _frame(1, 1, 2), _frame(1, 3, 3, 'rear'))
     _see(engine, _frame(2, 1, 2), _frame(2, 3, 0, 'rear'))
@@ -113,6 +122,19 @@ def test_a_step_that_failed_is_not_what_the_next_frame_is_compared_with(
     assert _account(engine) == (1, 0, 1)
     _see(engine, _frame(3, 3, 2))
     assert read == [2, 1] and _account(engine) == (2, 0, 1)
+
+
+def test_what_a_step_may_take_is_learned_from_those_that_read_all(engine, read):
+    def cost() -> float:
+        return engine.stats().model.costs_ms['step_ms']
+
+    _see(engine, _frame(1, 1, 2), _frame(1, 1, 2, 'rear'))
+    known = cost()
+    _see(engine, _frame(2, 1, 3))
+    _see(engine, _frame(3, 2, 3), _frame(3, 1, 2, 'rear'))
+    assert read == [4, 1, 1] and cost() == known
+    _see(engine, _frame(200, 2, 3))
+    assert read == [4, 1, 1, 2] and cost() != known
 
 
 def test_what_is_off_reads_every_token(make_engine, read):

@@ -36,8 +36,14 @@ class Camera:
 class Stream:
     """Shows a camera's frames as the engine does."""
 
-    def __init__(self, *, image: slice = slice(0, PLACES), heartbeat_s: float = 3600.0) -> None:
-        self.static = StaticTokens(image, heartbeat_s=heartbeat_s)
+    def __init__(
+        self,
+        *,
+        image: slice = slice(0, PLACES),
+        whole: bool = False,
+        heartbeat_s: float = 3600.0,
+    ) -> None:
+        self.static = StaticTokens(image, whole=whole, heartbeat_s=heartbeat_s)
         self.second = 0
 
     def show(self, tokens: Tensor, camera: str = 'front') -> Tensor:
@@ -83,6 +89,15 @@ def test_a_thing_that_comes_and_goes_is_read_when_it_comes_and_when_it_goes() ->
     camera.scene = empty
     read = stream.show(camera.look())
     assert read[OBJECT].all() and read.sum() == 6
+
+
+def test_a_frame_may_be_read_whole_for_the_smallest_new_thing_in_it() -> None:
+    camera, stream = Camera(), Stream(whole=True)
+    for _ in range(20):
+        stream.show(camera.look())
+    camera.scene[OBJECT.start] = camera.draw(1)[0]
+    assert stream.show(camera.look()).all()
+    assert not stream.show(camera.look()).any()
 
 
 def test_a_camera_that_moves_is_read_whole() -> None:
@@ -147,7 +162,7 @@ def test_a_frame_that_did_not_reach_the_memory_is_no_measure() -> None:
 
 
 def test_a_frame_out_of_order_is_left_to_the_memory_to_refuse() -> None:
-    camera, static = Camera(), StaticTokens(slice(0, PLACES), heartbeat_s=5.0)
+    camera, static = Camera(), StaticTokens(slice(0, PLACES), whole=False, heartbeat_s=5.0)
     first = FrameRef('front', 10**9)
     static.keep([first], camera.look()[None], static.changed([first], camera.look()[None]))
     assert static.changed([FrameRef('front', 10**9)], camera.look()[None]).all()
