@@ -5,6 +5,7 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import one_hot
 
 from livevlm_ros.engine import Engine, Frame, Question
 from livevlm_ros.memory import MemoryConfig
@@ -24,8 +25,8 @@ def read(model, monkeypatch) -> list[int]:
     """Give each shade of each side an embedding of its own; note how many tokens steps read."""
 
     def encode(images, seconds=None):
-        sides = [[image[0, 0, 0], SHADES + image[0, 7, 0]] for image in images]
-        return torch.nn.functional.one_hot(torch.tensor(sides), 2 * SHADES).float()
+        shades = torch.tensor([[int(image[0, side, 0]) for side in (0, 7)] for image in images])
+        return one_hot(shades % SHADES + torch.tensor([0, SHADES]), 2 * SHADES).float()
 
     counts: list[int] = []
     send = model.read
