@@ -63,7 +63,7 @@ def _account(engine: Engine, camera: str = 'front') -> tuple[int, int, int]:
 
 
 def test_two_thousand_frames_of_a_parked_camera_cost_one_a_heartbeat(engine, read):
-    for second in range(2000):
+    for second in range(1, 2001):
         _see(engine, _frame(second, 1, 2))
     assert _account(engine) == (20, 1980, 0)
     assert read == [2] * 20
@@ -88,7 +88,7 @@ def test_a_frame_with_something_new_is_read_whole_where_only_frames_are_skipped(
     engine = make_engine(cameras=('front',), target_fps=1000.0, skip_static='frames')
     engine.load()
     read.clear()
-    for second, shade in enumerate([1, 1, 2, 2, 2]):
+    for second, shade in enumerate([1, 1, 2, 2, 2], start=1):
         _see(engine, _frame(second, shade, 0))
     assert read == [2, 2] and _account(engine) == (2, 3, 0)
 
@@ -142,7 +142,7 @@ def test_what_is_off_reads_every_token(make_engine, read):
     engine = make_engine(cameras=('front',), target_fps=1000.0)
     engine.load()
     read.clear()
-    for second in range(5):
+    for second in range(1, 6):
         _see(engine, _frame(second, 1, 2))
     assert read == [2] * 5
     assert engine.stats().tokens_read == 1.0
