@@ -74,8 +74,9 @@ class StaticTokens:
         return self._read / self._shown if self._shown else 1.0
 
     def clear(self) -> None:
-        """Let the next frame of each camera be read whole: the memory has lost some."""
+        """Begin anew with the next frame of each camera: the memory has lost some."""
         self._cameras.clear()
+        self._counts.clear()
 
     def changed(self, refs: Sequence[FrameRef], tokens: Tensor) -> Tensor:
         """

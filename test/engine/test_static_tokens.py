@@ -144,6 +144,19 @@ def test_a_frame_is_read_whole_at_the_heartbeat_and_after_a_clear() -> None:
     assert stream.show(camera.look()).all()
 
 
+def test_what_came_before_a_clear_decides_nothing_after_it() -> None:
+    camera, fresh, stream = Camera(), Stream(), Stream()
+    for _ in range(50):
+        moving = Camera(9)
+        moving.scene = camera.draw(PLACES)
+        stream.show(moving.look())
+    stream.static.clear()
+    for number in range(50):
+        camera.scene[OBJECT] = camera.draw(6) if number % 3 else camera.scene[OBJECT]
+        tokens = camera.look()
+        assert torch.equal(stream.show(tokens), fresh.show(tokens))
+
+
 def test_each_camera_is_compared_with_itself() -> None:
     left, right, stream = Camera(1), Camera(2), Stream()
     assert stream.show(left.look(), 'left').all()
