@@ -41,6 +41,7 @@ ENGINE = {
     'ingest.gate': 'gate',
     'ingest.gate_similarity': 'gate_similarity',
     'ingest.gate_heartbeat_s': 'gate_heartbeat_s',
+    'ingest.skip_static': 'skip_static',
     'ask.default_max_tokens': 'default_max_tokens',
     'ask.temperature': 'temperature',
     'ask.max_evidence': 'max_evidence',

@@ -84,6 +84,8 @@ class EngineStats:
     :param snapshot_problem: why the memory began empty, or is not saved
     :param strangers: frames unlike those that the checkpoint was calibrated on
     :param unsaved: changes of the memory that a kill would cost, because the disk failed
+    :param tokens_read: share of the frames' tokens that the language layers have read, the others
+        showed nothing new
     :param horizon: how long everything seen is kept, None while unloaded
     :param watches: the standing questions, oldest first
     """
@@ -105,6 +107,7 @@ class EngineStats:
     snapshot_problem: str = ''
     strangers: int = 0
     unsaved: int = 0
+    tokens_read: float = 1.0
     horizon: Horizon | None = None
     watches: tuple[WatchState, ...] = ()
     model: ModelStats | None = None

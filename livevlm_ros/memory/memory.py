@@ -38,6 +38,7 @@ from livevlm_ros.memory.tiers import new_tiers
 from livevlm_ros.memory.tokens import TokenIds
 from livevlm_ros.memory.views.evidence import EvidenceHeads
 from livevlm_ros.memory.views.layerwise import LayerwiseView
+from livevlm_ros.memory.views.partial_step import view_of
 from livevlm_ros.memory.views.question import ProbeView, QuestionView
 from livevlm_ros.memory.views.rekv import FramesOnlyView
 from livevlm_ros.memory.views.step import StepView
@@ -117,7 +118,7 @@ class Memory:
     def _keep_prefix(self, keys: Tensor, values: Tensor, scores: Tensor | None) -> None:
         self._tiers.prefix_keys, self._tiers.prefix_values = keys.clone(), values.clone()
 
-    def step(self, frames: Sequence[FrameRef]) -> StepView:
+    def step(self, frames: Sequence[FrameRef], changed: Tensor | None = None) -> StepView:
         """
         Give a view for a step's frames; `commit` on it keeps them.
 
@@ -127,6 +128,7 @@ class Memory:
 
         :param frames: source frames in stamp order, each newer than its camera's last; room is
             made for one a camera, more of them in one step take what they need
+        :param changed: of their tokens, those that are read; None: all; see `PartialStepView`
         :raises ValueError: as `ShortTerm.check`, for no frames, or as `TokenIds.check`
         :raises TooManyTokens: if memory and frames are more than the model has positions for
         """
@@ -134,7 +136,7 @@ class Memory:
             raise ValueError('a step needs at least one frame')
         self._tiers.short_term.check(frames)
         self._tiers.ids.check(frames)
-        return StepView(
+        return view_of(frames, changed)(
             self._tiers,
             self._step_buffer,
             tokens=len(frames) * self._shape.tokens_per_frame,

@@ -31,8 +31,9 @@ class VideoLanguageModel:
     A loaded checkpoint; owned by one thread.
 
     Made by `load_model`. `shape` is what the memory is built for, `memory_settings` the
-    checkpoint's parsed `memory.yaml`, `familiarity` what it says of pictures, None if nothing, and
-    `hf` the transformers model underneath.
+    checkpoint's parsed `memory.yaml`, `familiarity` what it says of pictures, None if nothing,
+    `image` which tokens of a frame are its image's, the others text, and `hf` the transformers
+    model underneath.
     """
 
     def __init__(self, folder: Path, config: ModelConfig) -> None:
@@ -53,6 +54,8 @@ class VideoLanguageModel:
         self.familiarity = Familiarity.from_settings(self.memory_settings, self.device)
         self._temperature = likelihood_temperature(self.memory_settings)
         self.shape = self._family.shape()
+        before = len(self._family.frame_text(0.0).before)
+        self.image = slice(before, before + self._family.form.image_tokens)
         self.hf = open_weights(
             folder, self._family.network, dtype=self.dtype, layer_bits=config.layer_bits
         ).to(self.device)

@@ -203,6 +203,7 @@ def _ingest(evaluation: Evaluation, stats: EngineStats) -> Report:
         'frames_dropped': dropped.total,
         'dropped_by': {f.name: getattr(dropped, f.name) for f in fields(dropped)},
         'fps': stats.frames_used / evaluation.ingest_s if evaluation.ingest_s else None,
+        'tokens_read': stats.tokens_read,
     }
 
 
@@ -291,6 +292,7 @@ def _settings(config: EngineConfig) -> Report:
         'gate': config.gate,
         'gate_similarity': config.gate_similarity,
         'gate_heartbeat_s': config.gate_heartbeat_s,
+        'skip_static': config.skip_static,
         'seed': config.seed,
         **{f'memory.{f.name}': getattr(config.memory, f.name) for f in fields(config.memory)},
     }

@@ -80,7 +80,7 @@ def measures(report: Report) -> dict[str, str]:
     """Say a report's main figures under names that stay the same, to be put side by side."""
     accuracy, memory, latency = report['accuracy'], report['memory'], report['latency_ms']
     ingest, deadline = report['ingest'], report['deadline']
-    asked = sum(deadline.values())
+    asked, read = sum(deadline.values()), ingest['tokens_read']
     failed = sum(n for name, n in report['questions']['statuses'].items() if name != 'OK')
     smaller = memory['full_cache_bytes'] / max(1, memory['device_bytes'])
     rates = {
@@ -107,6 +107,7 @@ def measures(report: Report) -> dict[str, str]:
         'oldest frames lost by the full cache': 'yes' if memory['context_truncated'] else '-',
         'choices ahead corrected': _corrected(report['recall']),
         'frames used': f'{ingest["frames_used"]} of {ingest["frames_in"]}',
+        'tokens read': '-' if read == 1 else f'{percent(read)} %',
     }
     return {name: text for name, text in rows.items() if text not in ('-', '0 B')}
 

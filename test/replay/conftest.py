@@ -90,7 +90,13 @@ class ScriptedEngine:
             context_truncated=False,
         )
         cameras = {'camera': SimpleNamespace(newest_stamp_ns=self.newest_ns)}
-        return SimpleNamespace(frames_used=self.used, memory=sizes, cameras=cameras, strangers=0)
+        return SimpleNamespace(
+            frames_used=self.used,
+            tokens_read=1.0,
+            memory=sizes,
+            cameras=cameras,
+            strangers=0,
+        )
 
 
 @pytest.fixture
@@ -198,6 +204,7 @@ def make_run() -> Callable[..., Run]:
             memory=None,
             frames_in=4,
             frames_used=4,
+            tokens_read=1.0,
             dropped=Dropped(),
             strangers=0,
         )

@@ -26,7 +26,7 @@ STABLE = {
     'not_seen': {'n', 'right', 'right_guesses'},
     'latency_ms': {'first_token', 'total'},
     'deadline': {'met', 'missed'},
-    'ingest': {'frames_in', 'frames_used', 'frames_dropped', 'dropped_by', 'fps'},
+    'ingest': {'frames_in', 'frames_used', 'frames_dropped', 'dropped_by', 'fps', 'tokens_read'},
     'memory': {
         'short_term_tokens',
         'long_term_tokens',
@@ -94,6 +94,7 @@ def report(
         model=SimpleNamespace(model_id='tiny'),
         frames_in=10,
         frames_used=6,
+        tokens_read=0.5,
         dropped=Dropped(rate=3, bad=1),
         strangers=strangers,
     )
@@ -196,6 +197,7 @@ def test_frames_in_are_used_or_dropped() -> None:
     assert ingest['frames_in'] == ingest['frames_used'] + ingest['frames_dropped'] == 10
     assert ingest['dropped_by'] == {'rate': 3, 'newer': 0, 'gate': 0, 'bad': 1, 'paused': 0}
     assert ingest['fps'] == 3.0
+    assert ingest['tokens_read'] == 0.5
 
 
 def test_frames_that_the_engine_did_not_count_are_told() -> None:

@@ -55,6 +55,7 @@ def test_features_are_exactly_those_of_get_video_features_without_newline(
 def test_a_grid_of_5_by_5_patches_pools_to_9_tokens(checkpoint: Path, images: Callable) -> None:
     model = load_model(ModelConfig(str(checkpoint)))
     assert model.shape.tokens_per_frame == 9
+    assert model.image == slice(0, 9)
     assert model.encode_frames(images(2)).shape == (2, 9, 48)
 
 

@@ -215,6 +215,7 @@ def test_text_and_image_are_one_frame_of_the_memory(checkpoint: Path, images: Ca
     before = len(model._family.frame_text(0.0).before)
     assert model.shape.tokens_per_frame == before + 16 + 1
     assert model.shape.text_tokens == before + 1
+    assert model.image == slice(before, before + 16)
     frames = model.encode_frames(images(2), [5.0, 65.9])
     assert frames.shape == (2, model.shape.tokens_per_frame, 48)
     said = [model._family.tokenizer.decode(model._family.frame_text(s).before) for s in (5, 65.9)]
