@@ -118,3 +118,17 @@ class Evaluation:
     refused: int = 0
     outside: int = 0
     ingest_s: float = 0.0
+
+    def __iadd__(self, later: Evaluation) -> Evaluation:
+        """Add what was evaluated after this."""
+        self.frames += later.frames
+        self.seconds += later.seconds
+        self.recordings += later.recordings
+        self.outcomes += later.outcomes
+        self.memory += later.memory
+        self.warnings += later.warnings
+        self.skipped.update(later.skipped)
+        self.refused += later.refused
+        self.outside += later.outside
+        self.ingest_s += later.ingest_s
+        return self

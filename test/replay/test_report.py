@@ -7,7 +7,7 @@ import pytest
 
 from livevlm_ros.engine import EngineConfig
 from livevlm_ros.engine.messages import Answer, Latency, Status
-from livevlm_ros.engine.slot import Dropped
+from livevlm_ros.engine.slot import CameraStats, Dropped
 from livevlm_ros.memory import MemorySizes, RecallCounts
 from livevlm_ros.replay.accuracy import Report
 from livevlm_ros.replay.outcome import Evaluation, MemorySample, Outcome
@@ -96,6 +96,8 @@ def report(
         frames_used=6,
         dropped=Dropped(rate=3, bad=1),
         strangers=strangers,
+        cameras={},
+        unknown_cameras=CameraStats(),
     )
     return build_report(evaluation, stats, EngineConfig(), path='x.mcap', seconds=4.0)
 
