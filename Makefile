@@ -26,7 +26,7 @@ LEGS ?= jazzy-3.12 kilted-3.12
 INTERFACES := $(shell find livevlm_interfaces -type f -not -name '*.pyc')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-ros check faults gpu-check pages node-page lint format install install-dev clean
+.PHONY: help demo test test-ros check faults gpu-check pages node-page wheel lint format install install-dev clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -58,6 +58,11 @@ pages: install  ## file reports, REPORTS='answer.json …', and make docs/bench.
 
 node-page: install  ## bring docs/node.md and config/sros2/policy.xml up to what the node offers
 	$(BIN)/python docs/node_page.py
+
+# setuptools takes up what an older build left in build/lib.
+wheel: install  ## build dist/livevlm_ros-*.whl and dist/livevlm_interfaces-*.whl, which install without this clone
+	rm -rf build/lib build/bdist.*
+	$(PIP) wheel --no-build-isolation --no-deps --wheel-dir dist . ./livevlm_interfaces
 
 lint: install-dev  ## ruff, its formatter and mypy
 	$(BIN)/ruff check .

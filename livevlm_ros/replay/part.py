@@ -36,6 +36,9 @@ if TYPE_CHECKING:  # it brings torch
 MADE_BY = {'format': 1, 'livevlm': __version__}
 """What a part is written by, and can be read by."""
 
+NAMED = 3
+"""Recordings that a refusal names at most."""
+
 
 class Shard(NamedTuple):
     """One of several parts, counted from 1."""
@@ -229,9 +232,11 @@ class Part:
 
 def _difference(there: Any, here: Any) -> str:
     """Name the first value in which two settings differ, with both."""
-    if isinstance(there, dict) and isinstance(here, dict):
-        if there.keys() != here.keys():
-            return f'{", ".join(there)} there, {", ".join(here)} here'
-        found = ((key, _difference(there[key], here[key])) for key in there)
-        return next((f'{key}: {difference}' for key, difference in found if difference), '')
-    return '' if there == here else f'{there} there, {here} here'
+    if not isinstance(there, dict) or not isinstance(here, dict):
+        return '' if there == here else f'{there} there, {here} here'
+    only = {'there': there.keys() - here.keys(), 'here': here.keys() - there.keys()}
+    if any(only.values()):
+        named = ((sorted(keys)[:NAMED], where) for where, keys in only.items() if keys)
+        return ' and '.join(f'{", ".join(keys)} only {where}' for keys, where in named)
+    found = ((key, _difference(there[key], here[key])) for key in there)
+    return next((f'{key}: {difference}' for key, difference in found if difference), '')

@@ -61,7 +61,10 @@ def test_what_does_not_fit_is_refused_in_one_line(
     assert 'expected --json with a file for this part' in refused(*shard)
     into = (*shard, '--json', parts[0])
     other = refused(*into, '--preset', 'recent')
-    assert f'{parts[0]}: is of another evaluation: rows: balanced there, recent here' in other
+    assert (
+        f'{parts[0]}: is of another evaluation: rows: balanced only there and recent only here'
+        in other
+    )
     assert 'is of another evaluation' in refused(*into, '--ask', 'what ?')
     assert '--html: not with --shard' in refused(*into, '--html', tmp_path / 'r.html')
     assert '--masked: not with --shard' in refused(*into, '--masked')

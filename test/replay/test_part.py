@@ -72,7 +72,7 @@ def test_a_part_of_other_settings_is_refused_by_what_differs(
     Part.open(file, FIRST, job).write()
     smaller = read_rows(['recent', 'full'], [], given=['memory.short_term_frames=8'])
     others = {
-        'rows: recent, full there, recent here': replace(job, rows=job.rows[:1]),
+        'rows: full only there': replace(job, rows=job.rows[:1]),
         'memory.short_term_frames: 16 there, 8 here': replace(job, rows=smaller),
         'choices: False there, True here': replace(job, choose=True),
         r'stretch: \[0.0, inf\] there, \[1.0, inf\] here': replace(job, stretch=Stretch(1.0)),

@@ -175,8 +175,9 @@ def test_parts_that_are_no_whole_are_refused_by_name(parts: list[Path], job: Job
         merged([one, half])
     begun = folder / 'begun.json'
     Part.open(begun, Shard(3, 3), job).write()
-    left = ', '.join(list(job.recordings())[2::3])
-    with pytest.raises(BadInput, match=f'begun.json: shard 3/3 is not done, .* for {left}'):
+    left = list(job.recordings())[2::3]
+    says = f'begun.json: shard 3/3 is not done, {len(left)} recordings .* as {left[0]}; run it'
+    with pytest.raises(BadInput, match=says):
         merged([one, two, begun])
     other = folder / 'other.json'
     Part.open(other, Shard(3, 3), replace(job, rows=job.rows[:1])).write()
