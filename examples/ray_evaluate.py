@@ -19,6 +19,7 @@ import ray
 from ray.util import ActorPool
 
 from livevlm_ros.engine import Engine
+from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.part import Job, Measured, Part, Shard
 from livevlm_ros.replay.rows import read_rows
 from livevlm_ros.replay.sharded import measure
@@ -65,11 +66,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument('--model', default='embedded')
     parser.add_argument('--set', action='append', default=[], help='setting as name=value')
     given = parser.parse_args(arguments)
-    rows = read_rows([given.preset], [], model=given.model, given=given.set)
-    job = Job(given.folder, rows)
-    if not ray.is_initialized():
-        ray.init()  # a cluster's, where RAY_ADDRESS names one, or else of this machine
-    evaluate(job, Part.open(given.json, Shard(1, 1), job), actors=given.actors)
+    try:
+        rows = read_rows([given.preset], [], model=given.model, given=given.set)
+        job = Job(given.folder, rows)
+        part = Part.open(given.json, Shard(1, 1), job)
+        if not ray.is_initialized():
+            ray.init()  # a cluster's, where RAY_ADDRESS names one, or else of this machine
+        evaluate(job, part, actors=given.actors)
+    except BadInput as problem:
+        raise SystemExit(f'ray_evaluate: {problem}') from None
 
 
 if __name__ == '__main__':

@@ -51,9 +51,7 @@ def _read(kind: Any, value: Any) -> Any:
         (kind,) = (one for one in arguments if one is not NoneType)
         return None if value is None else _read(kind, value)
     if is_dataclass(origin):
-        made: Any = origin
-        hints = _hints(made)
-        return made(**{name: _read(hints[name], item) for name, item in value.items()})
+        return _read_fields(origin, value)
     if hasattr(origin, '_fields'):
         return origin(*value)
     if origin in (list, tuple):
@@ -61,6 +59,11 @@ def _read(kind: Any, value: Any) -> Any:
     if origin is bytes:
         return base64.b64decode(value, validate=True)
     return value if origin in (bool, int, float, str) else origin(value)
+
+
+def _read_fields(kind: Any, value: Mapping[str, Any]) -> Any:
+    hints = _hints(kind)
+    return kind(**{name: _read(hints[name], item) for name, item in value.items()})
 
 
 @lru_cache

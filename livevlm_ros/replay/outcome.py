@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from livevlm_ros.engine.messages import Answer, Status
@@ -121,14 +121,6 @@ class Evaluation:
 
     def __iadd__(self, later: Evaluation) -> Evaluation:
         """Add what was evaluated after this."""
-        self.frames += later.frames
-        self.seconds += later.seconds
-        self.recordings += later.recordings
-        self.outcomes += later.outcomes
-        self.memory += later.memory
-        self.warnings += later.warnings
-        self.skipped.update(later.skipped)
-        self.refused += later.refused
-        self.outside += later.outside
-        self.ingest_s += later.ingest_s
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(later, each.name))
         return self
