@@ -179,10 +179,10 @@ def test_after_clear_a_stream_is_remembered_as_in_a_fresh_memory(
         answer, views = ask(memory, key='what')
         answers.append(answer)
         assert views[-1].tokens_read and views[-1].evidence()
-        memory.settle()
     assert torch.equal(*answers)
     assert cleared.refs() == fresh.refs()
-    assert cleared.sizes() == fresh.sizes()
+    sizes = [replace(memory.sizes(), read_bytes=0) for memory in (fresh, cleared)]
+    assert sizes[0] == sizes[1]
 
 
 @pytest.mark.parametrize(
