@@ -29,7 +29,7 @@ SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reord
 INTERFACES := $(shell find livevlm_interfaces -type f -not -name '*.pyc')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-ros check faults gpu-check pages node-page python-page lint format install install-dev clean
+.PHONY: help demo test test-ros check faults gpu-check pages node-page python-page wheel lint format install install-dev clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -64,6 +64,11 @@ node-page: install  ## bring docs/node.md and config/sros2/policy.xml up to what
 
 python-page: install-dev  ## bring docs/python.md up to the docstrings of livevlm_ros/api
 	$(BIN)/python docs/python_page.py
+
+# setuptools takes up what an older build left in build/lib.
+wheel: install  ## build dist/livevlm_ros-*.whl and dist/livevlm_interfaces-*.whl, which install without this clone
+	rm -rf build/lib build/bdist.*
+	$(PIP) wheel --no-build-isolation --no-deps --wheel-dir dist . ./livevlm_interfaces
 
 lint: install-dev  ## ruff, its formatter and mypy
 	$(BIN)/ruff check .

@@ -23,6 +23,7 @@ from livevlm_ros.cli.planning import plan
 from livevlm_ros.cli.replaying import evaluate, replay, sweep, world
 from livevlm_ros.cli.running import demo, doctor
 from livevlm_ros.cli.serving import mcp
+from livevlm_ros.cli.sharding import merge
 from livevlm_ros.cli.training import calibrate, card, train
 from livevlm_ros.cli.viewing import view
 from livevlm_ros.cli.watching import watch
@@ -38,6 +39,7 @@ COMMANDS = (
     world,
     bag,
     evaluate,
+    merge,
     sweep,
     replay,
     bench,

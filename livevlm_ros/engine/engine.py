@@ -311,7 +311,7 @@ class Engine:
             snapshot_problem=loop.parts.snapshots.problem,
             strangers=loop.parts.album.strangers,
             unsaved=loop.parts.snapshots.unsaved,
-            tokens_read=loop.parts.tokens_read,
+            tokens=loop.parts.tokens,
             horizon=loop.parts.horizon,
             model=replace(model, costs_ms=loop.parts.costs.in_ms()),
         )

@@ -25,7 +25,7 @@ from livevlm_ros.engine.horizon import Horizon
 from livevlm_ros.engine.shortage import Shortages, out_of_memory
 from livevlm_ros.engine.snapshots import Snapshots, check_folder
 from livevlm_ros.engine.static_tokens import StaticTokens
-from livevlm_ros.engine.stats import ModelStats
+from livevlm_ros.engine.stats import ModelStats, TokenCounts
 from livevlm_ros.engine.timeline import Timeline
 from livevlm_ros.engine.warmup import warm_up
 from livevlm_ros.memory import (
@@ -75,9 +75,9 @@ class EngineParts:
         )
 
     @property
-    def tokens_read(self) -> float:
-        """Share of the frames' tokens that the language layers have read."""
-        return 1.0 if self.static is None else self.static.share_read
+    def tokens(self) -> TokenCounts:
+        """How many tokens of frames were read; nobody counts where all are."""
+        return TokenCounts() if self.static is None else self.static.counts
 
     def mark_strange(self, keys: Sequence[str]) -> None:
         """Note frames unlike those that the checkpoint was calibrated on, and tell of it once."""

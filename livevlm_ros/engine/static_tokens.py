@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from livevlm_ros.engine.stats import TokenCounts
 from livevlm_ros.memory import FrameRef
 
 BINS = 128
@@ -69,9 +70,9 @@ class StaticTokens:
         self._shown = self._read = 0  # tokens
 
     @property
-    def share_read(self) -> float:
-        """Share of the tokens shown that had to be read."""
-        return self._read / self._shown if self._shown else 1.0
+    def counts(self) -> TokenCounts:
+        """How many tokens were shown, and how many of them had to be read."""
+        return TokenCounts(self._shown, self._read)
 
     def clear(self) -> None:
         """Begin anew with the next frame of each camera: the memory has lost some."""

@@ -18,8 +18,18 @@ from livevlm_ros.replay.questions import QuestionEntry
 
 if TYPE_CHECKING:  # they bring torch
     from livevlm_ros.engine import Engine, ReadFilter
+    from livevlm_ros.replay.rows import Row
 
 _TOLERANCE_NS = 1000  # seconds of a file, as floats, are no nearer to the stamps they mean
+
+
+def bound_of(engine: Engine, row: Row) -> Ask | None:
+    """
+    Make the `ask` of a replay with a row; None where it is none of these bounds.
+
+    :param engine: loaded, not started
+    """
+    return oracle_of(engine) if row.oracle else alone_of(engine) if row.alone else None
 
 
 def oracle_of(engine: Engine) -> Ask:

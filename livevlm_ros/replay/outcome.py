@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from livevlm_ros.engine.messages import Answer, Status
@@ -118,3 +118,9 @@ class Evaluation:
     refused: int = 0
     outside: int = 0
     ingest_s: float = 0.0
+
+    def __iadd__(self, later: Evaluation) -> Evaluation:
+        """Add what was evaluated after this."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(later, each.name))
+        return self

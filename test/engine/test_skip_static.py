@@ -68,7 +68,7 @@ def test_two_thousand_frames_of_a_parked_camera_cost_one_a_heartbeat(engine, rea
     assert _account(engine) == (20, 1980, 0)
     assert read == [2] * 20
     assert engine.stats().memory.frames == 20
-    assert engine.stats().tokens_read == 20 / 2000
+    assert engine.stats().tokens.share_read == 20 / 2000
 
 
 def test_of_a_frame_with_something_new_that_alone_is_read_and_all_of_it_is_kept(engine, read):
@@ -145,4 +145,4 @@ def test_what_is_off_reads_every_token(make_engine, read):
     for second in range(1, 6):
         _see(engine, _frame(second, 1, 2))
     assert read == [2] * 5
-    assert engine.stats().tokens_read == 1.0
+    assert engine.stats().tokens.share_read == 1.0

@@ -62,7 +62,7 @@ def test_of_two_thousand_frames_of_a_parked_camera_one_is_kept(flicker: float) -
     kept = [stream.show(camera.look()) for _ in range(2000)]
     assert kept[0].all()
     assert not torch.stack(kept[1:]).any()
-    assert stream.static.share_read == 1 / 2000
+    assert stream.static.counts.share_read == 1 / 2000
 
 
 @pytest.mark.parametrize('flicker', [0.0, 0.2])

@@ -7,7 +7,8 @@ import pytest
 
 from livevlm_ros.engine import EngineConfig
 from livevlm_ros.engine.messages import Answer, Latency, Status
-from livevlm_ros.engine.slot import Dropped
+from livevlm_ros.engine.slot import CameraStats, Dropped
+from livevlm_ros.engine.stats import TokenCounts
 from livevlm_ros.memory import MemorySizes, RecallCounts
 from livevlm_ros.replay.accuracy import Report
 from livevlm_ros.replay.outcome import Evaluation, MemorySample, Outcome
@@ -94,9 +95,11 @@ def report(
         model=SimpleNamespace(model_id='tiny'),
         frames_in=10,
         frames_used=6,
-        tokens_read=0.5,
+        tokens=TokenCounts(shown=8, read=4),
         dropped=Dropped(rate=3, bad=1),
         strangers=strangers,
+        cameras={},
+        unknown_cameras=CameraStats(),
     )
     return build_report(evaluation, stats, EngineConfig(), path='x.mcap', seconds=4.0)
 

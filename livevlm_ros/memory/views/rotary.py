@@ -61,6 +61,11 @@ class RotaryTable:
             self._read_cos = torch.cat((self.cos[:prefix], cos))
             self._read_sin = torch.cat((self.sin[:prefix], sin))
 
+    def release(self) -> None:
+        """Give the tables back."""
+        self.cos = self.sin = self.cos.new_empty(0, self._half)
+        self._read_cos, self._read_sin, self._prefix = self.cos, self.sin, 0
+
     def _turns(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Return cosines and sines, [tokens, head_dim / 2], of [tokens, head_dim / 2 or 1]."""
         angles = positions * self._frequencies

@@ -66,6 +66,11 @@ class ReadBuffer:
             keys = self.keys.new_empty(layers, heads, larger, width)
             self.keys, self.values = keys, torch.empty_like(keys)
 
+    def release(self) -> None:
+        """Give the room back."""
+        layers, heads, _, width = self.keys.shape
+        self.keys = self.values = self.keys.new_empty(layers, heads, 0, width)
+
 
 class ReadView:
     """
