@@ -313,9 +313,9 @@ HEAD = (
     'Text answer,Parsable answer,"Question\nCategory"\n'
 )
 ROWS = """\
-S_1,0,Did you see a truck ?,8:00:04,binary,,Yes,environmental
-S_2,0,Where was the truck ?,8:00:04,position,,[position],spatial
-S_3,0,When did you see the truck ?,8:00:04,time,,[minutes] ago,temporal
+S_1,0,did you see a truck ?,8:00:04,binary,,Yes,environmental
+S_2,0,where was the truck ?,8:00:04,position,,[position],spatial
+S_3,0,where did you see the truck ?,8:00:04,time,,[minutes] ago,temporal
 S_4,0,How long did you drive ?,"8:00:02,8:00:14",duration,For .2 minutes,0.2,temporal reasoning
 S_5,0,What color was the truck ?,8:00:04,text,It was red,,descriptive
 S_6,0,When did it rain ?,9:30:00,time,,,temporal
