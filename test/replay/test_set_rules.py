@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from livevlm_ros.engine.messages import Answer, Status
+from livevlm_ros.replay.accuracy import accuracy_of
 from livevlm_ros.replay.metric import Metric
 from livevlm_ros.replay.outcome import Outcome
 from livevlm_ros.replay.questions import QuestionEntry
@@ -78,3 +79,6 @@ def test_a_tolerance_makes_an_error_right_or_wrong() -> None:
         return Outcome('r', entry, Answer(Status.OK, text=text), (), None, None).correct
 
     assert [said(text) for text in ('4', '5', 'four')] == [True, False, False]
+    rates = accuracy_of([Outcome('r', entry, Answer(Status.OK, text='4'), (), None, None)])
+    assert rates['by_type']['REC']['rate'] == 1.0
+    assert rates['by_type']['REC']['chance'] is rates['by_type']['REC']['majority'] is None
