@@ -65,6 +65,12 @@ class Metric:
         numbers = _NUMBER.findall(answer.text)
         return abs(float(numbers[0]) - self.value[0]) if len(numbers) == 1 else None
 
+    def in_words(self) -> str:
+        """Say the truth."""
+        if self.kind == 'where':
+            return f'at {", ".join(f"{part:g}" for part in self.value)}'
+        return f'{self.value[0]:g} {self.unit}{" ago" if self.kind == "ago" else ""}'.strip()
+
     def given(self) -> dict[str, Any]:
         """Return the metric as a questions file has it."""
         value = list(self.value) if self.kind == 'where' else self.value[0]

@@ -67,7 +67,9 @@ class Outcome:
     def error(self) -> float | None:
         """How far the answer is from a metric truth; None without one, or nothing to measure."""
         metric = self.entry.metric
-        return metric and metric.error(self.answer, self.evidence_s, self.entry.at)
+        if metric is None:
+            return None
+        return metric.error(self.answer, self.evidence_s, self.entry.at)
 
     @property
     def absent(self) -> bool:

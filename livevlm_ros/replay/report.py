@@ -311,6 +311,7 @@ def _answer(outcome: Outcome) -> Report:
         'at': entry.at,
         'question': entry.question,
         'expected': list(entry.answer),
+        'metric': entry.metric and entry.metric.given(),
         'given': answer.text,
         'status': Status(answer.status).name,
         'message': answer.message,

@@ -30,6 +30,12 @@ def test_what_is_read_is_given_back(given: dict[str, Any]) -> None:
     assert metric is not None and metric.given() == given
 
 
+def test_a_truth_is_said_in_words() -> None:
+    assert Metric('where', (1.5, -2.0, 0.0), 'metres').in_words() == 'at 1.5, -2, 0'
+    assert Metric('ago', (2.25,), 'minutes').in_words() == '2.25 minutes ago'
+    assert Metric('number', (3.0,)).in_words() == '3'
+
+
 @pytest.mark.parametrize(
     'given, says',
     [

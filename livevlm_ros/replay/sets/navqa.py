@@ -22,7 +22,7 @@ from livevlm_ros.replay.metric import Metric
 from livevlm_ros.replay.questions import QuestionEntry
 from livevlm_ros.replay.sets.coda import CodaSequence
 from livevlm_ros.replay.sets.imported import Imported
-from livevlm_ros.replay.sets.rows import LeftOut, field, find_file, read_rows
+from livevlm_ros.replay.sets.rows import LeftOut, field, find_file, find_files, read_rows
 
 CLOCK = ZoneInfo('America/Los_Angeles')
 CAPTION_S = 3.0
@@ -31,13 +31,12 @@ CAPTION_S = 3.0
 TIMES, TYPE = 'Timestamp with answer', 'Type (binary, position, time, text)'
 YES_OR_NO = ('yes', 'no')
 _BAG = 'navqa-'
-_PLACES = ('2d_rect', '*/2d_rect', '*/*/2d_rect')
 
 
 def read(folder: Path, to: Imported) -> None:
     """Read the set; each sequence that is asked about becomes a bag in `to.out`."""
     table = find_file(folder, ['data.csv'], what="NaVQA's data.csv, and CODa's 2d_rect/")
-    root = next((at.parent for place in _PLACES for at in sorted(folder.glob(place))), folder)
+    root = next((found.parent for found in find_files(folder, '2d_rect')), folder)
     spans = _spans(table.parent)
     sequences: dict[str, CodaSequence] = {}
     for row in read_rows(table):
@@ -135,7 +134,8 @@ def _ago(time_s: float, end_s: float) -> Metric:
 
 
 def _where(time_s: float, sequence: CodaSequence) -> Metric:
-    pose = sequence.track and sequence.track.at(time_s)
+    track = sequence.track
+    pose = None if track is None else track.at(time_s)
     if pose is None:
         raise LeftOut('position: the recording has no pose there')
     return Metric('where', tuple(round(part, 3) for part in pose[:3]), 'metres')

@@ -16,18 +16,25 @@ from typing import Any
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.questions import QuestionEntry
 from livevlm_ros.replay.sets.imported import Imported
-from livevlm_ros.replay.sets.rows import LeftOut, field, read_rows, seconds, stretches, texts
+from livevlm_ros.replay.sets.rows import (
+    LeftOut,
+    field,
+    find_files,
+    read_rows,
+    seconds,
+    stretches,
+    texts,
+)
 from livevlm_ros.replay.sets.videos import Videos
 
 ENDINGS = ('parquet', 'jsonl', 'json')
 COLUMNS = ('question', 'query_time_s', 'choices', 'answer_index', 'video_relpath')
-_PLACES = ('', '*/', '*/*/')
 
 
 def read(folder: Path, to: Imported) -> None:
     """Read every file of rows in this schema."""
     videos = Videos(folder)
-    files = [file for at in _PLACES for end in ENDINGS for file in folder.glob(f'{at}*.{end}')]
+    files = find_files(folder, *(f'*.{ending}' for ending in ENDINGS))
     ours = [(file, rows) for file in sorted(files) if _is_ours(rows := _rows(file, alone=files))]
     if not ours:
         raise BadInput(

@@ -24,18 +24,21 @@ class LeftOut(Exception):
     """A row that cannot become a question; its text is the reason that it is counted under."""
 
 
+def find_files(folder: Path, *names: str) -> list[Path]:
+    """List what a set's folder, or one or two below it, holds under some names, in their order."""
+    patterns = (at + name for name in names for at in ('', '*/', '*/*/'))
+    return [file for pattern in patterns for file in sorted(folder.glob(pattern))]
+
+
 def find_file(folder: Path, names: Sequence[str], *, what: str) -> Path:
     """
-    Find an annotation file in a set's folder or two below it, by the names it may have.
+    Find an annotation file by the names it may have.
 
     :param what: is expected, for the refusal
     :raises BadInput: when there is none
     """
-    for name in names:
-        for pattern in (name, f'*/{name}', f'*/*/{name}'):
-            found = next((file for file in sorted(folder.glob(pattern)) if file.is_file()), None)
-            if found is not None:
-                return found
+    for file in find_files(folder, *names):
+        return file
     raise BadInput(f'{folder}: no {" or ".join(names)} in it; expected {what}')
 
 

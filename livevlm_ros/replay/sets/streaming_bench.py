@@ -18,14 +18,13 @@ from typing import Any
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.questions import QuestionEntry
 from livevlm_ros.replay.sets.imported import Imported
-from livevlm_ros.replay.sets.rows import LeftOut, field, read_rows, seconds, texts
+from livevlm_ros.replay.sets.rows import LeftOut, field, find_files, read_rows, seconds, texts
 from livevlm_ros.replay.sets.videos import Videos
 
 PARTS = ('real', 'omni', 'sqa', 'proactive')
 SEQUENTIAL, PROACTIVE = 'sqa', 'proactive'
 LETTERS = 'ABCDEFG'
 
-_PLACES = ('', '*/', '*/*/')
 _LETTER = re.compile(r'([A-G])\.\s*')
 
 
@@ -33,8 +32,7 @@ def read(folder: Path, to: Imported) -> None:
     """Read the set; a part's file of whole streams stands in for that of single questions."""
     videos, found = Videos(folder), False
     for part in PARTS:
-        names = (f'questions_{part}.json', f'questions_{part}_stream.json')
-        files = [file for name in names for at in _PLACES for file in folder.glob(at + name)]
+        files = find_files(folder, f'questions_{part}.json', f'questions_{part}_stream.json')
         if not files:
             continue
         found = True
