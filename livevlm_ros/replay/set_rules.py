@@ -146,10 +146,11 @@ def _errors(outcomes: Sequence[Outcome]) -> Report:
 
 
 def _off(row: Report) -> str:
-    found = f'{row["measured"]} of {row["n"]} say'
+    found = f'measured in {row["measured"]} of {row["n"]} answers'
     if not row['measured']:
         return found
-    return f'{row["mean"]:.2f} {row["unit"]} in the mean, {row["median"]:.2f} median; {found}'
+    mean = f'{row["mean"]:.2f} {row["unit"]}'.strip()
+    return f'{mean} in the mean, {row["median"]:.2f} median; {found}'
 
 
 def _percent(share: float | None) -> str:

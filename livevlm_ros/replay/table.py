@@ -70,7 +70,7 @@ def print_comparison(compared: Report, console: Console) -> None:
     for first in range(0, len(columns), fitting):
         console.print(_side_by_side(dict(columns[first : first + fitting])))
     for name, text in set_rules(next(iter(reports))):
-        console.print(f'{name}: {text}', highlight=False, markup=False)
+        console.print(f'{name}: {text}', highlight=False, markup=False, soft_wrap=True)
     for card in compared['cap']:
         if card['pays'] is not None:
             made = f'{card["preset"]} is made to give up {card["gives_up"]}'

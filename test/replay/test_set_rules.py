@@ -66,7 +66,8 @@ def test_errors_are_told_by_kind_with_how_many_could_be_measured() -> None:
     assert (row['mean'], row['median']) == (2.0, 1.0)
     report = {'sets': set_scores(outcomes), 'measured': {'duration': row}}
     lines = dict(set_lines(report))
-    assert lines['duration off by'] == '2.00 minutes in the mean, 1.00 median; 3 of 4 say'
+    off = '2.00 minutes in the mean, 1.00 median; measured in 3 of 4 answers'
+    assert lines['duration off by'] == off
     assert lines['NaVQA'].startswith('by its rule: binary: exact; position: metres')
     assert set_figures(report) == {'NaVQA': '-', 'duration off by, in the mean': '2.00'}
 

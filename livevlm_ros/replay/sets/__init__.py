@@ -77,16 +77,24 @@ def import_set(
     READERS[to.name](folder, to)
     if not to.questions:
         raise BadInput(f'{folder}: no row can become a question: {in_words(to.left_out)}')
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        _write(to, folder)
+    except OSError as error:
+        raise BadInput(f'{error.filename or out}: cannot be written: {error.strerror}') from error
+    asked = sum(map(len, to.questions.values()))
+    return Written(len(to.questions), asked, to.left_out, to.at_the_end)
+
+
+def _write(to: Imported, folder: Path) -> None:
+    """Write bags, links to videos, and the questions beside them."""
+    to.out.mkdir(parents=True, exist_ok=True)
     for make in to.recordings:
         make()
     for recording, entries in to.questions.items():
-        at = recording if recording.parent == out else out / _flat(recording, folder)
+        at = recording if recording.parent == to.out else to.out / _flat(recording, folder)
         if at != recording:
             at.symlink_to(recording.resolve())
         write_questions(questions_file(at), _told_apart(entries))
-    asked = sum(map(len, to.questions.values()))
-    return Written(len(to.questions), asked, to.left_out, to.at_the_end)
 
 
 def in_words(left_out: Counter[str]) -> str:

@@ -51,12 +51,12 @@ class CodaSequence:
         self.pictures: list[tuple[float, Path]] = _spread(timed)
         self.begin_s = self.pictures[0][0]
         self.end_s = self.pictures[-1][0]
-        self._poses = _numbers(root / 'poses' / 'dense' / f'{name}.txt')
+        self._times_s, self._poses = _posed(root / 'poses' / 'dense' / f'{name}.txt')
 
     @property
     def track(self) -> Track | None:
         """Where the robot was, by unix seconds; None where CODa's poses are missing."""
-        return Track(*self._posed()) if len(self._poses) else None
+        return Track(self._times_s, self._poses) if self._poses else None
 
     def write_bag(self, bag: Path, progress: Callable[[float], None]) -> None:
         """
@@ -71,14 +71,9 @@ class CodaSequence:
                     raise BadInput(f'{file}: this picture cannot be read')
                 write(round(second * 1e6) * 1000, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
                 progress(number / len(self.pictures))
-        if len(self._poses):
-            times_s, poses = self._posed()
-            write_poses(poses_file(bag), [second - self.begin_s for second in times_s], poses)
-
-    def _posed(self) -> tuple[list[float], list[Pose]]:
-        rows = self._poses[np.argsort(self._poses[:, 0], kind='stable')].tolist()
-        poses = [Pose(x, y, z, qx, qy, qz, qw).unit() for _, x, y, z, qw, qx, qy, qz in rows]
-        return [row[0] for row in rows], poses
+        if self._poses:
+            times_s = [second - self.begin_s for second in self._times_s]
+            write_poses(poses_file(bag), times_s, self._poses)
 
 
 def _spread(timed: list[tuple[float, Path]]) -> list[tuple[float, Path]]:
@@ -88,6 +83,17 @@ def _spread(timed: list[tuple[float, Path]]) -> list[tuple[float, Path]]:
         if not kept or second - kept[-1][0] >= 1 / PICTURES_A_SECOND - 0.05:
             kept.append((second, file))
     return kept
+
+
+def _posed(file: Path) -> tuple[list[float], list[Pose]]:
+    """Return times and poses in their order; lines without an orientation are no poses."""
+    rows = _numbers(file)
+    if len(rows) and rows.shape[1] != 8:
+        raise BadInput(f'{file}: expected seconds x y z qw qx qy qz in each line')
+    rows = rows[np.isfinite(rows).all(axis=1) & (np.abs(rows[:, 4:]).sum(axis=1) > 0)]
+    rows = rows[np.argsort(rows[:, 0], kind='stable')]
+    poses = [Pose(x, y, z, qx, qy, qz, qw).unit() for _, x, y, z, qw, qx, qy, qz in rows.tolist()]
+    return rows[:, 0].tolist(), poses
 
 
 def _numbers(file: Path) -> np.ndarray:

@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from livevlm_ros.engine.admission import MAX_CHARACTERS, MAX_CHOICE_CHARACTERS, MAX_CHOICES
 from livevlm_ros.replay.questions import QuestionEntry
@@ -36,6 +37,12 @@ class Imported:
     recordings: list[Callable[[], None]] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     at_the_end: int = 0
+
+    def each(self, rows: Sequence[Any]) -> Iterator[Any]:
+        """Give rows one after the other and tell how far they are read."""
+        for number, row in enumerate(rows):
+            self.progress(f'reading {self.name}', number / len(rows))
+            yield row
 
     @contextmanager
     def row(self) -> Iterator[None]:

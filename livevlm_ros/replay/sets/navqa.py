@@ -39,7 +39,7 @@ def read(folder: Path, to: Imported) -> None:
     root = next((found.parent for found in find_files(folder, '2d_rect')), folder)
     spans = _spans(table.parent)
     sequences: dict[str, CodaSequence] = {}
-    for row in read_rows(table):
+    for row in to.each(read_rows(table)):
         with to.row():
             row = {' '.join(key.split()): value for key, value in row.items() if key}
             name = field(row, 'Seq ID', str)

@@ -42,7 +42,7 @@ def read(folder: Path, to: Imported) -> None:
             f'expected them as {", ".join(ENDINGS)}, and the videos'
         )
     for file, rows in ours:
-        for number, row in enumerate(rows):
+        for number, row in enumerate(to.each(rows)):
             with to.row():
                 video = videos.find(field(row, 'video_relpath', str))
                 to.add(video, _question(row, default_id=f'{file.stem}-{number}'))

@@ -36,7 +36,7 @@ def read(folder: Path, to: Imported) -> None:
     """Read the set."""
     file = find_file(folder, FILES, what='the annotations of OVO-Bench, and its src_videos/')
     videos = Videos(folder)
-    for row in read_rows(file):
+    for row in to.each(read_rows(file)):
         with to.row():
             task = field(row, 'task', str)
             if task not in (*CHOOSING, *FORWARD):

@@ -32,7 +32,7 @@ def read(folder: Path, to: Imported) -> None:
     """Read the set."""
     file = find_file(folder, FILES, what='the annotations of OVO-S-Bench, and its videos/')
     videos = Videos(folder)
-    for row in read_rows(file):
+    for row in to.each(read_rows(file)):
         with to.row():
             options = _options(field(row, 'options', list, dict))
             video = videos.find(field(row, 'video_path', str))

@@ -36,7 +36,7 @@ def read(folder: Path, to: Imported) -> None:
         if not files:
             continue
         found = True
-        for number, stream in enumerate(_streams(read_rows(files[0]))):
+        for number, stream in enumerate(map(_stream, to.each(read_rows(files[0])))):
             before = ''
             for turn, (group, question) in enumerate(_turns(stream)):
                 with to.row():
@@ -54,10 +54,9 @@ def read(folder: Path, to: Imported) -> None:
         )
 
 
-def _streams(rows: list[Any]) -> Iterator[list[Any]]:
-    """Yield what belongs together: the sequential part is a list of lists."""
-    for row in rows:
-        yield row if isinstance(row, list) else [row]
+def _stream(row: Any) -> list[Any]:
+    """Return what belongs together: the sequential part is a list of lists."""
+    return row if isinstance(row, list) else [row]
 
 
 def _turns(stream: list[Any]) -> Iterator[tuple[Any, Any]]:
