@@ -38,7 +38,6 @@ class CodaSequence:
     """
 
     def __init__(self, root: Path, name: str) -> None:
-        self._root, self.name = root, name
         times_s = _numbers(root / 'timestamps' / f'{name}.txt')
         numbered = [
             (int(match[1]), file)
@@ -50,7 +49,6 @@ class CodaSequence:
             raise LeftOut(f'pictures of sequence {name} are missing')
         self.pictures: list[tuple[float, Path]] = _spread(timed)
         self.begin_s = self.pictures[0][0]
-        self.end_s = self.pictures[-1][0]
         self._times_s, self._poses = _posed(root / 'poses' / 'dense' / f'{name}.txt')
 
     @property

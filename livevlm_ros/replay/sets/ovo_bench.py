@@ -43,8 +43,9 @@ def read(folder: Path, to: Imported) -> None:
                 raise LeftOut('a task that OVO-Bench has no rule for')
             asked = [_choosing(row, task)] if task in CHOOSING else list(_forward(row, task))
             whole = field(row, 'video', str)
-            for video, entry in [(videos.find(whole, one.chunk), one.entry) for one in asked]:
-                to.add(video, entry)
+            for entry, chunk in asked:
+                with to.row():  # a row has several questions, and each may have a video of its own
+                    to.add(videos.find(whole, chunk), entry)
 
 
 def _choosing(row: Any, task: str) -> _Asked:

@@ -23,7 +23,7 @@ from livevlm_ros.replay.sets.videos import Videos
 
 PARTS = ('real', 'omni', 'sqa', 'proactive')
 SEQUENTIAL, PROACTIVE = 'sqa', 'proactive'
-LETTERS = 'ABCDEFG'
+LETTERS = tuple('ABCDEFG')
 
 _LETTER = re.compile(r'([A-G])\.\s*')
 
@@ -68,15 +68,15 @@ def _turns(stream: list[Any]) -> Iterator[tuple[Any, Any]]:
 
 def _question(row: Any, before: str, *, id: str) -> QuestionEntry:
     options = _without_letters(field(row, 'options', list))
-    right = LETTERS.find(field(row, 'answer', str).strip() or ' ')
-    if not 0 <= right < len(options):
+    letter = field(row, 'answer', str).strip()
+    if letter not in LETTERS[: len(options)]:
         raise LeftOut('answer names no option')
     asked = field(row, 'question', str)
     return QuestionEntry(
         at=seconds(row.get('time_stamp'), 'time_stamp'),
         question=f'Before: {before}Now: {asked}' if before else asked,
         id=id,
-        answer=(options[right],),
+        answer=(options[LETTERS.index(letter)],),
         type=field(row, 'task_type', str),
         choices=options,
     )
@@ -88,7 +88,7 @@ def _without_letters(options: list[Any]) -> tuple[str, ...]:
     found = [match for option in given if (match := _LETTER.match(option))]
     if len(found) < len(given):
         return given
-    if [match[1] for match in found] != list(LETTERS[: len(given)]):
+    if tuple(match[1] for match in found) != LETTERS[: len(given)]:
         raise LeftOut('letters of options out of order')
     return tuple(match.string[match.end() :] for match in found)
 

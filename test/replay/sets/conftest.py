@@ -263,7 +263,7 @@ def streaming_bench(
 
     usable = [n for n, (_, options, right) in enumerate(street.choosing()) if len(options) < 8]
     real = {'video_categories': 'driving', 'video_path': './videos/sample_7_real.mp4'}
-    bad = {**question(usable[0]), 'answer': 'G'}
+    bad = {**question(usable[0]), 'answer': 'AB'}
     write(
         'src/data/questions_real.json',
         [{'time': '[0:00:00 - 0:00:10]', 'questions': [question(n)], **real} for n in usable]
