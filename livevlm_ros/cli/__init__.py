@@ -18,6 +18,7 @@ from livevlm_ros.cli.asking import ask
 from livevlm_ros.cli.bagging import bag
 from livevlm_ros.cli.benching import bench
 from livevlm_ros.cli.chatting import chat
+from livevlm_ros.cli.importing import import_
 from livevlm_ros.cli.memory import memory
 from livevlm_ros.cli.planning import plan
 from livevlm_ros.cli.replaying import evaluate, replay, sweep, world
@@ -38,6 +39,7 @@ COMMANDS = (
     mcp,
     world,
     bag,
+    import_,
     evaluate,
     merge,
     sweep,
@@ -58,7 +60,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for _command in COMMANDS:
-    app.command()(_command)
+    app.command(_command.__name__.rstrip('_'))(_command)  # one is a keyword of Python
 app.add_typer(memory, name='memory')
 
 

@@ -75,9 +75,8 @@ class Memory:
         self._evidence = evidence or EvidenceHeads.from_settings({}, shape, settings.heads)
         self._tiers = new_tiers(config, shape, self._cameras, settings, like)
         self._retrieval = Retrieval(self._tiers, settings, frames=config.retrieval_frames)
-        self._identity = identity(
-            config, shape, self._cameras, dtype=dtype, page_tokens=settings.page_tokens
-        )
+        size = settings.page_tokens
+        self._identity = identity(config, shape, self._cameras, dtype=dtype, page_tokens=size)
         self._recall: Recall | None = None
         self._writer: ArchiveWriter | None = None
         if self._tiers.archive is not None:

@@ -89,7 +89,8 @@ def evaluate(
     :param questions: what to ask, as `Given` says
     :param topic: image topic, where a bag has several
     :param thumbnails: return a small jpeg with each evidence frame
-    :param choose: let the answer be one of the question's choices, where it has some
+    :param choose: let the answer be one of the question's choices, where it has some; those of
+        public sets always are
     :param stretch: what is used of each recording; questions before it, or about what was before
         it, are not asked
     :param ask: asks the engine in another way than by `ask_now` alone
@@ -312,18 +313,20 @@ class _Replay:
             budget_s=entry.budget,
             unlimited=entry.budget is None,
             attach_images=self._thumbnails,
-            choices=entry.choices if self._choose else (),
+            choices=entry.choices if self._choose or entry.set else (),
+            lookback_s=entry.lookback or 0.0,
         )
         answer = self._ask_engine(question, entry, self._first_ns or 0)
         evidence_s = tuple(self._seconds(found.stamp_ns) for found in answer.evidence)
         age = chance = None
-        if entry.evidence is not None:
-            first, beyond = self._within(entry.evidence)
-            age = max(1, len(self._used_s) - beyond + 1)
+        if entry.shown:
+            stretches = [self._within(stretch) for stretch in entry.shown]
+            age = max(1, len(self._used_s) - max(beyond for _, beyond in stretches) + 1)
             sizes = self._engine.stats().memory
             held = 0 if sizes is None else sizes.frames
-            fitting = beyond - max(first, len(self._used_s) - held)
-            chance = _blind_hit(held, max(0, fitting), min(held, len(evidence_s), EVIDENCE_FRAMES))
+            oldest = len(self._used_s) - held
+            shown = {n for first, beyond in stretches for n in range(max(first, oldest), beyond)}
+            chance = _blind_hit(held, len(shown), min(held, len(evidence_s), EVIDENCE_FRAMES))
         self._to.outcomes.append(Outcome(self._name, entry, answer, evidence_s, age, chance))
 
     def _within(self, seconds: tuple[float, float]) -> tuple[int, int]:

@@ -65,8 +65,8 @@ def truth_filter(entry: QuestionEntry, first_ns: int) -> ReadFilter:
     Say what of the memory shows the answer.
 
     :param first_ns: stamp of the recording's first frame
-    :returns: short-term, and of the rest the frames of the truth's interval; without one, nothing
-        of the rest
+    :returns: short-term, and of the rest the frames of the truth's interval, from the first of
+        several to the last; without one, nothing of the rest
     """
     from livevlm_ros.engine import ReadFilter
 

@@ -17,8 +17,9 @@ from livevlm_ros.engine.messages import Status
 from livevlm_ros.engine.percentiles import Percentiles
 from livevlm_ros.replay.accuracy import Report, accuracy_of, groups, mean, rate
 from livevlm_ros.replay.counts import Counts
-from livevlm_ros.replay.outcome import Evaluation, Outcome
+from livevlm_ros.replay.outcome import ABSENT, Evaluation, Outcome
 from livevlm_ros.replay.reliability import reliability
+from livevlm_ros.replay.set_rules import measured, set_scores
 from livevlm_ros.world import score
 
 if TYPE_CHECKING:  # it brings torch
@@ -136,6 +137,8 @@ def report_of(
         **head,
         'model': counts.model_id or head['model'],
         'accuracy': accuracy,
+        'sets': set_scores(outcomes),
+        'measured': measured(outcomes),
         'evidence': _evidence(outcomes),
         'false_memory': _false_memory(scored),
         'confidence': reliability(outcomes),
@@ -191,16 +194,20 @@ def _evidence(outcomes: Sequence[Outcome]) -> Report:
 
 
 def _false_memory(scored: Sequence[Outcome]) -> Report:
-    """Count claims to have seen what was not there: other than never, and yes where it is no."""
+    """Count claims to have seen what was not there: any but an absence, and yes for no."""
     absent = [outcome for outcome in scored if outcome.absent]
     wrong = [
         outcome
         for outcome in absent
         if not outcome.correct
         and outcome.answer.text
-        and ('never' in outcome.entry.answer or outcome.answer.text.strip().lower() == 'yes')
+        and (_absences(outcome) != {'no'} or outcome.answer.text.strip().lower() == 'yes')
     ]
     return rate(len(wrong), len(absent), key='wrong')
+
+
+def _absences(outcome: Outcome) -> set[str]:
+    return {answer.lower() for answer in outcome.entry.answer} & set(ABSENT)
 
 
 def _not_seen(outcomes: Sequence[Outcome]) -> Report:
@@ -341,11 +348,13 @@ def _answer(outcome: Outcome) -> Report:
         'at': entry.at,
         'question': entry.question,
         'expected': list(entry.answer),
+        'metric': entry.metric and entry.metric.given(),
         'given': answer.text,
         'status': Status(answer.status).name,
         'message': answer.message,
         'confidence': answer.confidence,
         'correct': outcome.correct,
+        'error': outcome.error,
         'age': outcome.age,
         'evidence': list(outcome.evidence_s),
         'evidence_hit': outcome.evidence_hit,

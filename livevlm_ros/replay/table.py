@@ -17,6 +17,7 @@ from rich.text import Text
 from livevlm_ros.plain import plain
 from livevlm_ros.replay.accuracy import Report
 from livevlm_ros.replay.reliability import in_words
+from livevlm_ros.replay.set_rules import set_figures, set_lines, set_rules
 
 LEAST_WIDTH = 80  # columns in which no number of a report is cut off
 PIPED_WIDTH = 110  # columns of a report that goes into a file or a pipe
@@ -68,6 +69,8 @@ def print_comparison(compared: Report, console: Console) -> None:
     fitting = max(1, (console.width - NAMES_WIDTH) // VALUE_WIDTH)
     for first in range(0, len(columns), fitting):
         console.print(_side_by_side(dict(columns[first : first + fitting])))
+    for name, text in set_rules(next(iter(reports))):
+        console.print(f'{name}: {text}', highlight=False, markup=False, soft_wrap=True)
     for card in compared['cap']:
         if card['pays'] is not None:
             made = f'{card["preset"]} is made to give up {card["gives_up"]}'
@@ -93,6 +96,7 @@ def measures(report: Report) -> dict[str, str]:
         'false memory': report['false_memory'],
     }
     rows = {
+        **set_figures(report),
         **{f'{name} (n {row["n"]})': rate_text(row) for name, row in rates.items()},
         'not answered': str(failed or '-'),
         'deadlines met': f'{deadline["met"]} of {asked}' if asked else '-',
@@ -272,6 +276,7 @@ def totals(report: Report) -> list[tuple[str, str]]:
     if false_memory['n']:
         text = f'{rate_text(false_memory)} % of {false_memory["n"]} absent things'
         lines.append(('false memory', text))
+    lines += set_lines(report)
     if report['confidence']['n']:
         lines.append(('confidence', in_words(report['confidence'])))
     total = report['latency_ms']['total']

@@ -38,7 +38,10 @@ LIBRARIES = {
     'zstandard': ('mcap-ros2-support', 'zstandard'),
 }
 # Import names of what an extra of setup.py brings.
-OF_AN_EXTRA = dict.fromkeys(('anyio', 'mcp', 'pydantic', 'starlette', 'uvicorn'), 'mcp')
+OF_AN_EXTRA = {
+    **dict.fromkeys(('anyio', 'mcp', 'pydantic', 'starlette', 'uvicorn'), 'mcp'),
+    'pyarrow': 'sets',
+}
 
 
 def manifest(folder: Path) -> Any:
@@ -118,7 +121,7 @@ def test_every_requirement_is_pinned(root: Path, setup_arguments: dict[str, Any]
     pins = requirements(root / 'constraints.txt')
     assert all(re.fullmatch(r'[\w.-]+==[\w.]+', line) for line in pins.values())
     wanted = {requirement_name(line) for line in setup_arguments['install_requires']}
-    for extra in ('mcp', 'test'):
+    for extra in ('mcp', 'sets', 'test'):
         wanted |= {requirement_name(line) for line in setup_arguments['extras_require'][extra]}
     wanted |= requirements(root / 'requirements.txt').keys()
     wanted |= requirements(root / 'requirements-dev.txt').keys()
