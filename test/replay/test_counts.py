@@ -6,13 +6,23 @@ from operator import add
 from types import SimpleNamespace
 
 from livevlm_ros.engine.slot import CameraStats, Dropped
+from livevlm_ros.engine.stats import TokenCounts
 from livevlm_ros.memory import RecallCounts
 from livevlm_ros.replay.counts import Counts
 
 LOOKS = [
     Counts('tiny', 0, 0, recall=RecallCounts()),
     Counts('tiny', 5, 3, Dropped(rate=1, bad=1), 1, last_error='torn', recall=RecallCounts(2, 1)),
-    Counts('tiny', 9, 7, Dropped(rate=1, bad=1), 1, last_error='torn', recall=RecallCounts(4, 1)),
+    Counts(
+        'tiny',
+        9,
+        7,
+        Dropped(rate=1, bad=1),
+        1,
+        TokenCounts(63, 40),
+        last_error='torn',
+        recall=RecallCounts(4, 1),
+    ),
 ]
 
 
@@ -36,10 +46,12 @@ def test_counts_are_those_of_the_engine() -> None:
         frames_used=3,
         dropped=Dropped(bad=1),
         strangers=0,
+        tokens=TokenCounts(shown=8, read=6),
         cameras={'camera': CameraStats(last_error='torn')},
         unknown_cameras=CameraStats(last_error='who ?'),
     )
     counts = Counts.of(stats)
     assert (counts.frames_in, counts.frames_used, counts.last_error) == (4, 3, 'torn')
+    assert counts.tokens.share_read == 0.75
     assert counts.disk_lost and counts.recall.questions == 2 and counts.model_id == ''
     assert Counts.of(SimpleNamespace(**{**vars(stats), 'memory': None})).recall is None
