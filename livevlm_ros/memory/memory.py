@@ -299,9 +299,6 @@ class Memory:
 
     def clear(self) -> Future[Freed]:
         """Forget every frame, keep the prefix; the disk is overwritten when the result is done."""
-        if self._config.preset == 'full':  # what grew with the frames goes with them
-            for grown in (self._step_buffer, self._question_buffer, self._tiers.rotary):
-                grown.release()
         return clear(self._tiers, self._writer, self._recall, frames=self.frame_count)
 
     def forget(self, reading: ReadFilter) -> Future[Freed]:
