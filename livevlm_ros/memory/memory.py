@@ -92,6 +92,9 @@ class Memory:
             self._step_buffer.reserve(step)
             self._question_buffer.reserve(question)
             self._tiers.rotary.reserve(max(step, question))
+        else:  # they grow from the same size, whatever is read first
+            for grows in (self._step_buffer, self._question_buffer, self._tiers.rotary):
+                grows.reserve(PREFIX_POSITIONS)
 
     @contextmanager
     def write_prefix(self) -> Iterator[StepView]:
