@@ -92,6 +92,9 @@ class Memory:
             self._step_buffer.reserve(step)
             self._question_buffer.reserve(question)
             self._tiers.rotary.reserve(max(step, question))
+        else:  # they grow from the same size, whatever is read first
+            for grows in (self._step_buffer, self._question_buffer, self._tiers.rotary):
+                grows.reserve(PREFIX_POSITIONS)
 
     @contextmanager
     def write_prefix(self) -> Iterator[StepView]:
@@ -300,9 +303,6 @@ class Memory:
 
     def clear(self) -> Future[Freed]:
         """Forget every frame, keep the prefix; the disk is overwritten when the result is done."""
-        if self._config.preset == 'full':  # what grew with the frames goes with them
-            for grown in (self._step_buffer, self._question_buffer, self._tiers.rotary):
-                grown.release()
         return clear(self._tiers, self._writer, self._recall, frames=self.frame_count)
 
     def forget(self, reading: ReadFilter) -> Future[Freed]:

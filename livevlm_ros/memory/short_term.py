@@ -81,7 +81,7 @@ class ShortTerm:
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
-        self._ids, self._lane_frames, self._least = ids, lane_frames, slots
+        self._ids, self._lane_frames = ids, lane_frames
         self.capacity = lane_frames * len(cameras)  # frames
         self._cameras = tuple(cameras)
         block = (shape.layers, shape.kv_heads, slots, shape.tokens_per_frame, shape.head_dim)
@@ -90,11 +90,7 @@ class ShortTerm:
         self.clear()
 
     def clear(self) -> None:
-        """Forget every frame; the storage is as large as from the start."""
-        if self._keys.shape[2] > self._least:
-            self._keys, self._values = (
-                _with_slots(block[:, :, :0], self._least) for block in (self._keys, self._values)
-            )
+        """Forget every frame; the storage stays."""
         self._held: list[Held] = []
         self._free = list(range(self._keys.shape[2]))
         self._newest: list[int | None] = [None] * len(self._cameras)

@@ -66,15 +66,3 @@ def test_nothing_is_held_of_frames_that_are_gone():
         assert memory.holds(frames[3:])['short-term'].all()
         assert not memory.holds(frames[:3])['short-term'].any()
         assert memory.holds([])['short-term'].shape == (0, 3)
-
-
-def test_what_grew_with_the_frames_of_full_goes_with_them(make, watch, ask):
-    memory, sizes = make(preset='full'), []
-    for frames in (200, 5, 200):
-        memory.clear()
-        watch(memory, range(frames))
-        ask(memory)
-        sizes.append(memory.sizes())
-    long, short, again = sizes
-    assert long == again
-    assert short.device_bytes < long.device_bytes and short.read_bytes < long.read_bytes

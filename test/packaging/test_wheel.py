@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -29,8 +28,6 @@ def files_below(folder: Path) -> Iterator[str]:
 @pytest.fixture(scope='module')
 def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZipFile]:
     """Build the wheel of a copy, where no older build lies."""
-    if find_spec('pip') is None:  # pip itself is not imported: it is at odds with setuptools
-        pytest.skip('pip is not installed')
     folder = tmp_path_factory.mktemp('wheel')
     source = folder / 'source'
     source.mkdir()

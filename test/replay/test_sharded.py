@@ -4,7 +4,6 @@
 
 import json
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -202,13 +201,3 @@ def test_a_folder_of_which_nothing_can_be_used_is_refused(make_bag, tmp_path: Pa
         merge_parts([part])
     with pytest.raises(BadInput, match='no such file'):
         run_part(replace(job, path=tmp_path / 'gone'), part, load=pytest.fail)
-
-
-def test_the_memory_of_a_recording_is_that_of_no_other(job: Job, single: list[Run]) -> None:
-    """What the full cache took for a long stream is given back before a short one."""
-    by_recording = {
-        name: max(s.sizes.read_bytes for s in single[0].evaluation.memory if s.recording == name)
-        for name in single[0].evaluation.recordings
-    }
-    assert len(set(by_recording.values())) > 1
-    assert not all(a <= b for a, b in pairwise(by_recording.values()))

@@ -49,7 +49,7 @@ class RotaryTable:
         if tokens <= len(self.cos) and (self._positions is None or prefix == self._prefix):
             return
         if tokens > len(self.cos):
-            tokens = max(tokens, len(self.cos) * 3 // 2)
+            tokens = grown(len(self.cos), tokens)
             steps = torch.arange(tokens, dtype=torch.float, device=self._frequencies.device)
             self.cos, self.sin = self._turns(steps[:, None])
         self._read_cos, self._read_sin, self._prefix = self.cos, self.sin, prefix
@@ -60,11 +60,6 @@ class RotaryTable:
             cos, sin = self._turns(of_frames[list(self._positions.axes)].t().float())
             self._read_cos = torch.cat((self.cos[:prefix], cos))
             self._read_sin = torch.cat((self.sin[:prefix], sin))
-
-    def release(self) -> None:
-        """Give the tables back."""
-        self.cos = self.sin = self.cos.new_empty(0, self._half)
-        self._read_cos, self._read_sin, self._prefix = self.cos, self.sin, 0
 
     def _turns(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Return cosines and sines, [tokens, head_dim / 2], of [tokens, head_dim / 2 or 1]."""
@@ -100,3 +95,15 @@ class RotaryTable:
         torch.mul(low, cos, out=out[..., :half]).addcmul_(high, sin, value=-1)
         torch.mul(high, cos, out=out[..., half:]).addcmul_(low, sin)
         return out
+
+
+def grown(room: int, tokens: int) -> int:
+    """
+    Return how much room to make for tokens where there is too little.
+
+    It grows by halves, whatever asked for it: how large it is in the end does not depend on which
+    streams were read before. From nothing it is what is asked for.
+    """
+    while 0 < room < tokens:
+        room += (room + 1) // 2
+    return room or tokens

@@ -20,6 +20,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from livevlm_ros.memory.shape import CacheShape
 from livevlm_ros.memory.tiers import Tiers
+from livevlm_ros.memory.views.rotary import grown
 
 
 class View(Protocol):
@@ -62,14 +63,8 @@ class ReadBuffer:
         """Make room for `tokens`; what the buffer held is lost when it grows."""
         layers, heads, room, width = self.keys.shape
         if tokens > room:
-            larger = max(tokens, room * 3 // 2)
-            keys = self.keys.new_empty(layers, heads, larger, width)
+            keys = self.keys.new_empty(layers, heads, grown(room, tokens), width)
             self.keys, self.values = keys, torch.empty_like(keys)
-
-    def release(self) -> None:
-        """Give the room back."""
-        layers, heads, _, width = self.keys.shape
-        self.keys = self.values = self.keys.new_empty(layers, heads, 0, width)
 
 
 class ReadView:
