@@ -26,7 +26,7 @@ LEGS ?= jazzy-3.12 kilted-3.12
 INTERFACES := $(shell find livevlm_interfaces -type f -not -name '*.pyc')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-ros check faults gpu-check pages node-page lint format install install-dev clean
+.PHONY: help demo test test-ros check docs-check faults gpu-check pages node-page house lint format install install-dev clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -44,6 +44,9 @@ test-ros:  ## run the node's tests that need no torch on other releases of ROS 2
 check: install-dev  ## run the quick half of the tests (under 4 minutes)
 	$(BIN)/python -m pytest -m 'not slow'
 
+docs-check: install-dev  ## do what README and docs say, and compare what comes; PAGES='docs/ask.md' does one
+	$(BIN)/python docs/check.py $(PAGES)
+
 faults: install  ## do a thousand faults to a running node (15 minutes); FAULTS='--seed 3 --count 100'
 	$(BIN)/python -m livevlm_bench.over_ros.faults $(FAULTS)
 
@@ -58,6 +61,9 @@ pages: install  ## file reports, REPORTS='answer.json …', and make docs/bench.
 
 node-page: install  ## bring docs/node.md and config/sros2/policy.xml up to what the node offers
 	$(BIN)/python docs/node_page.py
+
+house: install  ## bring the picture of the rooms in CONTRIBUTING.md up to the code
+	$(BIN)/python docs/house.py
 
 lint: install-dev  ## ruff, its formatter and mypy
 	$(BIN)/ruff check .
