@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 MARKDOWN = pytest.importorskip('markdown_it').MarkdownIt('commonmark').enable('table')
 CHECK = runpy.run_path(str(ROOT / 'docs/check.py'))
 PAGES = CHECK['PAGES']
-QUICK = ['docs/first-hour.md']
+IN_CI = ['docs/first-hour.md', 'docs/models.md']
 COMING = {'own-data.md', 'cluster.md', 'python.md'}
 
 each_page = pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -27,7 +27,8 @@ def test_each_block_of_a_page_says_what_it_is(page: Path) -> None:
         assert block.text
 
 
-@pytest.mark.parametrize('name', QUICK)
+@pytest.mark.slow
+@pytest.mark.parametrize('name', IN_CI)
 def test_a_page_does_what_it_says(name: str) -> None:
     assert list(CHECK['check'](ROOT / name))
 
