@@ -4,9 +4,9 @@
 Do what README.md and the pages in docs/ say, and compare what comes with what they show.
 
 `make docs-check` runs it. A page is done from top to bottom, in a folder of its own that holds
-nothing but walk.mp4. A block of `bash` or `python` is run; a block of `text` is what the block
-before it prints: every line, but numbers and folders may differ and `…` stands for anything. Lines
-of it that begin with `> ` are typed. A comment in front of a block says what else is to be known:
+nothing but walk.mp4. A block of `bash` or `python` is run. A block of `text` below the same heading
+is what it prints, line by line; numbers and folders may differ, `…` stands for anything, and lines
+that begin with `> ` are typed. A comment in front of a block says what else is to be known:
 
     <!-- not run: REASON -->      it is counted and listed instead
     <!-- goes on: WORDS -->       it goes on until the page ends; it is ready when it says WORDS
@@ -94,8 +94,10 @@ def blocks(page: Path) -> Iterator[Block]:
                 raise Wrong(f'a block of {", ".join(sorted(LANGUAGES))} is expected', block.line)
             if block.language == 'text' and not marks:
                 if last is None:
-                    raise Wrong('nothing before it prints this', block.line)
-                last.prints = block.text
+                    block.marks = {'not run': 'nothing before it prints this text'}
+                    yield block
+                else:
+                    last.prints = block.text
             elif block.language in RUN or marks:
                 if last:
                     yield last
