@@ -4,9 +4,9 @@
 Do what README.md and the pages in docs/ say, and compare what comes with what they show.
 
 `make docs-check` runs it. A page is done from top to bottom, in a folder of its own that holds
-nothing but walk.mp4. A block of `bash` or `python` is run. A block of `text` below the same heading
-is what it prints, line by line; numbers and folders may differ, `…` stands for anything, and lines
-that begin with `> ` are typed. A comment in front of a block says what else is to be known:
+nothing but walk.mp4. A block of `bash` or `python` is run. A block of `text` below the same
+heading is what it prints, line by line; numbers and folders may differ, `…` stands for anything,
+and lines that begin with `> ` are typed. A comment in front of a block says what else is so:
 
     <!-- not run: REASON -->      it is counted and listed instead
     <!-- goes on: WORDS -->       it goes on until the page ends; it is ready when it says WORDS
