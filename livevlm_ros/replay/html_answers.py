@@ -71,7 +71,7 @@ def _any(answers: _Answers) -> Outcome:
 def _question(answers: _Answers) -> str:
     outcome = _any(answers)
     entry = outcome.entry
-    seen = entry.evidence and f', visible at {entry.evidence[0]:g} to {entry.evidence[1]:g} s'
+    seen = entry.evidence and f', to be seen at {entry.evidence[0]:g} to {entry.evidence[1]:g} s'
     given = ''.join(_given(preset, answer) for preset, answer in answers.items())
     return (
         f'<div class="answer"><b>{escape(entry.question)}</b> '

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -169,8 +168,8 @@ def _answers(value: Any) -> tuple[str, ...]:
 
 
 def _seconds(key: str, value: Any) -> float:
-    with suppress(ValueError):
-        value = float(value) if isinstance(value, str) else value  # as it was quoted
+    if isinstance(value, str) and value.replace('.', '', 1).isdecimal():  # it was quoted
+        value = float(value)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not math.isfinite(value) or value < 0:
         raise BadInput(
