@@ -76,7 +76,8 @@ def world(
         written = write_world(
             out, filming, progress=lambda share: bar.update(task, completed=share)
         )
-    print(f'{out}: {streams} streams, {written} frames')
+    filmed = f'{streams} stream{"s" * (streams != 1)}, {written} frames'
+    print(f'{out}: {filmed}; livevlm evaluate {out} asks their questions')
 
 
 def evaluate(

@@ -64,7 +64,7 @@ def _subject(report: Report) -> str:
 
 def _cards(cards: Sequence[Report]) -> list[str]:
     explained = (
-        'Context is how far back answers hold 90 % of the accuracy on what was last to be seen '
+        'Context is how far back answers hold 90 % of the accuracy on what was last visible '
         'within 16 frames; ≥ where all that was asked holds. Kinds of question differ between '
         'ages.'
     )
@@ -182,6 +182,6 @@ def _kinds(runs: Sequence[Run]) -> list[str]:
     return [
         '<h2>Accuracy by kind and by age</h2><p><small>% right ± standard error.</small></p>',
         table([('kind', 'n', 'chance', 'majority', *names), *kinds]),
-        *([table([('frames since it was to be seen', 'n', *names), *ages])] if ages else ()),
+        *([table([('frames since it was visible', 'n', *names), *ages])] if ages else ()),
         *([_EVIDENCE, table([('kind', 'n', *names), *found])] if found else ()),
     ]

@@ -223,6 +223,8 @@ def _answers(value: Any) -> tuple[str, ...]:
 
 
 def _seconds(key: str, value: Any) -> float:
+    if isinstance(value, str) and value.replace('.', '', 1).isdecimal():  # it was quoted
+        value = float(value)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not math.isfinite(value) or value < 0:
         raise BadInput(

@@ -210,7 +210,7 @@ def _hits(row: Report | None) -> tuple[str, ...]:
 
 
 def _ages(report: Report) -> Table:
-    table = Table('frames since it was to be seen', title='accuracy by age', box=SIMPLE)
+    table = Table('frames since it was visible', title='accuracy by age', box=SIMPLE)
     for name in ('n', 'right'):
         table.add_column(name, justify='right')
     for age, row in report['accuracy']['by_age'].items():
@@ -234,7 +234,8 @@ def totals(report: Report) -> list[tuple[str, str]]:
     lines = [
         (
             'source',
-            f'{source["path"]}: {source["recordings"]} recordings, {source["frames"]} frames, '
+            f'{source["path"]}: {source["recordings"]} recording'
+            f'{"s" * (source["recordings"] != 1)}, {source["frames"]} frames, '
             f'{source["seconds"]:.1f} s',
         ),
         (

@@ -92,6 +92,11 @@ def test_only_at_and_question_are_needed_and_entries_are_sorted_by_time(tmp_path
     assert [(e.id, e.at, e.answer) for e in entries] == [('2', 1.0, ()), ('1', 9.0, ())]
 
 
+def test_seconds_in_quotes_are_seconds(tmp_path: Path) -> None:
+    (entry,) = read(tmp_path, "- {at: '12.5', question: a, evidence: ['1', 2]}")[0]
+    assert (entry.at, entry.evidence) == (12.5, (1.0, 2.0))
+
+
 def test_json_is_read_too(tmp_path: Path) -> None:
     entries, _ = read(tmp_path, json.dumps([{'at': 1, 'question': 'a ?'}]), 'q.json')
     assert entries[0].question == 'a ?'
