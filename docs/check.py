@@ -4,9 +4,10 @@
 Do what README.md and the pages in docs/ say, and compare what comes with what they show.
 
 `make docs-check` runs it. A page is done from top to bottom, in a folder of its own that holds
-nothing but walk.mp4. A block of `bash` or `python` is run. A block of `text` below the same
-heading is what it prints, line by line; numbers and folders may differ, `…` stands for anything,
-and lines that begin with `> ` are typed. A comment in front of a block says what else is so:
+nothing but walk.mp4. A block of `bash` or `python` is run, with what those before it have set. A
+block of `text` below the same heading is what it prints, line by line; numbers and folders may
+differ, `…` stands for anything, and lines that begin with `> ` are typed. A comment in front of a
+block says what else is so:
 
     <!-- not run: REASON -->      it is counted and listed instead
     <!-- goes on: WORDS -->       it goes on until the page ends; it is ready when it says WORDS
@@ -43,6 +44,11 @@ RUN = {'bash', 'python'}
 LANGUAGES = {*RUN, 'text', 'yaml', 'json', 'mermaid'}
 MARK = re.compile(r'<!-- (not run|goes on|exits with|file):? ?(.*?) -->')
 TYPED = '> '
+SILENTLY = """\
+import contextlib, io
+with contextlib.redirect_stdout(io.StringIO()):
+    exec({!r})
+"""
 
 PATIENCE_S = 240.0  # for a block to end
 READY_S = 90.0  # for one that goes on to be ready
@@ -119,6 +125,7 @@ class Folder:
         self.path.mkdir()
         film(self.path / 'walk.mp4')
         self._left = self.path.parent / 'environment'
+        self._names = ''  # Python that makes the names of the blocks before
         self._going: list[tuple[Block, subprocess.Popen[bytes]]] = []
         self._environment = dict(
             os.environ,
@@ -184,6 +191,8 @@ class Folder:
             raise Wrong(f'ends with {process.returncode}:\n{text}')
         if block.prints is not None:
             compare([line for line in shown if not line.startswith(TYPED)], text.splitlines())
+        if block.language == 'python':
+            self._names += SILENTLY.format(block.text)
         if self._left.is_file():
             pairs = self._left.read_bytes().decode().rstrip('\0').split('\0')
             self._environment = dict(pair.split('=', 1) for pair in pairs)
@@ -204,7 +213,7 @@ class Folder:
             compare(block.prints.splitlines(), text.splitlines())
 
     def _popen(self, block: Block, said: int, typed: int) -> subprocess.Popen[bytes]:
-        command = ['python', '-c', block.text]
+        command = ['python', '-c', self._names + block.text]
         if block.language == 'bash':
             leave = '' if 'goes on' in block.marks else f'trap "env -0 >{self._left}" EXIT\n'
             command = ['bash', '-e', '-o', 'pipefail', '-c', leave + block.text]

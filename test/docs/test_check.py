@@ -98,6 +98,13 @@ red a: 1
     assert len(done(page)) == 3
 
 
+def test_names_of_python_are_there_in_later_blocks_which_print_what_is_theirs(done) -> None:
+    block = '~~~python\n{}\n~~~\n'
+    said = '~~~text\n{}\n~~~\n'
+    page = block.format("word = 'cup'; print(word)") + said.format('cup')
+    assert len(done(page + block.format("print('a', word)") + said.format('a cup'))) == 2
+
+
 def test_lines_behind_a_prompt_are_typed(done) -> None:
     assert done('~~~bash\nrev\n~~~\n~~~text\n> der\nred\n> eulb\nblue\n~~~')
 
