@@ -133,6 +133,38 @@ def test_an_index_that_is_missing_beside_its_shards_is_named(folder: Path) -> No
 
 
 @pytest.mark.parametrize('place', ['../model.safetensors', '/etc/passwd', 5, ['a'], ''])
+def test_weights_in_shards_are_those_of_one_file(folder: Path) -> None:
+    whole, tensors = load_model(ModelConfig(str(folder))).hf.state_dict(), _tensors(folder)
+    (folder / 'model.safetensors').unlink()
+    places = {
+        name: f'model-0000{number % 2 + 1}-of-00002.safetensors'
+        for number, name in enumerate(sorted(tensors))
+    }
+    for file in set(places.values()):
+        shard = {name: tensors[name] for name, place in places.items() if place == file}
+        save_file(shard, folder / file, metadata={'format': 'pt'})
+    index = folder / 'model.safetensors.index.json'
+    index.write_text(json.dumps({'metadata': {}, 'weight_map': places}))
+    shards = load_model(ModelConfig(str(folder))).hf.state_dict()
+    assert shards.keys() == whole.keys()
+    assert all(torch.equal(shards[name], whole[name]) for name in whole)
+
+
+@pytest.mark.parametrize('form', ['chat_template.json', 'tokenizer_config.json', 'a list'])
+def test_a_chat_template_may_lie_in_any_of_its_files(
+    folder: Path, edit_json: Callable, form: str
+) -> None:
+    asked = load_model(ModelConfig(str(folder))).question('what ?').embeds
+    template = (folder / 'chat_template.jinja').read_text()
+    (folder / 'chat_template.jinja').unlink()
+    if form == 'chat_template.json':
+        (folder / form).write_text(json.dumps({'chat_template': template}))
+    else:
+        given = [{'name': 'default', 'template': template}] if form == 'a list' else template
+        edit_json(folder / 'tokenizer_config.json', chat_template=given)
+    assert torch.equal(load_model(ModelConfig(str(folder))).question('what ?').embeds, asked)
+
+
 def test_an_index_that_leads_elsewhere_is_refused(folder: Path, place: object) -> None:
     index = folder / 'model.safetensors.index.json'
     index.write_text(json.dumps({'weight_map': {'lm_head.weight': place}}))
