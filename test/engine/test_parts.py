@@ -107,3 +107,10 @@ def test_a_folder_that_is_none_is_refused_before_weights_are_loaded(
     with pytest.raises(ValueError, match='expected a folder that can be written, for snapshots'):
         engine.load()
     assert model.encoded == [] and engine.stats().state == 'unloaded'
+
+
+@pytest.mark.parametrize(('mode', 'warned'), [(0o777, True), (0o700, False)])
+def test_a_folder_that_everybody_may_write_to_is_told(make_saving, tmp_path, caplog, mode, warned):
+    tmp_path.chmod(mode)
+    make_saving().load()
+    assert ('everybody may write there' in caplog.text) == warned
