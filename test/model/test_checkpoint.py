@@ -164,7 +164,7 @@ def test_a_chat_template_may_lie_in_any_of_its_files(
     assert torch.equal(load_model(ModelConfig(str(folder))).question('what ?').embeds, asked)
 
 
-@pytest.mark.parametrize('place', ['../model.safetensors', '/etc/passwd', 5, ['a'], ''])
+@pytest.mark.parametrize('place', ['../model.safetensors', '/etc/passwd', 5, ['a']])
 def test_an_index_that_leads_elsewhere_is_refused(folder: Path, place: object) -> None:
     index = folder / 'model.safetensors.index.json'
     index.write_text(json.dumps({'weight_map': {'lm_head.weight': place}}))
