@@ -18,7 +18,7 @@ import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from livevlm_bench.language_model import LanguageModel
-from livevlm_ros.model.checkpoint import no_progress_bar
+from livevlm_ros.model.checkpoint import quietly
 from livevlm_ros.replay.errors import BadInput
 
 NAME = 'SmolLM2-135M-Instruct'
@@ -36,7 +36,7 @@ def load_smollm2(cache: Path | None = None) -> LanguageModel:
     folder = (cache or _user_cache()) / FILE.removesuffix('.gguf').lower()
     if not folder.is_dir():
         _dequantise(_packaged(), folder)
-    with no_progress_bar():
+    with quietly():
         hf = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     return LanguageModel(hf.eval().requires_grad_(False), tokenizer, name=NAME)
@@ -72,7 +72,7 @@ def _dequantise(file: Path, folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with (
             tempfile.TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True) as unready,
-            no_progress_bar(),
+            quietly(),
         ):
             hf.save_pretrained(unready)
             tokenizer.save_pretrained(unready)

@@ -84,12 +84,13 @@ class Contents:
             self.model.check(state.part('model'))
             self.memory.restore(state.part('memory'))
             self.album.restore(state.part('album'))
+            Timeline().restore(state.part('time').facts['episodes'])  # of no use either, if not
         except OSError as error:
             hint = "for the archive's part: make room there, or raise archive_host_bytes"
             cause = OSError(error.errno, f'{error.strerror} {hint}')
             raise UnreadableSnapshot.because(manifest, cause) from error
         except torch.OutOfMemoryError:  # a RuntimeError, but no fault of the snapshot's
             raise
-        except (ValueError, LookupError, RuntimeError) as error:
+        except Exception as error:  # signed as ours, and yet not as any release writes it
             told = error if isinstance(error, SnapshotError) else repr(error)
             raise SnapshotError(f'{manifest}: {told}') from error

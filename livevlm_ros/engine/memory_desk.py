@@ -170,7 +170,7 @@ class MemoryDesk:
             snapshots.settle()
             copy = self._done(lambda loop: snapshots.copy())
             try:
-                folder.mkdir(exist_ok=True)
+                folder.mkdir(mode=0o700, exist_ok=True)
                 nbytes = snapshots.write(folder, copy, lambda share: progress('writing', share))
             except Forgotten as error:
                 raise NotDone('the memory was cleared while it was saved: save again') from error

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -326,7 +327,7 @@ class Snapshots:
 
 def check_folder(folder: Path) -> None:
     """
-    Refuse a folder that no snapshot can be saved in.
+    Refuse a folder that no snapshot can be saved in, and warn of one that is open to everybody.
 
     :raises ValueError: if there is none, or it cannot be written
     """
@@ -335,3 +336,5 @@ def check_folder(folder: Path) -> None:
             f'path is {str(folder)!r}, expected a folder that can be written, for snapshots: make '
             'it, or set another'
         )
+    if folder.stat().st_mode & stat.S_IWOTH:
+        _log.warning('%s: everybody may write there, and replace what is saved: chmod o-w', folder)

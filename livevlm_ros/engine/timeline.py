@@ -140,7 +140,13 @@ class Timeline:
         return [list(episode) for episode in self._episodes]
 
     def restore(self, facts: Sequence[Sequence[int]]) -> None:
-        """Take back what `facts` gave; the frames that the memory holds must be `seen` again."""
+        """
+        Take back what `facts` gave; the frames that the memory holds must be `seen` again.
+
+        :raises ValueError: for what it never gave
+        """
+        if not all(type(field) is int for fields in facts for field in fields):
+            raise ValueError(f'episodes are {facts!r:.80}, expected whole numbers')
         self._episodes = tuple(Episode(*fields) for fields in facts)
         self._newest_ns = max((episode.begin_ns for episode in self._episodes), default=0)
 

@@ -33,6 +33,7 @@ from livevlm_ros.memory.journal_file import (
     journal_file,
     packed,
 )
+from livevlm_ros.memory.private_file import private
 from livevlm_ros.memory.snapshot import JOURNALS, sync
 from livevlm_ros.memory.state import State
 
@@ -251,7 +252,8 @@ class Journal:
         if self._file is not None:
             self._sync()
         self._close_file()
-        file = journal_file(self._folder, name).open('r+b' if end else 'wb')
+        path = journal_file(self._folder, name)
+        file = open(path, 'r+b' if end else 'wb', opener=private)  # noqa: SIM115 - open until closed
         self._file, self._open_name = file, name
         file.truncate(end)
         file.seek(end)

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import safetensors.torch
 
+from livevlm_ros.memory.private_file import private
 from livevlm_ros.memory.snapshot import JOURNALS, UnreadableSnapshot
 from livevlm_ros.memory.state import State
 
@@ -83,7 +84,7 @@ class JournalReader:
     def _of_file(self) -> Generator[State, None, str | None]:
         """Give the entries of one file; returns the name of the next one, None if this is last."""
         try:
-            with self.file.open('rb') as opened:
+            with open(self.file, 'rb', opener=private) as opened:
                 self.ignored = size = os.fstat(opened.fileno()).st_size
                 if opened.read(len(FIRST_LINE)) != FIRST_LINE:
                     return None

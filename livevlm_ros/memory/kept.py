@@ -39,12 +39,12 @@ def keep(folder: Path, *, most: int) -> Path | None:
         return None
     number = _number(earlier[-1]) + 1 if earlier else 1
     new = folder / f'{KEPT}{number}'
-    new.mkdir()
+    new.mkdir(mode=0o700)
     try:
         os.link(tensors, new / tensors.name)
     except OSError:  # a file system without links
-        shutil.copyfile(tensors, new / tensors.name)
-    shutil.copyfile(manifest, new / MANIFEST)
+        shutil.copy(tensors, new / tensors.name)
+    shutil.copy(manifest, new / MANIFEST)
     for each in leave:
         _remove(each)
     return new

@@ -14,12 +14,15 @@ import hashlib
 import json
 import logging
 import os
+import re
+import stat
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 from livevlm_ros.memory.checksum import checksum_of
+from livevlm_ros.memory.private_file import private
 from livevlm_ros.memory.state import State
 from livevlm_ros.memory.tensor_file import read_tensors, write_tensors
 
@@ -59,11 +62,15 @@ def has_snapshot(folder: Path) -> bool:
     """
     manifest = folder / MANIFEST
     try:
-        manifest.stat()
+        mode = manifest.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
         raise UnreadableSnapshot.because(manifest, error) from error
+    if not stat.S_ISREG(mode):
+        raise UnreadableSnapshot(
+            f'{manifest}: no file, expected a snapshot: move it out of the way'
+        )
     return True
 
 
@@ -94,7 +101,8 @@ def write_snapshot(
             'rows': sorted(state.rows),
             **state.facts,
         }
-        draft.write_text(_signed(content), encoding='utf-8')
+        with open(draft, 'w', encoding='utf-8', opener=private) as text:
+            text.write(_signed(content))
         sync(draft)
         file = _tensors_file(folder, digest)
         if not file.exists():
@@ -133,7 +141,7 @@ def _settle(folder: Path, file: Path) -> None:
             f'confirm it ({error}): a crash of the machine may bring back the one before: save '
             'again'
         ) from error
-    for old in folder.glob(TENSORS):
+    for old in _own_tensors(folder):
         if old != file:
             try:
                 old.unlink()
@@ -152,9 +160,14 @@ def read_snapshot(folder: Path, progress: Progress = lambda share: None) -> Stat
     """
     manifest = folder / MANIFEST
     content = _content(manifest)
-    digest, size = content.pop('tensors_checksum'), content.pop('tensors_bytes')
-    rows = content.pop('rows')
-    file = _tensors_file(folder, digest)
+    try:
+        digest, size = content.pop('tensors_checksum'), content.pop('tensors_bytes')
+        rows, file = content.pop('rows'), _tensors_file(folder, digest)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise SnapshotError(
+            f'{manifest}: does not say which tensors it is of ({error!r}): bring back both files '
+            'from a copy, or remove them'
+        ) from error
     try:
         found = file.stat().st_size
         if found != size:
@@ -202,7 +215,7 @@ def set_aside(folder: Path) -> Path:
         for name in (MANIFEST, TENSORS, JOURNALS):
             for old in folder.glob(f'{name}{REFUSED}'):
                 old.unlink()
-        for file in (*folder.glob(TENSORS), *folder.glob(JOURNALS), manifest):
+        for file in (*_own_tensors(folder), *folder.glob(JOURNALS), manifest):
             file.rename(folder / f'{file.name}{REFUSED}')
     except OSError as error:
         raise SnapshotError(
@@ -257,6 +270,12 @@ def _digest_of_text(content: Any) -> str:
 
 def _tensors_file(folder: Path, digest: str) -> Path:
     return folder / TENSORS.replace('*', digest[:16])
+
+
+def _own_tensors(folder: Path) -> list[Path]:
+    """Return the tensors that snapshots wrote; others may have files of such names there."""
+    own = re.compile(TENSORS.replace('*', '[0-9a-f]{16}'))
+    return [file for file in folder.glob(TENSORS) if own.fullmatch(file.name)]
 
 
 def sync(path: Path) -> None:

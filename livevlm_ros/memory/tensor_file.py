@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from livevlm_ros.memory.checksum import Checksum
+from livevlm_ros.memory.private_file import private
 from livevlm_ros.memory.state import Rows, State
 
 SYNCED_BYTES = 2**26
@@ -50,7 +51,7 @@ def write_tensors(
     :raises OSError: if it cannot be written
     """
     checksum, unsynced, size = Checksum(), 0, max(1, state.nbytes)
-    with path.open('wb') as file:
+    with open(path, 'wb', opener=private) as file:
         for run in _runs(state):
             checksum.update(run)
             unsynced += file.write(run)

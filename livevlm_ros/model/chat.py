@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import TemplateError
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
@@ -89,9 +88,9 @@ class Chat:
         self._markers += [video.marker] if video.marker else []
         try:
             ids = self._render('?')
-        except TemplateError as error:
+        except Exception as error:  # a template can compute anything, and fail in any way
             raise CheckpointError(
-                f'{tokenizer.name_or_path}: the chat template does not render ({error})'
+                f'{tokenizer.name_or_path}: the chat template does not render ({error!r})'
             ) from error
         if ids.count(video.token) != 1 or ids[0] == video.token:
             raise CheckpointError(

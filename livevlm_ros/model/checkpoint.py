@@ -61,7 +61,7 @@ def open_weights(
 
         source = low_bits_source(folder, open_config(folder), layer_bits)
     try:
-        with no_progress_bar():
+        with quietly():
             model, report = network.from_pretrained(
                 **source,
                 dtype=dtype,
@@ -83,13 +83,15 @@ def open_weights(
 
 
 @contextmanager
-def no_progress_bar() -> Iterator[None]:
-    """Keep transformers from drawing on stderr."""
-    shown = logging.is_progress_bar_enabled()
+def quietly() -> Iterator[None]:
+    """Keep transformers from drawing on stderr, and from a report of what is refused in a line."""
+    shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(verbosity)
         if shown:
             logging.enable_progress_bar()
 

@@ -53,7 +53,7 @@ def read_json(file: Path) -> dict[str, Any]:
         raise CheckpointError(f'{file.parent}: {file.name} is missing')
     try:
         parsed = json.loads(file.read_text(encoding='utf-8'))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f'{file}: not valid JSON ({error})') from error
     if not isinstance(parsed, dict):
         raise CheckpointError(f'{file}: expected a JSON object, got {type(parsed).__name__}')
@@ -66,7 +66,7 @@ def read_yaml(file: Path) -> dict[str, Any]:
         return {}
     try:
         parsed = yaml.safe_load(file.read_text(encoding='utf-8')) or {}
-    except (ValueError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise CheckpointError(f'{file}: not valid YAML ({error})') from error
     if not isinstance(parsed, dict):
         raise CheckpointError(f'{file}: expected a mapping, got {type(parsed).__name__}')

@@ -17,13 +17,18 @@ def weight_files(folder: Path) -> list[Path]:
     """
     Return the files that the weights of a folder are in, be they there or not.
 
-    :raises CheckpointError: for an index that names none
+    :raises CheckpointError: for an index that names none, or files elsewhere
     """
     index = folder / 'model.safetensors.index.json'
     if index.is_file():
         shards = read_json(index).get('weight_map')
         if not isinstance(shards, dict) or not shards:
             raise CheckpointError(f'{index}: expected a weight_map')
+        foreign = [name for name in shards.values() if Path(str(name)).name != name]
+        if foreign:
+            raise CheckpointError(
+                f'{index}: weight_map has {foreign[0]!r}, expected names of files in its folder'
+            )
         return [folder / name for name in sorted(set(shards.values()))]
     return [folder / 'model.safetensors']
 

@@ -99,15 +99,23 @@ class BagSource:
         return frame, record.data
 
     def _read_whole(self) -> Iterator[Record]:
-        count = 0
+        count = found = 0
         try:
             with unpacked(self.path) as plain, Reader(plain) as reader:
                 for connection, time_ns, packed in reader.messages():
                     count += 1
+                    found += connection.topic == self.topic
                     data = unpacked_message(packed or b'')
                     yield Record(connection.topic, connection.msgtype, time_ns, data)
         except Exception as error:  # as above; the frames before the break stay used
             self.warnings.append(f'{self.path}: unreadable after message {count}: {error}')
+            return
+        if not found:  # as where somebody edited a QoS, by which rosbags knows a topic
+            self.warnings.append(
+                f'{self.path}: its storage files have no topic as its metadata.yaml describes '
+                f'{self.topic}; they are read without it'
+            )
+            yield from (record for record in self._read_broken() if record.topic == self.topic)
 
     def _open_broken(self, error: Exception) -> dict[tuple[str, str], int]:
         """Fall back to what can be salvaged, and count it."""

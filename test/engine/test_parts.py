@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from livevlm_ros.engine.album import Album
+from livevlm_ros.engine.timeline import Timeline
 from livevlm_ros.memory import PRESETS, FrameRef, Memory, MemoryConfig
 from livevlm_ros.memory.contents import read_refs
 from livevlm_ros.memory.snapshot import MANIFEST, UnreadableSnapshot, read_snapshot
@@ -35,7 +36,14 @@ def test_the_memory_of_the_warm_up_is_gone_when_the_real_one_is_built(
     assert len(built) == 2
 
 
-@pytest.mark.parametrize('error', [KeyError('bytes'), RuntimeError('shape'), ValueError('span')])
+@pytest.mark.parametrize(
+    'error',
+    [
+        *(KeyError('bytes'), RuntimeError('shape'), ValueError('span'), TypeError('none')),
+        *(AttributeError('items'), AssertionError('ends'), OverflowError('int')),
+    ],
+    ids=repr,
+)
 def test_what_fails_half_restored_is_refused_and_makes_room_for_an_empty_memory(
     make_saving, watch, tmp_path, caplog, monkeypatch, closed, error
 ):
@@ -54,6 +62,19 @@ def test_what_fails_half_restored_is_refused_and_makes_room_for_an_empty_memory(
     assert half.frame_count > 3 and half is not second._loop.parts.memory
     second.cleanup()
     assert len(_saved(tmp_path)) == 3
+
+
+@pytest.mark.parametrize('episodes', [None, 5, [1], [['1', 0, 0]], [[1]]], ids=str)
+def test_a_time_that_is_none_makes_a_snapshot_of_no_use(
+    make_saving, watch, monkeypatch, caplog, episodes
+):
+    watch(first := make_saving(), range(1, 9))
+    with monkeypatch.context() as patch:
+        patch.setattr(Timeline, 'facts', lambda timeline: episodes)
+        first.cleanup()
+    watch(second := make_saving(), range(1, 4))
+    assert second.stats().memory.frames == 3
+    assert 'begins empty' in caplog.text
 
 
 def test_a_snapshot_that_cannot_be_read_now_is_left_as_it_is(
@@ -86,3 +107,10 @@ def test_a_folder_that_is_none_is_refused_before_weights_are_loaded(
     with pytest.raises(ValueError, match='expected a folder that can be written, for snapshots'):
         engine.load()
     assert model.encoded == [] and engine.stats().state == 'unloaded'
+
+
+@pytest.mark.parametrize(('mode', 'warned'), [(0o777, True), (0o700, False)])
+def test_a_folder_that_everybody_may_write_to_is_told(make_saving, tmp_path, caplog, mode, warned):
+    tmp_path.chmod(mode)
+    make_saving().load()
+    assert ('everybody may write there' in caplog.text) == warned

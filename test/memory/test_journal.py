@@ -81,6 +81,13 @@ def test_what_came_is_in_the_file_though_nothing_was_closed(
     assert journal.sound and not journal.wants_snapshot and not journal.unsaved
 
 
+def test_nobody_else_reads_it(journal: Journal, first: str, tmp_path: Path) -> None:
+    journal.put(_entry(1))
+    journal.close()
+    (file,) = tmp_path.glob(JOURNALS)
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
 def test_the_disk_is_asked_to_keep_it(
     journal: Journal, first: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,7 +180,7 @@ def test_a_folder_that_cannot_be_written_ends_it(
     journal.put(_entry(1))
     journal.settle()
     with monkeypatch.context() as patch:
-        patch.setattr(Path, 'open', fail)
+        patch.setattr('os.open', fail)
         second = journal.cut()
         journal.put(_entry(2))
         journal.settle()

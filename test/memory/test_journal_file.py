@@ -120,6 +120,6 @@ def test_what_the_system_does_not_let_be_read_is_not_taken_for_damaged(
     def fail(*args: object) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(Path, 'open', fail)
+    monkeypatch.setattr('os.open', fail)
     with pytest.raises(UnreadableSnapshot, match='Input/output error.*nothing was touched'):
         _read(tmp_path)

@@ -22,6 +22,10 @@ def _numbers(folder: Path) -> list[int]:
     return [state.facts['numbers'] for state in states]
 
 
+def _fail(*args: object) -> None:
+    raise PermissionError
+
+
 def test_a_snapshot_stays_when_another_takes_its_place(tmp_path: Path) -> None:
     for numbers in (5, 6, 7):
         _save(tmp_path, numbers)
@@ -49,14 +53,23 @@ def test_of_too_many_the_smallest_go(tmp_path: Path) -> None:
 def test_a_file_system_without_links_takes_copies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*args: object) -> None:
-        raise PermissionError
-
-    monkeypatch.setattr(os, 'link', fail)
+    monkeypatch.setattr(os, 'link', _fail)
     _save(tmp_path, 5)
     keep(tmp_path, most=1)
     _save(tmp_path, 6)
     assert _numbers(tmp_path) == [5]
+
+
+@pytest.mark.parametrize('links', [True, False])
+def test_nobody_else_reads_what_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    if not links:
+        monkeypatch.setattr(os, 'link', _fail)
+    _save(tmp_path, 5)
+    folder = keep(tmp_path, most=1)
+    assert folder is not None and folder.stat().st_mode & 0o777 == 0o700
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
 
 
 def test_all_can_be_forgotten_and_folders_of_others_stay(tmp_path: Path) -> None:

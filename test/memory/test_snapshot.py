@@ -18,6 +18,7 @@ from livevlm_ros.memory.snapshot import (
     MANIFEST,
     TENSORS,
     UnreadableSnapshot,
+    _signed,
     has_snapshot,
     read_snapshot,
     set_aside,
@@ -87,6 +88,11 @@ def _edit(file: Path) -> None:
     file.write_text(file.read_text().replace('"seed": 1', '"seed": 3'))
 
 
+def _sign(file: Path, **changes: object) -> None:
+    content = json.loads(file.read_text())['content']
+    file.write_text(_signed({**content, **changes}))
+
+
 def _age(file: Path, version: int) -> None:
     file.write_text(json.dumps({**json.loads(file.read_text()), 'version': version}))
 
@@ -102,6 +108,10 @@ BAD = {
     'an edited manifest': (lambda manifest, tensors: _edit(manifest), 'damaged or edited'),
     'a manifest of others': (lambda manifest, tensors: manifest.write_text('{}'), 'got None'),
     'a list of others': (lambda manifest, tensors: manifest.write_text('[1]'), 'got None'),
+    'no name of tensors': (
+        lambda manifest, tensors: _sign(manifest, tensors_checksum=None),
+        'does not say which tensors',
+    ),
     'missing tensors': (lambda manifest, tensors: tensors.unlink(), 'No such file'),
     'truncated tensors': (lambda manifest, tensors: _cut(tensors), 'truncated or grown'),
     'damaged tensors': (lambda manifest, tensors: _flip(tensors), 'damaged'),
@@ -219,7 +229,7 @@ def test_a_folder_that_is_none_is_told(tmp_path: Path, make: Callable[[Path], ob
 CRASHES = [
     *(('os.fsync', call) for call in (1, 2, 3, 4)),
     *(('pathlib.Path.replace', call) for call in (1, 2)),
-    ('pathlib.Path.write_text', 1),
+    ('os.open', 2),  # of the manifest
     ('pathlib.Path.unlink', 1),
 ]
 
@@ -291,6 +301,38 @@ def test_old_tensors_that_cannot_be_removed_do_not_undo_a_snapshot(
         write_snapshot(saved, _state(2))
     assert 'cannot be removed' in caplog.text
     _check_same(read_snapshot(saved), _state(2))
+
+
+def test_nobody_else_reads_a_snapshot(saved: Path) -> None:
+    assert {file.stat().st_mode & 0o777 for file in saved.iterdir()} == {0o600}
+
+
+@pytest.mark.parametrize('name', ['memory.safetensors.tmp', f'{MANIFEST}.tmp'])
+def test_a_link_where_a_snapshot_is_written_is_not_followed(saved: Path, name: str) -> None:
+    victim = saved / 'victim'
+    victim.write_text('mine')
+    (saved / name).symlink_to(victim)
+    with pytest.raises(SnapshotError, match=f'symbolic links.*{name}'):
+        write_snapshot(saved, _state(2))
+    assert victim.read_text() == 'mine'
+    write_snapshot(saved, _state(2))
+    assert victim.read_text() == 'mine'
+    _check_same(read_snapshot(saved), _state(2))
+
+
+@pytest.mark.timeout(10)
+def test_a_pipe_is_no_snapshot_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / MANIFEST)
+    with pytest.raises(UnreadableSnapshot, match=f'{MANIFEST}: no file'):
+        has_snapshot(tmp_path)
+
+
+def test_files_of_others_stay(saved: Path) -> None:
+    others = saved / 'memory-of-yesterday.safetensors'
+    others.write_text('mine')
+    write_snapshot(saved, _state(2))
+    set_aside(saved)
+    assert others.read_text() == 'mine'
 
 
 def test_what_may_not_take_its_place_leaves_the_one_before(saved: Path) -> None:

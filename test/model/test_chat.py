@@ -99,7 +99,15 @@ def test_a_question_that_cannot_be_asked_says_why(
 
 @pytest.mark.parametrize(
     'template',
-    ['no video here', '<video> comes first', 'two <video> of <video> them', '{% broken'],
+    [
+        'no video here',
+        '<video> comes first',
+        'two <video> of <video> them',
+        '{% broken',
+        '{% include "another" %}',
+        '{{ 1 + "a" }}',
+        '{{ 1 / 0 }}',
+    ],
 )
 def test_a_template_without_one_video_after_some_text_is_refused(
     word_checkpoint: Path, template: str

@@ -1,6 +1,7 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 import json
+import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -131,6 +132,60 @@ def test_an_index_that_is_missing_beside_its_shards_is_named(folder: Path) -> No
     _refused(folder, r'model\.safetensors\.index\.json is missing.*model-00001-of-00002')
 
 
+def test_weights_in_shards_are_those_of_one_file(folder: Path) -> None:
+    whole, tensors = load_model(ModelConfig(str(folder))).hf.state_dict(), _tensors(folder)
+    (folder / 'model.safetensors').unlink()
+    places = {
+        name: f'model-0000{number % 2 + 1}-of-00002.safetensors'
+        for number, name in enumerate(sorted(tensors))
+    }
+    for file in set(places.values()):
+        shard = {name: tensors[name] for name, place in places.items() if place == file}
+        save_file(shard, folder / file, metadata={'format': 'pt'})
+    index = folder / 'model.safetensors.index.json'
+    index.write_text(json.dumps({'metadata': {}, 'weight_map': places}))
+    shards = load_model(ModelConfig(str(folder))).hf.state_dict()
+    assert shards.keys() == whole.keys()
+    assert all(torch.equal(shards[name], whole[name]) for name in whole)
+
+
+@pytest.mark.parametrize('form', ['chat_template.json', 'tokenizer_config.json', 'a list'])
+def test_a_chat_template_may_lie_in_any_of_its_files(
+    folder: Path, edit_json: Callable, form: str
+) -> None:
+    asked = load_model(ModelConfig(str(folder))).question('what ?').embeds
+    template = (folder / 'chat_template.jinja').read_text()
+    (folder / 'chat_template.jinja').unlink()
+    if form == 'chat_template.json':
+        (folder / form).write_text(json.dumps({'chat_template': template}))
+    else:
+        given = [{'name': 'default', 'template': template}] if form == 'a list' else template
+        edit_json(folder / 'tokenizer_config.json', chat_template=given)
+    assert torch.equal(load_model(ModelConfig(str(folder))).question('what ?').embeds, asked)
+
+
+@pytest.mark.parametrize('place', ['../model.safetensors', '/etc/passwd', 5, ['a']])
+def test_an_index_that_leads_elsewhere_is_refused(folder: Path, place: object) -> None:
+    index = folder / 'model.safetensors.index.json'
+    index.write_text(json.dumps({'weight_map': {'lm_head.weight': place}}))
+    _refused(folder, r'index\.json: weight_map has .*expected names of files in its folder')
+
+
+def test_weights_that_are_refused_are_not_reported_on_besides(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tensors = _tensors(folder)
+    del tensors[next(name for name in tensors if name.endswith('k_proj.weight'))]
+    save_file(tensors, folder / 'model.safetensors', metadata={'format': 'pt'})
+    transformers = logging.getLogger('transformers')
+    transformers.addHandler(caplog.handler)
+    try:
+        _refused(folder, 'the weights lack')
+    finally:
+        transformers.removeHandler(caplog.handler)
+    assert caplog.text == ''
+
+
 def test_a_git_lfs_pointer_says_how_to_get_the_weights(folder: Path) -> None:
     pointer = 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 999\n'
     (folder / 'model.safetensors').write_text(pointer)
@@ -211,6 +266,8 @@ def test_attention_this_cache_does_not_do_is_refused(
         ('config.json', '[]', r'config\.json: expected a JSON object'),
         ('preprocessor_config.json', '', r'preprocessor_config\.json: not valid JSON'),
         ('tokenizer.json', '{"version": 1', 'tokenizer'),
+        ('preprocessor_config.json', '[' * 10**5, r'preprocessor_config\.json: not valid JSON'),
+        ('memory.yaml', '[' * 10**4, r'memory\.yaml: not valid YAML'),
         ('memory.yaml', 'evidence: [', r'memory\.yaml: not valid YAML'),
         ('memory.yaml', '- 1', r'memory\.yaml: expected a mapping'),
         ('vocabulary.yaml', 'closed', r'vocabulary\.yaml: expected a mapping'),

@@ -183,6 +183,12 @@ def test_no_frame_means_no_newest_frame_and_no_staleness() -> None:
     assert (response.confidence, response.choice_index) == (0.0, -1)
 
 
+def test_without_a_clock_nothing_is_said_of_staleness() -> None:
+    response = Ask.Response()
+    fill_response(response, Answer(Status.OK, newest_stamp_ns=13_500_000_000), asked_at_ns=0)
+    assert (response.newest_frame.sec, response.staleness.sec) == (13, 0)
+
+
 def test_the_service_always_answers(live_node: Any, fake_engine: Any, client: Client) -> None:
     node = live_node()
 

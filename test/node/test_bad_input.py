@@ -158,7 +158,8 @@ def test_a_bad_question_is_refused_by_name(rig: Rig, question: str, says: str) -
 @pytest.mark.parametrize(
     ('field', 'value'),
     [('max_tokens', 4_000_000), ('temperature', float('nan')), ('temperature', 1e9),
-     ('choices', ['yes']), ('memory_scope', 77), ('cameras', ['rear'])],
+     ('temperature', float('inf')), ('choices', ['yes']),
+     ('memory_scope', 77), ('cameras', ['rear'])],
 )  # fmt: skip
 def test_a_bad_field_is_refused_by_name(rig: Rig, field: str, value: Any) -> None:
     response = rig.client.send('what color was the car ?', **{field: value}).wait(60)

@@ -102,6 +102,15 @@ def test_images_come_as_recorded_in_order_and_the_player_ends(
         np.testing.assert_allclose(to_rgb(image), picture(number), atol=3)
 
 
+def test_stamps_are_the_same_at_every_rate(ros: Any, processes: Any, tmp_path: Path) -> None:
+    bag = write_bag(tmp_path / 'bag', [0.0, 0.25, 0.5])
+    listener = Listener(ros, '/camera/image_raw/compressed', CompressedImage)
+    for rate in (0.5, 1.0, 4.0):
+        player = processes.start('bag_player', {'bag': bag, 'rate': rate, **WAITS})
+        assert player.popen.wait(60) == 0, player.said()
+    assert listener.stamps('image') == [0.0, 0.25, 0.5] * 3
+
+
 def test_the_clock_runs_between_the_stamps_and_shows_each_before_its_image(
     ros: Any, processes: Any, tmp_path: Path
 ) -> None:

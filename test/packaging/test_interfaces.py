@@ -26,6 +26,12 @@ def sections(path: Path) -> list[list[Field]]:
     return parts
 
 
+def test_no_text_is_a_message_in_disguise(root: Path) -> None:
+    files = [each for kind in ('msg', 'srv', 'action') for each in root.glob(f'*/{kind}/*.{kind}')]
+    assert len(files) > 20
+    assert not [file for file in files if 'json' in file.read_text(encoding='utf-8').lower()]
+
+
 def test_the_action_has_the_fields_of_the_service(root: Path) -> None:
     request, response = sections(root / 'livevlm_interfaces/srv/Ask.srv')
     goal, result, feedback = sections(root / 'livevlm_interfaces/action/AskStream.action')

@@ -81,6 +81,12 @@ def test_the_version_is_everywhere_the_same(root: Path, setup_arguments: dict[st
         assert manifest(root / folder).version == livevlm_ros.__version__
 
 
+def test_the_changelog_begins_with_what_is_new(root: Path) -> None:
+    text = (root / 'CHANGELOG.rst').read_text(encoding='utf-8')
+    newest = re.findall(r'^(.+)\n-+$', text, flags=re.MULTILINE)[0]
+    assert newest == 'Forthcoming' or newest.startswith(livevlm_ros.__version__)
+
+
 def imported(root: Path) -> set[str]:
     """Return the top-level packages that the product imports, without our own and Python's."""
     names: set[str] = set()

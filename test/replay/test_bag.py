@@ -266,6 +266,27 @@ def test_several_cameras_need_a_choice(tmp_path: Path) -> None:
     assert source.skipped['/left [sensor_msgs/msg/Image]'] == 2
 
 
+@pytest.mark.parametrize('storage', STORAGES)
+def test_a_bag_whose_metadata_was_edited_is_read_without_it(tmp_path: Path, storage: str) -> None:
+    write_bag(tmp_path / 'bag', storage=storage)
+    metadata = tmp_path / 'bag' / 'metadata.yaml'
+    text, none = metadata.read_text(), 'offered_qos_profiles: []'
+    assert none in text
+    times = ''.join(
+        f', {name}: {{sec: 1, nsec: 0}}'
+        for name in ('deadline', 'lifespan', 'liveliness_lease_duration')
+    )
+    qos = 'history: 1, depth: 9, reliability: 1, durability: 2, liveliness: 1' + times
+    named = f'[{{{qos}, avoid_ros_namespace_conventions: false}}]'
+    metadata.write_text(text.replace(none, f'offered_qos_profiles: {named}'))
+    source = open_source(tmp_path / 'bag')
+    assert [frame.stamp_ns for frame in source.frames()] == [
+        START_NS + number * PERIOD_NS for number in range(5)
+    ]
+    (warning,) = source.warnings
+    assert 'no topic as its metadata.yaml describes /camera/image_raw' in warning
+
+
 def test_a_part_that_the_metadata_does_not_name_is_told(tmp_path: Path) -> None:
     write_bag(tmp_path / 'bag')
     write_bag(tmp_path / 'other')

@@ -52,6 +52,20 @@ def test_features_are_exactly_those_of_get_video_features_without_newline(
     assert torch.equal(whole[-1], model.image_newline)
 
 
+@pytest.mark.parametrize(
+    ('side', 'patch'), [(16, 16), (80, 16), (112, 16), (100, 16), (224, 14), (384, 14)]
+)
+@torch.inference_mode()
+def test_grids_of_any_size_pool_as_in_get_video_features(
+    network: Callable, side: int, patch: int
+) -> None:
+    vision = {**VISION, 'image_size': side, 'patch_size': patch}
+    model = network(vision, TEXT, seed=3).model
+    pixels = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
+    whole = model.get_video_features(pixels[None]).pooler_output[0]
+    assert torch.equal(frame_features(model, pixels).flatten(0, 1), whole[:-1])
+
+
 def test_a_grid_of_5_by_5_patches_pools_to_9_tokens(checkpoint: Path, images: Callable) -> None:
     model = load_model(ModelConfig(str(checkpoint)))
     assert model.shape.tokens_per_frame == 9
