@@ -271,8 +271,13 @@ def sweep(
     json_file: JsonFile = None,
     html_file: HtmlFile = None,
 ) -> None:
-    """Trade accuracy for memory and time: every budget of long-term, every number read of it."""
+    """
+    Trade accuracy for memory and time: every budget of long-term, every number read of it.
+
+    Exits with 3 if nothing was measured, as `evaluate` does.
+    """
     with plain_errors():
+        from livevlm_ros.replay.report import NOTHING_MEASURED
         from livevlm_ros.replay.sweep import numbers, run_sweep, sweep_grid, sweep_table
         from livevlm_ros.replay.sweep_page import sweep_page
         from livevlm_ros.replay.table import report_console
@@ -304,6 +309,9 @@ def sweep(
         report_console().print(sweep_table(found))
         if problems:
             refuse('; '.join(problems))
+        if why := found['nothing_measured']:
+            print(f'livevlm: nothing was measured: {why}', file=sys.stderr)
+            raise typer.Exit(NOTHING_MEASURED)
 
 
 def replay(

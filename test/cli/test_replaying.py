@@ -205,6 +205,21 @@ def test_sweep_refuses_what_it_cannot_use_in_one_line(
     assert says in refused('sweep', *(argument.format(film=film) for argument in arguments))
 
 
+def test_a_sweep_of_which_nothing_is_measured_fails(
+    livevlm, film: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    (tmp_path / 'q.yaml').write_text(KNOWN % 900)
+    code, _, error = livevlm(
+        'sweep',
+        film / 'stream-0000',
+        *('--model', checkpoint, '--questions', tmp_path / 'q.yaml'),
+        *('--long-term', '2', '--read', '1', '--json', tmp_path / 's.json'),
+    )
+    assert code == 3
+    assert 'nothing was measured: no question was asked: 1 outside the recording' in error
+    assert json.loads((tmp_path / 's.json').read_text())['nothing_measured']
+
+
 KNOWN = "- {at: %g, question: 'what color was the car ?'}\n"
 UNKNOWN = "- {at: 2, question: 'is the zebra asleep ?', answer: 'no'}\n"
 

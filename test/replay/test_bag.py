@@ -1,11 +1,13 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from mcap.writer import Writer as McapWriter
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
@@ -279,6 +281,93 @@ def test_one_camera_raw_and_compressed_is_one_camera(tmp_path: Path, others: int
     assert (source.topic, source.length) == (taken, 5)  # type: ignore
     assert len(list(source.frames())) == 5
     assert open_source(tmp_path / 'both', topic='/camera/image_raw').length == 5 - others
+
+
+def test_one_topic_of_two_types_is_read_as_the_one_that_lost_less(tmp_path: Path) -> None:
+    store = get_typestore(Stores.ROS2_KILTED)
+    with Writer(tmp_path / 'both', version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        for kind, count in (('Image', 4), ('CompressedImage', 5)):
+            write_bag(tmp_path / kind, count, raw=kind == 'Image')
+            eye = writer.add_connection('/eye', f'sensor_msgs/msg/{kind}', typestore=store)
+            for frame, data in open_source(tmp_path / kind).messages():  # type: ignore
+                writer.write(eye, frame.stamp_ns, data)
+    source = open_source(tmp_path / 'both')
+    stamps = [frame.stamp_ns for frame in source.frames()]
+    assert stamps == [START_NS + n * PERIOD_NS for n in range(5)] and source.length == 5
+    assert source.type.endswith('/CompressedImage')  # type: ignore
+    assert source.skipped == {'/eye [sensor_msgs/msg/Image]': 4}
+
+
+def split_bag(path: Path, storage: str, parts: int) -> list[Path]:
+    """Make a bag of parts of two frames, as a recorder leaves it that was killed."""
+    path.mkdir()
+    files = []
+    for number in range(parts):
+        with image_bag(path.with_name('part'), storage=storage) as write:
+            for frame, image in enumerate(pictures(2)):
+                write(START_NS + (2 * number + frame) * PERIOD_NS, image)
+        part = storage_file(path.with_name('part'))
+        files.append(part.rename(path / f'{path.name}_{number}{part.suffix}'))
+        shutil.rmtree(path.with_name('part'))
+    return files
+
+
+@pytest.mark.parametrize('storage', STORAGES)
+def test_parts_are_read_in_the_order_of_their_numbers(tmp_path: Path, storage: str) -> None:
+    split_bag(tmp_path / 'bag', storage, parts=11)
+    stamps = [frame.stamp_ns for frame in open_source(tmp_path / 'bag').frames()]
+    assert stamps == [START_NS + n * PERIOD_NS for n in range(22)]
+
+
+@pytest.mark.parametrize('damage', ['missing', 'empty', 'cut off'])
+@pytest.mark.parametrize('storage', STORAGES)
+def test_a_part_that_is_lost_costs_its_own_frames(
+    tmp_path: Path, storage: str, damage: str
+) -> None:
+    parts = split_bag(tmp_path / 'bag', storage, parts=3)
+    write_bag(tmp_path / 'one', count=2, storage=storage)
+    told = yaml.safe_load((tmp_path / 'one/metadata.yaml').read_text())
+    information = told['rosbag2_bagfile_information']
+    information['relative_file_paths'] = [part.name for part in parts]
+    (tmp_path / 'bag/metadata.yaml').write_text(yaml.safe_dump(told))
+    assert len(list(open_source(tmp_path / 'bag').frames())) == 6
+    whole = parts[1].read_bytes()
+    parts[1].unlink()
+    if damage != 'missing':
+        parts[1].write_bytes(whole[:60] if damage == 'cut off' else b'')
+    source = open_source(tmp_path / 'bag')
+    stamps = [frame.stamp_ns for frame in source.frames()]
+    assert stamps == [START_NS + n * PERIOD_NS for n in (0, 1, 4, 5)]
+    (warning,) = source.warnings
+    assert 'using the 4 messages that can be read' in warning
+
+
+@pytest.mark.parametrize('coding', ['json', 'protobuf', 'ros1'])
+def test_images_that_are_none_of_ros_2_are_refused_by_their_type(
+    tmp_path: Path, coding: str
+) -> None:
+    kind = 'sensor_msgs/Image' if coding == 'ros1' else 'foxglove.CompressedImage'
+    with (tmp_path / 'a.mcap').open('wb') as stream:
+        writer = McapWriter(stream)
+        writer.start(profile='', library='test')
+        schema = writer.register_schema(kind, 'any', b'')
+        channel = writer.register_channel('/eye', coding, schema)
+        writer.add_message(channel, START_NS, b'{}', START_NS)
+        writer.finish()
+    with pytest.raises(BadInput, match=rf'no images in this bag.*found /eye \[{kind}\]: 1'):
+        open_source(tmp_path / 'a.mcap')
+
+
+def test_numbers_of_either_byte_order_are_read(tmp_path: Path) -> None:
+    store, kind = get_typestore(Stores.ROS2_KILTED), 'sensor_msgs/msg/Image'
+    header, time = store.types['std_msgs/msg/Header'], store.types['builtin_interfaces/msg/Time']
+    data = np.arange(12, dtype=np.uint8)
+    image = store.types[kind](header(time(5, 7), 'eye'), 2, 2, 'rgb8', 0, 6, data)
+    with Writer(tmp_path / 'bag', version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        eye = writer.add_connection('/eye', kind, typestore=store)
+        writer.write(eye, START_NS, store.serialize_cdr(image, kind, little_endian=False))
+    (frame,) = open_source(tmp_path / 'bag').frames()
+    assert frame.stamp_ns == 5 * 10**9 + 7 and pixels(frame).ravel().tolist() == list(range(12))
 
 
 def test_a_broken_record_is_one_bad_frame_among_good_ones(tmp_path: Path) -> None:

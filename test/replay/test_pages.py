@@ -155,6 +155,13 @@ def test_the_page_shows_the_questions_that_only_some_presets_answer_right(severa
     assert page.count('src="data:image/jpeg') == 8
 
 
+def test_the_page_shows_each_question_without_a_truth_among_others(make_run, make_outcome) -> None:
+    free = make_outcome(id='2', said='a bicycle')
+    free = replace(free, entry=replace(free.entry, answer=()))
+    page = page_of(make_run('full', make_outcome(), free))
+    assert page.count('class="answer"') == 1 and 'a bicycle' in page
+
+
 def test_the_table_of_several_presets_fits_a_terminal(make_run, make_outcome, several) -> None:
     outcomes = several[0].evaluation.outcomes
     runs = [make_run(preset, *outcomes) for preset in ('recent', 'full', 'rekv', 'livevlm')]
