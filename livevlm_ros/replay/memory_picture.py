@@ -173,6 +173,7 @@ def _attention(axes: Axes, look: Look) -> None:
     axes.stairs(100 * look.attention, look.edges, fill=True, color=INK)
     axes.set_xlim(*look.edges[[0, -1]])
     axes.set_ylabel('attention, %')
+    axes.locator_params(axis='x', integer=True)
     axes.xaxis.set_major_formatter('{x:g} s')
     axes.spines[['top', 'right']].set_visible(False)
 

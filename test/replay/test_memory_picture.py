@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from livevlm_ros.engine import Engine
 from livevlm_ros.engine.messages import Status
@@ -49,6 +50,14 @@ def test_the_picture_shows_what_is_held_and_the_frames_of_the_truth(
     assert colored(file, memory_picture.TIERS['short-term']) > 20_000
     assert colored(file, memory_picture.TRUTH) > 500
     assert not colored(file, memory_picture.TIERS['archive'])
+
+
+def test_times_of_a_short_stream_are_those_of_frames() -> None:
+    seconds = np.arange(24.0)
+    look = Look(seconds, {}, np.zeros((1, 24, 9), bool), np.zeros(24), {})
+    axes = Figure().add_subplot()
+    memory_picture._attention(axes, look)
+    assert all(tick == int(tick) for tick in axes.get_xticks())
 
 
 def test_the_question_drawn_is_the_right_one_that_lies_furthest_back(

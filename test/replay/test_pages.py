@@ -233,6 +233,13 @@ def test_the_picture_of_a_long_recording_holds_only_the_frames_it_shows(
     )
 
 
+def test_the_picture_says_which_questions_it_shows(engine, make_bag, tmp_path: Path) -> None:
+    shown = '- {at: 7, question: q, answer: red, evidence: [2, 3]}\n'
+    bag = make_bag(questions=f'{shown}- {{at: 7, question: q, answer: red}}\n{shown}')
+    draw_picture(bag, evaluate(bag, engine), tmp_path / 'p.svg')
+    assert '1 of 3 questions: the first of each kind' in (tmp_path / 'p.svg').read_text()
+
+
 def test_no_picture_without_a_question_about_the_past(engine, make_bag, tmp_path: Path) -> None:
     bag = make_bag(questions='- {at: 3, question: q, answer: red}')
     evaluation = evaluate(bag, engine)
