@@ -29,7 +29,7 @@ SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reord
 INTERFACES := $(shell find livevlm_interfaces -type f -not -name '*.pyc')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-ros check faults gpu-check pages node-page python-page lint format install install-dev clean
+.PHONY: help demo test test-ros check docs-check faults gpu-check pages node-page python-page house wheel lint format install install-dev clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -46,6 +46,9 @@ test-ros:  ## run the node's tests that need no torch on other releases of ROS 2
 
 check: install-dev  ## run the quick half of the tests (under 4 minutes)
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m 'not slow'
+
+docs-check: install-dev  ## do what README and docs say, and compare what comes; PAGES='docs/ask.md' does one
+	$(BIN)/python docs/check.py $(PAGES)
 
 faults: install  ## do a thousand faults to a running node (15 minutes); FAULTS='--seed 3 --count 100'
 	$(BIN)/python -m livevlm_bench.over_ros.faults $(FAULTS)
@@ -64,6 +67,14 @@ node-page: install  ## bring docs/node.md and config/sros2/policy.xml up to what
 
 python-page: install-dev  ## bring docs/python.md up to the docstrings of livevlm_ros/api
 	$(BIN)/python docs/python_page.py
+
+house: install  ## bring the picture of the rooms in CONTRIBUTING.md up to the code
+	$(BIN)/python docs/house.py
+
+# setuptools takes up what an older build left in build/lib.
+wheel: install  ## build dist/livevlm_ros-*.whl and dist/livevlm_interfaces-*.whl, which install without this clone
+	rm -rf build/lib build/bdist.*
+	$(PIP) wheel --no-build-isolation --no-deps --wheel-dir dist . ./livevlm_interfaces
 
 lint: install-dev  ## ruff, its formatter and mypy
 	$(BIN)/ruff check .

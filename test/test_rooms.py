@@ -24,6 +24,7 @@ MAY_IMPORT = {
 ANYBODY = {
     'bit_depth',
     'durations',
+    'freed',
     'image_file',
     'images',
     'late',

@@ -18,11 +18,13 @@ from livevlm_ros.cli.asking import ask
 from livevlm_ros.cli.bagging import bag
 from livevlm_ros.cli.benching import bench
 from livevlm_ros.cli.chatting import chat
+from livevlm_ros.cli.importing import import_
 from livevlm_ros.cli.memory import memory
 from livevlm_ros.cli.planning import plan
 from livevlm_ros.cli.replaying import evaluate, replay, sweep, world
 from livevlm_ros.cli.running import demo, doctor
 from livevlm_ros.cli.serving import mcp
+from livevlm_ros.cli.sharding import merge
 from livevlm_ros.cli.training import calibrate, card, train
 from livevlm_ros.cli.viewing import view
 from livevlm_ros.cli.watching import watch
@@ -37,7 +39,9 @@ COMMANDS = (
     mcp,
     world,
     bag,
+    import_,
     evaluate,
+    merge,
     sweep,
     replay,
     bench,
@@ -56,7 +60,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for _command in COMMANDS:
-    app.command()(_command)
+    app.command(_command.__name__.rstrip('_'))(_command)  # one is a keyword of Python
 app.add_typer(memory, name='memory')
 
 

@@ -37,7 +37,8 @@ def bench(
             help='first-token; answer, to its last token; scaling, by length of the stream; '
             'ingest, frames a second; kernels; standing, a question asked every second; deadline, '
             'budgets of all lengths; deadline-ros, the same over ROS with two cameras; endurance, '
-            'minutes of work over ROS; or language, what a pretrained language model answers.'
+            'minutes of work over ROS; weights, of 8 and 4 bits; or language, what a pretrained '
+            'language model answers.'
         ),
     ] = 'first-token',
     rounds: Annotated[int, typer.Option(min=2, help='Rounds that count.')] = 21,
@@ -77,6 +78,7 @@ def bench(
         'deadline': lambda: _deadline(quick),
         'deadline-ros': lambda: _deadline_ros(quick),
         'endurance': lambda: _endurance(minutes, quick),
+        'weights': lambda: _weights(rounds, quick),
         'language': lambda: _language(facts, text, seed, streams, tokens, row or [], quick),
     }
     with plain_errors():
@@ -186,6 +188,20 @@ def _endurance(minutes: float, quick: bool) -> Suite:
 
     lasting = QUICK_MINUTES if quick else minutes
     return Suite(lambda progress, _: measure(minutes=lasting, progress=progress), print_endurance)
+
+
+def _weights(rounds: int, quick: bool) -> Suite:
+    from livevlm_bench.smollm2 import load_smollm2
+    from livevlm_bench.weights_suite import QUICK_WINDOWS, WINDOWS, measure
+    from livevlm_bench.weights_table import print_weights
+
+    windows = QUICK_WINDOWS if quick else WINDOWS
+    return Suite(
+        lambda progress, _: measure(
+            load_smollm2, rounds=rounds, windows=windows, progress=progress
+        ),
+        print_weights,
+    )
 
 
 def _language(

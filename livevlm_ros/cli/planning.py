@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from livevlm_ros.engine.plan import Plan, PresetPlan
+    from livevlm_ros.model import ModelConfig
 
 GB = 1e9
 
@@ -42,6 +43,9 @@ def plan(
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = 'embedded',
     device: Annotated[str, typer.Option(help='cpu, cuda or cuda:N.')] = 'cpu',
     dtype: Annotated[str, typer.Option(help='auto, float32, bfloat16 or float16.')] = 'auto',
+    weights: Annotated[
+        str, typer.Option(help='Of the language layers: auto (as dtype), int8 or int4.')
+    ] = 'auto',
     hours: Annotated[float, typer.Option(min=0.0, help='To keep everything seen for.')] = 8.0,
     fps: Annotated[float, typer.Option(help='Frames of a camera and second.')] = 1.0,
     cameras: Annotated[int, typer.Option(min=1, help='How many there are.')] = 1,
@@ -75,6 +79,7 @@ def plan(
         'model.path': model,
         'model.device': device,
         'model.dtype': dtype,
+        'model.weights': weights,
         'ingest.target_fps': fps,
         'memory.archive_host_bytes': AUTO,
     }
@@ -89,25 +94,28 @@ def plan(
         made = make_plan(configs, folder, machine, hours=hours)
     except ValueError as error:
         refuse(str(error))
+    number = configs[0].model.number
     if as_json:
-        given = {'path': model, 'device': device, 'dtype': configs[0].model.number}
+        given = {'path': model, 'device': device, 'dtype': number, 'weights': weights}
         asked = {'hours': hours, 'fps': fps, 'cameras': cameras}
-        print(json.dumps(given | asked | _as_json(made), indent=2))
+        print(json.dumps(given | asked | _as_json(made, number), indent=2))
     else:
-        _print(made, f'{model} on {device} in {configs[0].model.number}', hours)
+        _print(made, configs[0].model, hours)
 
 
-def _as_json(made: Plan) -> dict[str, Any]:
+def _as_json(made: Plan, number: str) -> dict[str, Any]:
     """Return a plan as JSON takes it, without what is long and says nothing of sizes."""
-    from livevlm_ros.model.config import ITEM_BYTES
+    from livevlm_ros.model.config import ITEM_BYTES, LAYER_BITS
 
     parts = asdict(made)
     del parts['model']['shape']['positions'], parts['model']['memory_settings']
-    parts['model']['bytes'] = {name: made.model.weight_bytes(name) for name in ITEM_BYTES}
+    parts['model']['bytes'] = {name: made.model.weight_bytes(name) for name in ITEM_BYTES} | {
+        name: made.model.weight_bytes(number, bits) for name, bits in LAYER_BITS.items() if bits
+    }
     return parts
 
 
-def _print(made: Plan, title: str, hours: float) -> None:
+def _print(made: Plan, config: ModelConfig, hours: float) -> None:
     from rich.console import Console
 
     from livevlm_ros.engine.horizon import size
@@ -115,10 +123,15 @@ def _print(made: Plan, title: str, hours: float) -> None:
     model, console = made.model, Console(highlight=False)
     source = 'by the headers' if model.counted else 'computed from config.json'
     tokens = model.shape.tokens_per_frame
+    title = f'{config.path} on {config.device} in {config.number}'
+    if config.layer_bits is not None:
+        title += f', its language layers in {config.weights}'
     for line in (
         f'{title}: {model.family}, {model.numbers / 1e6:.1f} million weights, {source}',
         f'weights: {size(model.weight_bytes("float32"))} in float32, '
-        f'{size(model.weight_bytes("bfloat16"))} in bfloat16 or float16, '
+        f'{size(model.weight_bytes("bfloat16"))} in bfloat16 or float16; with language layers in '
+        f'int8 {size(model.weight_bytes(config.number, 8))}, in int4 '
+        f'{size(model.weight_bytes(config.number, 4))}',
         f'stored in {model.stored}; loading takes up to {size(made.loading_bytes)} of RAM',
         f'on the device a token has {made.token_bytes} bytes, a frame {tokens} tokens and '
         f'{size(tokens * made.token_bytes)}; {hours:g} h are {made.frames} frames',

@@ -4,16 +4,15 @@
 
 from __future__ import annotations
 
-import json
 import math
-import sys
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from livevlm_ros.cli.options import MODEL_HELP, Duration, HtmlFile, JsonFile, Start
+from livevlm_ros.cli.reporting import model_loader, publish, report_json
+from livevlm_ros.cli.sharding import evaluate_shard, refuse_beside_shard
 from livevlm_ros.terminal import (
     check_writable,
     different_names,
@@ -25,11 +24,6 @@ from livevlm_ros.terminal import (
 )
 
 if TYPE_CHECKING:
-    from livevlm_ros.engine import Engine, EngineConfig, ModelConfig
-    from livevlm_ros.model import VideoLanguageModel
-    from livevlm_ros.replay.accuracy import Report
-    from livevlm_ros.replay.compare import Load
-    from livevlm_ros.replay.evaluate import Progress
     from livevlm_ros.replay.questions import QuestionEntry
 
 Source = Annotated[Path, typer.Argument(help='A bag, a video, or a folder of them.')]
@@ -82,7 +76,8 @@ def world(
         written = write_world(
             out, filming, progress=lambda share: bar.update(task, completed=share)
         )
-    print(f'{out}: {streams} streams, {written} frames')
+    filmed = f'{streams} stream{"s" * (streams != 1)}, {written} frames'
+    print(f'{out}: {filmed}; livevlm evaluate {out} asks their questions')
 
 
 def evaluate(
@@ -146,6 +141,14 @@ def evaluate(
     memory_picture: Annotated[
         Path | None, typer.Option(help='Draw what is held, and what one question reads of it.')
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar='I/N',
+            help="Do the I-th of N shares of a folder's recordings, or what is left of it; "
+            '--json is then a part for `livevlm merge`.',
+        ),
+    ] = None,
 ) -> None:
     """
     Replay recordings through the engine, ask their questions and report.
@@ -153,16 +156,9 @@ def evaluate(
     Exits with 3 if nothing was measured: no frame was used, or no question was asked.
     """
     with plain_errors():
-        from livevlm_ros.replay.answers_table import answers_table
         from livevlm_ros.replay.clip import WHOLE, Stretch
-        from livevlm_ros.replay.compare import compare, run_rows
-        from livevlm_ros.replay.html import html_report
-        from livevlm_ros.replay.masked import in_words
-        from livevlm_ros.replay.reliability import reliability_svg
-        from livevlm_ros.replay.report import NOTHING_MEASURED
+        from livevlm_ros.replay.compare import run_rows
         from livevlm_ros.replay.rows import BASELINES, ORACLE, check_baselines, read_rows
-        from livevlm_ros.replay.table import print_comparison, print_report, report_console
-        from livevlm_ros.replay.whole_file import write_each
 
         check_writable(json_file, html_file, reliability, picture, memory_picture, read=questions)
         if questions and ask:
@@ -194,15 +190,30 @@ def evaluate(
             given=settings or (),
         )
         opponents = different_names('--against', against) if against else []
-        check_baselines(opponents, rows)
+        check_baselines(opponents, [one.name for one in rows])
+        given = _asked(ask, at) if ask else questions
+        if shard:
+            from livevlm_ros.replay.part import Job
+
+            refuse_beside_shard(
+                html=html_file,
+                reliability=reliability,
+                against=against,
+                masked=masked,
+                picture=picture,
+                memory_picture=memory_picture,
+            )
+            job = Job(source, rows, given, topic, choices, stretch, comparing)
+            evaluate_shard(job, shard, json_file, load=model_loader())
+            return
         with progress_bar() as bar:
             task = bar.add_task('loading the model', total=1.0)
             runs = list(
                 run_rows(
                     source,
                     rows,
-                    load=_loading(),
-                    questions=_asked(ask, at) if ask else questions,
+                    load=model_loader(),
+                    questions=given,
                     topic=topic,
                     thumbnails=html_file is not None,
                     masked=masked,
@@ -213,29 +224,14 @@ def evaluate(
                     ),
                 )
             )
-        console = report_console()
-        compared = compare(runs, against=opponents)
-        problems = write_each(
-            (json_file, lambda: _json(compared if comparing else runs[0].report)),
-            (html_file, lambda: html_report(runs, compared)),
-            (reliability, lambda: reliability_svg(runs)),
+        publish(
+            runs,
+            comparing=comparing,
+            against=opponents,
+            json_file=json_file,
+            html_file=html_file,
+            reliability=reliability,
         )
-        if comparing:
-            print_comparison(compared, console)
-        else:
-            print_report(runs[0].report, console)
-        for run in runs:
-            if run.evaluation.outcomes and not run.report['questions']['scored']:
-                console.print(answers_table(run.evaluation.outcomes, title=run.name))
-        for run in runs if masked else ():
-            if found := run.report.get('masked'):
-                console.print(f'{run.name} {in_words(found)}')
-        if problems:
-            refuse('; '.join(problems))
-        for run in runs:
-            if why := run.report['nothing_measured']:
-                print(f'livevlm: {run.name}: nothing was measured: {why}', file=sys.stderr)
-                raise typer.Exit(NOTHING_MEASURED)
         if picture is not None:
             from livevlm_ros.replay.picture import draw_picture
 
@@ -297,14 +293,14 @@ def sweep(
             found = run_sweep(
                 source,
                 grid,
-                load=_loading(),
+                load=model_loader(),
                 questions=questions,
                 topic=topic,
                 note=lambda text: bar.console.print(text, highlight=False),
                 progress=lambda name, share: bar.update(task, completed=share, description=name),
             )
         problems = write_each(
-            (json_file, lambda: _json(found)), (html_file, lambda: sweep_page(found))
+            (json_file, lambda: report_json(found)), (html_file, lambda: sweep_page(found))
         )
         report_console().print(sweep_table(found))
         if problems:
@@ -360,24 +356,3 @@ def _asked(questions: list[str], at: float | None) -> list[QuestionEntry]:
         QuestionEntry(AT_THE_END if at is None else at, question, id=str(number))
         for number, question in enumerate(questions, 1)
     ]
-
-
-def _loading() -> Load:
-    """Return what loads engines; those of the same checkpoint have one model in turn."""
-
-    @lru_cache(maxsize=1)
-    def model_of(config: ModelConfig) -> VideoLanguageModel:
-        from livevlm_ros.model import load_model
-
-        return load_model(config)
-
-    def load(config: EngineConfig, progress: Progress) -> Engine:
-        from livevlm_ros.replay.opening import open_engine
-
-        return open_engine(config, progress, load=model_of)
-
-    return load
-
-
-def _json(report: Report) -> str:
-    return json.dumps(report, indent=1) + '\n'

@@ -16,7 +16,7 @@ MAX_TEMPERATURE = 5.0
 GREEDY_BELOW = 1e-6  # a temperature that divides logits into numbers that float32 cannot hold
 MAX_EVIDENCE = 255
 MAX_CHOICES = 64
-MAX_CHOICE_CHARACTERS = 200
+MAX_CHOICE_CHARACTERS = 500
 UNKNOWN_TOLD = 3  # names of unknown cameras in a refusal
 
 

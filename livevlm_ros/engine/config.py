@@ -11,6 +11,7 @@ from livevlm_ros.memory import MemoryConfig
 from livevlm_ros.model import ModelConfig
 
 ON_JUMP = ('keep', 'reset', 'drop')
+SKIP_STATIC = ('none', 'frames', 'tokens')
 MAX_ANSWER_TOKENS = 512  # half of what the preset `full` leaves free for question and answer
 
 
@@ -26,6 +27,8 @@ class EngineConfig:
     :param gate: skip frames that look like the last kept one of their camera
     :param gate_similarity: how alike they must be, as the cosine of small pictures of them
     :param gate_heartbeat_s: seconds of header time after which a frame is kept in any case
+    :param skip_static: what is not read again, until a heartbeat, where a camera goes on showing
+        the same: `none`, `frames` in which no token shows anything new, or all such `tokens`
     :param max_blind_ms: longest time a waiting frame is passed over for questions
     :param default_budget_s: budget of a question that names none; 0: what a whole answer is
         measured to take, at least two seconds
@@ -63,6 +66,7 @@ class EngineConfig:
     gate: bool = False
     gate_similarity: float = 0.98
     gate_heartbeat_s: float = 5.0
+    skip_static: str = 'none'
     max_blind_ms: float = 500.0
     default_budget_s: float = 0.0
     max_budget_s: float = 30.0
@@ -98,8 +102,9 @@ class EngineConfig:
             *_outside('threads', self.threads, 0, 1024),
             *_outside('seed', self.seed, 0, 2**63 - 1),
         ]
-        if self.on_jump not in ON_JUMP:
-            problems.append(f'on_jump must be one of {", ".join(ON_JUMP)}, got {self.on_jump!r}')
+        for name, allowed in (('on_jump', ON_JUMP), ('skip_static', SKIP_STATIC)):
+            if (given := getattr(self, name)) not in allowed:
+                problems.append(f'{name} must be one of {", ".join(allowed)}, got {given!r}')
         if self.snapshot and not self.memory.path:
             problems.append("snapshot needs a folder: set the memory's path")
         if self.autosave_s > 0 and not self.snapshot:

@@ -311,6 +311,7 @@ class Engine:
             snapshot_problem=loop.parts.snapshots.problem,
             strangers=loop.parts.album.strangers,
             unsaved=loop.parts.snapshots.unsaved,
+            tokens=loop.parts.tokens,
             horizon=loop.parts.horizon,
             model=replace(model, costs_ms=loop.parts.costs.in_ms()),
         )

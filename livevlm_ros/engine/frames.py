@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from livevlm_ros.engine.messages import BadFrame, Frame, Pixels
+from livevlm_ros.engine.static_tokens import StaticTokens
 from livevlm_ros.memory import FrameRef, Memory
 from livevlm_ros.memory.views.step import Written
 from livevlm_ros.model import VideoLanguageModel
@@ -22,24 +23,29 @@ class Seen(NamedTuple):
 
     :param written: what they became there
     :param strange: keys of those unlike the frames that the checkpoint was calibrated on
+    :param whole: whether every token of the step's frames was read
     """
 
     refs: Sequence[FrameRef]
     written: Written
     strange: Sequence[str]
+    whole: bool = True
 
 
 def see_frames(
     model: VideoLanguageModel,
     memory: Memory,
     frames: list[tuple[Frame, Pixels]],
+    static: StaticTokens | None = None,
     *,
     pose_frame: str = '',
-) -> Seen:
+) -> Seen | None:
     """
     Encode frames in stamp order and keep their keys and values in the memory.
 
+    :param static: knows what of them has been read before; None: all of them is read
     :param pose_frame: the coordinate frame of their poses
+    :returns: those that are kept, which are all but frames that show nothing new; None: none is
     """
     start_ns = memory.ids.start_ns(frames[0][0].stream_ns)
     tokens = model.encode_frames(  # [frames, tokens_per_frame, hidden]
@@ -47,15 +53,25 @@ def see_frames(
         [max(0, frame.stream_ns - start_ns) / 1e9 for frame, _ in frames],
     )
     refs = [_ref(frame, pose_frame) for frame, _ in frames]
-    view = memory.step(refs)
-    model.read(tokens.flatten(0, 1), view)
+    changed = static.changed(refs, tokens) if static is not None else None
+    whole = changed is None or bool(changed.all())
+    if changed is not None:
+        new = changed.any(dim=1)
+        refs = [ref for ref, is_new in zip(refs, new.tolist(), strict=True) if is_new]
+        tokens, changed = tokens[new], changed[new]
+        if not refs:
+            return None
+    view = memory.step(refs, changed)
+    model.read(tokens.flatten(0, 1) if changed is None else tokens[changed], view)
     strange = None if model.familiarity is None else model.familiarity.strange(tokens)
     written = view.commit()  # last: what fails before it changes nothing
+    if static is not None and changed is not None:
+        static.keep(refs, tokens, changed)
     if model.device.type == 'cuda':  # else the cost of the step would be booked to the next answer
         torch.cuda.synchronize(model.device)
     marks = [False] * len(refs) if strange is None else strange.tolist()
     keys = [ref.key for ref, is_strange in zip(refs, marks, strict=True) if is_strange]
-    return Seen(refs, written, keys)
+    return Seen(refs, written, keys, whole)
 
 
 def _ref(frame: Frame, pose_frame: str) -> FrameRef:

@@ -24,7 +24,8 @@ from livevlm_ros.engine.events import EventKind, Events
 from livevlm_ros.engine.horizon import Horizon
 from livevlm_ros.engine.shortage import Shortages, out_of_memory
 from livevlm_ros.engine.snapshots import Snapshots, check_folder
-from livevlm_ros.engine.stats import ModelStats
+from livevlm_ros.engine.static_tokens import StaticTokens
+from livevlm_ros.engine.stats import ModelStats, TokenCounts
 from livevlm_ros.engine.timeline import Timeline
 from livevlm_ros.engine.warmup import warm_up
 from livevlm_ros.memory import (
@@ -45,7 +46,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class EngineParts:
-    """The parts the engine thread works with."""
+    """The parts the engine thread works with; without `static` every token is read."""
 
     model: VideoLanguageModel
     memory: Memory
@@ -58,6 +59,7 @@ class EngineParts:
     events: Events
     pose_frame: str
     load_s: float
+    static: StaticTokens | None = None
 
     def model_stats(self) -> ModelStats:
         """Say what is loaded, and what work costs now."""
@@ -71,6 +73,11 @@ class EngineParts:
             warm_up_ms=costs_ms,
             costs_ms=costs_ms,
         )
+
+    @property
+    def tokens(self) -> TokenCounts:
+        """How many tokens of frames were read; nobody counts where all are."""
+        return TokenCounts() if self.static is None else self.static.counts
 
     def mark_strange(self, keys: Sequence[str]) -> None:
         """Note frames unlike those that the checkpoint was calibrated on, and tell of it once."""
@@ -115,6 +122,7 @@ class EngineParts:
 
     def _forgotten(self, freed: Future[Freed], why: str) -> Future[Freed]:
         """Spare snapshots what is forgotten, and tell of it once nothing is left."""
+        self._look_anew()
         self.snapshots.forgot(freed)
         freed.add_done_callback(
             lambda done: self.events.tell(
@@ -123,10 +131,16 @@ class EngineParts:
         )
         return freed
 
+    def _look_anew(self) -> None:
+        """Read the next frame of each camera whole: what was read may be gone."""
+        if self.static is not None:
+            self.static.clear()
+
     def over(self, contents: Contents, config: EngineConfig) -> EngineParts:
         """Return the same parts over another memory, which is saved from now on."""
         self.snapshots.go_on_with(contents)
         self.costs.length_of = partial(_length_of, config, contents.memory, self.model.shape)
+        self._look_anew()
         return replace(self, memory=contents.memory, album=contents.album)
 
 
@@ -189,6 +203,7 @@ def _built(
         events,
         config.pose_frame,
         load_s=time.monotonic() - started,
+        static=_static(config, model),
     )
     parts.show_newest()
     return parts
@@ -200,6 +215,13 @@ def _length_of(
     """Return how many tokens of the memory a question reads at most now; any thread."""
     share = reading.share if reading.long_term else 0.0
     return config.memory.frames_read(memory.frame_count, share=share) * shape.tokens_per_frame
+
+
+def _static(config: EngineConfig, model: VideoLanguageModel) -> StaticTokens | None:
+    if config.skip_static == 'none':
+        return None
+    whole = config.skip_static == 'frames'
+    return StaticTokens(model.image, whole=whole, heartbeat_s=config.gate_heartbeat_s)
 
 
 def _measured(config: EngineConfig, model: VideoLanguageModel) -> Costs:

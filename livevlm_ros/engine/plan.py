@@ -17,6 +17,7 @@ from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.engine.horizon import Horizon, duration, size
 from livevlm_ros.memory import MemoryPlan, RetrievalSettings
 from livevlm_ros.model.config import ITEM_BYTES, ModelConfig
+from livevlm_ros.model.folder import CheckpointError
 from livevlm_ros.model.plan import ModelPlan
 
 
@@ -94,6 +95,8 @@ def make_plan(
     :raises ValueError: for a `memory.yaml` that does not fit the model
     """
     model, config = ModelPlan.of(folder), configs[0]
+    if config.model.layer_bits and model.low_bits_refused:
+        raise CheckpointError(model.low_bits_refused)
     retrieval = RetrievalSettings.from_settings(model.memory_settings, model.shape)
     frames_per_hour = 3600 * config.target_fps * len(config.cameras)
     frames = round(hours * frames_per_hour)
@@ -118,7 +121,7 @@ def _of_preset(
 ) -> PresetPlan:
     on_gpu = config.model.device != 'cpu'
     number = config.model.number
-    weights = model.weight_bytes(number)
+    weights = model.weight_bytes(number, config.model.layer_bits)
     try:
         memory = MemoryPlan.of(
             config.memory,
@@ -175,8 +178,14 @@ def _too_large(model: ModelPlan, config: ModelConfig, machine: Machine) -> Itera
     """Say where the weights alone do not fit."""
     loading = model.loading_bytes(config)
     if loading > machine.ram_bytes:
-        stored = f'set model.dtype to {model.stored}, in which the weights are stored, or '
+        smaller = ['take a smaller model']
+        if config.layer_bits != 4 and not model.low_bits_refused:
+            fewer = 'int4' if config.layer_bits else 'int8 or int4'
+            smaller.insert(0, f'set model.weights to {fewer}')
+        if config.layer_bits is None and config.number != model.stored:
+            stored = f'set model.dtype to {model.stored}, in which the weights are stored'
+            smaller.insert(0, stored)
         yield (
             f'loading takes up to {size(loading)} of RAM, {size(machine.ram_bytes)} are free: '
-            f'{"" if config.number == model.stored else stored}take a smaller model'
+            f'{", or ".join(smaller)}'
         )

@@ -15,7 +15,7 @@ from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.memory import MemoryConfig
 from livevlm_ros.model import ModelConfig
 
-MODEL = {f'model.{field}': field for field in ('path', 'dtype', 'device')}
+MODEL = {f'model.{field}': field for field in ('path', 'dtype', 'device', 'weights')}
 
 MEMORY = {
     f'memory.{field}': field
@@ -41,6 +41,7 @@ ENGINE = {
     'ingest.gate': 'gate',
     'ingest.gate_similarity': 'gate_similarity',
     'ingest.gate_heartbeat_s': 'gate_heartbeat_s',
+    'ingest.skip_static': 'skip_static',
     'ask.default_max_tokens': 'default_max_tokens',
     'ask.temperature': 'temperature',
     'ask.max_evidence': 'max_evidence',

@@ -8,7 +8,7 @@ import math
 import threading
 import time
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from livevlm_ros.engine.messages import Answer, Status
@@ -62,6 +62,24 @@ class ModelStats:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenCounts:
+    """
+    Tokens of frames.
+
+    :param shown: that the vision tower gave
+    :param read: that the language layers have read; the others showed nothing new
+    """
+
+    shown: int = 0
+    read: int = 0
+
+    @property
+    def share_read(self) -> float:
+        """Share of them that was read; 1 where nobody counts, for then all are."""
+        return self.read / self.shown if self.shown else 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class EngineStats:
     """
     A snapshot of the engine.
@@ -84,6 +102,7 @@ class EngineStats:
     :param snapshot_problem: why the memory began empty, or is not saved
     :param strangers: frames unlike those that the checkpoint was calibrated on
     :param unsaved: changes of the memory that a kill would cost, because the disk failed
+    :param tokens: of frames, where those that show nothing new are not read again
     :param horizon: how long everything seen is kept, None while unloaded
     :param watches: the standing questions, oldest first
     """
@@ -105,6 +124,7 @@ class EngineStats:
     snapshot_problem: str = ''
     strangers: int = 0
     unsaved: int = 0
+    tokens: TokenCounts = field(default_factory=TokenCounts)
     horizon: Horizon | None = None
     watches: tuple[WatchState, ...] = ()
     model: ModelStats | None = None

@@ -52,7 +52,8 @@ def take_step(parts: EngineParts, ingest: Ingest, gate: FrameGate) -> list[Frame
         ingest.used(frame)
     parts.album.trim(parts.memory)
     parts.snapshots.note(changes.step(seen, jpegs, parts.timeline))
-    parts.costs.step.add(time.monotonic() - started)
+    if seen.whole:  # what a step may take
+        parts.costs.step.add(time.monotonic() - started)
     return [frame for frame, _ in written]
 
 
@@ -60,16 +61,23 @@ def _written(
     parts: EngineParts, ingest: Ingest, gate: FrameGate, frames: list[tuple[Frame, Pixels]]
 ) -> tuple[list[tuple[Frame, Pixels]], Seen | None]:
     """
-    Write frames into the memory; return those that are in it, and count the others as bad.
+    Write frames into the memory; return those that are in it, and count the others.
 
     :param frames: in stamp order
     :returns: with them what became of them, None if there are none
     """
     while frames:
         try:
-            seen = see_frames(parts.model, parts.memory, frames, pose_frame=parts.pose_frame)
-            parts.mark_strange(seen.strange)
-            return frames, seen
+            seen = see_frames(
+                parts.model, parts.memory, frames, parts.static, pose_frame=parts.pose_frame
+            )
+            kept = [] if seen is None else [ref.key for ref in seen.refs]
+            for frame, _ in frames:
+                if frame_key(frame) not in kept:
+                    ingest.skipped(frame)
+            if seen is not None:
+                parts.mark_strange(seen.strange)
+            return [each for each in frames if frame_key(each[0]) in kept], seen
         except OutOfSpan as error:
             astray = next(frame for frame, _ in frames if frame.camera == error.ref.camera)
             why = [ingest.differs(astray.camera, astray.stamp_ns), str(error)]

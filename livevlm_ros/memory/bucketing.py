@@ -26,15 +26,17 @@ SINK_SHARE = 0.5
 """Share of the budget that score alone decides (R / M), as LiveVLM's authors ship it."""
 
 
-def window_scores(q: Tensor, keys: Tensor, *, first: int, last: int) -> Tensor:
+def window_scores(
+    q: Tensor, keys: Tensor, *, first: int, last: int, own: Tensor | None = None
+) -> Tensor:
     """
     Attention that cached tokens of a layer receive from the newest vision tokens.
 
     :param q: rotated queries of the newest tokens, [q_heads, window, head_dim]
-    :param keys: rotated keys of all that the newest of them sees, the window's own last,
-        [kv_heads, seen, head_dim]
+    :param keys: rotated keys of all that the newest of them sees, [kv_heads, seen, head_dim]
     :param first: index in `keys` of the first token to score
     :param last: index after that of the last token to score
+    :param own: which of the keys are the window's own, [window]; None: the last
     :returns: means over queries and heads, float32 [last - first]; over all of `keys` they would
         sum to 1
     """
@@ -44,8 +46,12 @@ def window_scores(q: Tensor, keys: Tensor, *, first: int, last: int) -> Tensor:
         q.reshape(kv_heads, -1, width).float() * width**-0.5
     )  # rows: queries of a kv head's group
     logits = torch.matmul(grouped, keys.float().transpose(1, 2)).view(q_heads, window, -1)
-    unseen = torch.ones(window, window, dtype=torch.bool, device=q.device).triu_(1)
-    logits[..., -window:].masked_fill_(unseen, -torch.inf)
+    if own is None:
+        unseen = torch.ones(window, window, dtype=torch.bool, device=q.device).triu_(1)
+        logits[..., -window:].masked_fill_(unseen, -torch.inf)
+    else:
+        later = torch.arange(keys.shape[1], device=q.device) > own[:, None]
+        logits.masked_fill_(later, -torch.inf)
     return logits.softmax(dim=-1)[..., first:last].mean(dim=(0, 1))
 
 

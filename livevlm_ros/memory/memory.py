@@ -38,6 +38,7 @@ from livevlm_ros.memory.tiers import new_tiers
 from livevlm_ros.memory.tokens import TokenIds
 from livevlm_ros.memory.views.evidence import EvidenceHeads
 from livevlm_ros.memory.views.layerwise import LayerwiseView
+from livevlm_ros.memory.views.partial_step import view_of
 from livevlm_ros.memory.views.question import ProbeView, QuestionView
 from livevlm_ros.memory.views.rekv import FramesOnlyView
 from livevlm_ros.memory.views.step import StepView
@@ -74,9 +75,8 @@ class Memory:
         self._evidence = evidence or EvidenceHeads.from_settings({}, shape, settings.heads)
         self._tiers = new_tiers(config, shape, self._cameras, settings, like)
         self._retrieval = Retrieval(self._tiers, settings, frames=config.retrieval_frames)
-        self._identity = identity(
-            config, shape, self._cameras, dtype=dtype, page_tokens=settings.page_tokens
-        )
+        size = settings.page_tokens
+        self._identity = identity(config, shape, self._cameras, dtype=dtype, page_tokens=size)
         self._recall: Recall | None = None
         self._writer: ArchiveWriter | None = None
         if self._tiers.archive is not None:
@@ -92,6 +92,9 @@ class Memory:
             self._step_buffer.reserve(step)
             self._question_buffer.reserve(question)
             self._tiers.rotary.reserve(max(step, question))
+        else:  # they grow from the same size, whatever is read first
+            for grows in (self._step_buffer, self._question_buffer, self._tiers.rotary):
+                grows.reserve(PREFIX_POSITIONS)
 
     @contextmanager
     def write_prefix(self) -> Iterator[StepView]:
@@ -117,7 +120,7 @@ class Memory:
     def _keep_prefix(self, keys: Tensor, values: Tensor, scores: Tensor | None) -> None:
         self._tiers.prefix_keys, self._tiers.prefix_values = keys.clone(), values.clone()
 
-    def step(self, frames: Sequence[FrameRef]) -> StepView:
+    def step(self, frames: Sequence[FrameRef], changed: Tensor | None = None) -> StepView:
         """
         Give a view for a step's frames; `commit` on it keeps them.
 
@@ -127,6 +130,7 @@ class Memory:
 
         :param frames: source frames in stamp order, each newer than its camera's last; room is
             made for one a camera, more of them in one step take what they need
+        :param changed: of their tokens, those that are read; None: all; see `PartialStepView`
         :raises ValueError: as `ShortTerm.check`, for no frames, or as `TokenIds.check`
         :raises TooManyTokens: if memory and frames are more than the model has positions for
         """
@@ -134,7 +138,7 @@ class Memory:
             raise ValueError('a step needs at least one frame')
         self._tiers.short_term.check(frames)
         self._tiers.ids.check(frames)
-        return StepView(
+        return view_of(frames, changed)(
             self._tiers,
             self._step_buffer,
             tokens=len(frames) * self._shape.tokens_per_frame,

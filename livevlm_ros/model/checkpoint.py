@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -41,18 +42,28 @@ def open_config(folder: Path) -> PreTrainedConfig:
 
 
 def open_weights(
-    folder: Path, network: type[PreTrainedModel], *, dtype: torch.dtype
+    folder: Path,
+    network: type[PreTrainedModel],
+    *,
+    dtype: torch.dtype,
+    layer_bits: int | None = None,
 ) -> PreTrainedModel:
     """
     Load the weights of a folder that `check_weights` let pass, ready for inference on the CPU.
 
     :param network: the class of transformers that they are of
+    :param layer_bits: of a weight of the language layers, 8 or 4; None: those of `dtype`
     :raises CheckpointError: if the weights do not fit config.json, or are not finite numbers
     """
+    source: dict[str, Any] = {'pretrained_model_name_or_path': folder}
+    if layer_bits is not None:
+        from livevlm_ros.model.low_bits_loading import low_bits_source
+
+        source = low_bits_source(folder, open_config(folder), layer_bits)
     try:
         with no_progress_bar():
             model, report = network.from_pretrained(
-                folder,
+                **source,
                 dtype=dtype,
                 use_safetensors=True,
                 trust_remote_code=False,

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 ITEM_BYTES = {'float32': 4, 'bfloat16': 2, 'float16': 2}
 DTYPES = ('auto', *ITEM_BYTES)
+LAYER_BITS = {'auto': None, 'int8': 8, 'int4': 4}
+"""Bits of a weight of the language layers; None: as many as the rest has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +22,14 @@ class ModelConfig:
         Hugging Face hub
     :param dtype: type of weights and cache; `auto` is float32 on a CPU and bfloat16 on a GPU
     :param device: `cpu`, `cuda` or `cuda:N`
+    :param weights: of the language layers: `int8`, `int4`, or `auto`, which is as `dtype`
     :raises ValueError: for an unknown type or name of a device
     """
 
     path: str = 'embedded'
     dtype: str = 'auto'
     device: str = 'cpu'
+    weights: str = 'auto'
 
     def __post_init__(self) -> None:
         """Refuse what no machine could load."""
@@ -36,9 +40,19 @@ class ModelConfig:
         if not re.fullmatch(r'cpu|cuda(:\d+)?', self.device):
             raise ValueError(f'device must be cpu, cuda or cuda:N, got {self.device!r}')
 
+        if self.weights not in LAYER_BITS:
+            raise ValueError(
+                f'weights must be one of {", ".join(LAYER_BITS)}, got {self.weights!r}'
+            )
+
     @property
     def number(self) -> str:
         """The type that `dtype` stands for."""
         if self.dtype != 'auto':
             return self.dtype
         return 'float32' if self.device == 'cpu' else 'bfloat16'
+
+    @property
+    def layer_bits(self) -> int | None:
+        """Bits of a weight of the language layers; None: as many as `number` has."""
+        return LAYER_BITS[self.weights]

@@ -43,11 +43,14 @@ def find_device(name: str) -> torch.device:
     return device
 
 
-def check_room(folder: Path, *, dtype: torch.dtype, device: torch.device) -> None:
+def check_room(
+    folder: Path, *, dtype: torch.dtype, device: torch.device, saved_bytes: int = 0
+) -> None:
     """
     Refuse weights that a GPU has no room for, before any is loaded.
 
     :param folder: that `check_files` let pass
+    :param saved_bytes: of language layers with fewer bits than `dtype`; 0: they are of that type
     :raises ValueError: saying what they need, what is free, and what would fit
     """
     if device.type != 'cuda':
@@ -55,11 +58,11 @@ def check_room(folder: Path, *, dtype: torch.dtype, device: torch.device) -> Non
     torch.cuda.empty_cache()  # what this process keeps of an earlier model is free too
     free, total = torch.cuda.mem_get_info(device)
     numbers = sum(count_numbers(folder).values())
-    needed = numbers * dtype.itemsize
+    needed = numbers * dtype.itemsize - saved_bytes
     if needed <= free:
         return
     half = 2 * numbers
-    if half <= free:
+    if half <= free and not saved_bytes:
         would_fit = f'set dtype to bfloat16, which needs {_gb(half)}'
     else:
         would_fit = f'take a model of at most {free / 2e9:.1f} billion parameters in bfloat16'
@@ -67,7 +70,8 @@ def check_room(folder: Path, *, dtype: torch.dtype, device: torch.device) -> Non
             would_fit = f'end what else uses the GPU, or {would_fit}'
     raise ValueError(
         f'device {str(device)!r} has {_gb(free)} of {_gb(total)} free, the weights of {folder} '
-        f'need {_gb(needed)} in {str(dtype).removeprefix("torch.")}: {would_fit}'
+        f'need {_gb(needed)} in {str(dtype).removeprefix("torch.")}'
+        f'{" with fewer bits in the language layers" if saved_bytes else ""}: {would_fit}'
     )
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import rms_norm
 
 from livevlm_ros.memory import View
+from livevlm_ros.model.packed import packed
 
 
 class Decoder(Protocol):
@@ -32,8 +33,8 @@ class LanguageLayers:
     """
     The decoder layers of a transformers model, ready for few tokens at a time.
 
-    Weights that read the same input are packed side by side, [in, out], which halves the time of
-    a token on a CPU; the modules of `model` go on as views of them, so the weights exist once.
+    Weights that read the same input are packed side by side, which halves the time of a token on a
+    CPU; the modules of `model` go on as views of them or give them up, so the weights exist once.
 
     :raises ValueError: for a bias other than those of queries, keys and values, which is not added
     """
@@ -70,7 +71,7 @@ class LanguageLayers:
                 break
             if index == top:  # the view has every token's keys, few tokens' outputs are used
                 hidden, attended = hidden[-last:], attended[-last:]
-            hidden = layer.feed_forward(torch.addmm(hidden, attended, layer.output))
+            hidden = layer.feed_forward(layer.output.product(attended, plus=hidden))
             if index < len(added):
                 hidden = hidden + added[index][-len(hidden) :]
         return _norm(self._norm, hidden[-last:])
@@ -89,24 +90,19 @@ class _Layer:
         parts = (attention.q_proj, attention.k_proj, attention.v_proj)
         self._head_dim = attention.head_dim
         self._head_counts = [part.out_features // attention.head_dim for part in parts]
-        self._qkv = _packed(parts)
+        self._qkv = packed(parts)
         biases = [part.bias for part in parts if part.bias is not None]  # of all three, or none
         self._qkv_bias = torch.cat(biases) if biases else None
-        self._gate_up = _packed((mlp.gate_proj, mlp.up_proj))
-        self._down, self._activation = _packed((mlp.down_proj,)), mlp.act_fn
+        self._gate_up = packed((mlp.gate_proj, mlp.up_proj))
+        self._down, self._activation = packed((mlp.down_proj,)), mlp.act_fn
         self._norms = [getattr(attention, name, None) for name in ('q_norm', 'k_norm')]
         self._norm_in, self._norm_mlp = layer.input_layernorm, layer.post_attention_layernorm
-        self.output = _packed((attention.o_proj,))  # [q_heads * head_dim, hidden]
+        self.output = packed((attention.o_proj,))  # q_heads * head_dim to hidden
 
     def heads(self, hidden: Tensor) -> Sequence[Tensor]:
         """Project to queries, keys and values before rotary, each [heads, tokens, head_dim]."""
-        inputs = _norm(self._norm_in, hidden)
-        packed = (
-            torch.mm(inputs, self._qkv)
-            if self._qkv_bias is None
-            else torch.addmm(self._qkv_bias, inputs, self._qkv)
-        )
-        by_head = packed.view(len(hidden), -1, self._head_dim).transpose(0, 1)
+        qkv = self._qkv.product(_norm(self._norm_in, hidden), plus=self._qkv_bias)
+        by_head = qkv.view(len(hidden), -1, self._head_dim).transpose(0, 1)
         q, k, v = by_head.split(self._head_counts)
         q_norm, k_norm = self._norms
         if q_norm is not None and k_norm is not None:
@@ -115,17 +111,8 @@ class _Layer:
 
     def feed_forward(self, hidden: Tensor) -> Tensor:
         """Add the gated feed-forward block, [tokens, hidden]."""
-        gate, up = torch.mm(_norm(self._norm_mlp, hidden), self._gate_up).chunk(2, dim=1)
-        return torch.addmm(hidden, self._activation(gate) * up, self._down)
-
-
-def _packed(parts: Sequence[nn.Linear]) -> Tensor:
-    """Lay weights side by side, [in, sum of out], and make the modules views of them."""
-    weight = torch.cat([part.weight for part in parts]).t().contiguous()
-    views = weight.split([part.out_features for part in parts], dim=1)
-    for part, view in zip(parts, views, strict=True):
-        part.weight.data = view.t()
-    return weight
+        gate, up = self._gate_up.product(_norm(self._norm_mlp, hidden)).chunk(2, dim=1)
+        return self._down.product(self._activation(gate) * up, plus=hidden)
 
 
 def _norm(norm: Any, hidden: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from livevlm_ros.memory import CacheShape
-from livevlm_ros.model.config import ITEM_BYTES, ModelConfig
+from livevlm_ros.model.config import ITEM_BYTES, LAYER_BITS, ModelConfig
 from livevlm_ros.model.families import family_name
 from livevlm_ros.model.folder import CheckpointError, read_json, read_yaml
 from livevlm_ros.model.shapes import shape_of
@@ -34,6 +34,9 @@ class ModelPlan:
     :param shape: what it writes into a memory
     :param numbers: of all weights
     :param layer_numbers: of those of the language layers that are packed anew
+    :param layer_matrix_numbers: of those without biases
+    :param low_bits_bytes: of the latter in 8 and 4 bits
+    :param low_bits_refused: why they cannot have so few; empty: they can
     :param widest_numbers: of the largest of those packs
     :param counted: whether `numbers` are those of the headers; else computed from config.json
     :param stored: the type they are stored in; of several, that of the most
@@ -44,6 +47,9 @@ class ModelPlan:
     shape: CacheShape
     numbers: int
     layer_numbers: int
+    layer_matrix_numbers: int
+    low_bits_bytes: Mapping[int, int]
+    low_bits_refused: str
     widest_numbers: int
     counted: bool
     stored: str
@@ -67,23 +73,39 @@ class ModelPlan:
             shape=shape.cache_shape(before, after),
             numbers=sum(by_type.values()) or shape.numbers,
             layer_numbers=shape.layer_numbers,
+            layer_matrix_numbers=shape.layer_matrix_numbers,
+            low_bits_bytes={
+                bits: shape.low_bits_bytes(bits) for bits in LAYER_BITS.values() if bits
+            },
+            low_bits_refused=shape.low_bits_refused(),
             widest_numbers=shape.widest_numbers,
             counted=bool(by_type),
             stored=STORED.get(stored, stored),
             memory_settings=read_yaml(folder / 'memory.yaml'),
         )
 
-    def weight_bytes(self, number: str) -> int:
-        """Bytes of the weights in a type."""
-        return self.numbers * ITEM_BYTES[number]
+    def weight_bytes(self, number: str, layer_bits: int | None = None) -> int:
+        """
+        Bytes of the weights in a type.
+
+        :param layer_bits: of one of the language layers; None: those of the type
+        """
+        if layer_bits is None:
+            return self.numbers * ITEM_BYTES[number]
+        others = self.numbers - self.layer_matrix_numbers
+        return others * ITEM_BYTES[number] + self.low_bits_bytes[layer_bits]
 
     def loading_bytes(self, config: ModelConfig) -> int:
         """
         Most RAM while loading: the files, which are mapped, and what is made of them.
 
         Weights in the type they are stored in are the mapped files themselves; those of the
-        language layers are packed beside them.
+        language layers are packed beside them. For fewer bits they are read one by one, and only
+        the widest is there in other types too.
         """
+        if (bits := config.layer_bits) is not None:
+            widest = AT_WORK * self.widest_numbers  # a byte each
+            return self.weight_bytes(config.number, bits) + widest
         files = self.weight_bytes(self.stored) if self.stored in ITEM_BYTES else 0
         if config.number != self.stored:
             return files + self.weight_bytes(config.number)

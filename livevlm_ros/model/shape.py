@@ -12,6 +12,11 @@ from typing import Any, ClassVar
 from livevlm_ros.memory import RESERVED_POSITIONS, CacheShape, FramePositions
 from livevlm_ros.model.folder import CheckpointError
 
+LOW_BITS_GROUP = 64
+"""Inputs that share a scale and a zero in four bits; kernels want widths that it divides."""
+
+SCALE_BYTES = 2
+
 Size = tuple[int, int]
 """Height and width."""
 
@@ -124,11 +129,72 @@ class ModelShape(ABC):
     @property
     def layer_numbers(self) -> int:
         """Numbers of what the language layers multiply by, which are packed anew at loading."""
-        text, width = self.text, self.text['hidden_size']
-        queries = text['num_attention_heads'] * self.head_dim
-        qkv = queries + 2 * text['num_key_value_heads'] * self.head_dim
-        attention = width * qkv + qkv * self.qkv_bias + queries * width
-        return int(text['num_hidden_layers'] * (attention + 3 * width * text['intermediate_size']))
+        return self.layer_matrix_numbers + self._layers * self._qkv_width * self.qkv_bias
+
+    @property
+    def layer_matrix_numbers(self) -> int:
+        """Numbers of those without biases, which may have a few bits each."""
+        width, inner = self.text['hidden_size'], self.text['intermediate_size']
+        attention = width * self._qkv_width + self._q_width * width
+        return int(self._layers * (attention + 3 * width * inner))
+
+    def low_bits_bytes(self, bits: int) -> int:
+        """
+        Return bytes of them with scales, as the kernels' `low_bits` has them.
+
+        :param bits: of a number, 8 or 4
+        """
+        width, inner = self.text['hidden_size'], self.text['intermediate_size']
+        attention = self._layers * self._qkv_width  # outputs, always of eight bits
+        others = self._layers * (2 * width + 2 * inner)
+        numbers = self.layer_matrix_numbers - attention * width
+        if bits == 4:
+            rest = numbers // 2 + 2 * SCALE_BYTES * numbers // LOW_BITS_GROUP
+        else:
+            rest = numbers + SCALE_BYTES * others
+        return int(attention * (width + SCALE_BYTES) + rest)
+
+    def saved_bytes(self, itemsize: int, bits: int | None) -> int:
+        """
+        Return the bytes that fewer bits save.
+
+        :param itemsize: bytes of a number otherwise
+        :param bits: as for `low_bits_bytes`; None: not fewer
+        :raises CheckpointError: for a width that has no such numbers
+        """
+        if bits is None:
+            return 0
+        if refused := self.low_bits_refused():
+            raise CheckpointError(refused)
+        return self.layer_matrix_numbers * itemsize - self.low_bits_bytes(bits)
+
+    def low_bits_refused(self) -> str:
+        """Say which width leaves a group of numbers incomplete; empty: none."""
+        widths = {
+            'hidden_size': self.text['hidden_size'],
+            'intermediate_size': self.text['intermediate_size'],
+            'num_attention_heads * head_dim': self._q_width,
+            'num_key_value_heads * head_dim': (self._qkv_width - self._q_width) // 2,
+        }
+        for name, width in widths.items():
+            if width % LOW_BITS_GROUP:
+                return (
+                    f'{self.folder}: config.json says {name} = {width}, expected a multiple of '
+                    f'{LOW_BITS_GROUP} for weights in 8 or 4 bits: set weights to auto'
+                )
+        return ''
+
+    @property
+    def _layers(self) -> int:
+        return int(self.text['num_hidden_layers'])
+
+    @property
+    def _q_width(self) -> int:
+        return int(self.text['num_attention_heads'] * self.head_dim)
+
+    @property
+    def _qkv_width(self) -> int:
+        return self._q_width + int(2 * self.text['num_key_value_heads'] * self.head_dim)
 
     @property
     def widest_numbers(self) -> int:

@@ -23,6 +23,7 @@ from livevlm_ros.model.familiarity import Familiarity
 from livevlm_ros.model.families import open_family
 from livevlm_ros.model.folder import CheckpointError, checkpoint_folder, read_yaml
 from livevlm_ros.model.likelihood import AnswerToken, likelihood_temperature, log_shares
+from livevlm_ros.model.low_bits import count_weights
 
 
 class VideoLanguageModel:
@@ -30,8 +31,9 @@ class VideoLanguageModel:
     A loaded checkpoint; owned by one thread.
 
     Made by `load_model`. `shape` is what the memory is built for, `memory_settings` the
-    checkpoint's parsed `memory.yaml`, `familiarity` what it says of pictures, None if nothing, and
-    `hf` the transformers model underneath.
+    checkpoint's parsed `memory.yaml`, `familiarity` what it says of pictures, None if nothing,
+    `image` which tokens of a frame are its image's, the others text, and `hf` the transformers
+    model underneath.
     """
 
     def __init__(self, folder: Path, config: ModelConfig) -> None:
@@ -41,7 +43,8 @@ class VideoLanguageModel:
         self.model_id = local.resolve().name if local.is_dir() else config.path
         self._family = open_family(folder)
         check_weights(folder)
-        check_room(folder, dtype=self.dtype, device=self.device)
+        saved_bytes = self._family.form.saved_bytes(self.dtype.itemsize, config.layer_bits)
+        check_room(folder, dtype=self.dtype, device=self.device, saved_bytes=saved_bytes)
         self._chat = Chat(
             self._family.tokenizer,
             video=self._family.video,
@@ -51,10 +54,14 @@ class VideoLanguageModel:
         self.familiarity = Familiarity.from_settings(self.memory_settings, self.device)
         self._temperature = likelihood_temperature(self.memory_settings)
         self.shape = self._family.shape()
-        self.hf = open_weights(folder, self._family.network, dtype=self.dtype).to(self.device)
+        before = len(self._family.frame_text(0.0).before)
+        self.image = slice(before, before + self._family.form.image_tokens)
+        self.hf = open_weights(
+            folder, self._family.network, dtype=self.dtype, layer_bits=config.layer_bits
+        ).to(self.device)
         self._decoder = self._family.decoder(self.hf)
         self._layers = language.LanguageLayers(self._decoder)
-        self.parameters = sum(parameter.numel() for parameter in self.hf.parameters())
+        self.parameters = count_weights(self.hf)
         self._eos = _eos_ids(self.hf, self._family.tokenizer.eos_token_id)
 
     @torch.inference_mode()

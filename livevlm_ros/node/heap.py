@@ -17,6 +17,8 @@ from __future__ import annotations
 import ctypes
 import gc
 
+from livevlm_ros.freed import return_freed
+
 M_ARENA_MAX = -8  # malloc.h
 ARENAS = 2
 
@@ -38,6 +40,4 @@ def give_back() -> None:
     """Collect what was spared and is dead now, and return freed memory to the system."""
     gc.unfreeze()
     gc.collect()
-    trim = getattr(ctypes.CDLL(None), 'malloc_trim', None)
-    if trim is not None:
-        trim(0)
+    return_freed()

@@ -46,9 +46,16 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         'ingest.gate_heartbeat_s',
         5.0,
-        'Seconds, by header stamp, after which the gate lets a frame pass in any case.',
+        'Seconds, by header stamp, after which a frame is kept, and read whole, in any case.',
         low=0.1,
         high=3600.0,
+    ),
+    Parameter(
+        'ingest.skip_static',
+        'none',
+        'What the language model does not read again where a camera goes on showing the same: '
+        'frames in which no token shows anything new, or all such tokens, of other frames too.',
+        choices=('none', 'frames', 'tokens'),
     ),
     Parameter(
         'ingest.max_blind_ms',
@@ -68,6 +75,13 @@ PARAMETERS: tuple[Parameter, ...] = (
         'auto',
         'Number type of the weights; auto is float32 on a CPU and bfloat16 on a GPU.',
         choices=('auto', 'float32', 'bfloat16', 'float16'),
+    ),
+    Parameter(
+        'model.weights',
+        'auto',
+        'Weights of the language layers: int8 takes a quarter of the memory of float32 and int4 a '
+        'sixth, for answers that are a little different; auto is as model.dtype.',
+        choices=('auto', 'int8', 'int4'),
     ),
     Parameter(
         'model.device',

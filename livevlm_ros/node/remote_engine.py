@@ -22,6 +22,7 @@ from livevlm_ros.engine.slot import CameraSlot
 from livevlm_ros.engine.stats import EngineStats
 from livevlm_ros.node.ask_client import LONGEST_DEFAULT_S, REPLY_MARGIN_S
 from livevlm_ros.node.client import Client
+from livevlm_ros.node.conversions import to_duration
 from livevlm_ros.node.diagnostics import ERROR
 from livevlm_ros.node.parameters import PARAMETERS, engine_config
 from livevlm_ros.node.told import to_answer, told_stats
@@ -110,6 +111,8 @@ class RemoteEngine:
             budget_s=budget_s,
             request_id=question.request_id,
             attach_evidence_images=question.attach_images,
+            choices=list(question.choices),
+            lookback=to_duration(question.lookback_s),
         ).wait((budget_s or LONGEST_DEFAULT_S) + REPLY_MARGIN_S)
         if response is None:
             self._check()

@@ -130,6 +130,9 @@ class WorldCamera(Node):
         self.create_timer(
             1.0 / self._rate, self._film, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
+        width, height = self._size
+        where = self.resolve_topic_name(topic)
+        self.get_logger().info(f'filming to {where}, {width}x{height} at {self._rate:g} Hz')
 
     def _film(self) -> None:
         """Publish the next image; the timer's callback."""

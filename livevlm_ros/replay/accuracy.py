@@ -33,7 +33,7 @@ def accuracy_of(scored: Sequence[Outcome]) -> Report:
     """
     Compute the rates.
 
-    :param scored: outcomes of questions that have an accepted answer
+    :param scored: outcomes of questions that have an accepted answer or a tolerance
     :returns: `overall`, each of `PARTS`, `by_type`, `by_variant`, `by_age`, and `exists_balanced`
         where whether something exists was asked
     """
@@ -116,7 +116,7 @@ def _chance(outcomes: Sequence[Outcome]) -> float | None:
     return mean(shares) if len(shares) == len(outcomes) else None
 
 
-def _majority(outcomes: Sequence[Outcome]) -> float:
-    """Return the rate of the one answer that is accepted most often."""
+def _majority(outcomes: Sequence[Outcome]) -> float | None:
+    """Return the rate of the one answer that is accepted most often; None of measured ones."""
     accepted = Counter(answer for outcome in outcomes for answer in set(outcome.entry.answer))
-    return accepted.most_common(1)[0][1] / len(outcomes)
+    return accepted.most_common(1)[0][1] / len(outcomes) if accepted else None

@@ -123,8 +123,10 @@ class BagSource:
                 f'{self.path}: no message of this bag can be read ({cause}); '
                 'expected a rosbag2 folder or a whole .mcap or .db3 file'
             ) from error
+        whole = not damaged and self.path.is_dir() and all(map(_opens, _storage_files(self.path)))
+        trouble = 'metadata.yaml is missing or of no use' if whole else 'cut off or damaged'
         self.warnings.append(
-            f'{self.path}: cut off or damaged ({cause}); using the {topics.total()} messages '
+            f'{self.path}: {trouble} ({cause}); using the {topics.total()} messages '
             f'that can be read{f", passing over {damaged} damaged ones" if damaged else ""}'
         )
         return dict(topics)
@@ -142,6 +144,15 @@ class BagSource:
 
 def _refuse(reason: str) -> Pixels:
     raise BadFrame(reason)
+
+
+def _opens(file: Path) -> bool:
+    """Return whether a storage file is whole, as far as opening it tells."""
+    try:
+        with unpacked(file) as plain, Reader(plain):
+            return True
+    except Exception:  # as above
+        return False
 
 
 def _storage_files(path: Path) -> list[Path]:

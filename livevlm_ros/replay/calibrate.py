@@ -13,7 +13,8 @@ pages of either; heads that answer worse are doubled, until none are left to tak
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from pathlib import Path
 from statistics import fmean, pstdev
 from tempfile import TemporaryDirectory
@@ -239,13 +240,14 @@ def _ask_and_note(
     """Ask, and note what heads want; None for a question that has nothing to find or choose."""
     answer = engine.ask_now(question)
     to.append(None)
-    if entry.evidence is None or not answer.completion_tokens:
+    if not entry.shown or not answer.completion_tokens:
         return answer
     found = engine.head_scores(question.text)
     if found is None:
         return answer
-    first, last = (first_ns + round(second * 1e9) for second in entry.evidence)
-    truth = (found.stamps_ns >= first - _TOLERANCE_NS) & (found.stamps_ns <= last + _TOLERANCE_NS)
+    after, before = found.stamps_ns + _TOLERANCE_NS, found.stamps_ns - _TOLERANCE_NS
+    stretches = [[first_ns + round(second * 1e9) for second in each] for each in entry.shown]
+    truth = reduce(or_, ((after >= first) & (before <= last) for first, last in stretches))
     if truth.any() and len(truth) > found.read:
         to[-1] = _Wanted(found.scores, truth, found.read)
     return answer

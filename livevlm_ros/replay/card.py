@@ -228,7 +228,7 @@ def _cell(row: Report | None) -> str:
 
 
 def _evidence_table(reports: Reports) -> str:
-    """Say how often a returned frame lies where the answer was to be seen, and false memories."""
+    """Say how often a returned frame lies where the answer was visible, and false memories."""
     lines = [
         'Evidence: one of the first three frames returned lies in the interval that shows the',
         'answer; questions about the past only. False memory: something never seen is claimed.',

@@ -22,7 +22,7 @@ from livevlm_ros.replay.cap import cap_cards
 from livevlm_ros.replay.clip import WHOLE, Stretch
 from livevlm_ros.replay.evaluate import Given, Progress, check_source, evaluate
 from livevlm_ros.replay.masked import Masking
-from livevlm_ros.replay.oracle import alone_of, oracle_of
+from livevlm_ros.replay.oracle import bound_of
 from livevlm_ros.replay.outcome import Evaluation, Outcome
 from livevlm_ros.replay.report import build_report
 from livevlm_ros.world import score
@@ -81,7 +81,7 @@ def run_rows(
             progress(f'{row.name}: {recording or "done"}', (number + share) / len(rows))
 
         engine = load(row.config, lambda phase, share: tell(phase, 0.0))
-        bound = oracle_of(engine) if row.oracle else alone_of(engine) if row.alone else None
+        bound = bound_of(engine, row)
         masking = Masking(engine) if masked and not bound else None
         try:
             started = time.monotonic()

@@ -89,7 +89,8 @@ def evaluate(
     :param questions: what to ask, as `Given` says
     :param topic: image topic, where a bag has several
     :param thumbnails: return a small jpeg with each evidence frame
-    :param choose: let the answer be one of the question's choices, where it has some
+    :param choose: let the answer be one of the question's choices, where it has some; those of
+        public sets always are
     :param stretch: what is used of each recording; questions before it, or about what was before
         it, are not asked
     :param ask: asks the engine in another way than by `ask_now` alone
@@ -98,27 +99,76 @@ def evaluate(
     """
     recordings = _recordings(path, questions)
     evaluation = Evaluation()
-    ask = ask or (lambda question, entry, first_ns: engine.ask_now(question))
     for number, recording in enumerate(recordings):
-        try:
-            source = Clip(open_source(recording, topic=topic), stretch)
-            entries = _entries(recording, questions, evaluation)
-        except BadInput as problem:
-            if len(recordings) == 1:
-                raise
-            evaluation.warnings.append(str(problem))
-            continue
-        engine.clear()
-        early = [entry for entry in entries if not stretch.shows(entry)]
-        entries = deque(entry for entry in entries if stretch.shows(entry))
-        replay = _Replay(engine, source, evaluation, ask=ask, thumbnails=thumbnails, choose=choose)
-        work = source.length + len(entries) + 1
-        for done, _ in enumerate(replay.run(entries, early)):
-            progress(recording.name, (number + min(1.0, done / work)) / len(recordings))
+
+        def tell(share: float, name: str = recording.name, done: int = number) -> None:
+            progress(name, (done + share) / len(recordings))
+
+        evaluation += evaluate_one(
+            recording,
+            engine,
+            questions=questions,
+            topic=topic,
+            thumbnails=thumbnails,
+            choose=choose,
+            stretch=stretch,
+            ask=ask,
+            progress=tell,
+        )
     progress('', 1.0)
-    if not evaluation.recordings:
-        raise BadInput(f'{path}: no recording can be used: {"; ".join(evaluation.warnings)}')
+    check_used(path, evaluation, recordings=len(recordings))
     return evaluation
+
+
+def evaluate_one(
+    recording: Path,
+    engine: OfflineEngine,
+    *,
+    questions: Given = None,
+    topic: str | None = None,
+    thumbnails: bool = False,
+    choose: bool = False,
+    stretch: Stretch = WHOLE,
+    ask: Ask | None = None,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Evaluation:
+    """
+    Replay one recording; parameters as of `evaluate`.
+
+    :param progress: called with the share that is done, [0, 1]
+    :returns: without a recording, and with a warning, where it cannot be used
+    """
+    evaluation = Evaluation()
+    try:
+        source = Clip(open_source(recording, topic=topic), stretch)
+        given = _entries(recording, questions, evaluation)
+    except BadInput as problem:
+        evaluation.warnings.append(str(problem))
+        return evaluation
+    engine.clear()
+    early = [entry for entry in given if not stretch.shows(entry)]
+    entries = deque(entry for entry in given if stretch.shows(entry))
+    ask = ask or (lambda question, entry, first_ns: engine.ask_now(question))
+    replay = _Replay(engine, source, evaluation, ask=ask, thumbnails=thumbnails, choose=choose)
+    work = source.length + len(entries) + 1
+    for done, _ in enumerate(replay.run(entries, early)):
+        progress(min(1.0, done / work))
+    return evaluation
+
+
+def check_used(path: Path, evaluation: Evaluation, *, recordings: int) -> None:
+    """
+    Refuse an evaluation of which no recording could be used.
+
+    :param recordings: how many there were
+    :raises BadInput: saying why
+    """
+    if evaluation.recordings:
+        return
+    problems = '; '.join(evaluation.warnings)
+    raise BadInput(
+        problems if recordings == 1 else f'{path}: no recording can be used: {problems}'
+    )
 
 
 def check_source(path: Path, *, questions: Given = None, topic: str | None = None) -> None:
@@ -127,18 +177,16 @@ def check_source(path: Path, *, questions: Given = None, topic: str | None = Non
 
     :raises BadInput: as `evaluate` does
     """
-    recordings, problems = _recordings(path, questions), []
+    recordings, problems = _recordings(path, questions), Evaluation()
     for recording in recordings:
         try:
             open_source(recording, topic=topic)
             _entries(recording, questions, Evaluation())
         except BadInput as problem:
-            problems.append(str(problem))
+            problems.warnings.append(str(problem))
         else:
             return
-    if len(recordings) == 1:
-        raise BadInput(problems[0])
-    raise BadInput(f'{path}: no recording can be used: {"; ".join(problems)}')
+    check_used(path, problems, recordings=len(recordings))
 
 
 def _recordings(path: Path, questions: Given) -> list[Path]:
@@ -265,18 +313,20 @@ class _Replay:
             budget_s=entry.budget,
             unlimited=entry.budget is None,
             attach_images=self._thumbnails,
-            choices=entry.choices if self._choose else (),
+            choices=entry.choices if self._choose or entry.set else (),
+            lookback_s=entry.lookback or 0.0,
         )
         answer = self._ask_engine(question, entry, self._first_ns or 0)
         evidence_s = tuple(self._seconds(found.stamp_ns) for found in answer.evidence)
         age = chance = None
-        if entry.evidence is not None:
-            first, beyond = self._within(entry.evidence)
-            age = max(1, len(self._used_s) - beyond + 1)
+        if entry.shown:
+            stretches = [self._within(stretch) for stretch in entry.shown]
+            age = max(1, len(self._used_s) - max(beyond for _, beyond in stretches) + 1)
             sizes = self._engine.stats().memory
             held = 0 if sizes is None else sizes.frames
-            fitting = beyond - max(first, len(self._used_s) - held)
-            chance = _blind_hit(held, max(0, fitting), min(held, len(evidence_s), EVIDENCE_FRAMES))
+            oldest = len(self._used_s) - held
+            shown = {n for first, beyond in stretches for n in range(max(first, oldest), beyond)}
+            chance = _blind_hit(held, len(shown), min(held, len(evidence_s), EVIDENCE_FRAMES))
         self._to.outcomes.append(Outcome(self._name, entry, answer, evidence_s, age, chance))
 
     def _within(self, seconds: tuple[float, float]) -> tuple[int, int]:

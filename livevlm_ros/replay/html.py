@@ -16,6 +16,7 @@ from livevlm_ros.replay.compare import Run
 from livevlm_ros.replay.html_answers import answers_section
 from livevlm_ros.replay.page import page, table
 from livevlm_ros.replay.plots import figures, look
+from livevlm_ros.replay.set_rules import set_lines, set_rules
 from livevlm_ros.replay.table import difference, evidence, measures, percent, rate_text, totals
 
 _EVIDENCE = (
@@ -37,6 +38,7 @@ def html_report(runs: Sequence[Run], compared: Report) -> str:
     title = f'{runs[0].report["model"]}: {", ".join(run.name for run in runs)}'
     warnings = dict.fromkeys(warning for run in runs for warning in run.report['warnings'])
     scored = runs[0].report['accuracy']['overall']['n']
+    sets = set_lines(runs[0].report) if len(runs) == 1 else set_rules(runs[0].report)
     parts = [
         f'<h1>{escape(title)}</h1>',
         f'<p class="lead">{escape(_subject(runs[0].report))}</p>',
@@ -44,6 +46,7 @@ def html_report(runs: Sequence[Run], compared: Report) -> str:
         *(_cards(compared['cap']) if scored else ()),
         '<h2>Measured</h2>',
         table([('', *(run.name for run in runs)), *_measured(runs)]),
+        *(f'<p><small>{escape(name)}: {escape(text)}</small></p>' for name, text in sets),
         *(_paired(compared['paired']) if scored and len(runs) > 1 else ()),
         '<h2>Plots</h2>',
         f'<div class="plots">{"".join(figures(runs))}</div>',
@@ -61,7 +64,7 @@ def _subject(report: Report) -> str:
 
 def _cards(cards: Sequence[Report]) -> list[str]:
     explained = (
-        'Context is how far back answers hold 90 % of the accuracy on what was last to be seen '
+        'Context is how far back answers hold 90 % of the accuracy on what was last visible '
         'within 16 frames; ≥ where all that was asked holds. Kinds of question differ between '
         'ages.'
     )
@@ -179,6 +182,6 @@ def _kinds(runs: Sequence[Run]) -> list[str]:
     return [
         '<h2>Accuracy by kind and by age</h2><p><small>% right ± standard error.</small></p>',
         table([('kind', 'n', 'chance', 'majority', *names), *kinds]),
-        *([table([('frames since it was to be seen', 'n', *names), *ages])] if ages else ()),
+        *([table([('frames since it was visible', 'n', *names), *ages])] if ages else ()),
         *([_EVIDENCE, table([('kind', 'n', *names), *found])] if found else ()),
     ]

@@ -73,10 +73,11 @@ def _question(answers: _Answers) -> str:
     outcome = _any(answers)
     entry = outcome.entry
     seen = entry.evidence and f', to be seen at {entry.evidence[0]:g} to {entry.evidence[1]:g} s'
+    truths = [*entry.answer, *([entry.metric.in_words()] if entry.metric else ())]
     given = ''.join(_given(preset, answer) for preset, answer in answers.items())
     return (
         f'<div class="answer"><b>{escape(entry.question)}</b> '
-        f'{escape(" or ".join(entry.answer))}<br>'
+        f'{escape(" or ".join(truths))}<br>'
         f'<small>{escape(outcome.recording)}, {escape(entry.id)}, asked at {entry.at:g} s'
         f'{seen or ""}</small><div class="given">{given}</div></div>'
     )

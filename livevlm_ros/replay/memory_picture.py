@@ -155,7 +155,7 @@ def _legend(axes: Axes, look: Look) -> None:
     if not look.held.all():
         patches.append(Patch(facecolor='white', edgecolor=INK, label='gone'))
     patches.append(Patch(color=UNREAD, label='held, not read'))
-    label = 'when the answer was to be seen'
+    label = 'when the answer was visible'
     patches.append(Patch(facecolor='white', edgecolor=TRUTH, linewidth=1.6, label=label))
     axes.legend(
         handles=patches,
@@ -179,7 +179,7 @@ def _attention(axes: Axes, look: Look) -> None:
 
 
 def _frame_truth(axes: Axes, look: Look, outcome: Outcome) -> None:
-    """Draw a frame around the time in which the answer was to be seen."""
+    """Draw a frame around the time in which the answer was visible."""
     first, last = (look.edges[frame] for frame in _truth(look, outcome))
     axes.axvspan(first, last, facecolor='none', edgecolor=TRUTH, linewidth=1.6, zorder=3)
 
@@ -200,7 +200,7 @@ def _images(
 
     begin, beyond = _truth(look, outcome)
     truth = look.nearest((begin + beyond - 1) // 2)
-    shown = [(truth, TRUTH, f'to be seen, {look.seconds[truth]:.0f} s')]
+    shown = [(truth, TRUTH, f'visible, {look.seconds[truth]:.0f} s')]
     best = np.argsort(-look.attention, kind='stable')[:EVIDENCE_FRAMES]
     shown += [
         (frame, INK, f'looked at, {look.seconds[frame]:.0f} s: {look.attention[frame]:.0%}')

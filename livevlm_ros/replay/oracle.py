@@ -18,8 +18,18 @@ from livevlm_ros.replay.questions import QuestionEntry
 
 if TYPE_CHECKING:  # they bring torch
     from livevlm_ros.engine import Engine, ReadFilter
+    from livevlm_ros.replay.rows import Row
 
 _TOLERANCE_NS = 1000  # seconds of a file, as floats, are no nearer to the stamps they mean
+
+
+def bound_of(engine: Engine, row: Row) -> Ask | None:
+    """
+    Make the `ask` of a replay with a row; None where it is none of these bounds.
+
+    :param engine: loaded, not started
+    """
+    return oracle_of(engine) if row.oracle else alone_of(engine) if row.alone else None
 
 
 def oracle_of(engine: Engine) -> Ask:
@@ -55,8 +65,8 @@ def truth_filter(entry: QuestionEntry, first_ns: int) -> ReadFilter:
     Say what of the memory shows the answer.
 
     :param first_ns: stamp of the recording's first frame
-    :returns: short-term, and of the rest the frames of the truth's interval; without one, nothing
-        of the rest
+    :returns: short-term, and of the rest the frames of the truth's interval, from the first of
+        several to the last; without one, nothing of the rest
     """
     from livevlm_ros.engine import ReadFilter
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from livevlm_ros.engine.messages import Answer, Status
@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # it brings torch
 EVIDENCE_FRAMES = 3
 """Returned frames that are looked at, best first: one of them must lie in the truth's interval."""
 
-ABSENT = ('never', 'no')
+ABSENT = ('never', 'no', 'unable to answer')
 """Answers that say that something was not there."""
 
 _TOLERANCE_S = 1e-6
@@ -49,30 +49,42 @@ class Outcome:
     @property
     def correct(self) -> bool | None:
         """
-        Whether the answer is an accepted one; None when the entry has none.
+        Whether the answer is an accepted one or within its tolerance; None without either.
 
-        `Status.NOT_SEEN` is right where the truth is an absence, whatever the best guess.
+        `Status.NOT_SEEN` is right where the truth is an absence, whatever the best guess; public
+        sets score the guess.
         """
+        metric = self.entry.metric
+        if metric is not None and metric.tolerance is not None:
+            return self.error is not None and self.error <= metric.tolerance
         if not self.entry.answer:
             return None
-        if self.answer.status == Status.NOT_SEEN:
+        if self.answer.status == Status.NOT_SEEN and not self.entry.set:
             return self.absent
         return score(self.answer.text, self.entry.answer)
 
     @property
+    def error(self) -> float | None:
+        """How far the answer is from a metric truth; None without one, or nothing to measure."""
+        metric = self.entry.metric
+        if metric is None:
+            return None
+        return metric.error(self.answer, self.evidence_s, self.entry.at)
+
+    @property
     def absent(self) -> bool:
         """Whether the truth is that something was not there."""
-        return any(answer in ABSENT for answer in self.entry.answer)
+        return any(answer.lower() in ABSENT for answer in self.entry.answer)
 
     @property
     def evidence_hit(self) -> bool | None:
         """Whether a returned frame lies in the truth's interval; None when the entry has none."""
-        if self.entry.evidence is None:
+        if not self.entry.shown:
             return None
-        first, last = self.entry.evidence
         return any(
             first - _TOLERANCE_S <= second <= last + _TOLERANCE_S
             for second in self.evidence_s[:EVIDENCE_FRAMES]
+            for first, last in self.entry.shown
         )
 
     @property
@@ -118,3 +130,9 @@ class Evaluation:
     refused: int = 0
     outside: int = 0
     ingest_s: float = 0.0
+
+    def __iadd__(self, later: Evaluation) -> Evaluation:
+        """Add what was evaluated after this."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(later, each.name))
+        return self

@@ -87,7 +87,7 @@ def _seconds(rows: list[Outcome]) -> list[float]:
 
 
 def _span(outcome: Outcome) -> tuple[float, float]:
-    """Return the time in which the answer was to be seen."""
+    """Return the time in which the answer was visible."""
     assert outcome.entry.evidence is not None  # it has an age
     return outcome.entry.evidence
 
@@ -132,13 +132,13 @@ def _strip(figure: Figure, spec: SubplotSpec, frames: Thumbnails, times: list[fl
 
 
 def _row(figure: Figure, spec: SubplotSpec, outcome: Outcome, frames: Thumbnails) -> None:
-    """Draw a question, its answer, what was to be seen and what the answer looked at."""
+    """Draw a question, its answer, what was visible and what the answer looked at."""
     widths = [1.3, *[1] * (1 + EVIDENCE_FRAMES)]
     cells = spec.subgridspec(1, len(widths), width_ratios=widths)
     first, last = _span(outcome)
     _say(figure.add_subplot(cells[0]), outcome)
     span = f'{first:.0f}' if round(first) == round(last) else f'{first:.0f}-{last:.0f}'
-    title = f'to be seen: {span} s'
+    title = f'visible: {span} s'
     _show(figure.add_subplot(cells[1]), frames, (first + last) / 2, title, GREEN)
     for number in range(EVIDENCE_FRAMES):
         axes = figure.add_subplot(cells[2 + number])

@@ -152,7 +152,7 @@ def _ages(runs: Sequence[Run]) -> list[str]:
 
 
 def _by_age(axes: Axes, runs: Sequence[Run]) -> None:
-    """Draw rates over the frames since the answer was to be seen, with two standard errors."""
+    """Draw rates over the frames since the answer was visible, with two standard errors."""
     ages = _ages(runs)
     for number, run in enumerate(runs):
         by_age = run.report['accuracy']['by_age']
@@ -170,7 +170,7 @@ def _by_age(axes: Axes, runs: Sequence[Run]) -> None:
     axes.set_xticks(range(len(ages)), [f'{age}\nn = {rows[age]["n"]}' for age in ages])
     axes.set_xlim(-0.4, len(ages) - 0.6)
     axes.set_ylim(0, 104)
-    axes.set_xlabel('frames since it was to be seen')
+    axes.set_xlabel('frames since it was visible')
     axes.set_ylabel('right, % (± 2 s.e.)')
     axes.legend(**LEGEND_ABOVE)
 

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 from livevlm_ros.engine.messages import Status
 from livevlm_ros.engine.percentiles import Percentiles
 from livevlm_ros.replay.accuracy import Report, accuracy_of, groups, mean, rate
-from livevlm_ros.replay.outcome import Evaluation, Outcome
+from livevlm_ros.replay.counts import Counts
+from livevlm_ros.replay.outcome import ABSENT, Evaluation, Outcome
 from livevlm_ros.replay.reliability import reliability
+from livevlm_ros.replay.set_rules import measured, set_scores
 from livevlm_ros.world import score
 
 if TYPE_CHECKING:  # it brings torch
@@ -72,23 +74,59 @@ def build_report(
     alone: bool = False,
 ) -> Report:
     """
-    Compute the report.
+    Compute the report of an evaluation by one engine.
 
     :param evaluation: what was replayed and answered
     :param stats: the engine's statistics at the end
     :param config: the engine's configuration
     :param path: what was evaluated, as the user gave it
     :param seconds: seconds the whole replay took
+    :param name: as `report_head`
+    :param oracle: as `report_head`
+    :param alone: as `report_head`
+    :returns: as `report_of`
+    """
+    head = report_head(config, name=name, oracle=oracle, alone=alone)
+    return report_of(evaluation, Counts.of(stats), head, path=path, seconds=seconds)
+
+
+def report_head(
+    config: EngineConfig, *, name: str = '', oracle: bool = False, alone: bool = False
+) -> Report:
+    """
+    Say which model and settings a report is of.
+
     :param name: what the run is called beside others; by default its preset
     :param oracle: an oracle chose what was read
     :param alone: no frame was read
+    """
+    return {
+        'model': config.model.path,
+        'name': name or config.memory.preset,
+        'preset': config.memory.preset,
+        'gives_up': config.memory.gives_up,
+        'settings': {**_settings(config), 'oracle': oracle, 'alone': alone},
+    }
+
+
+def report_of(
+    evaluation: Evaluation, counts: Counts, head: Report, *, path: str, seconds: float
+) -> Report:
+    """
+    Compute the report.
+
+    :param evaluation: what was replayed and answered
+    :param counts: what engines counted meanwhile
+    :param head: as `report_head` makes it
+    :param path: what was evaluated, as the user gave it
+    :param seconds: seconds the whole replay took
     :returns: the stable keys of the report format, and keys that explain them
     """
     outcomes = evaluation.outcomes
     scored = [outcome for outcome in outcomes if outcome.correct is not None]
     latency = _latency(outcomes)
     accuracy = accuracy_of(scored)
-    nothing = _nothing_measured(evaluation, stats)
+    nothing = _nothing_measured(evaluation, counts)
     return {
         'source': {
             'path': path,
@@ -96,12 +134,11 @@ def build_report(
             'frames': evaluation.frames,
             'seconds': round(evaluation.seconds, 6),
         },
-        'model': stats.model.model_id if stats.model else config.model.path,
-        'name': name or config.memory.preset,
-        'preset': config.memory.preset,
-        'gives_up': config.memory.gives_up,
-        'settings': {**_settings(config), 'oracle': oracle, 'alone': alone},
+        **head,
+        'model': counts.model_id or head['model'],
         'accuracy': accuracy,
+        'sets': set_scores(outcomes),
+        'measured': measured(outcomes),
         'evidence': _evidence(outcomes),
         'false_memory': _false_memory(scored),
         'confidence': reliability(outcomes),
@@ -111,9 +148,9 @@ def build_report(
             'met': sum(outcome.in_time is True for outcome in outcomes),
             'missed': sum(outcome.in_time is False for outcome in outcomes),
         },
-        'ingest': _ingest(evaluation, stats),
+        'ingest': _ingest(evaluation, counts),
         'memory': _memory(evaluation),
-        'recall': _recall(stats),
+        'recall': _recall(counts),
         'cap': {
             'context_seconds': max((s.context_s for s in evaluation.memory), default=0.0),
             'accuracy': accuracy['overall']['rate'],
@@ -129,9 +166,9 @@ def build_report(
         'skipped_messages': dict(evaluation.skipped),
         'warnings': [
             *evaluation.warnings,
-            *_miscounts(evaluation, stats),
-            *_losses(stats),
-            *_strangers(stats),
+            *_miscounts(evaluation, counts),
+            *_losses(counts),
+            *_strangers(counts),
             *([nothing] if nothing else []),
         ],
         'nothing_measured': nothing,
@@ -157,16 +194,20 @@ def _evidence(outcomes: Sequence[Outcome]) -> Report:
 
 
 def _false_memory(scored: Sequence[Outcome]) -> Report:
-    """Count claims to have seen what was not there: other than never, and yes where it is no."""
+    """Count claims to have seen what was not there: any but an absence, and yes for no."""
     absent = [outcome for outcome in scored if outcome.absent]
     wrong = [
         outcome
         for outcome in absent
         if not outcome.correct
         and outcome.answer.text
-        and ('never' in outcome.entry.answer or outcome.answer.text.strip().lower() == 'yes')
+        and (_absences(outcome) != {'no'} or outcome.answer.text.strip().lower() == 'yes')
     ]
     return rate(len(wrong), len(absent), key='wrong')
+
+
+def _absences(outcome: Outcome) -> set[str]:
+    return {answer.lower() for answer in outcome.entry.answer} & set(ABSENT)
 
 
 def _not_seen(outcomes: Sequence[Outcome]) -> Report:
@@ -195,56 +236,57 @@ def percentiles(values: Sequence[float]) -> Report:
     return asdict(Percentiles.of(values))
 
 
-def _ingest(evaluation: Evaluation, stats: EngineStats) -> Report:
-    dropped = stats.dropped
+def _ingest(evaluation: Evaluation, counts: Counts) -> Report:
     return {
-        'frames_in': stats.frames_in,
-        'frames_used': stats.frames_used,
-        'frames_dropped': dropped.total,
-        'dropped_by': {f.name: getattr(dropped, f.name) for f in fields(dropped)},
-        'fps': stats.frames_used / evaluation.ingest_s if evaluation.ingest_s else None,
+        'frames_in': counts.frames_in,
+        'frames_used': counts.frames_used,
+        'frames_dropped': counts.dropped.total,
+        'dropped_by': asdict(counts.dropped),
+        'fps': counts.frames_used / evaluation.ingest_s if evaluation.ingest_s else None,
+        'tokens_read': counts.tokens.share_read,
     }
 
 
-def _miscounts(evaluation: Evaluation, stats: EngineStats) -> list[str]:
+def _miscounts(evaluation: Evaluation, counts: Counts) -> list[str]:
     """Say it when frames were lost on the way into the engine."""
-    if evaluation.frames == stats.frames_in:
+    if evaluation.frames == counts.frames_in:
         return []
-    return [f'{evaluation.frames} frames were read, but the engine counted {stats.frames_in}']
+    return [f'{evaluation.frames} frames were read, but the engine counted {counts.frames_in}']
 
 
-def _losses(stats: EngineStats) -> list[str]:
+def _losses(counts: Counts) -> list[str]:
     """Say it when the archive does not have all it should."""
-    lost = stats.memory.archive_lost if stats.memory else 0
-    disk_lost = stats.memory is not None and stats.memory.disk_lost
+    lost = counts.archive_lost
     return [
         *([f'{lost} frames could not be archived: see the log'] if lost else ()),
-        *(["the archive's file could not grow: older frames were thinned"] if disk_lost else ()),
+        *(
+            ["the archive's file could not grow: older frames were thinned"]
+            if counts.disk_lost
+            else ()
+        ),
     ]
 
 
-def _strangers(stats: EngineStats) -> list[str]:
+def _strangers(counts: Counts) -> list[str]:
     """Say it when pictures are outside what the checkpoint knows."""
-    if stats.strangers <= STRANGE_SHARE * stats.frames_used:
+    if counts.strangers <= STRANGE_SHARE * counts.frames_used:
         return []
-    name = stats.model.model_id if stats.model else 'the checkpoint'
+    name = counts.model_id or 'the checkpoint'
     return [
-        f'{stats.strangers} of {stats.frames_used} pictures are outside what {name} knows: what '
+        f'{counts.strangers} of {counts.frames_used} pictures are outside what {name} knows: what '
         'it says of them has no confidence; --model loads other weights'
     ]
 
 
-def _nothing_measured(evaluation: Evaluation, stats: EngineStats) -> str:
+def _nothing_measured(evaluation: Evaluation, counts: Counts) -> str:
     """Say why no number of the report means anything; empty if frames and questions were used."""
     asked = evaluation.outcomes
-    if not stats.frames_used:
-        counts = {f.name: getattr(stats.dropped, f.name) for f in fields(stats.dropped)}
-        reasons = ', '.join(f'{name} {count}' for name, count in counts.items() if count)
-        accounts = (*stats.cameras.values(), stats.unknown_cameras)
-        cause = next((a.last_error for a in accounts if a.last_error), '')
+    if not counts.frames_used:
+        dropped = asdict(counts.dropped)
+        reasons = ', '.join(f'{name} {count}' for name, count in dropped.items() if count)
         return (
-            f'no frame was used of {stats.frames_in}, dropped: {reasons or "none"}'
-            f'{f"; such as {cause}" if cause else ""}'
+            f'no frame was used of {counts.frames_in}, dropped: {reasons or "none"}'
+            f'{f"; such as {counts.last_error}" if counts.last_error else ""}'
         )
     if not asked and evaluation.outside:
         return f'no question was asked: {evaluation.outside} outside the recording'
@@ -265,31 +307,33 @@ def _memory(evaluation: Evaluation) -> Report:
     return largest
 
 
-def _recall(stats: EngineStats) -> Report:
+def _recall(counts: Counts) -> Report:
     """Say what choosing ahead did in the whole run, and what of it questions waited for."""
-    if stats.memory is None:
+    recall = counts.recall
+    if recall is None:
         return dict.fromkeys(RECALL_KEYS)
-    counts = stats.memory.recall
     return {
-        'questions': counts.questions,
-        'questions_corrected': counts.questions_corrected,
-        'speculated': counts.speculated,
-        'corrected': counts.corrected,
-        'correction_rate': counts.correction_rate if counts.speculated else None,
-        'exposed_ms': counts.exposed_s * 1e3,
-        'hidden_ms': counts.hidden_s * 1e3,
+        'questions': recall.questions,
+        'questions_corrected': recall.questions_corrected,
+        'speculated': recall.speculated,
+        'corrected': recall.corrected,
+        'correction_rate': recall.correction_rate if recall.speculated else None,
+        'exposed_ms': recall.exposed_s * 1e3,
+        'hidden_ms': recall.hidden_s * 1e3,
     }
 
 
 def _settings(config: EngineConfig) -> Report:
     return {
         'dtype': config.model.dtype,
+        'weights': config.model.weights,
         'device': config.model.device,
         'threads': config.torch_threads,
         'target_fps': config.target_fps,
         'gate': config.gate,
         'gate_similarity': config.gate_similarity,
         'gate_heartbeat_s': config.gate_heartbeat_s,
+        'skip_static': config.skip_static,
         'seed': config.seed,
         **{f'memory.{f.name}': getattr(config.memory, f.name) for f in fields(config.memory)},
     }
@@ -304,11 +348,13 @@ def _answer(outcome: Outcome) -> Report:
         'at': entry.at,
         'question': entry.question,
         'expected': list(entry.answer),
+        'metric': entry.metric and entry.metric.given(),
         'given': answer.text,
         'status': Status(answer.status).name,
         'message': answer.message,
         'confidence': answer.confidence,
         'correct': outcome.correct,
+        'error': outcome.error,
         'age': outcome.age,
         'evidence': list(outcome.evidence_s),
         'evidence_hit': outcome.evidence_hit,

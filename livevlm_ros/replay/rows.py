@@ -78,13 +78,13 @@ def read_rows(
     return rows
 
 
-def check_baselines(baselines: Sequence[str], rows: Sequence[Row]) -> None:
+def check_baselines(baselines: Sequence[str], names: Sequence[str]) -> None:
     """
     Refuse baselines that are no rows.
 
+    :param names: of the rows
     :raises BadInput: naming the first of them, and the rows
     """
-    names = [row.name for row in rows]
     for baseline in baselines:
         if baseline not in names:
             raise BadInput(f'--against {baseline}: no such row; expected of {", ".join(names)}')

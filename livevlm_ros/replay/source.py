@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from livevlm_ros.replay.errors import BadInput
+from livevlm_ros.replay.poses import with_poses
 from livevlm_ros.replay.recording import (
     STORAGE_SUFFIXES,
     VIDEO_SUFFIXES,
@@ -31,7 +32,7 @@ _TAR, _TAR_AT = b'ustar', 257
 
 def open_source(path: Path, *, topic: str | None = None) -> FrameSource:
     """
-    Open one recording.
+    Open one recording, with the poses that lie beside it.
 
     :param path: bag folder, `.mcap` or `.db3` file, or video file
     :param topic: image topic of a bag; needed only where it has several
@@ -42,13 +43,13 @@ def open_source(path: Path, *, topic: str | None = None) -> FrameSource:
     if path.is_dir() or is_storage(path):
         from livevlm_ros.replay.bag import BagSource
 
-        return BagSource(path, topic=topic)
+        return with_poses(BagSource(path, topic=topic))
     if topic is not None:
         raise BadInput(f'{path}: a topic was given ({topic}), but a video file has none')
     _refuse_foreign(path)
     from livevlm_ros.replay.video import VideoSource
 
-    return VideoSource(path)
+    return with_poses(VideoSource(path))
 
 
 def open_alone(path: Path, *, topic: str | None = None) -> FrameSource:

@@ -191,7 +191,7 @@ def swept_in_words(swept: Report) -> str:
     return (
         f'{swept["model"]}, preset {swept["preset"]}: {swept["questions"]["scored"]} questions of '
         f'{source["recordings"]} recordings; % right ± s.e., over all and over the oldest age '
-        f'(frames since it was to be seen); chance {percent(swept["chance"])}, '
+        f'(frames since it was visible); chance {percent(swept["chance"])}, '
         f'majority {percent(swept["majority"])}; p50 / p95 of the first token'
     )
 

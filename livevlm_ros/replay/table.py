@@ -17,6 +17,7 @@ from rich.text import Text
 from livevlm_ros.plain import plain
 from livevlm_ros.replay.accuracy import Report
 from livevlm_ros.replay.reliability import in_words
+from livevlm_ros.replay.set_rules import set_figures, set_lines, set_rules
 
 LEAST_WIDTH = 80  # columns in which no number of a report is cut off
 PIPED_WIDTH = 110  # columns of a report that goes into a file or a pipe
@@ -68,6 +69,8 @@ def print_comparison(compared: Report, console: Console) -> None:
     fitting = max(1, (console.width - NAMES_WIDTH) // VALUE_WIDTH)
     for first in range(0, len(columns), fitting):
         console.print(_side_by_side(dict(columns[first : first + fitting])))
+    for name, text in set_rules(next(iter(reports))):
+        console.print(f'{name}: {text}', highlight=False, markup=False, soft_wrap=True)
     for card in compared['cap']:
         if card['pays'] is not None:
             made = f'{card["preset"]} is made to give up {card["gives_up"]}'
@@ -80,7 +83,7 @@ def measures(report: Report) -> dict[str, str]:
     """Say a report's main figures under names that stay the same, to be put side by side."""
     accuracy, memory, latency = report['accuracy'], report['memory'], report['latency_ms']
     ingest, deadline = report['ingest'], report['deadline']
-    asked = sum(deadline.values())
+    asked, read = sum(deadline.values()), ingest['tokens_read']
     failed = sum(n for name, n in report['questions']['statuses'].items() if name != 'OK')
     smaller = memory['full_cache_bytes'] / max(1, memory['device_bytes'])
     rates = {
@@ -93,6 +96,7 @@ def measures(report: Report) -> dict[str, str]:
         'false memory': report['false_memory'],
     }
     rows = {
+        **set_figures(report),
         **{f'{name} (n {row["n"]})': rate_text(row) for name, row in rates.items()},
         'not answered': str(failed or '-'),
         'deadlines met': f'{deadline["met"]} of {asked}' if asked else '-',
@@ -107,6 +111,7 @@ def measures(report: Report) -> dict[str, str]:
         'oldest frames lost by the full cache': 'yes' if memory['context_truncated'] else '-',
         'choices ahead corrected': _corrected(report['recall']),
         'frames used': f'{ingest["frames_used"]} of {ingest["frames_in"]}',
+        'tokens read': '-' if read == 1 else f'{percent(read)} %',
     }
     return {name: text for name, text in rows.items() if text not in ('-', '0 B')}
 
@@ -205,7 +210,7 @@ def _hits(row: Report | None) -> tuple[str, ...]:
 
 
 def _ages(report: Report) -> Table:
-    table = Table('frames since it was to be seen', title='accuracy by age', box=SIMPLE)
+    table = Table('frames since it was visible', title='accuracy by age', box=SIMPLE)
     for name in ('n', 'right'):
         table.add_column(name, justify='right')
     for age, row in report['accuracy']['by_age'].items():
@@ -229,7 +234,8 @@ def totals(report: Report) -> list[tuple[str, str]]:
     lines = [
         (
             'source',
-            f'{source["path"]}: {source["recordings"]} recordings, {source["frames"]} frames, '
+            f'{source["path"]}: {source["recordings"]} recording'
+            f'{"s" * (source["recordings"] != 1)}, {source["frames"]} frames, '
             f'{source["seconds"]:.1f} s',
         ),
         (
@@ -271,6 +277,7 @@ def totals(report: Report) -> list[tuple[str, str]]:
     if false_memory['n']:
         text = f'{rate_text(false_memory)} % of {false_memory["n"]} absent things'
         lines.append(('false memory', text))
+    lines += set_lines(report)
     if report['confidence']['n']:
         lines.append(('confidence', in_words(report['confidence'])))
     total = report['latency_ms']['total']

@@ -17,6 +17,11 @@ from livevlm_ros.replay.recording import CAMERA
 RAW_SUFFIXES = ('.h264', '.264', '.h265', '.265', '.hevc', '.mjpeg', '.mjpg')
 """Endings of streams without a container, whose frames have no times."""
 
+INDEXED_SUFFIXES = ('.mp4', '.mov', '.m4v')
+"""Endings of containers whose index is written last."""
+
+CUT_OFF = '; one that was cut off while it was recorded lacks its index'
+
 USUAL_FPS = 30.0
 """Rate of a video that names none."""
 
@@ -39,7 +44,8 @@ class VideoSource:
         # Absolute: OpenCV takes what stands before a colon for a protocol.
         self._video = cv2.VideoCapture(str(path.absolute()))
         if not self._video.isOpened():
-            raise BadInput(f'{path}: not a bag and not a video that OpenCV can decode')
+            why = CUT_OFF if path.suffix.lower() in INDEXED_SUFFIXES else ''
+            raise BadInput(f'{path}: not a bag and not a video that OpenCV can decode{why}')
         self._named_fps = self._video.get(cv2.CAP_PROP_FPS)
         self._fps = self._named_fps or USUAL_FPS
         self.length = max(0, int(self._video.get(cv2.CAP_PROP_FRAME_COUNT)))

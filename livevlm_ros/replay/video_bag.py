@@ -28,6 +28,7 @@ TEMPLATE = """\
 #   answer: [red]                # accepted answers; without them the question is not scored
 #   evidence: [12.0, 15.5]       # seconds between which the answer was visible
 #   choices: [red, blue, green]  # what may be answered, for --choices
+#   type: car                    # kind of question: each has a row of the report
 #   budget: 2.0                  # seconds that the answer may take
 """
 

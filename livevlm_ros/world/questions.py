@@ -93,7 +93,7 @@ class AskedQuestion:
     :param at: second of the stream at which it is asked
     :param answer: accepted answers
     :param type: kind of question, one of `KINDS`
-    :param evidence: seconds between which the answer was to be seen; None for an absence and for
+    :param evidence: seconds between which the answer was visible; None for an absence and for
         repeated sightings
     """
 

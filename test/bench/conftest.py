@@ -63,19 +63,22 @@ def _tokenizer() -> PreTrainedTokenizerFast:
 
 
 @pytest.fixture(scope='session')
-def text_parts() -> Callable[[], tuple[LlamaForCausalLM, PreTrainedTokenizerFast]]:
+def text_parts() -> Callable[..., tuple[LlamaForCausalLM, PreTrainedTokenizerFast]]:
     """Build a small random Llama that reads text of bytes and a few words, the same each time."""
 
-    def build() -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
+    def build(**widths: int) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
         torch.manual_seed(5)
         tokenizer = _tokenizer()
+        small = {
+            'hidden_size': 48,
+            'intermediate_size': 80,
+            'num_attention_heads': 6,
+            'num_key_value_heads': 2,
+        }
         config = LlamaConfig(
+            **(small | widths),
             vocab_size=len(tokenizer),
-            hidden_size=48,
-            intermediate_size=80,
             num_hidden_layers=4,
-            num_attention_heads=6,
-            num_key_value_heads=2,
             max_position_embeddings=4096,
             initializer_range=0.15,
         )

@@ -18,6 +18,7 @@ COMMANDS = (
     'world',
     'bag',
     'evaluate',
+    'merge',
     'sweep',
     'replay',
     'calibrate',

@@ -52,6 +52,18 @@ def test_json_has_all_of_it(livevlm, tmp_path: Path) -> None:
     assert found['model']['bytes']['bfloat16'] == 2 * found['model']['numbers']
 
 
+def test_weights_of_few_bits_are_named_beside_the_type_of_the_rest(livevlm, refused) -> None:
+    code, out, _ = livevlm('plan', '--preset', 'recent', '--weights', 'int8')
+    assert code == 0
+    assert 'embedded on cpu in float32, its language layers in int8: llava_onevision' in out
+    _, out, _ = livevlm('plan', '--preset', 'recent', '--weights', 'int8', '--json')
+    found = json.loads(out)
+    sizes = found['model']['bytes']
+    assert found['weights'] == 'int8'
+    assert sizes['int4'] < sizes['int8'] < sizes['float16'] < sizes['float32']
+    assert 'weights must be one of auto, int8, int4' in refused('plan', '--weights', 'int2')
+
+
 def test_a_model_that_is_not_here_is_refused(refused, monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setenv('HF_HOME', str(tmp_path))
     assert 'not on this machine' in refused('plan', '--model', 'nobody/nothing')

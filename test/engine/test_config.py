@@ -30,6 +30,7 @@ def test_the_defaults_are_valid():
         ({'threads': -1}, 'threads must be between 0 and 1024, got -1'),
         ({'seed': -1}, 'seed must be between 0'),
         ({'on_jump': 'ignore'}, "on_jump must be one of keep, reset, drop, got 'ignore'"),
+        ({'skip_static': 'all'}, "skip_static must be one of none, frames, tokens, got 'all'"),
         ({'cameras': ()}, 'cameras must be distinct names, at least one, got ()'),
         ({'cameras': ('left', 'left')}, 'cameras must be distinct names'),
         ({'cameras': ('left', '')}, 'cameras must be distinct names'),

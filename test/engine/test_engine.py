@@ -80,7 +80,7 @@ def test_a_question_before_the_first_step_sees_the_frame_that_waits(make_engine,
         (Question('now ?', choices=('yes',)), 'choices: got 1, expected 2 to 64'),
         (Question('now ?', choices=tuple(map(str, range(65)))), 'choices: got 65, expected 2'),
         (Question('now ?', choices=('Red', 'a', 'red ')), "choices: got 'Red' and 'red'"),
-        (Question('now ?', choices=('yes', 'x' * 201)), 'choices: got 201 characters, at most'),
+        (Question('now ?', choices=('yes', 'x' * 501)), 'choices: got 501 characters, at most'),
         (
             Question('now ?', choices=('yes', 'a zebra')),
             "choices: the model does not know 'zebra'",

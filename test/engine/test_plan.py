@@ -57,6 +57,22 @@ def test_weights_that_cannot_be_loaded_are_said_with_the_type_that_needs_least()
     assert 'loading takes up to 26 MB of RAM, 20 MB are free: set model.dtype to float16' in line
 
 
+def test_weights_of_few_bits_need_less_and_are_named_where_they_would_do() -> None:
+    small = Machine(ram_bytes=10**6)
+    for weights, said in (
+        ('auto', 'set model.dtype to float16, in which the weights are stored, or set model.wei'),
+        ('int8', 'are free: set model.weights to int4, or take a smaller model'),
+        ('int4', 'are free: take a smaller model'),
+    ):
+        (line,) = _plan('recent', machine=small, model=ModelConfig(weights=weights)).warnings
+        assert said in line
+    whole, eight, four = (
+        _plan('recent', model=ModelConfig(weights=weights)).presets[0].ram_bytes
+        for weights in ('auto', 'int8', 'int4')
+    )
+    assert whole > eight > four
+
+
 def test_a_preset_that_the_model_has_no_room_for_says_why(tmp_path: Path) -> None:
     text = (EMBEDDED / 'config.json').read_text()
     shorter = text.replace('"max_position_embeddings": 32768', '"max_position_embeddings": 1300')

@@ -43,6 +43,22 @@ def draw_slab() -> Callable[..., tuple[Tensor, Tensor]]:
     return draw_slab
 
 
+@pytest.fixture
+def weights() -> Callable[..., tuple[Tensor, Tensor]]:
+    """Draw weights [out, in], some outputs larger than others, and inputs [tokens, in]."""
+
+    def weights(
+        outs: int, width: int, tokens: int = 1, dtype: torch.dtype = torch.float32
+    ) -> tuple[Tensor, Tensor]:
+        source = torch.Generator().manual_seed(outs)
+        weight = torch.randn(outs, width, generator=source)
+        larger = torch.rand(outs, 1, generator=source)
+        inputs = torch.randn(tokens, width, generator=source)
+        return 0.1 * larger * weight, inputs.to(dtype)
+
+    return weights
+
+
 @pytest.fixture(scope='module')
 def interpreter() -> Iterator[Executor]:
     """Start a process in which Triton interprets kernels, as it decides when it is imported."""

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -23,8 +24,10 @@ from transformers import (
     SiglipVisionConfig,
 )
 
+from livevlm_kernels.low_bits import dequantise, quantise
 from livevlm_ros.memory import FrameRef, Memory, MemoryConfig, QuestionView
 from livevlm_ros.model import ModelConfig, VideoLanguageModel, load_model
+from livevlm_ros.model.low_bits import EIGHT_AT_LEAST
 from livevlm_ros.model.plan import ModelPlan
 
 WORD_TEMPLATE = (
@@ -288,6 +291,59 @@ def planned(tmp_path: Path) -> Callable[[Path], None]:
         assert with_weights.layer_numbers == without.layer_numbers == numbers
 
     return planned
+
+
+class Apart(NamedTuple):
+    """
+    How far the scores of a question and of tokens after it are from those of other weights.
+
+    :param largest: difference, relative to the standard deviation of the scores
+    :param typical: difference, the root of its mean square, relative likewise
+    :param equal: share of the likeliest next tokens
+    """
+
+    largest: float
+    typical: float
+    equal: float
+
+    @classmethod
+    def of(cls, scores: Tensor, others: Tensor) -> 'Apart':
+        apart, spread = scores - others, others.std()
+        equal = (scores.argmax(-1) == others.argmax(-1)).float().mean()
+        return cls(
+            float(apart.abs().max() / spread),
+            float(apart.square().mean().sqrt() / spread),
+            float(equal),
+        )
+
+
+@pytest.fixture
+def lowered(watch: Callable[..., Memory]) -> Callable[..., tuple[Apart, Apart]]:
+    """Hold a model in few bits against one with the same weights in float32, and with its own."""
+
+    @torch.inference_mode()
+    def scores(model: VideoLanguageModel, frames: Sequence[np.ndarray], text: str) -> Tensor:
+        memory = watch(model, frames, [2, len(frames) - 2], preset='full')
+        prompt = model.question(text)
+        view = memory.question(extra_tokens=prompt.tokens + 16)
+        hidden = [model.read(prompt.embeds, view)]
+        for token in range(16):  # one by one, as they are when an answer is spoken
+            hidden.append(model.read(model.embed(torch.tensor([7 * token + 9])), view))
+        return torch.stack([model.logits(each) for each in hidden])
+
+    def lowered(
+        folder: Path, frames: Sequence[np.ndarray], text: str, bits: int
+    ) -> tuple[Apart, Apart]:
+        found = scores(load_model(ModelConfig(str(folder), weights=f'int{bits}')), frames, text)
+        model = load_model(ModelConfig(str(folder)))
+        own = scores(model, frames, text)
+        for name, module in model.hf.named_modules():
+            if isinstance(module, torch.nn.Linear) and re.search(r'(age|text)_model.layers', name):
+                low = quantise(module.weight, 8 if name.endswith(EIGHT_AT_LEAST) else bits)
+                module.weight.copy_(dequantise(low, torch.float32))
+        return Apart.of(found, scores(model, frames, text)), Apart.of(found, own)
+
+    return lowered
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from livevlm_ros.model import ModelConfig
     [
         ({'path': ''}, 'model path is empty'),
         ({'dtype': 'int8'}, 'auto, float32, bfloat16, float16'),
+        ({'weights': 'int3'}, "auto, int8, int4, got 'int3'"),
         ({'device': 'tpu'}, 'cpu, cuda or cuda:N'),
         ({'device': 'cuda:x'}, "cpu, cuda or cuda:N, got 'cuda:x'"),
     ],

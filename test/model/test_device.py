@@ -132,6 +132,17 @@ def test_weights_that_a_gpu_has_no_room_for_are_refused_with_what_would_fit(
     )
 
 
+def test_fewer_bits_need_less_room(
+    gpus: Callable, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpus(1, free=3 * 10**9, total=9 * 10**9)
+    monkeypatch.setattr('livevlm_ros.model.device.count_numbers', lambda of: {'F16': 2 * 10**9})
+    check_room(folder, dtype=torch.bfloat16, device=GPU, saved_bytes=10**9)
+    said = 'need 3.1 GB in bfloat16 with fewer bits in the language layers: end what else'
+    with pytest.raises(ValueError, match=said):
+        check_room(folder, dtype=torch.bfloat16, device=GPU, saved_bytes=9 * 10**8)
+
+
 def test_a_model_without_room_is_refused_before_anything_is_loaded(
     gpus: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:

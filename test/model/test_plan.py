@@ -23,10 +23,10 @@ def bytes_of(name):
     lines = open('/proc/self/status').read().splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith(name))
 
-load_model(ModelConfig())  # what is imported late is there
+load_model(ModelConfig(weights=sys.argv[3]))  # what is imported late is there
 anonymous, all_of_it = bytes_of('RssAnon'), bytes_of('VmRSS')
 open('/proc/self/clear_refs', 'w').write('5')  # the peak begins anew
-model = load_model(ModelConfig(sys.argv[1], dtype=sys.argv[2]))
+model = load_model(ModelConfig(sys.argv[1], dtype=sys.argv[2], weights=sys.argv[3]))
 print(json.dumps([bytes_of('VmHWM') - all_of_it, bytes_of('RssAnon') - anonymous]))
 """
 
@@ -43,15 +43,35 @@ def large(tmp_path_factory: pytest.TempPathFactory, save_hub_form: Callable) -> 
     return saved
 
 
+def _measured(folder: Path, config: ModelConfig) -> tuple[int, int]:
+    """Return bytes at the peak of loading a model, and those that stay."""
+    given = [str(folder), config.dtype, config.weights]
+    command = [sys.executable, '-c', MEASURE, *given]
+    peak, kept = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return peak, kept
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('dtype', ['float32', 'bfloat16', 'float16'])
 def test_loading_takes_and_keeps_what_was_planned(large: Path, dtype: str) -> None:
     config, plan = ModelConfig(str(large), dtype=dtype), ModelPlan.of(large)
-    command = [sys.executable, '-c', MEASURE, str(large), dtype]
-    peak, kept = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    peak, kept = _measured(large, config)
     assert peak == pytest.approx(plan.loading_bytes(config), rel=0.1)
     if dtype != plan.stored:  # those are the mapped files, but for the language layers
         assert kept == pytest.approx(plan.weight_bytes(dtype), rel=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
+@pytest.mark.parametrize('weights', ['int8', 'int4'])
+def test_loading_few_bits_never_holds_the_layers_in_another_type(
+    large: Path, dtype: str, weights: str
+) -> None:
+    config, plan = ModelConfig(str(large), dtype=dtype, weights=weights), ModelPlan.of(large)
+    peak, kept = _measured(large, config)
+    assert kept == pytest.approx(plan.weight_bytes(dtype, config.layer_bits), rel=0.05)
+    assert peak == pytest.approx(plan.loading_bytes(config), rel=0.15)
+    assert peak < kept + 2 * plan.layer_numbers  # those of 16 bits alone are more
 
 
 def test_the_embedded_model_is_stored_in_half_of_what_a_cpu_computes_in() -> None:

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from builtin_interfaces.msg import Duration
 
 pytest.importorskip('torch')
 
@@ -159,10 +161,13 @@ def test_a_question_is_asked_with_its_budget_and_its_wish_for_images(
     node.answers = [answer(10.0), answer(10.0)]
     asked = Question('what ?', request_id='a', budget_s=0.5, attach_images=True)
     assert engine.ask_now(asked).text == 'red'
-    engine.ask_now(Question('where ?', request_id='b', unlimited=True))
+    narrowed = Question('where ?', request_id='b', unlimited=True, lookback_s=2.5)
+    engine.ask_now(replace(narrowed, choices=('left', 'right')))
+    whole: dict[str, Any] = {'choices': [], 'lookback': Duration()}
+    part = {'choices': ['left', 'right'], 'lookback': Duration(sec=2, nanosec=500_000_000)}
     assert node.sent == [
-        ('what ?', {'budget_s': 0.5, 'request_id': 'a', 'attach_evidence_images': True}),
-        ('where ?', {'budget_s': 0.0, 'request_id': 'b', 'attach_evidence_images': False}),
+        ('what ?', {'budget_s': 0.5, 'request_id': 'a', 'attach_evidence_images': True, **whole}),
+        ('where ?', {'budget_s': 0.0, 'request_id': 'b', 'attach_evidence_images': False, **part}),
     ]
     assert engine.warnings() == []
 

@@ -5,6 +5,7 @@
 import ast
 import re
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import livevlm_ros
 
 PACKAGES = ('.', 'livevlm_interfaces')
 ROOMS = ('livevlm_ros', 'kernels', 'bench')
-# Import name -> (rosdep key, name on PyPI) of what is not part of ROS, or has another name there.
+# Import name -> (rosdep key, name for pip) of what is not part of ROS, or has another name there.
 LIBRARIES = {
     'PIL': ('python3-pil', 'pillow'),
     'cv2': ('python3-opencv', 'opencv-python-headless'),
@@ -37,7 +38,10 @@ LIBRARIES = {
     'zstandard': ('mcap-ros2-support', 'zstandard'),
 }
 # Import names of what an extra of setup.py brings.
-OF_AN_EXTRA = dict.fromkeys(('anyio', 'mcp', 'pydantic', 'starlette', 'uvicorn'), 'mcp')
+OF_AN_EXTRA = {
+    **dict.fromkeys(('anyio', 'mcp', 'pydantic', 'starlette', 'uvicorn'), 'mcp'),
+    'pyarrow': 'sets',
+}
 
 
 def manifest(folder: Path) -> Any:
@@ -94,7 +98,7 @@ def test_every_import_is_a_declared_dependency(
     root: Path, setup_arguments: dict[str, Any]
 ) -> None:
     declared = {dependency.name for dependency in manifest(root).exec_depends}
-    on_pypi = {requirement_name(line) for line in setup_arguments['install_requires']}
+    for_pip = {requirement_name(line) for line in setup_arguments['install_requires']}
     for name, extra in OF_AN_EXTRA.items():
         lines = setup_arguments['extras_require'][extra]
         assert name in map(requirement_name, lines), f'setup.py does not declare {name}'
@@ -102,7 +106,7 @@ def test_every_import_is_a_declared_dependency(
     for name in imported(root) - optional:
         key, package = LIBRARIES.get(name, (name, ''))
         assert key in declared, f'package.xml does not declare {key} for import {name}'
-        assert not package or package in on_pypi, f'setup.py does not declare {package}'
+        assert not package or package in for_pip, f'setup.py does not declare {package}'
 
 
 def test_every_library_that_is_declared_is_imported(
@@ -117,12 +121,20 @@ def test_every_requirement_is_pinned(root: Path, setup_arguments: dict[str, Any]
     pins = requirements(root / 'constraints.txt')
     assert all(re.fullmatch(r'[\w.-]+==[\w.]+', line) for line in pins.values())
     wanted = {requirement_name(line) for line in setup_arguments['install_requires']}
-    for extra in ('mcp', 'test'):
+    for extra in ('mcp', 'sets', 'test'):
         wanted |= {requirement_name(line) for line in setup_arguments['extras_require'][extra]}
     wanted |= requirements(root / 'requirements.txt').keys()
     wanted |= requirements(root / 'requirements-dev.txt').keys()
     assert wanted - pins.keys() == set()
     assert pins['torch'] == 'torch==2.13.0'
+
+
+def test_the_interfaces_bring_the_ros_that_the_node_runs_on(root: Path) -> None:
+    text = (root / 'requirements.txt').read_text(encoding='utf-8')
+    running, _, _ = text.partition('\n\n')
+    interfaces = tomllib.loads((root / 'livevlm_interfaces/pyproject.toml').read_text('utf-8'))
+    wanted = [line for line in running.splitlines() if not line.startswith('#')]
+    assert interfaces['project']['dependencies'] == wanted
 
 
 def test_every_data_file_exists(root: Path, setup_arguments: dict[str, Any]) -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from livevlm_ros.engine import EngineConfig
 from livevlm_ros.engine.messages import Answer, Evidence, Finish, Frame, Latency, Question, Status
-from livevlm_ros.engine.slot import Dropped
+from livevlm_ros.engine.slot import CameraStats, Dropped
+from livevlm_ros.engine.stats import TokenCounts
 from livevlm_ros.memory import RecallCounts
 from livevlm_ros.replay.compare import Run
 from livevlm_ros.replay.image_bag import image_bag
@@ -89,8 +90,15 @@ class ScriptedEngine:
             evictions=0,
             context_truncated=False,
         )
-        cameras = {'camera': SimpleNamespace(newest_stamp_ns=self.newest_ns)}
-        return SimpleNamespace(frames_used=self.used, memory=sizes, cameras=cameras, strangers=0)
+        cameras = {'camera': CameraStats(newest_stamp_ns=self.newest_ns)}
+        return SimpleNamespace(
+            frames_used=self.used,
+            tokens=TokenCounts(),
+            memory=sizes,
+            cameras=cameras,
+            unknown_cameras=CameraStats(),
+            strangers=0,
+        )
 
 
 @pytest.fixture
@@ -198,8 +206,11 @@ def make_run() -> Callable[..., Run]:
             memory=None,
             frames_in=4,
             frames_used=4,
+            tokens=TokenCounts(),
             dropped=Dropped(),
             strangers=0,
+            cameras={},
+            unknown_cameras=CameraStats(),
         )
         report = build_report(
             evaluation, stats, EngineConfig(), path='w', seconds=1.0, name=name, **bound

@@ -92,6 +92,21 @@ def test_a_bag_cut_off_in_the_middle_is_used_up_to_the_cut(
     assert f'using the {len(stamps)} messages' in source.warnings[0]
 
 
+@pytest.mark.parametrize('text', [None, '', '\0' * 64, 'rosbag2_bagfile_information: {}'])
+@pytest.mark.parametrize('storage', STORAGES)
+def test_a_whole_bag_whose_metadata_is_of_no_use_is_not_called_cut_off(
+    tmp_path: Path, storage: str, text: str | None
+) -> None:
+    write_bag(tmp_path / 'bag', storage=storage)
+    metadata = tmp_path / 'bag/metadata.yaml'
+    metadata.unlink() if text is None else metadata.write_text(text)
+    source = open_source(tmp_path / 'bag')
+    assert len(list(source.frames())) == 5
+    (warning,) = source.warnings
+    assert 'bag: metadata.yaml is missing or of no use (' in warning
+    assert warning.endswith('using the 5 messages that can be read')
+
+
 def damage(bag: Path, rows: dict[int, str]) -> None:
     """Change rows of an sqlite3 bag as no recorder would."""
     with closing(sqlite3.connect(storage_file(bag))) as connection, connection:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from livevlm_ros.replay.errors import BadInput
+from livevlm_ros.replay.metric import Metric
 from livevlm_ros.replay.questions import (
     QuestionEntry,
     questions_beside,
@@ -51,9 +52,49 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     ]
 
 
+def test_what_public_sets_need_is_read_and_written_back(tmp_path: Path) -> None:
+    entries, refused = read(
+        tmp_path,
+        """
+- at: [3, 9.5]
+  question: where is the exit ?
+  id: e
+  type: way out
+  choices: [left, right, Unable to answer]
+  answer_index: 2
+  evidence: [[7, 8], [1, 2.5]]
+  lookback: 4
+  set: OVO-Bench
+- at: 20
+  question: when did it rain ?
+  metric: {ago: 2, unit: minutes, tolerance: 0.5}
+""",
+    )
+    assert refused == []
+    first, second, last = entries
+    assert [(e.id, e.at) for e in (first, second)] == [('e@1', 3.0), ('e@2', 9.5)]
+    assert (first.answer, first.type) == (('Unable to answer',), 'way out')
+    assert (first.evidence, first.intervals) == ((1.0, 8.0), ((1.0, 2.5), (7.0, 8.0)))
+    assert (first.lookback, first.set, last.set) == (4.0, 'OVO-Bench', '')
+    assert last.metric == Metric('ago', (2.0,), 'minutes', 0.5)
+    write_questions(tmp_path / 'again.yaml', entries)
+    assert read_questions(tmp_path / 'again.yaml') == (entries, [])
+
+
+def test_an_id_of_several_times_is_not_taken_twice(tmp_path: Path) -> None:
+    twice = '- {id: a, at: [1, 2], question: x}\n- {id: a@2, at: 3, question: y}'
+    entries, (refused,) = read(tmp_path, twice)
+    assert len(entries) == 2 and "question 'a@2': id is used" in refused
+
+
 def test_only_at_and_question_are_needed_and_entries_are_sorted_by_time(tmp_path: Path) -> None:
     entries, _ = read(tmp_path, '- {at: 9, question: b}\n- {at: 1, question: a}')
     assert [(e.id, e.at, e.answer) for e in entries] == [('2', 1.0, ()), ('1', 9.0, ())]
+
+
+def test_seconds_in_quotes_are_seconds(tmp_path: Path) -> None:
+    (entry,) = read(tmp_path, "- {at: '12.5', question: a, evidence: ['1', 2]}")[0]
+    assert (entry.at, entry.evidence) == (12.5, (1.0, 2.0))
 
 
 def test_json_is_read_too(tmp_path: Path) -> None:
@@ -80,7 +121,15 @@ def test_minutes_and_seconds_are_seconds(tmp_path: Path) -> None:
     'entry, says',
     [
         ('{at: 1, question: a, color: red}', 'unknown key color; expected at, question, id'),
-        ('{at: 1, question: a, type: smell}', "unknown type 'smell'; expected one of color_of"),
+        ('{at: 1, question: a, set: mine}', "unknown set 'mine'; expected one of OVO-S-Bench"),
+        ('{at: [], question: a}', 'at is an empty list'),
+        ('{at: [1, soon], question: a}', "at must be seconds.*got 'soon'"),
+        ('{at: 1, question: a, choices: [b, c], answer_index: 2}', 'one of 2 choices.*got 2'),
+        ('{at: 1, question: a, choices: [b, c], answer_index: true}', 'got True'),
+        ('{at: 1, question: a, answer: b, choices: [b, c], answer_index: 0}', 'both given'),
+        ('{at: 1, question: a, evidence: [[1, 2], [4, 3]]}', 'evidence must end after'),
+        ('{at: 1, question: a, lookback: 0}', 'lookback must be more than 0'),
+        ('{at: 1, question: a, metric: 3}', 'metric must be such as'),
         ('{question: a}', 'at missing'),
         ('{at: 1}', 'question missing'),
         ('{}', 'at and question missing'),

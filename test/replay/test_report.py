@@ -7,7 +7,8 @@ import pytest
 
 from livevlm_ros.engine import EngineConfig
 from livevlm_ros.engine.messages import Answer, Latency, Status
-from livevlm_ros.engine.slot import Dropped
+from livevlm_ros.engine.slot import CameraStats, Dropped
+from livevlm_ros.engine.stats import TokenCounts
 from livevlm_ros.memory import MemorySizes, RecallCounts
 from livevlm_ros.replay.accuracy import Report
 from livevlm_ros.replay.outcome import Evaluation, MemorySample, Outcome
@@ -26,7 +27,7 @@ STABLE = {
     'not_seen': {'n', 'right', 'right_guesses'},
     'latency_ms': {'first_token', 'total'},
     'deadline': {'met', 'missed'},
-    'ingest': {'frames_in', 'frames_used', 'frames_dropped', 'dropped_by', 'fps'},
+    'ingest': {'frames_in', 'frames_used', 'frames_dropped', 'dropped_by', 'fps', 'tokens_read'},
     'memory': {
         'short_term_tokens',
         'long_term_tokens',
@@ -94,8 +95,11 @@ def report(
         model=SimpleNamespace(model_id='tiny'),
         frames_in=10,
         frames_used=6,
+        tokens=TokenCounts(shown=8, read=4),
         dropped=Dropped(rate=3, bad=1),
         strangers=strangers,
+        cameras={},
+        unknown_cameras=CameraStats(),
     )
     return build_report(evaluation, stats, EngineConfig(), path='x.mcap', seconds=4.0)
 
@@ -196,6 +200,7 @@ def test_frames_in_are_used_or_dropped() -> None:
     assert ingest['frames_in'] == ingest['frames_used'] + ingest['frames_dropped'] == 10
     assert ingest['dropped_by'] == {'rate': 3, 'newer': 0, 'gate': 0, 'bad': 1, 'paused': 0}
     assert ingest['fps'] == 3.0
+    assert ingest['tokens_read'] == 0.5
 
 
 def test_frames_that_the_engine_did_not_count_are_told() -> None:

@@ -46,6 +46,7 @@ def test_every_offered_setting_can_be_set() -> None:
             'model.path': 'x',
             'model.dtype': 'bfloat16',
             'model.device': 'cuda',
+            'model.weights': 'int8',
             'ingest.gate': 'true',
             'ingest.gate_similarity': '0.9',
             'ask.min_confidence': '0.9',

@@ -111,8 +111,15 @@ def test_an_archive_is_refused_with_what_unpacks_it(tmp_path: Path, name: str, t
 def test_a_file_that_is_no_recording_is_refused(tmp_path: Path) -> None:
     text = tmp_path / 'notes.txt'
     text.write_text('not a video')
-    with pytest.raises(BadInput, match='not a bag and not a video'):
+    with pytest.raises(BadInput, match='not a bag and not a video that OpenCV can decode$'):
         open_source(text)
+
+
+def test_a_video_without_its_index_is_said_to_lack_it(tmp_path: Path) -> None:
+    cut = tmp_path / 'cut.MP4'
+    cut.write_bytes(b'\0\0\0\x18ftypisom\0\0\2\0isomiso2' + b'\0\0\1\0mdat' + bytes(248))
+    with pytest.raises(BadInput, match='cut off while it was recorded lacks its index'):
+        open_source(cut)
 
 
 def test_a_topic_makes_no_sense_for_a_video(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ class RotaryTable:
         if tokens <= len(self.cos) and (self._positions is None or prefix == self._prefix):
             return
         if tokens > len(self.cos):
-            tokens = max(tokens, len(self.cos) * 3 // 2)
+            tokens = grown(len(self.cos), tokens)
             steps = torch.arange(tokens, dtype=torch.float, device=self._frequencies.device)
             self.cos, self.sin = self._turns(steps[:, None])
         self._read_cos, self._read_sin, self._prefix = self.cos, self.sin, prefix
@@ -95,3 +95,15 @@ class RotaryTable:
         torch.mul(low, cos, out=out[..., :half]).addcmul_(high, sin, value=-1)
         torch.mul(high, cos, out=out[..., half:]).addcmul_(low, sin)
         return out
+
+
+def grown(room: int, tokens: int) -> int:
+    """
+    Return how much room to make for tokens where there is too little.
+
+    It grows by halves, whatever asked for it: how large it is in the end does not depend on which
+    streams were read before. From nothing it is what is asked for.
+    """
+    while 0 < room < tokens:
+        room += (room + 1) // 2
+    return room or tokens

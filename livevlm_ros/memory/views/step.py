@@ -122,7 +122,9 @@ class StepView(ReadView):
     def _score(self, q: Tensor, keys: Tensor) -> None:
         """Add the latest vision queries' attention on what the layer read of the memory."""
         first, past = self._tiers.prefix_tokens, self._past[self._next - 1]
-        scores = window_scores(q[:, -WINDOW:], keys, first=first, last=past)
+        own = self._own(keys.shape[1])
+        voters = None if own is None else own[-WINDOW:]
+        scores = window_scores(q[:, -WINDOW:], keys, first=first, last=past, own=voters)
         if self._order is not None:
             scores = torch.empty_like(scores).scatter_(0, self._order, scores)
         self._scores += scores

@@ -20,6 +20,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from livevlm_ros.memory.shape import CacheShape
 from livevlm_ros.memory.tiers import Tiers
+from livevlm_ros.memory.views.rotary import grown
 
 
 class View(Protocol):
@@ -62,8 +63,7 @@ class ReadBuffer:
         """Make room for `tokens`; what the buffer held is lost when it grows."""
         layers, heads, room, width = self.keys.shape
         if tokens > room:
-            larger = max(tokens, room * 3 // 2)
-            keys = self.keys.new_empty(layers, heads, larger, width)
+            keys = self.keys.new_empty(layers, heads, grown(room, tokens), width)
             self.keys, self.values = keys, torch.empty_like(keys)
 
 
@@ -141,7 +141,7 @@ class ReadView:
         """Causal attention of the last tokens of `keys`, [tokens, q_heads * head_dim]."""
         q_heads, tokens, width = q.shape
         kv_heads, seen, _ = keys.shape
-        if q.is_cuda and tokens > 1:  # no mask in memory
+        if q.is_cuda and tokens > 1 and self._own(seen) is None:  # no mask in memory
             out = scaled_dot_product_attention(
                 q[None],
                 keys[None],
@@ -151,13 +151,19 @@ class ReadView:
             )[0]
         else:  # a group's queries as rows of its kv head: nothing is repeated
             grouped = q.reshape(1, kv_heads, -1, width)
-            mask = self._causal(tokens, seen, q_heads // kv_heads) if tokens > 1 else None
+            mask = self._causal(tokens, seen, q_heads // kv_heads)
             out = scaled_dot_product_attention(grouped, keys[None], values[None], attn_mask=mask)
         by_head = out.reshape(q_heads, tokens, width)
         return by_head.transpose(0, 1).reshape(tokens, q_heads * width)
 
-    def _causal(self, tokens: int, seen: int, group: int) -> Tensor:
+    def _own(self, seen: int) -> Tensor | None:
+        """Return which of the keys seen are those of the queries, [tokens]; None: the last."""
+        return None
+
+    def _causal(self, tokens: int, seen: int, group: int) -> Tensor | None:
         """Additive mask of the last `tokens` of `seen`, once for each query head of a group."""
+        if tokens == 1:
+            return None
         if self._mask is None or self._mask.shape != (group * tokens, seen):
             hidden = self._buffer.keys.new_full((tokens, seen), -torch.inf)
             self._mask = hidden.triu_(seen - tokens + 1).repeat(group, 1)

@@ -8,7 +8,7 @@ from transformers.models.qwen3_vl.configuration_qwen3_vl import Qwen3VLTextConfi
 from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLTextRotaryEmbedding
 
 from livevlm_ros.memory import CacheShape, FramePositions
-from livevlm_ros.memory.views.rotary import RotaryTable
+from livevlm_ros.memory.views.rotary import RotaryTable, grown
 
 
 @pytest.mark.parametrize(('width', 'theta'), [(8, 10000.0), (64, 1e6)])
@@ -74,3 +74,8 @@ def test_frames_with_rows_and_columns_turn_as_in_transformers_qwen3_vl(prefix: i
     table.rotate(keys[:, 10:past], first=10, out=turned[:, 10:past])
     table.rotate_text(keys[:, past:], first=past, past=past, out=turned[:, past:])
     torch.testing.assert_close(turned, expected[0], rtol=0, atol=1e-6)
+
+
+def test_room_grows_to_the_same_size_however_it_came_there() -> None:
+    assert grown(0, 10) == 10 and grown(1, 4) == 5
+    assert grown(grown(grown(10, 11), 20), 60) == grown(10, 60) >= 60

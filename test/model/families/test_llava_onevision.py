@@ -25,6 +25,17 @@ TEXT = {
     'num_attention_heads': 6,
     'num_key_value_heads': 2,
 }
+WIDE = {
+    'vocab_size': 320,
+    'num_hidden_layers': 3,
+    'initializer_range': 0.15,
+    'max_position_embeddings': 4096,
+    'rope_parameters': {'rope_type': 'default', 'rope_theta': 1e6},
+    'hidden_size': 128,
+    'intermediate_size': 192,
+    'num_attention_heads': 8,
+    'num_key_value_heads': 4,
+}
 
 
 @pytest.mark.parametrize('layer', [-1, -2, 1, [-2, -1]])
@@ -44,6 +55,7 @@ def test_features_are_exactly_those_of_get_video_features_without_newline(
 def test_a_grid_of_5_by_5_patches_pools_to_9_tokens(checkpoint: Path, images: Callable) -> None:
     model = load_model(ModelConfig(str(checkpoint)))
     assert model.shape.tokens_per_frame == 9
+    assert model.image == slice(0, 9)
     assert model.encode_frames(images(2)).shape == (2, 9, 48)
 
 
@@ -55,6 +67,16 @@ def test_a_batch_of_images_of_any_sizes_equals_one_by_one(
     batch = model.encode_frames(mixed)
     single = torch.cat([model.encode_frames([image]) for image in mixed])
     torch.testing.assert_close(batch, single, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize('bits', [8, 4])
+def test_fewer_bits_say_what_the_same_weights_say(
+    tmp_path: Path, lowered: Callable, images: Callable, save_hub_form: Callable, bits: int
+) -> None:
+    folder = save_hub_form(tmp_path, VISION, TEXT | WIDE)
+    same, own = lowered(folder, images(5), 'what color was the car', bits)
+    assert same.largest < 0.1 and same.equal > 0.8
+    assert own.typical < {8: 0.05, 4: 0.7}[bits]
 
 
 def test_the_plan_is_what_is_loaded(checkpoint: Path, planned: Callable) -> None:

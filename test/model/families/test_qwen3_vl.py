@@ -20,6 +20,7 @@ from transformers import (
 )
 from transformers.models.qwen3_vl.video_processing_qwen3_vl import Qwen3VLVideoProcessor
 
+from livevlm_ros.memory import FrameRef
 from livevlm_ros.model import CheckpointError, ModelConfig, load_model
 from livevlm_ros.model.families import open_family
 from livevlm_ros.model.shapes import qwen3_vl
@@ -61,6 +62,12 @@ TEXT = {
     'rope_parameters': ROPE,
     'initializer_range': 0.15,
     'vocab_size': 320,
+}
+WIDE = {
+    'hidden_size': 128,
+    'intermediate_size': 192,
+    'num_attention_heads': 8,
+    'num_key_value_heads': 4,
 }
 SMALL, FULL = (64, 96), qwen3_vl.SIZE
 
@@ -233,6 +240,7 @@ def test_a_frame_is_its_time_its_image_and_what_is_added_to_the_first_layers(
     assert frames.shape == (2, model.shape.tokens_per_frame, 3 * 48)
     assert model.shape.tokens_per_frame - model.shape.text_tokens == 2 * 3
     before = len(model._family.frame_text(0.0).before)
+    assert model.image == slice(before, before + 2 * 3)
     assert not frames[:, :before, 48:].any() and not frames[:, -1:, 48:].any()
     assert frames[:, before:-1, 48:].abs().amin(-1).all()
     said = [model._family.tokenizer.decode(model._family.frame_text(s).before) for s in (5, 65.97)]
@@ -257,6 +265,41 @@ def test_a_question_that_looks_back_reads_whole_frames(
         _, counts = memory.ids.frames(view.ids(layer)).unique(return_counts=True)
         assert counts.tolist() == [model.shape.tokens_per_frame] * 7
     memory.close()
+
+
+@pytest.mark.parametrize('bits', [8, 4])
+def test_fewer_bits_say_what_the_same_weights_say(
+    tmp_path: Path, lowered: Callable, bits: int
+) -> None:
+    folder = _save(tmp_path, {**VISION, 'out_hidden_size': 128}, TEXT | WIDE)
+    same, own = lowered(folder, FRAMES, QUESTION, bits)
+    assert same.largest < 0.1 and same.equal > 0.8
+    assert own.typical < {8: 0.05, 4: 0.7}[bits]
+
+
+def test_a_frame_of_which_a_part_is_read_has_its_header_and_all_of_its_image(
+    checkpoint: Path, watch: Callable
+) -> None:
+    model = load_model(ModelConfig(str(checkpoint)))
+    twin, memory = (
+        watch(model, FRAMES[:2], [1, 1], preset='recent', short_term_frames=4) for _ in range(2)
+    )
+    before = memory._tiers.short_term.tokens([1])
+    read = torch.ones(1, model.shape.tokens_per_frame, dtype=torch.bool)
+    read[0, model.image] = torch.arange(6) == 3
+    tokens, written = model.encode_frames(FRAMES[2:3], [2.0]), []
+    for each, changed in ((twin, torch.ones_like(read)), (memory, read)):
+        view = each.step([FrameRef('front', 2)], changed)
+        model.read(tokens[changed], view)
+        written.append(view.commit())
+    whole, part = written
+    torch.testing.assert_close(part.keys[0][:, read[0]], whole.keys[0][:, read[0]])
+    assert torch.equal(part.keys[:, :, ~read[0]], before.keys[:, :, ~read[0]])
+    prompt = model.question(QUESTION)
+    asked = memory.question(extra_tokens=prompt.tokens)
+    assert torch.isfinite(model.logits(model.read(prompt.embeds, asked))).all()
+    _, counts = memory.ids.frames(asked.ids(0)).unique(return_counts=True)
+    assert counts.tolist() == [model.shape.tokens_per_frame] * 3
 
 
 def test_the_plan_is_what_is_loaded(checkpoint: Path, planned: Callable) -> None:

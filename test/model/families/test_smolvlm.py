@@ -55,6 +55,12 @@ TEXT = {
     'initializer_range': 0.15,
     'vocab_size': 320,
 }
+WIDE = {
+    'hidden_size': 128,
+    'intermediate_size': 192,
+    'num_attention_heads': 8,
+    'num_key_value_heads': 4,
+}
 
 
 def _tokenizer(folder: Path, *, digits: bool = True) -> PreTrainedTokenizerFast:
@@ -209,6 +215,7 @@ def test_text_and_image_are_one_frame_of_the_memory(checkpoint: Path, images: Ca
     before = len(model._family.frame_text(0.0).before)
     assert model.shape.tokens_per_frame == before + 16 + 1
     assert model.shape.text_tokens == before + 1
+    assert model.image == slice(before, before + 16)
     frames = model.encode_frames(images(2), [5.0, 65.9])
     assert frames.shape == (2, model.shape.tokens_per_frame, 48)
     said = [model._family.tokenizer.decode(model._family.frame_text(s).before) for s in (5, 65.9)]
@@ -234,6 +241,16 @@ def test_a_question_that_looks_back_reads_whole_frames(
         _, counts = memory.ids.frames(view.ids(layer)).unique(return_counts=True)
         assert counts.tolist() == [model.shape.tokens_per_frame] * 7
     memory.close()
+
+
+@pytest.mark.parametrize('bits', [8, 4])
+def test_fewer_bits_say_what_the_same_weights_say(
+    tmp_path: Path, lowered: Callable, images: Callable, bits: int
+) -> None:
+    folder = _save(tmp_path, VISION, TEXT | WIDE, scale=2)
+    same, own = lowered(folder, images(8, height=32, width=32), QUESTION, bits)
+    assert same.largest < 0.1 and same.equal > 0.8
+    assert own.typical < {8: 0.05, 4: 0.7}[bits]
 
 
 def test_the_plan_is_what_is_loaded(checkpoint: Path, planned: Callable) -> None:

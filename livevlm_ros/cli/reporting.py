@@ -1,0 +1,94 @@
+# Copyright 2026 The livevlm_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What commands that evaluate share: engines that take turns with a model, and their reports."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from livevlm_ros.terminal import refuse
+
+if TYPE_CHECKING:
+    from livevlm_ros.engine import Engine, EngineConfig, ModelConfig
+    from livevlm_ros.model import VideoLanguageModel
+    from livevlm_ros.replay.accuracy import Report
+    from livevlm_ros.replay.compare import Load, Run
+    from livevlm_ros.replay.evaluate import Progress
+
+
+def publish(
+    runs: Sequence[Run],
+    *,
+    comparing: bool,
+    against: Sequence[str],
+    json_file: Path | None,
+    html_file: Path | None,
+    reliability: Path | None,
+) -> None:
+    """
+    Write and print the report of runs over the same source.
+
+    :param comparing: the report is a comparison, be it of one row
+    :param against: rows that the others are paired with; by default the first
+    """
+    from livevlm_ros.replay.answers_table import answers_table
+    from livevlm_ros.replay.compare import compare
+    from livevlm_ros.replay.html import html_report
+    from livevlm_ros.replay.masked import in_words
+    from livevlm_ros.replay.reliability import reliability_svg
+    from livevlm_ros.replay.report import NOTHING_MEASURED
+    from livevlm_ros.replay.table import print_comparison, print_report, report_console
+    from livevlm_ros.replay.whole_file import write_each
+
+    console = report_console()
+    compared = compare(runs, against=against)
+    problems = write_each(
+        (json_file, lambda: report_json(compared if comparing else runs[0].report)),
+        (html_file, lambda: html_report(runs, compared)),
+        (reliability, lambda: reliability_svg(runs)),
+    )
+    if comparing:
+        print_comparison(compared, console)
+    else:
+        print_report(runs[0].report, console)
+    for run in runs:
+        if run.evaluation.outcomes and not run.report['questions']['scored']:
+            console.print(answers_table(run.evaluation.outcomes, title=run.name))
+    for run in runs:
+        if found := run.report.get('masked'):
+            console.print(f'{run.name} {in_words(found)}')
+    if problems:
+        refuse('; '.join(problems))
+    for run in runs:
+        if why := run.report['nothing_measured']:
+            print(f'livevlm: {run.name}: nothing was measured: {why}', file=sys.stderr)
+            raise typer.Exit(NOTHING_MEASURED)
+
+
+def model_loader() -> Load:
+    """Return what loads engines; those of the same checkpoint have one model in turn."""
+
+    @lru_cache(maxsize=1)
+    def model_of(config: ModelConfig) -> VideoLanguageModel:
+        from livevlm_ros.model import load_model
+
+        return load_model(config)
+
+    def load(config: EngineConfig, progress: Progress) -> Engine:
+        from livevlm_ros.replay.opening import open_engine
+
+        return open_engine(config, progress, load=model_of)
+
+    return load
+
+
+def report_json(report: Report) -> str:
+    """Return a report as the text of a file."""
+    return json.dumps(report, indent=1) + '\n'
