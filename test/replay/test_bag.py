@@ -1,13 +1,11 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from mcap.writer import Writer as McapWriter
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
@@ -311,50 +309,6 @@ def test_one_topic_of_two_types_is_read_as_the_one_that_lost_less(tmp_path: Path
     assert stamps == [START_NS + n * PERIOD_NS for n in range(5)] and source.length == 5
     assert source.type.endswith('/CompressedImage')  # type: ignore
     assert source.skipped == {'/eye [sensor_msgs/msg/Image]': 4}
-
-
-def split_bag(path: Path, storage: str, parts: int) -> list[Path]:
-    """Make a bag of parts of two frames, as a recorder leaves it that was killed."""
-    path.mkdir()
-    files = []
-    for number in range(parts):
-        with image_bag(path.with_name('part'), storage=storage) as write:
-            for frame, image in enumerate(pictures(2)):
-                write(START_NS + (2 * number + frame) * PERIOD_NS, image)
-        part = storage_file(path.with_name('part'))
-        files.append(part.rename(path / f'{path.name}_{number}{part.suffix}'))
-        shutil.rmtree(path.with_name('part'))
-    return files
-
-
-@pytest.mark.parametrize('storage', STORAGES)
-def test_parts_are_read_in_the_order_of_their_numbers(tmp_path: Path, storage: str) -> None:
-    split_bag(tmp_path / 'bag', storage, parts=11)
-    stamps = [frame.stamp_ns for frame in open_source(tmp_path / 'bag').frames()]
-    assert stamps == [START_NS + n * PERIOD_NS for n in range(22)]
-
-
-@pytest.mark.parametrize('damage', ['missing', 'empty', 'cut off'])
-@pytest.mark.parametrize('storage', STORAGES)
-def test_a_part_that_is_lost_costs_its_own_frames(
-    tmp_path: Path, storage: str, damage: str
-) -> None:
-    parts = split_bag(tmp_path / 'bag', storage, parts=3)
-    write_bag(tmp_path / 'one', count=2, storage=storage)
-    told = yaml.safe_load((tmp_path / 'one/metadata.yaml').read_text())
-    information = told['rosbag2_bagfile_information']
-    information['relative_file_paths'] = [part.name for part in parts]
-    (tmp_path / 'bag/metadata.yaml').write_text(yaml.safe_dump(told))
-    assert len(list(open_source(tmp_path / 'bag').frames())) == 6
-    whole = parts[1].read_bytes()
-    parts[1].unlink()
-    if damage != 'missing':
-        parts[1].write_bytes(whole[:60] if damage == 'cut off' else b'')
-    source = open_source(tmp_path / 'bag')
-    stamps = [frame.stamp_ns for frame in source.frames()]
-    assert stamps == [START_NS + n * PERIOD_NS for n in (0, 1, 4, 5)]
-    (warning,) = source.warnings
-    assert 'using the 4 messages that can be read' in warning
 
 
 @pytest.mark.parametrize('coding', ['json', 'protobuf', 'ros1'])
