@@ -125,7 +125,7 @@ def test_minutes_and_seconds_are_seconds(tmp_path: Path) -> None:
         ('{at: [], question: a}', 'at is an empty list'),
         ('{at: [1, soon], question: a}', "at must be seconds.*got 'soon'"),
         ('{at: 1, question: a, choices: [b, c], answer_index: 2}', 'one of 2 choices.*got 2'),
-        ('{at: 1, question: a, choices: [b, c], answer_index: true}', 'got True'),
+        ('{at: 1, question: a, choices: [b, c], answer_index: true}', "got 'true'"),
         ('{at: 1, question: a, answer: b, choices: [b, c], answer_index: 0}', 'both given'),
         ('{at: 1, question: a, evidence: [[1, 2], [4, 3]]}', 'evidence must end after'),
         ('{at: 1, question: a, lookback: 0}', 'lookback must be more than 0'),
