@@ -41,7 +41,9 @@ Fps = Annotated[float, typer.Option(help='Most frames used per second of the sou
 def world(
     out: Annotated[Path, typer.Option(help='Folder for the bags: new or empty.')],
     seed: Annotated[int, typer.Option(help='Which streams; never one that training uses.')],
-    minutes: Annotated[float, typer.Option(min=0.01, help='Length of a stream.')] = 5.0,
+    minutes: Annotated[
+        float, typer.Option(min=0.01, metavar='<float>', help='Length of a stream.')
+    ] = 5.0,
     streams: Annotated[int, typer.Option(help='How many bags.')] = 1,
     frames: Annotated[
         str, typer.Option(help='Frames of a stream, as 64 or 4..16; goes over --minutes.')
