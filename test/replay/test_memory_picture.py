@@ -53,8 +53,8 @@ def test_the_picture_shows_what_is_held_and_the_frames_of_the_truth(
 
 
 def test_times_of_a_short_stream_are_those_of_frames() -> None:
-    seconds = np.arange(24.0)
-    look = Look(seconds, {}, np.zeros((1, 24, 9), bool), np.zeros(24), {})
+    seconds = np.arange(20.0)
+    look = Look(seconds, {}, np.zeros((1, 20, 9), bool), np.zeros(20), {})
     axes = Figure().add_subplot()
     memory_picture._attention(axes, look)
     assert all(tick == int(tick) for tick in axes.get_xticks())
