@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,7 +41,9 @@ Fps = Annotated[float, typer.Option(help='Most frames used per second of the sou
 def world(
     out: Annotated[Path, typer.Option(help='Folder for the bags: new or empty.')],
     seed: Annotated[int, typer.Option(help='Which streams; never one that training uses.')],
-    minutes: Annotated[float, typer.Option(min=0.01, help='Length of a stream.')] = 5.0,
+    minutes: Annotated[
+        float, typer.Option(min=0.01, metavar='<float>', help='Length of a stream.')
+    ] = 5.0,
     streams: Annotated[int, typer.Option(help='How many bags.')] = 1,
     frames: Annotated[
         str, typer.Option(help='Frames of a stream, as 64 or 4..16; goes over --minutes.')
@@ -267,8 +270,13 @@ def sweep(
     json_file: JsonFile = None,
     html_file: HtmlFile = None,
 ) -> None:
-    """Trade accuracy for memory and time: every budget of long-term, every number read of it."""
+    """
+    Trade accuracy for memory and time: every budget of long-term, every number read of it.
+
+    Exits with 3 if nothing was measured, as `evaluate` does.
+    """
     with plain_errors():
+        from livevlm_ros.replay.report import NOTHING_MEASURED
         from livevlm_ros.replay.sweep import numbers, run_sweep, sweep_grid, sweep_table
         from livevlm_ros.replay.sweep_page import sweep_page
         from livevlm_ros.replay.table import report_console
@@ -300,6 +308,9 @@ def sweep(
         report_console().print(sweep_table(found))
         if problems:
             refuse('; '.join(problems))
+        if why := found['nothing_measured']:
+            print(f'livevlm: nothing was measured: {why}', file=sys.stderr)
+            raise typer.Exit(NOTHING_MEASURED)
 
 
 def replay(

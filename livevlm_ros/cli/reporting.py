@@ -59,8 +59,8 @@ def publish(
     else:
         print_report(runs[0].report, console)
     for run in runs:
-        if run.evaluation.outcomes and not run.report['questions']['scored']:
-            console.print(answers_table(run.evaluation.outcomes, title=run.name))
+        if unscored := [o for o in run.evaluation.outcomes if o.correct is None]:
+            console.print(answers_table(unscored, title=run.name))
     for run in runs:
         if found := run.report.get('masked'):
             console.print(f'{run.name} {in_words(found)}')

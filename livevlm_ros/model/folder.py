@@ -43,7 +43,7 @@ def checkpoint_folder(path: str) -> Path:
     except Exception as error:  # the hub client's network and cache errors have no common base
         raise CheckpointError(
             f'model {path}: no such folder here, and the hub did not give it ({error}); '
-            'download it once with network, or unset HF_HUB_OFFLINE'
+            f'download it once with network (hf download {path}), or unset HF_HUB_OFFLINE'
         ) from error
 
 

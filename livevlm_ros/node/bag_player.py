@@ -80,7 +80,9 @@ def open_bag(path: Path, *, topic: str | None = None) -> BagSource:
         raise BadInput(f'{path}: {len(recordings)} recordings; expected a single bag')
     source = open_source(recordings[0], topic=topic)
     if not isinstance(source, BagSource):
-        raise BadInput(f'{path}: a video has no ROS messages; expected a bag')
+        raise BadInput(
+            f'{path}: a video has no ROS messages; livevlm bag {path} makes a bag of it'
+        )
     return source
 
 

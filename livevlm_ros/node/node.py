@@ -14,6 +14,7 @@ The lifecycle node `livevlm`: cameras in, `ask` and `ask_stream` out.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from functools import partial, wraps
 from typing import Any
 
@@ -335,9 +336,12 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         check_cameras(cameras)
         for camera in cameras:
             declaration.declare(self, camera_parameters(camera))
+        known = table(cameras)
         for name in declaration.unknown(self):
-            self.get_logger().warning(f'parameter {name} is not known and has no effect')
-        return table(cameras)
+            near = get_close_matches(name, known, n=1)
+            meant = f'; did you mean {near[0]}?' if near else ''
+            self.get_logger().warning(f'parameter {name} is not known and has no effect{meant}')
+        return known
 
     def _review(self, changed: Sequence[RosParameter[Any]]) -> SetParametersResult:
         configured = self.state().label != 'unconfigured'

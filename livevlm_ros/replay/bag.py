@@ -54,8 +54,7 @@ class BagSource:
             self.warnings += _unlisted(path)
         except Exception as error:  # each storage format has its own errors for a broken file
             topics = self._open_broken(error)
-        self.topic, self.length = _choose(path, topics, topic)
-        self.type = next(k for t, k in topics if t == self.topic and k in IMAGE_TYPES)
+        (self.topic, self.type), self.length = _choose(path, topics, topic)
 
     def frames(self) -> Iterator[Frame]:
         """Yield the topic's frames in the order they were recorded."""
@@ -66,7 +65,7 @@ class BagSource:
         skipped: Counter[str] = Counter()
         depth = BitDepth()
         for record in self._records():
-            if record.topic == self.topic and record.type in IMAGE_TYPES:
+            if (record.topic, record.type) == (self.topic, self.type):
                 yield self._frame(record, depth)
             else:
                 skipped[f'{record.topic} [{record.type}]'] += 1
@@ -187,22 +186,26 @@ def _unlisted(path: Path) -> list[str]:
     ]
 
 
-def _choose(path: Path, topics: dict[tuple[str, str], int], wanted: str | None) -> tuple[str, int]:
-    """Return the image topic to read and how many messages it has."""
-    images = {topic: count for (topic, kind), count in topics.items() if kind in IMAGE_TYPES}
+def _choose(
+    path: Path, topics: dict[tuple[str, str], int], wanted: str | None
+) -> tuple[tuple[str, str], int]:
+    """Return the image topic to read, as which type, and how many messages it has of it."""
+    images = {key: count for key, count in topics.items() if key[1] in IMAGE_TYPES}
+    names = list(dict.fromkeys(topic for topic, _ in images))
     held = ', '.join(f'{topic} [{kind}]: {count}' for (topic, kind), count in topics.items())
     if not images:
         raise BadInput(
             f'{path}: no images in this bag; expected {" or ".join(IMAGE_TYPES)}, '
             f'found {held or "no messages at all"}'
         )
-    if wanted is not None and wanted not in images:
-        raise BadInput(f'{path}: no images on topic {wanted}; images are on {", ".join(images)}')
-    if wanted is None and len({name.removesuffix('/compressed') for name in images}) > 1:
+    if wanted is not None and wanted not in names:
+        raise BadInput(f'{path}: no images on topic {wanted}; images are on {", ".join(names)}')
+    if wanted is None and len({name.removesuffix('/compressed') for name in names}) > 1:
         raise BadInput(
-            f'{path}: images on {len(images)} topics ({", ".join(images)}); '
-            'choose one with --topic'
+            f'{path}: images on {len(names)} topics ({", ".join(names)}); choose one with --topic'
         )
     # One camera, raw and compressed: what lost fewer messages, and of equals what is not lossy.
-    topic = wanted or max(sorted(images), key=lambda name: images[name])
-    return topic, images[topic]
+    offered = {key: count for key, count in images.items() if wanted in (None, key[0])}
+    ranked = sorted(offered, key=lambda key: (key[0], IMAGE_TYPES.index(key[1])))
+    chosen = max(ranked, key=lambda key: offered[key])
+    return chosen, offered[chosen]

@@ -23,7 +23,7 @@ def answers_section(runs: Sequence[Run]) -> list[str]:
     """
     Show wrong answers of a single run, or questions that only some of several answer right.
 
-    Where nothing is scored, every question is shown.
+    Every question that has no truth to be scored by is shown.
 
     :returns: parts of a page, none where there is nothing to show
     """
@@ -31,17 +31,18 @@ def answers_section(runs: Sequence[Run]) -> list[str]:
     for run in runs:
         for outcome in run.evaluation.outcomes:
             questions[outcome.recording, outcome.entry.id][run.name] = outcome
-    if all(_marks(answers) == {None} for answers in questions.values()):
-        return ['<h2>Answers</h2>', *map(_question, questions.values())] if questions else []
+    free = [answers for answers in questions.values() if _marks(answers) == {None}]
     told = [answers for answers in questions.values() if _worth_telling(answers)]
-    if not told:
-        return []
-    title, which = ('Wrong answers', 'wrong') if len(runs) == 1 else ('Where they differ', 'such')
-    return [
-        f'<h2>{title}</h2><p>{len(told)} {which} in all; one of each kind in turn, with the '
-        'frames each answer looked at.</p>',
-        *map(_question, _in_turn(told)[:SHOWN_ANSWERS]),
-    ]
+    parts = ['<h2>Answers</h2>', *map(_question, free)] if free else []
+    if told:
+        alone = len(runs) == 1
+        title, which = ('Wrong answers', 'wrong') if alone else ('Where they differ', 'such')
+        parts += [
+            f'<h2>{title}</h2><p>{len(told)} {which} in all; one of each kind in turn, with the '
+            'frames each answer looked at.</p>',
+            *map(_question, _in_turn(told)[:SHOWN_ANSWERS]),
+        ]
+    return parts
 
 
 def _worth_telling(answers: _Answers) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from livevlm_ros.engine.messages import Status
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.memory_look import Look, look_at_memory
 from livevlm_ros.replay.outcome import EVIDENCE_FRAMES, Evaluation, Outcome
@@ -67,7 +68,8 @@ def draw_memory_picture(
 
 
 def _furthest(evaluation: Evaluation, path: Path) -> Outcome:
-    past = [(o.age, o) for o in evaluation.outcomes if o.age is not None and o.age > 1]
+    answered = [o for o in evaluation.outcomes if o.answer.status != Status.INVALID]
+    past = [(o.age, o) for o in answered if o.age is not None and o.age > 1]
     if not past:
         raise BadInput(f'{path}: no picture to draw: nothing asked has evidence in the past')
     found = [(age, o) for age, o in past if o.correct and o.evidence_hit]
@@ -171,6 +173,7 @@ def _attention(axes: Axes, look: Look) -> None:
     axes.stairs(100 * look.attention, look.edges, fill=True, color=INK)
     axes.set_xlim(*look.edges[[0, -1]])
     axes.set_ylabel('attention, %')
+    axes.locator_params(axis='x', integer=True)
     axes.xaxis.set_major_formatter('{x:g} s')
     axes.spines[['top', 'right']].set_visible(False)
 

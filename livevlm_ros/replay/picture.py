@@ -58,6 +58,11 @@ def draw_picture(
     _strip(figure, grid[0], frames, strip)
     for number, outcome in enumerate(rows, start=1):
         _row(figure, grid[number], outcome, frames)
+    chosen = (
+        f'{len(rows)} of {len(evaluation.outcomes)} questions: the first of each kind whose '
+        'evidence is known and past'
+    )
+    figure.supxlabel(chosen, fontsize=8, color=GREY)
     with whole_file(file) as part:
         try:
             figure.savefig(part, dpi=110)

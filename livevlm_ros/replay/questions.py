@@ -84,6 +84,15 @@ def questions_file(recording: Path, suffix: str = FILE_SUFFIXES[0]) -> Path:
     return recording.with_name(stem_of(recording) + suffix)
 
 
+class _Words(yaml.SafeLoader):
+    """Reads yes, no, on and off as the words that they are in answers."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, form) for tag, form in forms if tag != 'tag:yaml.org,2002:bool']
+        for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
 def read_questions(file: Path) -> tuple[list[QuestionEntry], list[str]]:
     """
     Read a questions file.
@@ -93,7 +102,7 @@ def read_questions(file: Path) -> tuple[list[QuestionEntry], list[str]]:
     """
     try:
         text = file.read_text(encoding='utf-8-sig')
-        content = json.loads(text) if file.suffix == '.json' else yaml.safe_load(text)
+        content = json.loads(text) if file.suffix == '.json' else yaml.load(text, _Words)
     except OSError as error:
         raise BadInput(f'{file}: cannot be read: {error.strerror}') from error
     except UnicodeDecodeError as error:
@@ -187,7 +196,7 @@ def _entry(given: Any, *, default_id: str) -> QuestionEntry:
 
 
 def _text(key: str, value: Any) -> str:
-    if isinstance(value, bool):  # YAML reads an unquoted yes or no as true or false
+    if isinstance(value, bool):  # of JSON
         return 'yes' if value else 'no'
     if isinstance(value, str | int | float):
         return str(value)

@@ -289,7 +289,9 @@ def _nothing_measured(evaluation: Evaluation, counts: Counts) -> str:
             f'{f"; such as {counts.last_error}" if counts.last_error else ""}'
         )
     if not asked and evaluation.outside:
-        return f'no question was asked: {evaluation.outside} outside the recording'
+        bad = counts.dropped.bad
+        cause = f'; {bad} bad frames, such as {counts.last_error}' if bad else ''
+        return f'no question was asked: {evaluation.outside} outside the recording{cause}'
     if not asked:
         return 'no question was asked: expected --ask or a questions file with some'
     if asked and all(outcome.answer.status == Status.INVALID for outcome in asked):

@@ -121,6 +121,7 @@ def run_sweep(
         'chance': over_kinds(first, 'chance'),
         'majority': over_kinds(first, 'majority'),
         'warnings': list(dict.fromkeys(text for run in runs for text in run.report['warnings'])),
+        'nothing_measured': first['nothing_measured'],
         'seconds_taken': sum(run.report['seconds_taken'] for run in runs),
         'points': [_point(run.report) for run in runs],
     }

@@ -55,6 +55,29 @@ def test_help_imports_nothing_heavy() -> None:
     assert result.stderr.strip() == '[]'
 
 
+@pytest.mark.parametrize(
+    ('command', 'says'),
+    [
+        ('evalute x', "Did you mean 'evaluate'?"),
+        ('evaluate x --presett full', '--preset, --presets'),
+    ],
+)
+def test_a_misspelt_word_is_told_with_the_one_it_resembles(
+    livevlm, monkeypatch: pytest.MonkeyPatch, command: str, says: str
+) -> None:
+    monkeypatch.setenv('COLUMNS', '120')
+    code, _, error = livevlm(*command.split())
+    assert code == 2 and says in error
+
+
+@pytest.mark.parametrize('command', [name for name in COMMANDS if name != 'train'])
+def test_no_name_of_an_option_is_cut_off_in_a_usual_terminal(
+    livevlm, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv('COLUMNS', '80')
+    assert '…' not in livevlm(command, '--help')[1]
+
+
 REFUSALS = """
 import sys
 from livevlm_ros.cli import app
@@ -76,6 +99,9 @@ except SystemExit as end:
         ('evaluate film --topic /up', 'no images on topic /up'),
         ('evaluate film --json no/r.json', 'no/r.json: cannot be written'),
         ('evaluate film --model no/model/here', 'no model folder no/model/here'),
+        ('evaluate {text}', 'text.md: not a bag and not a video'),
+        ('evaluate {empty}', 'empty: no recording in this folder; expected bags'),
+        ('evaluate film/stream-0000 --questions {text}', 'text.md: expected a list of questions'),
         ('sweep no.mp4', 'no.mp4: no such file'),
         ('chat film/stream-0000 --set a=1', "no setting 'a'"),
         ('chat film/stream-0000 --model no/model/here', 'no model folder no/model/here'),
@@ -84,8 +110,11 @@ except SystemExit as end:
     ],
 )
 def test_a_typo_is_told_in_one_line_before_anything_heavy_is_imported(
-    film: Path, command: str, says: str
+    film: Path, tmp_path: Path, command: str, says: str
 ) -> None:
+    (tmp_path / 'text.md').write_text('no recording')
+    (tmp_path / 'empty').mkdir()
+    command = command.format(text=tmp_path / 'text.md', empty=tmp_path / 'empty')
     result = subprocess.run(
         [sys.executable, '-c', REFUSALS, *shlex.split(command)],
         cwd=film.parent,

@@ -205,6 +205,18 @@ def test_sweep_refuses_what_it_cannot_use_in_one_line(
     assert says in refused('sweep', *(argument.format(film=film) for argument in arguments))
 
 
+def test_a_sweep_of_which_nothing_is_measured_fails(
+    livevlm, film: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    (tmp_path / 'q.yaml').write_text(KNOWN % 900)
+    given = ('--model', checkpoint, '--questions', tmp_path / 'q.yaml', '--long-term', 2)
+    code, _, error = livevlm(
+        'sweep', film / 'stream-0000', *given, '--read', 1, '--json', tmp_path / 's.json'
+    )
+    assert code == 3 and 'nothing was measured: no question was asked: 1 outside' in error
+    assert json.loads((tmp_path / 's.json').read_text())['nothing_measured']
+
+
 KNOWN = "- {at: %g, question: 'what color was the car ?'}\n"
 UNKNOWN = "- {at: 2, question: 'is the zebra asleep ?', answer: 'no'}\n"
 
@@ -227,7 +239,7 @@ def test_evaluate_fails_when_no_question_could_be_asked_and_not_for_want_of_trut
     livevlm, film: Path, checkpoint: Path, tmp_path: Path, questions: str, says: str
 ) -> None:
     (tmp_path / 'q.yaml').write_text(questions)
-    code, _, error = livevlm(
+    code, out, error = livevlm(
         'evaluate',
         film / 'stream-0000',
         *('--model', checkpoint, '--questions', tmp_path / 'q.yaml'),
@@ -238,6 +250,8 @@ def test_evaluate_fails_when_no_question_could_be_asked_and_not_for_want_of_trut
     report = json.loads((tmp_path / 'r.json').read_text())
     assert bool(report['nothing_measured']) == bool(says)
     assert says in ' '.join(report['warnings'])
+    unscored = report['questions']['asked'] - report['questions']['scored']
+    assert ('asked at' in out) == bool(unscored)
 
 
 def test_evaluate_fails_when_no_frame_was_used(

@@ -316,3 +316,4 @@ def test_a_hub_name_that_is_not_cached_says_so_when_offline(
     monkeypatch.setattr('huggingface_hub.constants.HF_HUB_OFFLINE', True)
     monkeypatch.setattr('huggingface_hub.constants.HF_HUB_CACHE', str(tmp_path))
     _refused('someone/absent', 'someone/absent: no such folder here, and the hub .*HF_HUB_OFFLINE')
+    _refused('someone/absent', r'\(hf download someone/absent\)')

@@ -193,6 +193,17 @@ def test_budgets_that_contradict_each_other_are_named_at_configure_and_can_be_se
     assert engine_config(node.values()).default_budget_s == 0.5
 
 
-def test_a_misspelt_parameter_is_told(live_node: Any, capfd: pytest.CaptureFixture[str]) -> None:
-    live_node({'memory.presett': 'full'})
-    assert 'memory.presett' in capfd.readouterr().err
+@pytest.mark.parametrize(
+    ('given', 'meant'),
+    [
+        ('memory.presett', '; did you mean memory.preset?'),
+        ('model', '; did you mean model.path?'),
+        ('colour', ''),
+    ],
+)
+def test_a_misspelt_parameter_is_told_with_the_one_it_resembles(
+    live_node: Any, capfd: pytest.CaptureFixture[str], given: str, meant: str
+) -> None:
+    live_node({given: 'full'})
+    (line,) = [line for line in capfd.readouterr().err.splitlines() if 'not known' in line]
+    assert line.endswith(f'parameter {given} is not known and has no effect{meant}')

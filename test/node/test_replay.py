@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -35,6 +37,15 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp('replay') / 'film'
     write_world(folder, Filming(seed=8, frames=(16, 16), size=(160, 120), questions=12))
     return folder / 'stream-0000'
+
+
+@pytest.fixture(scope='module')
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp('video') / 'walk.avi'
+    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*'MJPG'), 10.0, (64, 48))
+    writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    return file
 
 
 def parameters(*given: str) -> dict[str, Any]:
@@ -76,6 +87,7 @@ def test_a_setting_that_the_node_would_not_take_is_refused(setting: str, says: s
     [
         (('nowhere',), 'nowhere: no such file'),
         (('{film}.mp4',), 'mp4'),
+        (('{video}',), 'walk.avi: a video has no ROS messages; livevlm bag '),
         (('{film}', '--topic', '/rear'), 'no images on topic /rear'),
         (('{film}', '--questions', 'nowhere.yaml'), 'nowhere.yaml: cannot be read'),
         (('{film}', '--preset', 'elephant'), 'elephant'),
@@ -85,10 +97,14 @@ def test_a_setting_that_the_node_would_not_take_is_refused(setting: str, says: s
     ],
 )
 def test_bad_input_is_one_line_and_starts_nothing(
-    bag: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], says: str
+    bag: Path,
+    video: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    says: str,
 ) -> None:
     monkeypatch.setattr('livevlm_ros.node.replay.Children.start', pytest.fail)
-    given = [argument.format(film=bag) for argument in arguments]
+    given = [argument.format(film=bag, video=video) for argument in arguments]
     result = CliRunner().invoke(app, ['replay', *given])
     assert result.exit_code == 2
     assert says in result.stderr

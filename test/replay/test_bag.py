@@ -317,6 +317,49 @@ def test_one_camera_raw_and_compressed_is_one_camera(tmp_path: Path, others: int
     assert open_source(tmp_path / 'both', topic='/camera/image_raw').length == 5 - others
 
 
+def test_one_topic_of_two_types_is_read_as_the_one_that_lost_less(tmp_path: Path) -> None:
+    store = get_typestore(Stores.ROS2_KILTED)
+    with Writer(tmp_path / 'both', version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        for kind, count in (('Image', 4), ('CompressedImage', 5)):
+            write_bag(tmp_path / kind, count, raw=kind == 'Image')
+            eye = writer.add_connection('/eye', f'sensor_msgs/msg/{kind}', typestore=store)
+            for frame, data in open_source(tmp_path / kind).messages():  # type: ignore
+                writer.write(eye, frame.stamp_ns, data)
+    source = open_source(tmp_path / 'both')
+    stamps = [frame.stamp_ns for frame in source.frames()]
+    assert stamps == [START_NS + n * PERIOD_NS for n in range(5)] and source.length == 5
+    assert source.type.endswith('/CompressedImage')  # type: ignore
+    assert source.skipped == {'/eye [sensor_msgs/msg/Image]': 4}
+
+
+@pytest.mark.parametrize('coding', ['json', 'protobuf', 'ros1'])
+def test_images_that_are_none_of_ros_2_are_refused_by_their_type(
+    tmp_path: Path, coding: str
+) -> None:
+    kind = 'sensor_msgs/Image' if coding == 'ros1' else 'foxglove.CompressedImage'
+    with (tmp_path / 'a.mcap').open('wb') as stream:
+        writer = McapWriter(stream)
+        writer.start(profile='', library='test')
+        schema = writer.register_schema(kind, 'any', b'')
+        channel = writer.register_channel('/eye', coding, schema)
+        writer.add_message(channel, START_NS, b'{}', START_NS)
+        writer.finish()
+    with pytest.raises(BadInput, match=rf'no images in this bag.*found /eye \[{kind}\]: 1'):
+        open_source(tmp_path / 'a.mcap')
+
+
+def test_numbers_of_either_byte_order_are_read(tmp_path: Path) -> None:
+    store, kind = get_typestore(Stores.ROS2_KILTED), 'sensor_msgs/msg/Image'
+    header, time = store.types['std_msgs/msg/Header'], store.types['builtin_interfaces/msg/Time']
+    data = np.arange(12, dtype=np.uint8)
+    image = store.types[kind](header(time(5, 7), 'eye'), 2, 2, 'rgb8', 0, 6, data)
+    with Writer(tmp_path / 'bag', version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        eye = writer.add_connection('/eye', kind, typestore=store)
+        writer.write(eye, START_NS, store.serialize_cdr(image, kind, little_endian=False))
+    (frame,) = open_source(tmp_path / 'bag').frames()
+    assert frame.stamp_ns == 5 * 10**9 + 7 and pixels(frame).ravel().tolist() == list(range(12))
+
+
 def test_a_broken_record_is_one_bad_frame_among_good_ones(tmp_path: Path) -> None:
     kind = 'sensor_msgs/msg/CompressedImage'
     store = get_typestore(Stores.ROS2_KILTED)

@@ -126,6 +126,13 @@ def test_a_recording_without_questions_is_replayed_and_says_so(engine, make_bag)
     evaluation = evaluate(make_bag(), engine)
     assert evaluation.frames == engine.used == 8 and evaluation.outcomes == []
     assert 'no questions file' in evaluation.warnings[0]
+    assert 'expected bag.questions.yaml beside it' in evaluation.warnings[0]
+
+
+@pytest.mark.parametrize('name', ['a b.c', 'é 日', '\'a\' "b"', '$a; &b <i>', '%d', 'two\nlines'])
+def test_a_name_of_any_letters_is_a_name(engine, make_bag, name: str) -> None:
+    evaluation = evaluate(make_bag(name, questions='- {at: 1, question: a}'), engine)
+    assert evaluation.recordings == [name] and list(engine.seen_at) == ['a']
 
 
 def test_the_memory_is_cleared_between_recordings(engine, make_bag, tmp_path: Path) -> None:
@@ -263,6 +270,17 @@ def test_corrupt_frames_are_dropped_as_bad_and_the_rest_is_used(
     _, report = replayed(tmp_path / 'bad', checkpoint)
     assert report['ingest']['dropped_by']['bad'] == 1
     assert report['ingest']['frames_used'] == 3 and report['ingest']['frames_in'] == 4
+
+
+def test_frames_that_all_have_one_stamp_measure_nothing(tmp_path: Path, checkpoint) -> None:
+    with image_bag(tmp_path / 'bag') as write:
+        for grey in (40, 80, 120):
+            write(10**9, np.full((96, 128, 3), grey, np.uint8))
+    (tmp_path / 'bag.questions.yaml').write_text('- {at: 2, question: what color was the car}')
+    evaluation, report = replayed(tmp_path / 'bag', checkpoint)
+    assert (report['ingest']['dropped_by']['bad'], evaluation.outside) == (2, 1)
+    assert 'outside the recording; 2 bad frames, such as ' in report['nothing_measured']
+    assert 'do the stamps stand still?' in report['nothing_measured']
 
 
 def test_a_stray_stamp_from_the_future_asks_no_question_early(tmp_path: Path, checkpoint) -> None:

@@ -1,12 +1,15 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from livevlm_ros.engine import Engine
+from livevlm_ros.engine.messages import Status
 from livevlm_ros.model import load_model
 from livevlm_ros.replay import memory_picture
 from livevlm_ros.replay.errors import BadInput
@@ -49,14 +52,25 @@ def test_the_picture_shows_what_is_held_and_the_frames_of_the_truth(
     assert not colored(file, memory_picture.TIERS['archive'])
 
 
+def test_times_of_a_short_stream_are_those_of_frames() -> None:
+    seconds = np.arange(20.0)
+    look = Look(seconds, {}, np.zeros((1, 20, 9), bool), np.zeros(20), {})
+    axes = Figure().add_subplot()
+    memory_picture._attention(axes, look)
+    assert all(tick == int(tick) for tick in axes.get_xticks())
+
+
 def test_the_question_drawn_is_the_right_one_that_lies_furthest_back(
     make_run, make_outcome, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    unknown = make_outcome(False, age=50, id='unknown')
+    unknown = replace(unknown, answer=replace(unknown.answer, status=Status.INVALID))
     outcomes = [
         make_outcome(age=20, id='near'),
         make_outcome(age=30, id='far'),
         make_outcome(False, age=40, id='wrong'),
         make_outcome(age=1, id='now'),
+        unknown,
     ]
     assert all(o.evidence_hit for o in outcomes)
     asked = []

@@ -155,6 +155,13 @@ def test_the_page_shows_the_questions_that_only_some_presets_answer_right(severa
     assert page.count('src="data:image/jpeg') == 8
 
 
+def test_the_page_shows_each_question_without_a_truth_among_others(make_run, make_outcome) -> None:
+    free = make_outcome(id='2', said='a bicycle')
+    free = replace(free, entry=replace(free.entry, answer=()))
+    page = page_of(make_run('full', make_outcome(), free))
+    assert page.count('class="answer"') == 1 and 'a bicycle' in page
+
+
 def test_the_table_of_several_presets_fits_a_terminal(make_run, make_outcome, several) -> None:
     outcomes = several[0].evaluation.outcomes
     runs = [make_run(preset, *outcomes) for preset in ('recent', 'full', 'rekv', 'livevlm')]
@@ -224,6 +231,13 @@ def test_the_picture_of_a_long_recording_holds_only_the_frames_it_shows(
     assert all(
         int(image.mean()) == pytest.approx(second, abs=3) for second, image in drawn[0].items()
     )
+
+
+def test_the_picture_says_which_questions_it_shows(engine, make_bag, tmp_path: Path) -> None:
+    shown = '- {at: 7, question: q, answer: red, evidence: [2, 3]}\n'
+    bag = make_bag(questions=f'{shown}- {{at: 7, question: q, answer: red}}\n{shown}')
+    draw_picture(bag, evaluate(bag, engine), tmp_path / 'p.svg')
+    assert '1 of 3 questions: the first of each kind' in (tmp_path / 'p.svg').read_text()
 
 
 def test_no_picture_without_a_question_about_the_past(engine, make_bag, tmp_path: Path) -> None:

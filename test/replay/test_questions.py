@@ -107,6 +107,16 @@ def test_unquoted_yes_and_no_stay_words(tmp_path: Path) -> None:
     assert entries[0].answer == ('yes',) and entries[0].choices == ('yes', 'no')
 
 
+@pytest.mark.parametrize('word', ['on', 'off', 'yes', 'No', 'true', '3.0', '5'])
+def test_a_word_is_the_word_that_is_written(tmp_path: Path, word: str) -> None:
+    (entry,), _ = read(tmp_path, f'- {{at: 1, question: {word}, answer: [{word}, x]}}\r\n')
+    assert (entry.question, entry.answer) == (word, (word, 'x'))
+
+
+def test_minutes_and_seconds_are_seconds(tmp_path: Path) -> None:
+    assert read(tmp_path, '- {at: 1:30, question: a}')[0][0].at == 90.0
+
+
 @pytest.mark.parametrize(
     'entry, says',
     [
@@ -115,7 +125,7 @@ def test_unquoted_yes_and_no_stay_words(tmp_path: Path) -> None:
         ('{at: [], question: a}', 'at is an empty list'),
         ('{at: [1, soon], question: a}', "at must be seconds.*got 'soon'"),
         ('{at: 1, question: a, choices: [b, c], answer_index: 2}', 'one of 2 choices.*got 2'),
-        ('{at: 1, question: a, choices: [b, c], answer_index: true}', 'got True'),
+        ('{at: 1, question: a, choices: [b, c], answer_index: true}', "got 'true'"),
         ('{at: 1, question: a, answer: b, choices: [b, c], answer_index: 0}', 'both given'),
         ('{at: 1, question: a, evidence: [[1, 2], [4, 3]]}', 'evidence must end after'),
         ('{at: 1, question: a, lookback: 0}', 'lookback must be more than 0'),
@@ -129,6 +139,7 @@ def test_unquoted_yes_and_no_stay_words(tmp_path: Path) -> None:
         ('{at: 1, question: ""}', 'question is empty'),
         ('{at: 1, question: [a]}', 'question must be text'),
         ('{at: 1, question: a, answer: {a: b}}', 'answer must be text'),
+        ('{at: 1, question: a, choices: null}', 'choices must be text, got nothing'),
         ('{at: 1, question: a, evidence: 3}', r'evidence must be \[from, to\]'),
         ('{at: 1, question: a, evidence: [4, 3]}', 'evidence must end after it begins'),
         ('{at: 1, question: a, budget: 0}', 'budget must be more than 0'),
@@ -166,6 +177,10 @@ def test_an_id_used_twice_is_refused(tmp_path: Path) -> None:
         ('q.json', '[{"at": 1,}]', r'q\.json: not JSON: .*line 1'),
         ('q.yaml', 'at: 1\nquestion: a ?', 'expected a list of questions.*got dict'),
         ('q.yaml', '', 'expected a list of questions.*got nothing'),
+        ('q.yaml', '-\tat: 1', r'q\.yaml: not YAML: .*line 1'),
+        ('q.yaml', '- {at: 1, question: a}\n---\n[]', 'not YAML: expected a single document'),
+        ('q.jsonl', '{"at": 1, "question": "a"}\n' * 2, r'q\.jsonl: not YAML: .*line 2'),
+        ('q.csv', 'at,question\n1,a\n', "expected a list of questions.*got str 'at,question"),
     ],
 )
 def test_a_file_that_is_no_list_of_questions_is_refused(
@@ -175,8 +190,9 @@ def test_a_file_that_is_no_list_of_questions_is_refused(
         read(tmp_path, text, name)
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    (tmp_path / 'q.yaml').write_bytes(b'- {at: 1, question: \xff\xfe}')
+@pytest.mark.parametrize('text', [b'- {at: 1, question: \xff\xfe}', '- {at: 1}'.encode('utf-16')])
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / 'q.yaml').write_bytes(text)
     with pytest.raises(BadInput, match='not UTF-8'):
         read_questions(tmp_path / 'q.yaml')
 

@@ -76,6 +76,18 @@ def test_a_point_stands_for_the_folder_one_is_in(
     assert find_recordings(Path('..')) == [tmp_path / 'a']
 
 
+def test_what_other_systems_leave_on_a_disk_costs_nothing(tmp_path: Path) -> None:
+    make_bag(tmp_path / 'a')
+    (tmp_path / '._b.mcap').write_bytes(b'\0\5\x16\7' + bytes(100))
+    (tmp_path / '.DS_Store').touch()
+    (tmp_path / 'gone.mcap').symlink_to('nowhere')
+    for name in ('loop', 'loop.mp4'):
+        (tmp_path / name).symlink_to(name)
+    assert [path.name for path in find_recordings(tmp_path)] == ['._b.mcap', 'a']
+    with pytest.raises(BadInput, match=r'\._b\.mcap: no message of this bag can be read'):
+        open_source(tmp_path / '._b.mcap')
+
+
 def test_a_bag_of_ros_1_is_refused_with_the_command_that_converts_it(tmp_path: Path) -> None:
     old = tmp_path / 'drive.bag'
     old.write_bytes(b'#ROSBAG V2.0\n' + bytes(100))

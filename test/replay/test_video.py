@@ -1,5 +1,7 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
+import struct
+import wave
 from pathlib import Path
 
 import cv2
@@ -14,8 +16,8 @@ from livevlm_ros.replay.video import VideoSource
 FPS = 10.0
 
 
-def write_video(path: Path, count: int = 20) -> None:
-    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), FPS, (64, 48))
+def write_video(path: Path, count: int = 20, coding: str = 'MJPG') -> None:
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*coding), FPS, (64, 48))
     assert video.isOpened()
     for number in range(count):
         image = np.zeros((48, 64, 3), np.uint8)
@@ -137,8 +139,70 @@ def test_times_that_are_guessed_are_told(
     assert seconds == pytest.approx([0, 1 / (fps or 30), 2 / (fps or 30)]) and says in warning
 
 
-def test_a_colon_in_a_name_is_no_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_video(tmp_path / 'v.avi', count=2)
-    (tmp_path / 'v.avi').rename(tmp_path / '2026-11-26T12:30:00.avi')
+@pytest.mark.parametrize(
+    ('ending', 'coding'),
+    [
+        ('mp4', 'mp4v'),
+        ('m4v', 'mp4v'),
+        ('mov', 'mp4v'),
+        ('mkv', 'MJPG'),
+        ('webm', 'VP80'),
+        ('ts', 'mp4v'),
+        ('avi', 'FFV1'),
+    ],
+)
+def test_videos_of_every_container_are_whole(tmp_path: Path, ending: str, coding: str) -> None:
+    write_video(tmp_path / f'v.{ending}', coding=coding)
+    source = open_source(tmp_path / f'v.{ending}')
+    stamps = [frame.stamp_ns for frame in source.frames()]
+    assert np.allclose(np.diff(stamps) / 1e9, 1 / FPS, atol=1e-3) and len(stamps) == 20
+    assert source.warnings == []
+
+
+def test_a_single_frame_is_a_video(tmp_path: Path) -> None:
+    write_video(tmp_path / 'v.mp4', count=1, coding='mp4v')
+    (frame,) = open_source(tmp_path / 'v.mp4').frames()
+    assert frame.stamp_ns > 0
+
+
+QUARTER_TURN = struct.pack('>9i', 0, 1 << 16, 0, -1 << 16, 0, 0, 48 << 16, 0, 1 << 30)
+UPRIGHT = struct.pack('>9i', 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+
+
+def test_a_phone_held_upright_films_upright_pictures(tmp_path: Path) -> None:
+    path = tmp_path / 'v.mp4'
+    write_video(path, coding='mp4v')
+    track = (data := path.read_bytes()).index(b'tkhd')
+    place = data.index(UPRIGHT, track)
+    path.write_bytes(data[:place] + QUARTER_TURN + data[place + len(UPRIGHT) :])
+    assert {frame.pixels().shape for frame in open_source(path).frames()} == {(64, 48, 3)}
+
+
+def test_sound_alone_is_no_video(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / 'v.wav'), 'wb') as sound:
+        sound.setparams((1, 2, 8000, 0, 'NONE', ''))
+        sound.writeframes(bytes(16000))
+    with pytest.raises(BadInput, match=r'v\.wav: not a bag and not a video'):
+        open_source(tmp_path / 'v.wav')
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        '2026-11-26T12:30:00.avi',
+        'file:v.avi',
+        'http:v.avi',
+        'a b é 日.avi',
+        '%03d.avi',
+        'a|b.avi',
+        '-v.avi',
+        'two\nlines.avi',
+    ],
+)
+def test_a_name_is_a_name_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    write_video(tmp_path / 'w.avi', count=2)
+    (tmp_path / 'w.avi').rename(tmp_path / name)
     monkeypatch.chdir(tmp_path)
-    assert len(list(open_source(Path('2026-11-26T12:30:00.avi')).frames())) == 2
+    assert len(list(open_source(Path(name)).frames())) == 2

@@ -38,6 +38,18 @@ def test_a_link_stays_a_link_and_a_device_a_device(tmp_path: Path) -> None:
     assert not Path('/dev/null').is_file()
 
 
+def test_of_two_writers_at_once_the_last_is_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / 'r.json'
+    with whole_file(file) as part:
+        part.write_text('ours')
+        monkeypatch.setattr('os.getpid', lambda: 1)
+        write_whole(file, 'theirs')
+        assert file.read_text() == 'theirs'
+    assert file.read_text() == 'ours' and names(tmp_path) == ['r.json']
+
+
 def test_each_file_is_written_whatever_becomes_of_the_others(tmp_path: Path) -> None:
     good = tmp_path / 'r.html'
     problems = write_each((FULL, lambda: 'lost'), (None, lambda: 'unwanted'), (good, lambda: 'é'))
