@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from livevlm_ros.engine.messages import Frame
 from livevlm_ros.replay.questions import AT_THE_END, QuestionEntry
-from livevlm_ros.replay.recording import FrameSource
+from livevlm_ros.replay.recording import FrameSource, SourceOver
 
 _TOLERANCE_S = 1e-6
 
@@ -41,7 +40,7 @@ class Stretch(NamedTuple):
 WHOLE = Stretch()
 
 
-class Clip:
+class Clip(SourceOver):
     """
     A source of which only a stretch is used.
 
@@ -49,26 +48,14 @@ class Clip:
     """
 
     def __init__(self, source: FrameSource, stretch: Stretch) -> None:
-        self._source, self._stretch = source, stretch
-        self.path: Path = source.path
-        self.length = source.length
+        super().__init__(source)
+        self._stretch = stretch
         self.origin_ns = 0
-
-    @property
-    def warnings(self) -> list[str]:
-        """What the source lacks."""
-        return self._source.warnings
-
-    @property
-    def skipped(self) -> dict[str, int]:
-        """Messages of the source that are no images."""
-        return self._source.skipped
 
     def frames(self) -> Iterator[Frame]:
         """Yield the frames of the stretch; the source is read to its end."""
-        first_ns = None
-        for frame in self._source.frames():
-            first_ns = frame.stamp_ns if first_ns is None else first_ns
-            self.origin_ns = first_ns if self._stretch.start_s else 0
-            if self._stretch.holds((frame.stamp_ns - first_ns) / 1e9):
+        for second, frame in self._timed():
+            if not second and self._stretch.start_s:
+                self.origin_ns = frame.stamp_ns
+            if self._stretch.holds(second):
                 yield frame

@@ -18,7 +18,7 @@ from pathlib import Path
 from livevlm_ros.engine.messages import Frame
 from livevlm_ros.pose import Pose, between
 from livevlm_ros.replay.errors import BadInput
-from livevlm_ros.replay.recording import FrameSource, stem_of
+from livevlm_ros.replay.recording import FrameSource, SourceOver, stem_of
 
 FARTHEST_S = 1.0
 """Most seconds between a time and the poses around it."""
@@ -50,30 +50,16 @@ class Track:
         return between(self._poses[near[0]], self._poses[near[1]], share)
 
 
-class PosedSource:
+class PosedSource(SourceOver):
     """A source whose frames know where they were taken."""
 
     def __init__(self, source: FrameSource, track: Track) -> None:
-        self._source, self._track = source, track
-        self.path: Path = source.path
-        self.length = source.length
-
-    @property
-    def warnings(self) -> list[str]:
-        """What the source lacks."""
-        return self._source.warnings
-
-    @property
-    def skipped(self) -> dict[str, int]:
-        """Messages of the source that are no images."""
-        return self._source.skipped
+        super().__init__(source)
+        self._track = track
 
     def frames(self) -> Iterator[Frame]:
         """Yield the source's frames, each with what tells its pose."""
-        first_ns = None
-        for frame in self._source.frames():
-            first_ns = frame.stamp_ns if first_ns is None else first_ns
-            second = (frame.stamp_ns - first_ns) / 1e9
+        for second, frame in self._timed():
             yield replace(frame, pose=partial(self._track.at, second))
 
 

@@ -55,3 +55,29 @@ class FrameSource(Protocol):
     def frames(self) -> Iterator[Frame]:
         """Yield the frames as recorded; pixels are decoded when asked, before the next frame."""
         ...
+
+
+class SourceOver:
+    """What the sources have in common that change the frames of another."""
+
+    def __init__(self, source: FrameSource) -> None:
+        self._source = source
+        self.path: Path = source.path
+        self.length = source.length
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the source lacks."""
+        return self._source.warnings
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """Messages of the source that are no images."""
+        return self._source.skipped
+
+    def _timed(self) -> Iterator[tuple[float, Frame]]:
+        """Yield the source's frames, each with its seconds from the first."""
+        first_ns = None
+        for frame in self._source.frames():
+            first_ns = frame.stamp_ns if first_ns is None else first_ns
+            yield (frame.stamp_ns - first_ns) / 1e9, frame
