@@ -145,9 +145,7 @@ def _budgets(axes: Axes, report: Mapping[str, Any]) -> None:
         axes.errorbar(
             names,
             [100 * right['rate'] for right in rights],
-            yerr=[
-                100 * sqrt(right['rate'] * (1 - right['rate']) / right['n']) for right in rights
-            ],
+            yerr=[100 * _error(right['rate'], right['n']) for right in rights],
             label='answers that are right',
             capsize=3,
             markersize=5,

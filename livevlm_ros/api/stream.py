@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+from weakref import finalize
 
 from livevlm_ros.api.answer import Answer, answer_of
 from livevlm_ros.engine.messages import NotDone, Status
@@ -26,6 +27,7 @@ class Stream(Iterator[str]):
 
     def __init__(self, inquiry: Inquiry, zero_ns: int) -> None:
         self._inquiry, self._zero_ns = inquiry, zero_ns
+        finalize(self, inquiry.cancel)  # which changes nothing once there is an answer
         self._growing = _growing(inquiry)
         self._said = ''
         self._answer: Answer | None = None

@@ -89,7 +89,7 @@ class Contents:
             hint = "for the archive's part: make room there, or raise archive_host_bytes"
             cause = OSError(error.errno, f'{error.strerror} {hint}')
             raise UnreadableSnapshot.because(manifest, cause) from error
-        except torch.OutOfMemoryError:  # a RuntimeError, but no fault of the snapshot's
+        except (torch.OutOfMemoryError, MemoryError):  # no fault of the snapshot's
             raise
         except Exception as error:  # signed as ours, and yet not as any release writes it
             told = error if isinstance(error, SnapshotError) else repr(error)

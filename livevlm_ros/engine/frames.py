@@ -64,9 +64,10 @@ def see_frames(
     view = memory.step(refs, changed)
     model.read(tokens.flatten(0, 1) if changed is None else tokens[changed], view)
     strange = None if model.familiarity is None else model.familiarity.strange(tokens)
+    kept = None if static is None or changed is None else static.read(refs, tokens, changed)
     written = view.commit()  # last: what fails before it changes nothing
-    if static is not None and changed is not None:
-        static.keep(refs, tokens, changed)
+    if static is not None and kept is not None:
+        static.keep(kept)
     if model.device.type == 'cuda':  # else the cost of the step would be booked to the next answer
         torch.cuda.synchronize(model.device)
     marks = [False] * len(refs) if strange is None else strange.tolist()

@@ -147,6 +147,8 @@ class QuestionQueue:
     """
     Questions by priority and then by their places, with a bound; closed while no engine runs.
 
+    A full one has room for as many again who were told to come back.
+
     Those of high priority go first, but after `HIGH_IN_A_ROW` of them one that waits with a normal
     priority has its turn.
     """
@@ -184,7 +186,7 @@ class QuestionQueue:
         """
         Queue a question.
 
-        :param expected: its caller was told to come back now, and is let in by a full queue, too
+        :param expected: its caller was told to come back now: as many again may wait of these
         :returns: the normal one that a high one took the place of, as the queue was full
         :raises QueueFull: as many questions wait as may
         :raises QueueClosed: the engine does not run
@@ -194,7 +196,7 @@ class QuestionQueue:
                 raise QueueClosed
             self._drop_ended()
             displaced = None
-            if len(self._waiting) >= self._size and not expected:
+            if len(self._waiting) >= self._size * (2 if expected else 1):
                 displaced = self._last_behind(pending)
                 self._waiting.remove(displaced)
             self._waiting.append(pending)

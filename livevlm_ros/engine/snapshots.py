@@ -29,7 +29,7 @@ from livevlm_ros.engine.events import EventKind, Events
 from livevlm_ros.memory import FrameRef, Freed, SnapshotError, State
 from livevlm_ros.memory.archive.frozen import Forgotten
 from livevlm_ros.memory.journal import Journal
-from livevlm_ros.memory.journal_file import JournalReader
+from livevlm_ros.memory.journal_file import JournalReader, is_name
 from livevlm_ros.memory.snapshot import (
     MANIFEST,
     has_snapshot,
@@ -145,7 +145,7 @@ class Snapshots:
 
     def _redo(self, folder: Path, state: State) -> int:
         """Do again what changed the memory after its snapshot; returns how many changes."""
-        if self._journal is None or 'journal' not in state.facts:
+        if self._journal is None or not is_name(state.facts.get('journal')):
             return 0
         read = JournalReader(folder, state.facts['journal'])
         changed = changes.redo_all(self._contents, read)

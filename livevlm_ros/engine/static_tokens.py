@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -51,6 +52,13 @@ class _Camera:
     last_ns: int
     whole_ns: int
     seen: Tensor
+
+
+class Read(NamedTuple):
+    """Cameras after a step, and how many tokens were read in it."""
+
+    cameras: dict[str, _Camera]
+    tokens: int
 
 
 class StaticTokens:
@@ -100,18 +108,24 @@ class StaticTokens:
         self._shown += changed.numel()
         return changed
 
-    def keep(self, refs: Sequence[FrameRef], tokens: Tensor, changed: Tensor) -> None:
-        """Note frames that are in the memory now, with the tokens that were read of them."""
-        self._read += int(changed.sum())
+    def read(self, refs: Sequence[FrameRef], tokens: Tensor, changed: Tensor) -> Read:
+        """Return what is known of the cameras once these frames are in the memory."""
+        cameras = dict(self._cameras)
         for ref, image, row in zip(refs, tokens[:, self._image], changed, strict=True):
-            seen, before = normalize(image.float(), dim=-1), self._cameras.get(ref.camera)
+            seen, before = normalize(image.float(), dim=-1), cameras.get(ref.camera)
             if before is None or row.all():
-                self._cameras[ref.camera] = _Camera(ref.stamp_ns, ref.stamp_ns, seen)
+                cameras[ref.camera] = _Camera(ref.stamp_ns, ref.stamp_ns, seen)
                 continue
             read = row[self._image, None].to(seen.device)
-            self._cameras[ref.camera] = replace(
+            cameras[ref.camera] = replace(
                 before, last_ns=ref.stamp_ns, seen=torch.where(read, seen, before.seen)
             )
+        return Read(cameras, int(changed.sum()))
+
+    def keep(self, read: Read) -> None:
+        """Note that the frames are there."""
+        self._cameras = read.cameras
+        self._read += read.tokens
 
     def _alike(self, camera: str, now: Tensor, before: Tensor) -> Tensor:
         """Return which tokens are as they were before, bool [image_tokens]."""

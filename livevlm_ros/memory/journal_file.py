@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Generator, Iterator
 from io import BufferedReader
 from pathlib import Path
@@ -29,6 +30,11 @@ GOES_ON_IN = 'goes_on_in'
 """Fact of the last entry of a file that another one follows: that one's name."""
 
 LENGTH_BYTES, CHECKSUM_BYTES = 8, 32
+
+
+def is_name(name: object) -> bool:
+    """Return whether something is the name of a journal's file, which leads to no other folder."""
+    return isinstance(name, str) and re.fullmatch('[0-9a-z]{1,64}', name) is not None
 
 
 def journal_file(folder: Path, name: str) -> Path:
@@ -76,7 +82,7 @@ class JournalReader:
         """
         read = {self.name}
         while (following := (yield from self._of_file())) is not None:
-            if following in read:
+            if following in read or not is_name(following):
                 return
             self.name, self.end = following, 0
             read.add(following)

@@ -19,7 +19,9 @@ import stat
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from safetensors import SafetensorError
 
 from livevlm_ros.memory.checksum import checksum_of
 from livevlm_ros.memory.private_file import private
@@ -29,6 +31,7 @@ from livevlm_ros.memory.tensor_file import read_tensors, write_tensors
 MANIFEST = 'memory.json'
 TENSORS = 'memory-*.safetensors'
 JOURNALS = 'memory-*.journal'
+DIGEST = '[0-9a-f]{16,}'
 REFUSED = '.refused'  # added to the names of a snapshot that is of no use
 FORMAT, VERSION = 'livevlm_ros memory', 6
 
@@ -69,7 +72,7 @@ def has_snapshot(folder: Path) -> bool:
         raise UnreadableSnapshot.because(manifest, error) from error
     if not stat.S_ISREG(mode):
         raise UnreadableSnapshot(
-            f'{manifest}: no file, expected a snapshot: move it out of the way'
+            f'{manifest}: not a regular file, expected a snapshot: move it out of the way'
         )
     return True
 
@@ -160,14 +163,7 @@ def read_snapshot(folder: Path, progress: Progress = lambda share: None) -> Stat
     """
     manifest = folder / MANIFEST
     content = _content(manifest)
-    try:
-        digest, size = content.pop('tensors_checksum'), content.pop('tensors_bytes')
-        rows, file = content.pop('rows'), _tensors_file(folder, digest)
-    except (LookupError, TypeError, AttributeError) as error:
-        raise SnapshotError(
-            f'{manifest}: does not say which tensors it is of ({error!r}): bring back both files '
-            'from a copy, or remove them'
-        ) from error
+    digest, size, rows, file = _named(manifest, content)
     try:
         found = file.stat().st_size
         if found != size:
@@ -180,8 +176,7 @@ def read_snapshot(folder: Path, progress: Progress = lambda share: None) -> Stat
                 f'{file}: damaged, its checksum is not the one that {MANIFEST} says: '
                 'bring back both files from a copy, or remove them'
             )
-        tensors, of_rows = read_tensors(file, rows)
-        return State(tensors, content, of_rows)
+        return _state(file, rows, content)
     except FileNotFoundError as error:
         raise SnapshotError(
             f'{file}: cannot be read ({error}), expected the tensors that {MANIFEST} names: '
@@ -191,6 +186,41 @@ def read_snapshot(folder: Path, progress: Progress = lambda share: None) -> Stat
         raise UnreadableSnapshot.because(file, error) from error
 
 
+def _state(file: Path, rows: list[str], content: dict[str, Any]) -> State:
+    """Return the tensors of a file, and what else its manifest holds."""
+    try:
+        tensors, of_rows = read_tensors(file, rows)
+    except (LookupError, TypeError, ValueError, SafetensorError) as error:  # signed, and wrong
+        raise SnapshotError(
+            f'{file}: does not hold what {MANIFEST} says ({error!r}): remove both files'
+        ) from error
+    facts = {name: fact for name, fact in content.items() if name not in Named._fields}
+    return State(tensors, facts, of_rows)
+
+
+class Named(NamedTuple):
+    """What a manifest says of the tensors; `file` is where they are."""
+
+    tensors_checksum: str
+    tensors_bytes: int
+    rows: list[str]
+    file: Path
+
+
+def _named(manifest: Path, content: dict[str, Any]) -> Named:
+    """Return which tensors a manifest is of."""
+    try:
+        digest, size, rows = (content[name] for name in Named._fields[:-1])
+        if not re.fullmatch(DIGEST, digest) or not all(isinstance(row, str) for row in rows):
+            raise ValueError('no checksum, or no names of rows')
+    except (LookupError, TypeError, ValueError) as error:
+        raise SnapshotError(
+            f'{manifest}: does not say which tensors it is of ({error!r}): bring back both files '
+            'from a copy, or remove them'
+        ) from error
+    return Named(digest, size, rows, _tensors_file(manifest.parent, digest))
+
+
 def tensors_of(folder: Path) -> Path:
     """
     Return the file of the tensors of a snapshot.
@@ -198,7 +228,8 @@ def tensors_of(folder: Path) -> Path:
     :raises SnapshotError: if there is no snapshot, or it is of no use
     :raises UnreadableSnapshot: if the system does not let it be read, or it is of another version
     """
-    return _tensors_file(folder, _content(folder / MANIFEST)['tensors_checksum'])
+    manifest = folder / MANIFEST
+    return _named(manifest, _content(manifest)).file
 
 
 def set_aside(folder: Path) -> Path:
@@ -234,7 +265,7 @@ def _content(manifest: Path) -> dict[str, Any]:
         ) from error
     except OSError as error:
         raise UnreadableSnapshot.because(manifest, error) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SnapshotError(
             f'{manifest}: not JSON ({error}), expected a whole snapshot: bring it back from a '
             'copy, or remove it'

@@ -179,7 +179,8 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
     def threads(self) -> int:
         """Return how many threads the executor needs, so that questions block no one else."""
         values = self.values()
-        return int(values['ask.queue_size']) + 1 + len(values['camera_names']) + OTHER_THREADS
+        waiting = 2 * int(values['ask.queue_size'])  # half of them were told to come back
+        return waiting + 1 + len(values['camera_names']) + OTHER_THREADS
 
     def close(self) -> bool:
         """Stop everything, from any state; return False if a load or a step still runs."""

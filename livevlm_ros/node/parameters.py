@@ -227,7 +227,8 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         'ask.queue_size',
         8,
-        'Questions of ask and ask_stream together that may wait; more are refused as overloaded.',
+        'Questions of ask and ask_stream together that may wait, and as many again of who was '
+        'told to come back; more are refused as overloaded.',
         low=1,
         high=64,
         change='start',

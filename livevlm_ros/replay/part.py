@@ -18,13 +18,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from livevlm_ros import __version__
+from livevlm_ros.engine import checkpoint_folder
 from livevlm_ros.replay.accuracy import Report
 from livevlm_ros.replay.as_json import as_json, from_json
 from livevlm_ros.replay.clip import WHOLE, Stretch
 from livevlm_ros.replay.counts import Counts
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.evaluate import Given
+from livevlm_ros.replay.fingerprint import fingerprint
 from livevlm_ros.replay.outcome import Evaluation
+from livevlm_ros.replay.poses import poses_file
 from livevlm_ros.replay.questions import questions_beside
 from livevlm_ros.replay.report import report_head
 from livevlm_ros.replay.source import find_recordings
@@ -97,7 +100,8 @@ class Job:
         return {recording.name: recording for recording in find_recordings(self.path)}
 
     def plan(self) -> Report:
-        """Return what all parts have in common: settings, recordings and their questions."""
+        """Return what all parts have in common: model, settings, recordings and questions."""
+        recordings = self.recordings()
         heads = (
             report_head(row.config, name=row.name, oracle=row.oracle, alone=row.alone)
             for row in self.rows
@@ -108,9 +112,15 @@ class Job:
             'choices': self.choose,
             'topic': self.topic,
             'stretch': list(self.stretch),
-            'questions': {
-                name: self._digest(recording) for name, recording in self.recordings().items()
+            'models': {
+                path: fingerprint([checkpoint_folder(path)])
+                for path in {row.config.model.path for row in self.rows}
             },
+            'recordings': {
+                name: fingerprint([recording, poses_file(recording)])
+                for name, recording in recordings.items()
+            },
+            'questions': {name: self._digest(recording) for name, recording in recordings.items()},
         }
 
     def _digest(self, recording: Path) -> str:

@@ -34,6 +34,14 @@ def test_what_is_dropped_is_canceled(fake_inquiry: Any) -> None:
     assert inquiry.canceled
 
 
+def test_what_is_dropped_before_its_first_word_is_canceled_too(fake_inquiry: Any) -> None:
+    inquiry = fake_inquiry(Question('why ?'), None, held=True)
+    stream = Stream(inquiry, 0)
+    assert not inquiry.canceled
+    del stream
+    assert inquiry.canceled
+
+
 def test_it_can_be_canceled(fake_inquiry: Any) -> None:
     inquiry = fake_inquiry(Question('why ?'), None, held=True)
     stream = Stream(inquiry, 0)

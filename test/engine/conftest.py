@@ -53,6 +53,7 @@ class FakeModel:
     model_id, device, dtype, shape = 'fake', torch.device('cpu'), torch.float32, SHAPE
     memory_settings: dict = {}
     familiarity: Familiarity | None = None
+    image = slice(0, SHAPE.tokens_per_frame)
     parameters = 0
 
     def __init__(self) -> None:

@@ -56,6 +56,8 @@ def test_a_full_queue_lets_in_who_was_told_to_come_back_now(make_pending):
     queue.put(make_pending())
     queue.put(make_pending(), expected=True)
     assert len(queue) == 2
+    with pytest.raises(QueueFull):
+        queue.put(make_pending(), expected=True)
 
 
 HIGH = Priority.HIGH

@@ -48,11 +48,12 @@ class Held:
 
 
 @pytest.fixture
-def filled(make_engine, frame) -> Callable[[str], Engine]:
+def filled(make_engine, frame) -> Callable[..., Engine]:
     """Make an engine that has pushed frames out of every tier on its device, turned by hand."""
 
-    def filled(preset: str) -> Engine:
-        engine = make_engine(memory=MemoryConfig(preset, **SMALL[preset]), target_fps=1000.0)
+    def filled(preset: str, **settings) -> Engine:
+        memory = MemoryConfig(preset, **SMALL[preset])
+        engine = make_engine(memory=memory, target_fps=1000.0, **settings)
         engine.load()
         for second in range(1, 31):
             engine.see(frame(second, grey=second))
@@ -62,11 +63,15 @@ def filled(make_engine, frame) -> Callable[[str], Engine]:
     return filled
 
 
-@pytest.mark.parametrize('preset', PRESETS)
+@pytest.mark.parametrize(
+    ('preset', 'skips'), [*((preset, 'none') for preset in PRESETS), ('balanced', 'tokens')]
+)
 def test_a_step_that_runs_out_of_memory_anywhere_costs_its_frame_and_nothing_else(
-    filled, frame, runs_out, preset: str, caplog: pytest.LogCaptureFixture
+    filled, frame, runs_out, preset: str, skips: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    engine, twin = filled(preset), filled(preset)
+    engine, twin = (  # frames a second apart are read whole
+        filled(preset, skip_static=skips, gate_heartbeat_s=0.5) for _ in range(2)
+    )
     before, lost = Held(engine), 0
     while engine.stats().frames_used == 30:
         engine.see(frame(100 + lost, grey=99))

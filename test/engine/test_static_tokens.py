@@ -52,7 +52,7 @@ class Stream:
         ref = FrameRef(camera, self.second * 10**9)
         changed = self.static.changed([ref], tokens[None])
         if changed.any():
-            self.static.keep([ref], tokens[None], changed)
+            self.static.keep(self.static.read([ref], tokens[None], changed))
         return changed[0]
 
 
@@ -177,7 +177,8 @@ def test_a_frame_that_did_not_reach_the_memory_is_no_measure() -> None:
 def test_a_frame_out_of_order_is_left_to_the_memory_to_refuse() -> None:
     camera, static = Camera(), StaticTokens(slice(0, PLACES), whole=False, heartbeat_s=5.0)
     first = FrameRef('front', 10**9)
-    static.keep([first], camera.look()[None], static.changed([first], camera.look()[None]))
+    changed = static.changed([first], camera.look()[None])
+    static.keep(static.read([first], camera.look()[None], changed))
     assert static.changed([FrameRef('front', 10**9)], camera.look()[None]).all()
 
 

@@ -28,5 +28,14 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / 'pipe')
     with pytest.raises(OSError, match='No such device'):
         open(tmp_path / 'pipe', 'wb', opener=private)  # noqa: SIM115
-    with open(tmp_path / 'pipe', 'rb', opener=private) as pipe:
-        assert pipe.read(9) == b''
+    with pytest.raises(OSError, match='not a regular file'):
+        open(tmp_path / 'pipe', 'rb', opener=private)  # noqa: SIM115
+
+
+def test_what_was_open_to_others_no_longer_is_once_it_is_written(tmp_path: Path) -> None:
+    file = tmp_path / 'file'
+    file.write_text('old')
+    file.chmod(0o644)
+    with open(file, 'w', opener=private) as opened:
+        opened.write('seen')
+    assert file.stat().st_mode & 0o777 == 0o600

@@ -112,6 +112,19 @@ BAD = {
         lambda manifest, tensors: _sign(manifest, tensors_checksum=None),
         'does not say which tensors',
     ),
+    'tensors in another folder': (
+        lambda manifest, tensors: _sign(manifest, tensors_checksum='/../../elsewhere'),
+        'does not say which tensors',
+    ),
+    'no list of rows': (
+        lambda manifest, tensors: _sign(manifest, rows=None),
+        'does not say which tensors',
+    ),
+    'rows that are not there': (
+        lambda manifest, tensors: _sign(manifest, rows=['nope']),
+        'does not hold what',
+    ),
+    'a deep manifest': (lambda manifest, tensors: manifest.write_text('[' * 10**5), 'not JSON'),
     'missing tensors': (lambda manifest, tensors: tensors.unlink(), 'No such file'),
     'truncated tensors': (lambda manifest, tensors: _cut(tensors), 'truncated or grown'),
     'damaged tensors': (lambda manifest, tensors: _flip(tensors), 'damaged'),
@@ -323,7 +336,7 @@ def test_a_link_where_a_snapshot_is_written_is_not_followed(saved: Path, name: s
 @pytest.mark.timeout(10)
 def test_a_pipe_is_no_snapshot_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / MANIFEST)
-    with pytest.raises(UnreadableSnapshot, match=f'{MANIFEST}: no file'):
+    with pytest.raises(UnreadableSnapshot, match=f'{MANIFEST}: not a regular file'):
         has_snapshot(tmp_path)
 
 

@@ -1,11 +1,13 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from livevlm_ros.model.folder import EMBEDDED
 from livevlm_ros.replay.clip import Stretch
 from livevlm_ros.replay.counts import Counts
 from livevlm_ros.replay.errors import BadInput
@@ -84,6 +86,23 @@ def test_a_part_of_other_settings_is_refused_by_what_differs(
             Part.open(file, FIRST, other)
     (tmp_path / 'film/b.questions.yaml').write_text('- {at: 0, question: other}')
     with pytest.raises(BadInput, match='questions: b: '):
+        Part.open(file, FIRST, job)
+
+
+def test_a_part_of_another_model_or_recording_of_the_same_name_is_refused(
+    job: Job, file: Path, tmp_path: Path
+) -> None:
+    model = Path(shutil.copytree(EMBEDDED, tmp_path / 'model'))
+    job = replace(job, rows=read_rows(['recent'], [], model=str(model)))
+    Part.open(file, FIRST, job).write()
+    Part.open(file, FIRST, job)
+    settings = (model / 'memory.yaml').read_text()
+    (model / 'memory.yaml').write_text(f'{settings}# calibrated anew')
+    with pytest.raises(BadInput, match='models: '):
+        Part.open(file, FIRST, job)
+    (model / 'memory.yaml').write_text(settings)
+    (tmp_path / 'film/c.poses.txt').write_text('0 1 2 3 0 0 0 1')
+    with pytest.raises(BadInput, match='recordings: c: '):
         Part.open(file, FIRST, job)
 
 
