@@ -29,8 +29,11 @@ def test_a_closed_log_is_silent(ros: Any, capfd: pytest.CaptureFixture[str]) -> 
     assert '[silenced]: who listens ?' not in capfd.readouterr().err
 
 
-def test_the_package_is_told_to_say_more_only_while_a_node_listens(ros: Any) -> None:
+def test_the_package_is_told_to_say_more_only_while_a_node_listens(
+    ros: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     package = logging.getLogger('livevlm_ros')
+    monkeypatch.setattr(package, 'handlers', [])  # of nodes that other tests did not close
     first, second = (RosLog(ros.node(name)) for name in ('first', 'second'))
     first.close()
     assert package.level == logging.INFO
