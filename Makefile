@@ -75,6 +75,7 @@ house: install  ## bring the picture of the rooms in CONTRIBUTING.md up to the c
 wheel: install  ## build dist/livevlm_ros-*.whl and dist/livevlm_interfaces-*.whl, which install without this clone
 	rm -rf build/lib build/bdist.*
 	$(PIP) wheel --no-build-isolation --no-deps --wheel-dir dist . ./livevlm_interfaces
+	cp constraints.txt dist/
 
 lint: install-dev  ## ruff, its formatter and mypy
 	$(BIN)/ruff check .
