@@ -24,6 +24,20 @@ ABSENT = ('never', 'no', 'unable to answer')
 _TOLERANCE_S = 1e-6
 
 
+def accepted(answer: Answer, entry: QuestionEntry) -> bool:
+    """
+    Tell whether an answer, or a best guess, is an accepted one.
+
+    A choice is not its words: `-90` and `90`, or `C++` and `C`, are two of them. An accepted
+    answer that is one of the choices stands for that choice alone.
+    """
+    if answer.choice_index < 0:
+        return score(answer.text, entry.answer)
+    chosen = entry.choices[answer.choice_index]
+    in_words = [each for each in entry.answer if each not in entry.choices]
+    return chosen in entry.answer or score(chosen, in_words)
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """
@@ -61,7 +75,7 @@ class Outcome:
             return None
         if self.answer.status == Status.NOT_SEEN and not self.entry.set:
             return self.absent
-        return score(self.answer.text, self.entry.answer)
+        return accepted(self.answer, self.entry)
 
     @property
     def error(self) -> float | None:
