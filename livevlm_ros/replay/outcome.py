@@ -95,9 +95,12 @@ class Outcome:
         """Whether a returned frame lies in the truth's interval; None when the entry has none."""
         if not self.entry.shown:
             return None
+        return any(map(self.visible_at, self.evidence_s[:EVIDENCE_FRAMES]))
+
+    def visible_at(self, second: float) -> bool:
+        """Return whether the answer was visible then, in a stretch that the entry has."""
         return any(
             first - _TOLERANCE_S <= second <= last + _TOLERANCE_S
-            for second in self.evidence_s[:EVIDENCE_FRAMES]
             for first, last in self.entry.shown
         )
 
