@@ -25,7 +25,7 @@ class Imported:
     :param name: of the set, as `set_rules.SETS` has it
     :param out: folder that they go into
     :param progress: called with what is being read or written and the share done, [0, 1]
-    :param recordings: what makes the bags in `out` that no video is
+    :param bags: what writes the recordings that no videos are, by their place in `out`
     """
 
     name: str
@@ -34,7 +34,7 @@ class Imported:
     questions: defaultdict[Path, list[QuestionEntry]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    recordings: list[Callable[[], None]] = field(default_factory=list)
+    bags: dict[Path, Callable[[Path], None]] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
     at_the_end: int = 0
 
