@@ -260,12 +260,13 @@ def test_the_picture_tells_stretches_apart_and_what_lies_between(
     ]
 
 
-def test_the_page_says_when_the_answer_was_visible(make_run, make_outcome) -> None:
+def test_the_page_of_one_question_says_when_its_answer_was_visible(make_run, make_outcome) -> None:
     wrong = make_outcome(False)
     stretches = ((1.0, 2.0), (5.0, 7.5))
     for intervals, said in ((stretches, '1 to 2 and 5 to 7.5'), ((), '0 to 1999.5')):
         run = make_run('full', replace(wrong, entry=replace(wrong.entry, intervals=intervals)))
-        assert f', visible at {said} s</small>' in html_report([run], compare([run]))
+        page = html_report([run], compare([run]))
+        assert f', visible at {said} s</small>' in page and ', 1 question, ' in page
 
 
 def test_no_picture_without_a_question_about_the_past(engine, make_bag, tmp_path: Path) -> None:

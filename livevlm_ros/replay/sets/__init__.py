@@ -102,7 +102,9 @@ def _write(to: Imported, folder: Path, out: Path) -> None:
 
 def in_words(left_out: Counter[str]) -> str:
     """Say how many rows were left out for each reason, the commonest first."""
-    return '; '.join(f'{count} {reason}' for reason, count in left_out.most_common()) or 'no rows'
+    return (
+        ', '.join(f'{count} ({reason})' for reason, count in left_out.most_common()) or 'no rows'
+    )
 
 
 def _flat(video: Path, folder: Path) -> str:
