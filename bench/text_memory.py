@@ -66,12 +66,8 @@ def truth(memory: Memory, fact: Fact) -> ReadFilter:
     """Let a question read short-term, and of the rest the frames that say the fact."""
     if not fact.frames:
         return ReadFilter(long_term=False)
-    first, last = min(fact.frames), max(fact.frames)
-    between = {frame_ref(frame) for frame in {*range(first, last + 1)} - fact.frames}
-    return ReadFilter(
-        only_ns=(first * FRAME_NS, last * FRAME_NS),
-        without=frozenset(ref for ref in between if not memory.in_short_term(ref)),
-    )
+    stamps_ns = sorted(frame * FRAME_NS for frame in fact.frames)
+    return ReadFilter(only_ns=tuple((stamp_ns, stamp_ns) for stamp_ns in stamps_ns))
 
 
 def nothing(memory: Memory, fact: Fact) -> ReadFilter:

@@ -39,8 +39,13 @@ def import_(
             out,
             progress=lambda what, share: bar.update(task, completed=share, description=what),
         )
-    print(f'{out}: {written.questions} questions of {written.recordings} recordings')
-    if written.at_the_end:
-        print(f'{written.at_the_end} are asked at the end of a video that is shorter than it says')
+    questions, recordings, late = written.questions, written.recordings, written.at_the_end
+    print(
+        f'{out}: {questions} question{"s" * (questions != 1)} of '
+        f'{recordings} recording{"s" * (recordings != 1)}'
+    )
+    if late:
+        are = 'is' if late == 1 else 'are'
+        print(f'{late} {are} asked at the end of a video that is shorter than the set says')
     for reason, count in written.left_out.most_common():
-        print(f'left out: {count} {reason}')
+        print(f'left out: {count} ({reason})')

@@ -87,7 +87,8 @@ def evaluate_shard(job: Job, shard: str, file: Path | None, *, load: Load) -> No
             progress=lambda name, share: bar.update(task, completed=share, description=name),
         )
     print(
-        f'{file}: shard {part.shard}, {left} recordings done, {len(part.names) - left} were before'
+        f'{file}: shard {part.shard}, {left} recording{"s" * (left != 1)} done, '
+        f'{len(part.names) - left} done before'
     )
 
 

@@ -27,8 +27,8 @@ class ReadFilter:
     :param long_term: read what retrieval finds of the frames that left short-term
     :param newest_only: of short-term, the newest frame of each camera alone
     :param share: of what retrieval would read, for a question in a hurry, ]0, 1]
-    :param only_ns: first and last stamp of the frames that are read of those that left
-        short-term, every token of them and no other: what an oracle would choose
+    :param only_ns: stretches of time, first and last stamp each, of which the frames that left
+        short-term are read, every token of them and no other: what an oracle would choose
     :param without: frames that are not read, wherever they lie
     """
 
@@ -40,7 +40,7 @@ class ReadFilter:
     long_term: bool = True
     newest_only: bool = False
     share: float = 1.0
-    only_ns: tuple[int, int] | None = None
+    only_ns: tuple[tuple[int, int], ...] | None = None
     without: frozenset[FrameRef] = frozenset()
 
     @property
@@ -79,10 +79,10 @@ class ReadFilter:
         :param ids: what gave them
         :returns: bool shaped like `frames`; None: all of them
         """
-        first_ns, last_ns = self.first_ns, self.last_ns
+        first_ns, last_ns, spans = self.first_ns, self.last_ns, self.spans or None
         if self.only_ns is not None:
-            first_ns, last_ns = self.only_ns
-        times = first_ns is not None or last_ns is not None or bool(self.spans)
+            first_ns, last_ns, spans = None, None, self.only_ns
+        times = first_ns is not None or last_ns is not None or spans is not None
         if self.cameras is None and not times and not self.without:
             return None
         origin_ns, since_ns = ids.origin_ns or 0, ids.since_ns(frames)
@@ -91,9 +91,9 @@ class ReadFilter:
             mask &= since_ns >= first_ns - origin_ns
         if last_ns is not None:
             mask &= since_ns <= last_ns - origin_ns
-        if self.spans and self.only_ns is None:
+        if spans is not None:
             inside = torch.zeros_like(mask)
-            for low, high in self.spans:
+            for low, high in spans:
                 inside |= (since_ns >= low - origin_ns) & (since_ns <= high - origin_ns)
             mask &= inside
         if self.cameras is not None:

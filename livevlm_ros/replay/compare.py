@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from livevlm_ros.engine.messages import Answer
 from livevlm_ros.replay.accuracy import PARTS, Report, rate
 from livevlm_ros.replay.cap import cap_cards
 from livevlm_ros.replay.clip import WHOLE, Stretch
@@ -152,7 +153,7 @@ def paired(candidate: Run, baseline: Run) -> Report:
     pairs = _pairs(candidate, baseline)
     scored = [pair for pair in pairs if pair[0].correct is not None]
     marks = [(ours.correct, theirs.correct) for ours, theirs in scored]
-    same = sum(_same(ours.answer.text, theirs.answer.text) for ours, theirs in pairs)
+    same = sum(_same(ours.answer, theirs.answer) for ours, theirs in pairs)
     return {
         'candidate': candidate.name,
         'baseline': baseline.name,
@@ -190,8 +191,10 @@ def _difference(pairs: Sequence[tuple[Outcome, Outcome]]) -> Report:
     }
 
 
-def _same(ours: str, theirs: str) -> bool:
-    return ours == theirs or score(ours, [theirs])
+def _same(ours: Answer, theirs: Answer) -> bool:
+    if ours.choice_index >= 0 and theirs.choice_index >= 0:
+        return ours.choice_index == theirs.choice_index
+    return ours.text == theirs.text or score(ours.text, [theirs.text])
 
 
 def _pairs(candidate: Run, baseline: Run) -> list[tuple[Outcome, Outcome]]:

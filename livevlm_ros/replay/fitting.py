@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from livevlm_ros.engine.messages import Answer, Question
+from livevlm_ros.replay.outcome import accepted
 from livevlm_ros.replay.questions import QuestionEntry
 from livevlm_ros.replay.reliability import calibration_error
-from livevlm_ros.world import score
 
 if TYPE_CHECKING:  # they bring torch
     from torch import Tensor
@@ -104,7 +104,7 @@ class Watched:
         answer = engine.ask_now(question)
         if entry.answer and self._said:
             sure = torch.stack(self._said).mean(0).exp().numpy()  # [temperatures]
-            self._answers.append((sure, score(answer.text, entry.answer)))
+            self._answers.append((sure, accepted(answer, entry)))
         return answer
 
     def fitted(self) -> Sureness:

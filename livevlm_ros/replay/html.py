@@ -59,7 +59,7 @@ def html_report(runs: Sequence[Run], compared: Report) -> str:
 def _subject(report: Report) -> str:
     """Say what was replayed and asked; it is the same for every row."""
     source, asked = dict(totals(report))['source'], report['questions']['asked']
-    return f'{source}, {asked} questions, {report["settings"]["dtype"]}'
+    return f'{source}, {asked} question{"s" * (asked != 1)}, {report["settings"]["dtype"]}'
 
 
 def _cards(cards: Sequence[Report]) -> list[str]:

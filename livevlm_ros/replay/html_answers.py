@@ -72,14 +72,15 @@ def _any(answers: _Answers) -> Outcome:
 def _question(answers: _Answers) -> str:
     outcome = _any(answers)
     entry = outcome.entry
-    seen = entry.evidence and f', to be seen at {entry.evidence[0]:g} to {entry.evidence[1]:g} s'
+    spans = ' and '.join(f'{first:g} to {last:g}' for first, last in entry.shown)
+    visible = f', visible at {spans} s' if spans else ''
     truths = [*entry.answer, *([entry.metric.in_words()] if entry.metric else ())]
     given = ''.join(_given(preset, answer) for preset, answer in answers.items())
     return (
         f'<div class="answer"><b>{escape(entry.question)}</b> '
         f'{escape(" or ".join(truths))}<br>'
         f'<small>{escape(outcome.recording)}, {escape(entry.id)}, asked at {entry.at:g} s'
-        f'{seen or ""}</small><div class="given">{given}</div></div>'
+        f'{visible}</small><div class="given">{given}</div></div>'
     )
 
 

@@ -179,17 +179,19 @@ def _attention(axes: Axes, look: Look) -> None:
 
 
 def _frame_truth(axes: Axes, look: Look, outcome: Outcome) -> None:
-    """Draw a frame around the time in which the answer was visible."""
-    first, last = (look.edges[frame] for frame in _truth(look, outcome))
-    axes.axvspan(first, last, facecolor='none', edgecolor=TRUTH, linewidth=1.6, zorder=3)
+    """Draw a frame around each stretch in which the answer was visible."""
+    for frames in _truth(look, outcome):
+        first, last = (look.edges[frame] for frame in frames)
+        axes.axvspan(first, last, facecolor='none', edgecolor=TRUTH, linewidth=1.6, zorder=3)
 
 
-def _truth(look: Look, outcome: Outcome) -> tuple[int, int]:
-    """Return the first frame that shows the answer and one beyond the last."""
-    assert outcome.entry.evidence is not None  # it has an age
-    first, last = outcome.entry.evidence
-    begin = int(np.searchsorted(look.seconds, first - 1e-6))
-    return begin, max(begin + 1, int(np.searchsorted(look.seconds, last + 1e-6)))
+def _truth(look: Look, outcome: Outcome) -> list[tuple[int, int]]:
+    """Return, of each stretch, the first frame that shows the answer and one beyond the last."""
+    bounds = [
+        [int(np.searchsorted(look.seconds, second)) for second in (first - 1e-6, last + 1e-6)]
+        for first, last in outcome.entry.shown
+    ]
+    return [(begin, max(begin + 1, beyond)) for begin, beyond in bounds]
 
 
 def _images(
@@ -198,7 +200,7 @@ def _images(
     """Show a frame of the truth, and those the answer looked at most, tied to their times."""
     from matplotlib.patches import ConnectionPatch
 
-    begin, beyond = _truth(look, outcome)
+    begin, beyond = _truth(look, outcome)[-1]
     truth = look.nearest((begin + beyond - 1) // 2)
     shown = [(truth, TRUTH, f'visible, {look.seconds[truth]:.0f} s')]
     best = np.argsort(-look.attention, kind='stable')[:EVIDENCE_FRAMES]

@@ -65,12 +65,14 @@ def truth_filter(entry: QuestionEntry, first_ns: int) -> ReadFilter:
     Say what of the memory shows the answer.
 
     :param first_ns: stamp of the recording's first frame
-    :returns: short-term, and of the rest the frames of the truth's interval, from the first of
-        several to the last; without one, nothing of the rest
+    :returns: short-term, and of the rest the frames of the stretches in which the answer was
+        visible; without one, nothing of the rest
     """
     from livevlm_ros.engine import ReadFilter
 
-    if entry.evidence is None:
+    if not entry.shown:
         return ReadFilter(long_term=False)
-    first, last = (first_ns + round(second * 1e9) for second in entry.evidence)
-    return ReadFilter(only_ns=(first - _TOLERANCE_NS, last + _TOLERANCE_NS))
+    stretches = [[first_ns + round(second * 1e9) for second in each] for each in entry.shown]
+    return ReadFilter(
+        only_ns=tuple((first - _TOLERANCE_NS, last + _TOLERANCE_NS) for first, last in stretches)
+    )

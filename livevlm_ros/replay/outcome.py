@@ -24,6 +24,20 @@ ABSENT = ('never', 'no', 'unable to answer')
 _TOLERANCE_S = 1e-6
 
 
+def accepted(answer: Answer, entry: QuestionEntry) -> bool:
+    """
+    Tell whether an answer, or a best guess, is an accepted one.
+
+    A choice is not its words: `-90` and `90`, or `C++` and `C`, are two of them. An accepted
+    answer that is one of the choices stands for that choice alone.
+    """
+    if answer.choice_index < 0:
+        return score(answer.text, entry.answer)
+    chosen = entry.choices[answer.choice_index]
+    in_words = [each for each in entry.answer if each not in entry.choices]
+    return chosen in entry.answer or score(chosen, in_words)
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """
@@ -61,7 +75,7 @@ class Outcome:
             return None
         if self.answer.status == Status.NOT_SEEN and not self.entry.set:
             return self.absent
-        return score(self.answer.text, self.entry.answer)
+        return accepted(self.answer, self.entry)
 
     @property
     def error(self) -> float | None:
@@ -81,9 +95,12 @@ class Outcome:
         """Whether a returned frame lies in the truth's interval; None when the entry has none."""
         if not self.entry.shown:
             return None
+        return any(map(self.visible_at, self.evidence_s[:EVIDENCE_FRAMES]))
+
+    def visible_at(self, second: float) -> bool:
+        """Return whether the answer was visible then, in a stretch that the entry has."""
         return any(
             first - _TOLERANCE_S <= second <= last + _TOLERANCE_S
-            for second in self.evidence_s[:EVIDENCE_FRAMES]
             for first, last in self.entry.shown
         )
 

@@ -26,6 +26,7 @@ ROWS = 4
 STRIP_FRAMES = 8
 THUMBNAIL_WIDTH = 240
 QUESTION_COLUMNS = 30
+NAMED_STRETCHES = 3  # in which the answer was visible, the latest
 GREEN, RED, GREY = '#2f855a', '#c53030', '#a0aec0'
 
 Thumbnails = dict[float, np.ndarray]
@@ -82,14 +83,13 @@ def _rows(evaluation: Evaluation) -> list[Outcome]:
 
 def _seconds(rows: list[Outcome]) -> list[float]:
     """Return the times that the rows show."""
-    shown = [sum(_span(outcome)) / 2 for outcome in rows]
+    shown = [_shown_at(outcome) for outcome in rows]
     return shown + [second for o in rows for second in o.evidence_s[:EVIDENCE_FRAMES]]
 
 
-def _span(outcome: Outcome) -> tuple[float, float]:
-    """Return the time in which the answer was visible."""
-    assert outcome.entry.evidence is not None  # it has an age
-    return outcome.entry.evidence
+def _shown_at(outcome: Outcome) -> float:
+    """Return the middle of the last stretch in which the answer was visible."""
+    return sum(outcome.entry.shown[-1]) / 2
 
 
 def _thumbnails(recording: Path, topic: str | None, wanted: list[float]) -> Thumbnails:
@@ -135,11 +135,8 @@ def _row(figure: Figure, spec: SubplotSpec, outcome: Outcome, frames: Thumbnails
     """Draw a question, its answer, what was visible and what the answer looked at."""
     widths = [1.3, *[1] * (1 + EVIDENCE_FRAMES)]
     cells = spec.subgridspec(1, len(widths), width_ratios=widths)
-    first, last = _span(outcome)
     _say(figure.add_subplot(cells[0]), outcome)
-    span = f'{first:.0f}' if round(first) == round(last) else f'{first:.0f}-{last:.0f}'
-    title = f'visible: {span} s'
-    _show(figure.add_subplot(cells[1]), frames, (first + last) / 2, title, GREEN)
+    _show(figure.add_subplot(cells[1]), frames, _shown_at(outcome), _visible(outcome), GREEN)
     for number in range(EVIDENCE_FRAMES):
         axes = figure.add_subplot(cells[2 + number])
         if number >= len(outcome.evidence_s):
@@ -147,8 +144,18 @@ def _row(figure: Figure, spec: SubplotSpec, outcome: Outcome, frames: Thumbnails
             continue
         second = outcome.evidence_s[number]
         score = outcome.answer.evidence[number].score
-        color = GREEN if first - 1e-6 <= second <= last + 1e-6 else GREY
+        color = GREEN if outcome.visible_at(second) else GREY
         _show(axes, frames, second, f'evidence {number + 1}: {second:.0f} s ({score:.2f})', color)
+
+
+def _visible(outcome: Outcome) -> str:
+    """Say when the answer was visible, of many stretches the latest."""
+    shown = outcome.entry.shown
+    spans = [
+        f'{first:.0f}' if round(first) == round(last) else f'{first:.0f}-{last:.0f}'
+        for first, last in shown[-NAMED_STRETCHES:]
+    ]
+    return f'visible: {"…, " * (len(shown) > len(spans))}{", ".join(spans)} s'
 
 
 def _say(axes: Axes, outcome: Outcome) -> None:

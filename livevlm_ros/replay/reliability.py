@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from livevlm_ros.replay.accuracy import Report, rate
-from livevlm_ros.replay.outcome import Outcome
-from livevlm_ros.world import score
+from livevlm_ros.replay.outcome import Outcome, accepted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +41,7 @@ def reliability(outcomes: Sequence[Outcome]) -> Report:
     """
     answered = [o for o in outcomes if o.entry.answer and o.answer.completion_tokens]
     sure = np.array([outcome.answer.confidence for outcome in answered])
-    right = np.array([score(o.answer.text, o.entry.answer) for o in answered], dtype=float)
+    right = np.array([accepted(o.answer, o.entry) for o in answered], dtype=float)
     if not answered:
         return {'n': 0, 'ece': None, 'se': None, 'bins': []}
     streams = [outcome.recording for outcome in answered]

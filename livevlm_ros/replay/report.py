@@ -17,10 +17,9 @@ from livevlm_ros.engine.messages import Status
 from livevlm_ros.engine.percentiles import Percentiles
 from livevlm_ros.replay.accuracy import Report, accuracy_of, groups, mean, rate
 from livevlm_ros.replay.counts import Counts
-from livevlm_ros.replay.outcome import ABSENT, Evaluation, Outcome
+from livevlm_ros.replay.outcome import ABSENT, Evaluation, Outcome, accepted
 from livevlm_ros.replay.reliability import reliability
 from livevlm_ros.replay.set_rules import measured, set_scores
-from livevlm_ros.world import score
 
 if TYPE_CHECKING:  # it brings torch
     from livevlm_ros.engine import EngineConfig, EngineStats
@@ -213,7 +212,7 @@ def _absences(outcome: Outcome) -> set[str]:
 def _not_seen(outcomes: Sequence[Outcome]) -> Report:
     """Count answers that were not sure enough, and what their best guesses would have been."""
     unsure = [o for o in outcomes if o.answer.status == Status.NOT_SEEN]
-    guessed = [o for o in unsure if o.entry.answer and score(o.answer.text, o.entry.answer)]
+    guessed = [o for o in unsure if o.entry.answer and accepted(o.answer, o.entry)]
     return {
         'n': len(unsure),
         'right': sum(outcome.correct is True for outcome in unsure),

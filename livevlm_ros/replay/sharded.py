@@ -140,6 +140,6 @@ def _check_complete(parts: Sequence[Part]) -> None:
     for part in parts:
         if left := part.recordings_left():
             raise BadInput(
-                f'{part.file}: shard {part.shard} is not done, {len(left)} recordings are left, '
-                f'such as {left[0]}; run it again'
+                f'{part.file}: shard {part.shard} is not done, {len(left)} '
+                f'recording{"s" * (len(left) != 1)} left, such as {left[0]}; run it again'
             )

@@ -187,11 +187,11 @@ def sweep_cells(swept: Report) -> list[tuple[str, ...]]:
 
 def swept_in_words(swept: Report) -> str:
     """Say what was swept, what guessing gives, and what the figures mean."""
-    source = swept['source']
+    scored, recordings = swept['questions']['scored'], swept['source']['recordings']
     return (
-        f'{swept["model"]}, preset {swept["preset"]}: {swept["questions"]["scored"]} questions of '
-        f'{source["recordings"]} recordings; % right ± s.e., over all and over the oldest age '
-        f'(frames since it was visible); chance {percent(swept["chance"])}, '
+        f'{swept["model"]}, preset {swept["preset"]}: {scored} question{"s" * (scored != 1)} of '
+        f'{recordings} recording{"s" * (recordings != 1)}; % right ± s.e., over all and over '
+        f'the oldest age (frames since it was visible); chance {percent(swept["chance"])}, '
         f'majority {percent(swept["majority"])}; p50 / p95 of the first token'
     )
 

@@ -20,7 +20,7 @@ def parts(livevlm, given: tuple[object, ...], tmp_path_factory: pytest.TempPathF
     for number, file in enumerate(files, 1):
         code, out, error = livevlm(*given, '--shard', f'{number}/2', '--json', file)
         assert code == 0, error
-        assert out == f'{file}: shard {number}/2, 1 recordings done, 0 were before\n'
+        assert out == f'{file}: shard {number}/2, 1 recording done, 0 done before\n'
     return files
 
 
@@ -50,7 +50,7 @@ def test_a_part_that_is_done_is_not_done_again(
 ) -> None:
     before = parts[0].read_bytes()
     code, out, _ = livevlm(*given, '--shard', '1/2', '--json', parts[0])
-    assert code == 0 and out.endswith('shard 1/2, 0 recordings done, 1 were before\n')
+    assert code == 0 and out.endswith('shard 1/2, 0 recordings done, 1 done before\n')
     assert parts[0].read_bytes() == before
 
 

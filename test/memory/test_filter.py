@@ -61,10 +61,20 @@ def test_ids_of_frames_are_confined_as_their_references_are(
 def test_an_oracles_frames_are_those_between_its_stamps_whatever_the_other_bounds() -> None:
     ids = TokenIds('ab', 4)
     ids.start(ORIGIN_NS)
-    reading = ReadFilter(only_ns=(30, 50), first_ns=51, last_ns=20, without=LONE)
+    reading = ReadFilter(only_ns=((30, 50),), first_ns=51, last_ns=20, without=LONE)
     mask = reading.long_term_mask(torch.tensor([ids.frame(ref) for ref in FRAMES]), ids)
     read = [ref for ref, may in zip(FRAMES, mask.tolist(), strict=True) if may]
     assert read == [ref for ref in FRAMES if 30 <= ref.stamp_ns <= 50 and ref not in LONE]
+
+
+def test_of_an_oracles_stretches_nothing_between_is_read() -> None:
+    ids = TokenIds('ab', 4)
+    ids.start(ORIGIN_NS)
+    frames = torch.tensor([ids.frame(ref) for ref in FRAMES])
+    for stretches in (((20, 30), (50, 60)), ()):
+        mask = ReadFilter(only_ns=stretches).long_term_mask(frames, ids)
+        inside = [any(low <= ref.stamp_ns <= high for low, high in stretches) for ref in FRAMES]
+        assert mask.tolist() == inside
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_asking_changes_nothing(
         ReadFilter(last_ns=20),
         ReadFilter(short_term=False),
         ReadFilter(newest_only=True),
-        ReadFilter(only_ns=(3, 9)),
+        ReadFilter(only_ns=((3, 9),)),
     ):
         for key in ('what', None):
             _, views = ask(memory, reading=reading, key=key, answer=(3, 4))

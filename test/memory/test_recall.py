@@ -155,7 +155,7 @@ def test_what_is_read_ahead_is_what_a_question_would_choose_now(
         ('what', ReadFilter(cameras=frozenset({'front'})), False),
         ('what', ReadFilter(first_ns=20), False),
         ('what', ReadFilter(share=0.5), False),
-        ('what', ReadFilter(only_ns=(3, 9)), False),
+        ('what', ReadFilter(only_ns=((3, 9),)), False),
         ('what', ReadFilter(), True),
     ],
 )
@@ -184,7 +184,7 @@ def test_a_question_without_a_key_does_not_disturb_the_one_that_comes_back(
 ) -> None:
     ask(memory, key='what')
     ask(memory, seed=901)
-    ask(memory, key='what', reading=ReadFilter(only_ns=(0, 9)))
+    ask(memory, key='what', reading=ReadFilter(only_ns=((0, 9),)))
     _, views = ask(memory, key='what')
     assert len(views) == 1 and views[0].speculated
 

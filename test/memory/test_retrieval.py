@@ -190,7 +190,7 @@ def test_an_oracle_reads_every_token_of_its_frames_and_short_term(
 ) -> None:
     watched = Watched(small(preset), see)
     _, ids = (None, None) if preset == 'rekv' else watched.left()
-    for reading in (ReadFilter(only_ns=(51, 110)), ReadFilter(only_ns=(51, 110), last_ns=5)):
+    for reading in (ReadFilter(only_ns=((51, 110),)), ReadFilter(only_ns=((51, 110),), last_ns=5)):
         _, views = ask(watched.memory, reading=reading)
         wanted = [ref for ref in watched.seen if 51 <= ref.stamp_ns <= 110]
         recent = [ref for ref in watched.recent if reading.contains(ref)]
@@ -206,8 +206,8 @@ def test_an_oracle_reads_every_token_of_its_frames_and_short_term(
 @pytest.mark.parametrize(
     'reading',
     [
-        ReadFilter(only_ns=(10_000, 20_000)),
-        ReadFilter(only_ns=(51, 110), long_term=False),
+        ReadFilter(only_ns=((10_000, 20_000),)),
+        ReadFilter(only_ns=((51, 110),), long_term=False),
         ReadFilter(first_ns=250),
         ReadFilter(cameras=frozenset()),
     ],
@@ -265,7 +265,7 @@ def test_there_is_nothing_to_choose_without_frames_that_left(
         watch(memory, range(4, 6))
         assert memory.probe(tokens=4) is not None and memory.pages_to_rank == 4
         assert memory.probe(tokens=4, reading=ReadFilter(long_term=False)) is None
-        assert memory.probe(tokens=4, reading=ReadFilter(only_ns=(0, 9))) is None
+        assert memory.probe(tokens=4, reading=ReadFilter(only_ns=((0, 9),))) is None
 
 
 @pytest.mark.parametrize('preset', ['recent', 'full', 'rekv'])

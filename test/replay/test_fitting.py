@@ -9,6 +9,7 @@ import torch
 from livevlm_ros.engine import AnswerToken, Question
 from livevlm_ros.engine.messages import Answer, Status
 from livevlm_ros.replay.fitting import (
+    LEAST_ANSWERS,
     TEMPERATURES,
     Sureness,
     Watched,
@@ -69,6 +70,19 @@ def test_what_a_model_says_and_sees_is_noted_and_a_warm_up_forgotten() -> None:
     assert found.after < 0.02 < found.before
     assert found.settings['pictures'].keys() == {'mean', 'precision', 'limit'}
     assert in_words(found).startswith(f'temperature {temperature:g}: confidence is ')
+
+
+def test_a_fit_tells_choices_apart_that_differ_in_signs_alone() -> None:
+    watched = Watched(Talker())
+    entry = QuestionEntry(at=1.0, question='q', answer=('-90',), choices=('-90', '90'))
+
+    def ask_now(question):
+        words = list(watched.answer_tokens(1))
+        return Answer(Status.OK, text='90', choice_index=1, completion_tokens=len(words))
+
+    for _ in range(LEAST_ANSWERS):
+        watched.ask(SimpleNamespace(ask_now=ask_now), Question('q'), entry, 0)
+    assert watched.fitted().after == pytest.approx(1 / (1 + np.exp(-2 / TEMPERATURES[-1])))
 
 
 def test_too_little_is_not_fitted() -> None:

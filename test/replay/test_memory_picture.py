@@ -60,6 +60,16 @@ def test_times_of_a_short_stream_are_those_of_frames() -> None:
     assert all(tick == int(tick) for tick in axes.get_xticks())
 
 
+def test_each_stretch_of_the_truth_has_a_frame_of_its_own(make_outcome) -> None:
+    look = Look(np.arange(20.0), {}, np.zeros((1, 20, 9), bool), np.zeros(20), {})
+    outcome = make_outcome()
+    entry = replace(outcome.entry, evidence=(1.0, 12.0), intervals=((1.0, 2.0), (11.0, 12.0)))
+    axes = Figure().add_subplot()
+    memory_picture._frame_truth(axes, look, replace(outcome, entry=entry))
+    framed = [(frame.get_x(), frame.get_x() + frame.get_width()) for frame in axes.patches]
+    assert framed == [(1.0, 3.0), (11.0, 13.0)]
+
+
 def test_the_question_drawn_is_the_right_one_that_lies_furthest_back(
     make_run, make_outcome, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

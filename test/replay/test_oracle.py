@@ -15,9 +15,19 @@ def test_the_truth_is_the_frames_of_its_interval_and_no_others() -> None:
     entry = QuestionEntry(at=9.0, question='q', evidence=(2.1, 3.3))
     reading = truth_filter(entry, FIRST_NS)
     assert reading.short_term and reading.long_term and reading.first_ns is None
-    first, last = reading.only_ns
+    ((first, last),) = reading.only_ns
     assert first <= FIRST_NS + 2_100_000_000 < first + 1_000_000
     assert last - 1_000_000 < FIRST_NS + 3_300_000_000 <= last
+
+
+def test_the_truth_of_several_stretches_leaves_out_what_lies_between() -> None:
+    entry = QuestionEntry(
+        at=9.0, question='q', evidence=(1.0, 8.0), intervals=((1.0, 2.0), (7.0, 8.0))
+    )
+    seconds = [
+        [(ns - FIRST_NS) / 1e9 for ns in each] for each in truth_filter(entry, FIRST_NS).only_ns
+    ]
+    assert seconds == [pytest.approx(each, abs=1e-3) for each in entry.intervals]
 
 
 def test_without_evidence_only_short_term_is_read() -> None:
@@ -38,7 +48,8 @@ def test_the_oracle_counts_from_the_first_frame_of_each_recording(engine, make_b
     (outcome,) = evaluate(bag, engine, ask=oracle_of(engine)).outcomes
     ((question, reading),) = asked
     assert question.request_id == outcome.entry.id == 'a'
-    assert reading.only_ns == pytest.approx((3_000_000_000, 4_000_000_000), abs=1_000_000)
+    (stretch,) = reading.only_ns
+    assert stretch == pytest.approx((3_000_000_000, 4_000_000_000), abs=1_000_000)
 
 
 def test_a_question_that_stands_alone_is_answered_without_a_frame(
@@ -95,6 +106,7 @@ def test_an_oracle_over_everything_reads_what_retrieval_must_find(
     questions = tmp_path / 'q.yaml'
     questions.write_text(
         '- {id: past, at: 5, question: what do you see now, evidence: [1, 2]}\n'
+        '- {id: twice, at: 5, question: what do you see now, evidence: [[0, 0], [2, 3]]}\n'
         '- {id: now, at: 5, question: what do you see now, evidence: [5, 5]}\n'
         '- {id: never, at: 5, question: what do you see now}'
     )
@@ -102,6 +114,7 @@ def test_an_oracle_over_everything_reads_what_retrieval_must_find(
     engine.cleanup()
     assert read == {
         'past': pytest.approx([1, 2, 4, 5]),
+        'twice': pytest.approx([0, 2, 3, 4, 5]),
         'now': pytest.approx([4, 5]),
         'never': pytest.approx([4, 5]),
     }

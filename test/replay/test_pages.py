@@ -240,6 +240,35 @@ def test_the_picture_says_which_questions_it_shows(engine, make_bag, tmp_path: P
     assert '1 of 3 questions: the first of each kind' in (tmp_path / 'p.svg').read_text()
 
 
+def test_the_picture_tells_stretches_apart_and_what_lies_between(
+    engine, make_bag, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evidence = '[[1, 2], [5, 7], [11, 11], [14, 15]]'
+    bag = make_bag(
+        frames=20, questions=f'- {{at: 19, question: q, answer: red, evidence: {evidence}}}'
+    )
+    engine.evidence_s['q'] = [6.0, 9.0, 14.0]
+    drawn = []
+    monkeypatch.setattr(picture, '_show', lambda axes, frames, *shown: drawn.append(shown))
+    draw_picture(bag, evaluate(bag, engine), tmp_path / 'p.png')
+    visible, *looked_at = drawn[-4:]
+    assert visible == (14.5, 'visible: …, 5-7, 11, 14-15 s', picture.GREEN)
+    assert [(second, color) for second, _, color in looked_at] == [
+        (6.0, picture.GREEN),
+        (9.0, picture.GREY),
+        (14.0, picture.GREEN),
+    ]
+
+
+def test_the_page_of_one_question_says_when_its_answer_was_visible(make_run, make_outcome) -> None:
+    wrong = make_outcome(False)
+    stretches = ((1.0, 2.0), (5.0, 7.5))
+    for intervals, said in ((stretches, '1 to 2 and 5 to 7.5'), ((), '0 to 1999.5')):
+        run = make_run('full', replace(wrong, entry=replace(wrong.entry, intervals=intervals)))
+        page = html_report([run], compare([run]))
+        assert f', visible at {said} s</small>' in page and ', 1 question, ' in page
+
+
 def test_no_picture_without_a_question_about_the_past(engine, make_bag, tmp_path: Path) -> None:
     bag = make_bag(questions='- {at: 3, question: q, answer: red}')
     evaluation = evaluate(bag, engine)

@@ -174,8 +174,8 @@ def test_parts_that_are_no_whole_are_refused_by_name(parts: list[Path], job: Job
         merged([one, half])
     begun = folder / 'begun.json'
     Part.open(begun, Shard(3, 3), job).write()
-    left = list(job.recordings())[2::3]
-    says = f'begun.json: shard 3/3 is not done, {len(left)} recordings .* as {left[0]}; run it'
+    left, _ = list(job.recordings())[2::3]
+    says = f'begun.json: shard 3/3 is not done, 2 recordings left, such as {left}; run it again'
     with pytest.raises(BadInput, match=says):
         merged([one, two, begun])
     other = folder / 'other.json'
@@ -196,6 +196,8 @@ def test_a_folder_of_which_nothing_can_be_used_is_refused(make_bag, tmp_path: Pa
     bag = make_bag('film/only', frames=1, questions='- {at: 0, question: q}')
     job = Job(tmp_path / 'film', read_rows(['recent'], []))
     part = Part.open(tmp_path / 'part.json', Shard(1, 1), job)
+    with pytest.raises(BadInput, match='1 recording left, such as only; run it again'):
+        merge_parts([part])
     part.add('recent', bag.name, Measured(Evaluation(warnings=['torn']), Counts(), 0.0))
     with pytest.raises(BadInput, match='torn'):
         merge_parts([part])

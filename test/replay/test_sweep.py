@@ -124,6 +124,7 @@ def test_the_table_fits_a_terminal(swept) -> None:
     console.print(sweep_table(swept))
     text = console.file.getvalue()
     assert '…' not in text and 'chance 50.0' in text and 'majority' in text
+    assert '2 questions of 1 recording;' in ' '.join(text.split())
     rows = [line.split() for line in text.splitlines() if line.strip().startswith(('8 ', '16 '))]
     assert [row[:2] for row in rows] == [['8', '1'], ['8', '4'], ['16', '1'], ['16', '4']]
     assert rows[0][2:6] == ['50.0', '±', '35.4', '2'] and rows[3][2:6] == [

@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
+from itertools import chain, count
+from pathlib import Path, PurePath
 
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.questions import QuestionEntry, questions_file, write_questions
+from livevlm_ros.replay.recording import stem_of
 from livevlm_ros.replay.sets import (
     navqa,
     normalised,
@@ -23,6 +25,7 @@ from livevlm_ros.replay.sets import (
     streaming_bench,
 )
 from livevlm_ros.replay.sets.imported import Imported
+from livevlm_ros.replay.whole_folder import whole_folder
 
 READERS = {
     'OVO-S-Bench': ovo_s_bench.read,
@@ -58,7 +61,7 @@ def import_set(
     """
     Write a set's recordings with a questions file beside each, as `evaluate` reads them.
 
-    Videos are linked to, not copied.
+    Videos are linked to, not copied. An import that fails or is interrupted leaves nothing.
 
     :param name: one of `READERS`, in any case
     :param out: new or empty
@@ -77,35 +80,44 @@ def import_set(
     READERS[to.name](folder, to)
     if not to.questions:
         raise BadInput(f'{folder}: no row can become a question: {in_words(to.left_out)}')
-    try:
-        _write(to, folder)
-    except OSError as error:
-        raise BadInput(f'{error.filename or out}: cannot be written: {error.strerror}') from error
+    with whole_folder(out) as part:
+        _write(to, folder, part)
     asked = sum(map(len, to.questions.values()))
     return Written(len(to.questions), asked, to.left_out, to.at_the_end)
 
 
-def _write(to: Imported, folder: Path) -> None:
+def _write(to: Imported, folder: Path, out: Path) -> None:
     """Write bags, links to videos, and the questions beside them."""
-    to.out.mkdir(parents=True, exist_ok=True)
-    for make in to.recordings:
-        make()
+    taken: set[str] = set()
     for recording, entries in to.questions.items():
-        at = recording if recording.parent == to.out else to.out / _flat(recording, folder)
-        if at != recording:
+        if write_bag := to.bags.get(recording):
+            at = out / recording.name
+            write_bag(at)
+        else:
+            at = out / _free(_flat(recording, folder), taken)
             at.symlink_to(recording.resolve())
+        taken.add(stem_of(at))
         write_questions(questions_file(at), _told_apart(entries))
 
 
 def in_words(left_out: Counter[str]) -> str:
     """Say how many rows were left out for each reason, the commonest first."""
-    return '; '.join(f'{count} {reason}' for reason, count in left_out.most_common()) or 'no rows'
+    return (
+        ', '.join(f'{count} ({reason})' for reason, count in left_out.most_common()) or 'no rows'
+    )
 
 
 def _flat(video: Path, folder: Path) -> str:
     """Name a video after its path in the set's folder, for those of all its folders lie in one."""
     parts = video.relative_to(folder).parts if video.is_relative_to(folder) else (video.name,)
     return '__'.join(parts)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """Return a name, numbered where the questions file would be that of another video."""
+    video = PurePath(name)
+    numbered = (f'{video.stem}~{number}' for number in count(2))
+    return next(stem for stem in chain([video.stem], numbered) if stem not in taken) + video.suffix
 
 
 def _told_apart(entries: list[QuestionEntry]) -> list[QuestionEntry]:

@@ -25,7 +25,7 @@ class Imported:
     :param name: of the set, as `set_rules.SETS` has it
     :param out: folder that they go into
     :param progress: called with what is being read or written and the share done, [0, 1]
-    :param recordings: what makes the bags in `out` that no video is
+    :param bags: what writes the recordings that no videos are, by their place in `out`
     """
 
     name: str
@@ -34,7 +34,7 @@ class Imported:
     questions: defaultdict[Path, list[QuestionEntry]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    recordings: list[Callable[[], None]] = field(default_factory=list)
+    bags: dict[Path, Callable[[Path], None]] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
     at_the_end: int = 0
 
@@ -56,7 +56,8 @@ class Imported:
         """
         Add the questions of a row, all of them or none.
 
-        One whose time is beyond the end of its video is asked at that end.
+        One whose time is beyond the end of its video is asked at that end, about what there is of
+        its part.
 
         :param recording: a video of the set, or a bag in `out`
         :raises LeftOut: for what the engine would not take
@@ -65,9 +66,22 @@ class Imported:
             _check(entry)
         if recording.is_file():
             end_s = video_length_s(recording)
-            self.at_the_end += sum(entry.at > end_s for entry in entries)
-            entries = tuple(replace(entry, at=min(entry.at, end_s)) for entry in entries)
+            late = sum(entry.at > end_s for entry in entries)
+            entries = tuple(_by(end_s, entry) for entry in entries)
+            self.at_the_end += late
         self.questions[recording] += (replace(entry, set=self.name) for entry in entries)
+
+
+def _by(end_s: float, entry: QuestionEntry) -> QuestionEntry:
+    """Ask by a video's end; what is looked back at begins where it did."""
+    late_s = entry.at - end_s
+    if late_s <= 0:
+        return entry
+    if entry.lookback is None:
+        return replace(entry, at=end_s)
+    if entry.lookback <= late_s:
+        raise LeftOut('its part begins after the end of its video')
+    return replace(entry, at=end_s, lookback=entry.lookback - late_s)
 
 
 def _check(entry: QuestionEntry) -> None:

@@ -49,9 +49,9 @@ def read(folder: Path, to: Imported) -> None:
             if span is None:
                 raise LeftOut('its stretch of time is in no qa_unfilled.json')
             to.add(to.out / f'{_BAG}{name}', _question(row, *span, sequences[name]))
-    for bag in list(to.questions):
+    for bag in to.questions:
         sequence = sequences[bag.name.removeprefix(_BAG)]
-        to.recordings.append(partial(sequence.write_bag, bag, partial(to.progress, bag.name)))
+        to.bags[bag] = partial(sequence.write_bag, progress=partial(to.progress, bag.name))
 
 
 def _spans(folder: Path) -> dict[str, tuple[float, float]]:

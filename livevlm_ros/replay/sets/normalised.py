@@ -68,7 +68,7 @@ def _question(row: Any, *, default_id: str) -> QuestionEntry:
     choices, right = texts(field(row, 'choices', list)), field(row, 'answer_index', int)
     if not 0 <= right < len(choices):
         raise LeftOut('answer_index names no choice')
-    begin = row.get('video_start_s') or 0.0
+    begin = seconds(row.get('video_start_s') or 0.0, 'video_start_s')
     at = seconds(row.get('query_time_s'), 'query_time_s')
     shown = stretches(row.get('evidence_intervals_causal') or row.get('evidence_intervals'))
     return QuestionEntry(

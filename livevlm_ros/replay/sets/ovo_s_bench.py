@@ -42,7 +42,8 @@ def read(folder: Path, to: Imported) -> None:
 def _questions(row: Any, options: dict[str, str]) -> list[QuestionEntry]:
     """Return a question for each query time."""
     times, answers = field(row, 'query_times', list), field(row, 'answers', list)
-    if not times or not answers or any(answer not in options for answer in answers):
+    named = all(isinstance(answer, str) and answer in options for answer in answers)
+    if not times or not answers or not named:
         raise LeftOut('answers missing or unreadable')
     shown = stretches(row.get('evidence_times'))
     kind = f'{field(row, "task_subcategory", str)} {row.get("task_type_name") or ""}'.strip()

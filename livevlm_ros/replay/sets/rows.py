@@ -121,7 +121,14 @@ def texts(values: Sequence[Any]) -> tuple[str, ...]:
 
 
 def stretches(values: Any) -> tuple[tuple[float, float], ...]:
-    """Return [from, to] pairs in seconds, in their order; those that are none are left out."""
+    """
+    Return [from, to] pairs in seconds, in their order; those that are none are passed over.
+
+    :param values: a list, or None for none
+    :raises LeftOut: for anything else
+    """
+    if not isinstance(values, list | tuple | None):
+        raise LeftOut('evidence unreadable')
     pairs = [pair for pair in values or () if isinstance(pair, list | tuple) and len(pair) == 2]
     return tuple(
         sorted(
@@ -129,6 +136,6 @@ def stretches(values: Any) -> tuple[tuple[float, float], ...]:
             for first, last in pairs
             if isinstance(first, int | float)
             and isinstance(last, int | float)
-            and 0 <= first <= last
+            and 0 <= first <= last < 1e9
         )
     )

@@ -42,6 +42,17 @@ def test_questions_beyond_the_end_of_a_video_are_asked_at_its_end(
     assert into.at_the_end == 1 and {e.set for e in into.questions[video]} == {'OVO-Bench'}
 
 
+def test_what_is_looked_back_at_begins_where_it_did_in_a_shorter_video(
+    into: Imported, video: Path
+) -> None:
+    for at, lookback in ((22.0, 9.0), (30.0, 12.0), (30.0, 7.0)):
+        with into.row():
+            into.add(video, QuestionEntry(at=at, question='q', lookback=lookback))
+    assert [(e.at, e.lookback) for e in into.questions[video]] == [(22.0, 9.0), (23.0, 5.0)]
+    assert into.at_the_end == 1
+    assert into.left_out == {'its part begins after the end of its video': 1}
+
+
 def test_how_far_it_is_is_told(tmp_path: Path) -> None:
     told = []
     into = Imported('NaVQA', tmp_path, lambda what, share: told.append((what, share)))

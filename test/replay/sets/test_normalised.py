@@ -1,5 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
+import json
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,28 @@ def test_rows_become_questions_with_their_causal_evidence(
     assert written.left_out == {
         'options are pictures': 1,
         'answer_index missing or unreadable': 1,
+    }
+
+
+def test_a_row_of_other_types_is_counted_and_the_others_are_imported(
+    normalised: Path, imported
+) -> None:
+    file = normalised / 'test.jsonl'
+    rows = [json.loads(line) for line in file.read_text(encoding='utf-8').splitlines()]
+    rows = [
+        rows[0],
+        {**rows[0], 'video_start_s': [2]},
+        {**rows[0], 'evidence_intervals_causal': 5},
+        'a row',
+        rows[1],
+    ]
+    file.write_text('\n'.join(map(json.dumps, rows)), encoding='utf-8')
+    written, questions = imported('normalised')
+    assert [entry.id for entry in questions['videos__street']] == ['q-0', 'q-1']
+    assert written.left_out == {
+        'video_start_s missing or unreadable': 1,
+        'evidence unreadable': 1,
+        'video_relpath missing or unreadable': 1,
     }
 
 

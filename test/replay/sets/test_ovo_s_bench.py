@@ -35,6 +35,30 @@ def test_what_cannot_be_asked_is_counted_by_its_reason(ovo_s_bench: Path, import
     }
 
 
+def test_a_row_of_other_types_is_counted_and_the_others_are_imported(
+    put_video, write, imported
+) -> None:
+    put_video('videos/street.mp4')
+    row = {
+        'id': 'fine',
+        'video_path': 'street.mp4',
+        'task_subcategory': '1.1.1',
+        'question': 'what ?',
+        'options': [['A', 'red'], ['B', 'blue']],
+        'query_times': [5.0],
+        'answers': ['A'],
+    }
+    bad = [{'answers': [['A']]}, {'answers': [{}]}, {'evidence_times': 3}, {'query_times': [{}]}]
+    write('ovo_s_bench.json', [row, *({**row, **wrong} for wrong in bad), {**row, 'id': 'last'}])
+    written, questions = imported('OVO-S-Bench')
+    assert [entry.id for entry in questions['videos__street']] == ['fine_q0', 'last_q0']
+    assert written.left_out == {
+        'answers missing or unreadable': 2,
+        'evidence unreadable': 1,
+        'query_times missing or unreadable': 1,
+    }
+
+
 def test_without_pyarrow_one_line_says_what_to_install(
     ovo_s_bench: Path, imported, monkeypatch: pytest.MonkeyPatch
 ) -> None:

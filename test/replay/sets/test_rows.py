@@ -40,7 +40,13 @@ def test_options_that_are_pictures_are_told_from_unreadable_ones() -> None:
 
 def test_stretches_are_sorted_and_what_is_none_is_passed_over() -> None:
     assert stretches([[5, 6.5], (0, 1), [3], [4, 2], None]) == ((0.0, 1.0), (5.0, 6.5))
-    assert stretches(None) == ()
+    assert stretches([[0, float('inf')], [0, 10**400], [float('nan'), 1]]) == stretches(None) == ()
+
+
+@pytest.mark.parametrize('given', [5, 'now', True, {'from': 1}])
+def test_stretches_that_are_no_list_leave_the_row_out(given: Any) -> None:
+    with pytest.raises(LeftOut, match='evidence unreadable'):
+        stretches(given)
 
 
 @pytest.mark.parametrize(
