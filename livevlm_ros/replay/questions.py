@@ -93,6 +93,15 @@ class _Words(yaml.SafeLoader):
     }
 
 
+def _yaml(text: str) -> Any:
+    """Return what a text says; several documents in it are an error, as of `yaml.safe_load`."""
+    words = _Words(text)
+    try:
+        return words.get_single_data()
+    finally:
+        words.dispose()
+
+
 def read_questions(file: Path) -> tuple[list[QuestionEntry], list[str]]:
     """
     Read a questions file.
@@ -102,7 +111,7 @@ def read_questions(file: Path) -> tuple[list[QuestionEntry], list[str]]:
     """
     try:
         text = file.read_text(encoding='utf-8-sig')
-        content = json.loads(text) if file.suffix == '.json' else yaml.load(text, _Words)
+        content = json.loads(text) if file.suffix == '.json' else _yaml(text)
     except OSError as error:
         raise BadInput(f'{file}: cannot be read: {error.strerror}') from error
     except UnicodeDecodeError as error:

@@ -85,4 +85,5 @@ def test_steps_read_through_the_room_of_one_layer(
     see(memory, FrameRef('front', 1))
     angles = 2 * shape.head_dim // 2 * 4
     a_token = shape.token_bytes(4) // shape.layers + angles
-    assert memory.sizes().read_bytes == PREFIX_POSITIONS * a_token
+    of_questions = shape.token_bytes(4)  # which read all layers
+    assert memory.sizes().read_bytes == PREFIX_POSITIONS * (a_token + of_questions)

@@ -49,6 +49,7 @@ def test_every_offered_setting_can_be_set() -> None:
             'model.weights': 'int8',
             'ingest.gate': 'true',
             'ingest.gate_similarity': '0.9',
+            'ingest.skip_static': 'frames',
             'ask.min_confidence': '0.9',
             'retrieval.by': 'means',
             'time.on_jump': 'drop',
