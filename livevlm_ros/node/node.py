@@ -192,7 +192,8 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         return stopped and (loading is None or not loading.alive)
 
     def destroy_node(self) -> None:
-        """Destroy the node with its action servers."""
+        """Destroy the node with its action servers; nothing is logged by it any more."""
+        self._log.close()
         for server in (self._stream, self._snapshots):
             if server is not None:
                 server.destroy()
