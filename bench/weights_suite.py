@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import Qwen2Model
 
 from livevlm_bench.filler import built_in_filler
@@ -27,7 +27,7 @@ from livevlm_bench.shapes import HALF_BILLION, QUESTION_TOKENS, Shape, cache_sha
 from livevlm_bench.threads import one_thread
 from livevlm_ros.memory import CacheShape, Memory, MemoryConfig
 from livevlm_ros.model.language import LanguageLayers
-from livevlm_ros.model.low_bits import lower
+from livevlm_ros.model.low_bits import LowBitsLinear
 from livevlm_ros.replay.evaluate import Progress
 
 FLOAT = 'float32'
@@ -107,6 +107,14 @@ def measure(
         'model': model.name,
         'words': words,
     }
+
+
+def lower(layers: nn.Module, bits: int) -> None:
+    """Replace all linear layers, one after another."""
+    for name, module in list(layers.named_modules()):
+        if isinstance(module, nn.Linear):
+            lowered = LowBitsLinear(name, module, module.weight.detach(), bits)
+            layers.set_submodule(name, lowered)
 
 
 def _times(shape: Shape, rounds: int, progress: Callable[[float], None]) -> dict[str, Any]:

@@ -234,10 +234,7 @@ def compare(shown: list[str], said: list[str]) -> None:
 
     :raises Wrong: with the difference
     """
-    want, have = (
-        [line for line in map(essence, lines) if line and line != '…' or '…' in line]
-        for lines in (shown, said)
-    )
+    want, have = ([line for line in map(essence, lines) if line] for lines in (shown, said))
     pattern = ''.join(
         r'(?:.*\n)*?' if line == '…' else re.escape(line).replace('…', '.*') + r'\n'
         for line in want

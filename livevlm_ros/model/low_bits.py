@@ -35,14 +35,6 @@ class LowBitsLinear(nn.Module):
         return low
 
 
-def lower(layers: nn.Module, bits: int) -> None:
-    """Replace all linear layers, one after another."""
-    for name, module in list(layers.named_modules()):
-        if isinstance(module, nn.Linear):
-            lowered = LowBitsLinear(name, module, module.weight.detach(), bits)
-            layers.set_submodule(name, lowered)
-
-
 def count_weights(network: nn.Module) -> int:
     """Return how many numbers the weights of a packed model stand for."""
     kept = sum(parameter.numel() for parameter in network.parameters())

@@ -5,12 +5,14 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import nn
 from transformers import Qwen2Config
 
 from livevlm_bench.language_model import LanguageModel
 from livevlm_bench.shapes import Shape
-from livevlm_bench.weights_suite import BITS, WORK, Words, measure
+from livevlm_bench.weights_suite import BITS, WORK, Words, lower, measure
 from livevlm_bench.weights_table import print_weights
+from livevlm_ros.model.low_bits import LowBitsLinear
 from livevlm_ros.replay.table import report_console
 
 WIDTHS = {
@@ -56,3 +58,15 @@ def test_words_that_nobody_expects_are_perplexing() -> None:
     told = Words.of(even, sure, ids)
     assert told.divergence > 0.5
     assert Words.of(sure, sure, ids).perplexity < 2
+
+
+def test_all_linear_layers_are_lowered_and_nothing_else() -> None:
+    parts = {'norm': nn.LayerNorm(64), 'v_proj': nn.Linear(64, 64), 'up_proj': nn.Linear(64, 128)}
+    layer = nn.ModuleDict({'inner': nn.ModuleDict(parts)})
+    lower(layer, 4)
+    lowered = layer['inner']['up_proj']
+    assert isinstance(lowered, LowBitsLinear) and isinstance(layer['inner']['norm'], nn.LayerNorm)
+    assert lowered.bias is parts['up_proj'].bias and lowered.numbers == 64 * 128
+    assert layer['inner']['v_proj'].give_up().codes.dtype == torch.int8
+    assert lowered.give_up().codes.shape == (128, 32)
+    assert not list(lowered.parameters(recurse=False))[1:]  # but for the bias

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 MARKDOWN = pytest.importorskip('markdown_it').MarkdownIt('commonmark').enable('table')
 CHECK = runpy.run_path(str(ROOT / 'docs/check.py'))
 PAGES = CHECK['PAGES']
-IN_CI = ['docs/first-hour.md', 'docs/models.md']
+IN_CI = ['docs/first-hour.md', 'docs/models.md', 'docs/own-data.md']
 
 each_page = pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
