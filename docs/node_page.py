@@ -21,7 +21,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import rclpy
-from rclpy.action import get_action_server_names_and_types_by_node
+from rclpy.action import ActionServer, get_action_server_names_and_types_by_node
 from rclpy.context import Context
 from rclpy.parameter import Parameter as RosParameter
 
@@ -32,7 +32,7 @@ from livevlm_ros.node.parameters import table
 ROOT = Path(__file__).resolve().parents[1]
 PAGE, POLICY = ROOT / 'docs/node.md', ROOT / 'config/sros2/policy.xml'
 
-SETTLE_S = 0.3  # in which the graph must not change
+GRAPH_S = 30.0  # for the graph to have all of a node
 NAMESPACE, NAME = '/robot1', 'livevlm'  # so that relative and private names can be told apart
 STANDARD = ('rcl_interfaces/', 'lifecycle_msgs/', 'type_description_interfaces/', 'rosgraph_msgs/')
 """Packages whose types every lifecycle node uses."""
@@ -66,6 +66,16 @@ class Contract:
     services: Mapping[str, str]
     actions: Mapping[str, str]
 
+    def holds_all_of(self, node: LiveVlmNode) -> bool:
+        """Return whether nothing that the node has made is missing."""
+        servers = [each for each in node.waitables if isinstance(each, ActionServer)]
+        return (
+            self.publishes.keys() >= {_short(each.topic_name) for each in node.publishers}
+            and self.subscribes.keys() >= {_short(each.topic_name) for each in node.subscriptions}
+            and self.services.keys() >= {_short(each.service_name) for each in node.services}
+            and len(self.actions) == len(servers)
+        )
+
 
 def read_contract() -> Contract:
     """Return the contract of a node that runs, with every form of image and with odometry."""
@@ -73,7 +83,7 @@ def read_contract() -> Contract:
     for transport in ('raw', 'compressed'):
         given = {'cameras.camera.transport': transport, 'pose.source': 'odom'}
         with running(given) as node:
-            forms.append(contract_of(node))
+            forms.append(whole_contract_of(node))
     one, other = forms
     assert (one.services, one.actions) == (other.services, other.actions)
     both = {**one.subscribes, **other.subscribes}
@@ -117,16 +127,21 @@ class Silent:
         return SimpleNamespace(horizon=None)
 
 
-def settled_contract_of(node: Any) -> Contract:
-    """Return the contract of a node once the graph has all of it: it is filled bit by bit."""
-    before, found = None, contract_of(node)
-    while found != before:
-        time.sleep(SETTLE_S)
-        before, found = found, contract_of(node)
+def whole_contract_of(node: LiveVlmNode) -> Contract:
+    """
+    Return the contract of a node once the graph, which is filled bit by bit, has all of it.
+
+    :raises TimeoutError: if the graph does not have it within `GRAPH_S`
+    """
+    deadline = time.monotonic() + GRAPH_S
+    while not (found := contract_of(node)).holds_all_of(node):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f'the graph has only {found} after {GRAPH_S} s')
+        time.sleep(0.05)
     return found
 
 
-def contract_of(node: Any) -> Contract:
+def contract_of(node: LiveVlmNode) -> Contract:
     """Return the contract of a node as the graph has it."""
     given = (NAME, NAMESPACE)
     actions = _named(get_action_server_names_and_types_by_node(node, *given))

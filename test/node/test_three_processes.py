@@ -25,6 +25,7 @@ from livevlm_ros.world import AskedQuestion, World, score
 QUIET_S = float(os.environ.get('LIVEVLM_QUIET_S', '15'))
 QUESTIONS = 200
 EACH_S = 0.5
+CALLBACK_MS = 5.0  # a sixth of the time between two images; what is shorter is the machine's
 BUDGETS_S = (0.1, 0.3, 1.0, 2.0)
 UNLIMITED_S = 30.0
 START_S = 1000.0
@@ -103,7 +104,7 @@ def test_two_hundred_questions_keep_their_budgets_and_the_camera_does_not_notice
     known = sum(int(end[f'frames_{fate}']) for fate in ('used', 'dropped', 'waiting'))
     assert int(end['received']) == int(end['frames_in']) == known
     assert int(end['dropped_bad']) == 0
-    assert asking['p99'] <= 3 * float(quiet['callback_p99_ms'])
+    assert asking['p99'] <= max(3 * float(quiet['callback_p99_ms']), CALLBACK_MS)
     assert asking['max'] < 50
 
 
