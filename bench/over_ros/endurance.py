@@ -5,22 +5,29 @@ Suite `endurance`: minutes of ordinary work, over ROS.
 
 Two cameras publish 30 raw images a second, a standing question is asked every second, and a stream
 is canceled every five. The callbacks stay short, every image is accounted for, and the node's
-memory is flat once its archive has been filled.
+memory is flat once its archive has been filled. Viewers of the page, where there are any, come and
+go by the minute: with them no step of the engine takes longer.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from math import ceil
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
 
 from livevlm_bench.bars import bar, bar_words
+from livevlm_bench.over_ros import timed
+from livevlm_bench.over_ros.audience import Audience, audience, step_bar
 from livevlm_bench.over_ros.process import resident_mb
-from livevlm_bench.over_ros.street import SEEDS, Street, street
+from livevlm_bench.over_ros.street import CAMERA, SEEDS, Street, street
 from livevlm_bench.report_head import head
 from livevlm_interfaces.msg import Watch
 from livevlm_interfaces.srv import AddWatch
@@ -35,17 +42,22 @@ SETTLED_SHARE = 0.3  # of the run, after which memory may not grow
 LOST_S = 20.0
 MOST_CALLBACK_MS = 5.0
 MOST_GROWTH = 1.05
+MOST_SAMPLES = 600  # of the memory, in a report
 
 Progress = Callable[[str, float], None]
 
 
 def measure(
-    *, minutes: float = MINUTES, progress: Progress = lambda name, share: None
+    *,
+    minutes: float = MINUTES,
+    viewers: int = 0,
+    progress: Progress = lambda name, share: None,
 ) -> dict[str, Any]:
     """
     Let a node work.
 
     :param minutes: how long
+    :param viewers: of its page; 0: it has none
     :param progress: called with what goes on and the share done, [0, 1]
     """
     choose_domain(Console(stderr=True))
@@ -53,14 +65,20 @@ def measure(
         'memory.archive_host_bytes': ARCHIVE_BYTES,
         'diagnostics.window_s': min(600.0, max(10.0, 60.0 * minutes)),
     }
-    with street(parameters) as place:
+    seconds = 60.0 * minutes
+    with ExitStack() as stack:
+        steps = stack.enter_context(_steps_file())
+        place = stack.enter_context(street(parameters, module=timed.__name__))
         watch = Watch(question=STANDING, period=to_duration(EACH_S))
         added = place.client.call(AddWatch, 'add_watch', AddWatch.Request(watch=watch))
-        streams, resident = _live(place, 60.0 * minutes, progress)
+        there = None
+        if viewers:
+            there = stack.enter_context(audience(viewers, place.children, seconds))
+        streams, resident = _live(place, seconds, progress, there)
+        page = there and there.report(list(timed.read_steps(steps)), rate=CAMERA['rate'])
         watched = place.values('watches')
         place.children.check()
         accounts = place.end()
-    settled = resident[round(SETTLED_SHARE * len(resident)) :]
     return {
         **head('endurance', seed=min(SEEDS.values()), threads=os.cpu_count() or 1),
         'minutes': minutes,
@@ -69,7 +87,8 @@ def measure(
         'rounds': int(watched.get(f'{added.watch_id}_rounds', 0)),
         'skipped': int(watched.get(f'{added.watch_id}_skipped', 0)),
         'streams': streams,
-        'resident_mb': resident,
+        'resident_mb': _thinned(resident),
+        'page': page and {**page, 'resident_mb': _thinned(page['resident_mb'])},
         'bars': [
             *(
                 bar(
@@ -80,12 +99,35 @@ def measure(
                 )
                 for name, account in accounts.items()
             ),
-            bar('RSS, most / settled', max(settled), settled[0], most=MOST_GROWTH, unit='MB'),
+            _flat('RSS', resident),
+            *([step_bar(page), _flat('RSS of the page', page['resident_mb'])] if page else []),
         ],
     }
 
 
-def _live(place: Street, seconds: float, progress: Progress) -> tuple[dict[str, int], list[float]]:
+@contextmanager
+def _steps_file() -> Iterator[Path]:
+    """Give the file that the node writes its steps to."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / 'steps'
+        os.environ[timed.STEPS] = str(file)
+        yield file
+
+
+def _flat(what: str, resident: list[float]) -> dict[str, Any]:
+    """Judge how much a process has grown once it had settled."""
+    settled = resident[round(SETTLED_SHARE * len(resident)) :]
+    return bar(f'{what}, most / settled', max(settled), settled[0], most=MOST_GROWTH, unit='MB')
+
+
+def _thinned(resident: list[float]) -> list[float]:
+    """Return some of the samples, spread evenly, as a report keeps them."""
+    return [round(mb, 1) for mb in resident[:: ceil(len(resident) / MOST_SAMPLES)]]
+
+
+def _live(
+    place: Street, seconds: float, progress: Progress, there: Audience | None = None
+) -> tuple[dict[str, int], list[float]]:
     """Cancel a stream now and then; return what became of streams, and the memory each second."""
     streams, draw = {'canceled': 0, 'ended': 0, 'lost': 0}, Random(0)
     resident: list[float] = []
@@ -94,6 +136,8 @@ def _live(place: Street, seconds: float, progress: Progress) -> tuple[dict[str, 
         if len(resident) % STREAM_EVERY == 0:
             streams[_cancel_one(place, draw)] += 1
         resident.append(resident_mb(place.node))
+        if there is not None:
+            there.look(now_s)
         place.children.check()
         progress('working', now_s / seconds)
         time.sleep(max(0.0, len(resident) * EACH_S - (time.monotonic() - began_s)))
@@ -126,7 +170,25 @@ def print_endurance(found: dict[str, Any], console: Console) -> None:
         f'images accounted for: {"yes" if found["accounted"] else "NO"}',
         f'standing question: {found["rounds"]} rounds, {found["skipped"]} skipped',
         f'streams: {streams}',
+        *([] if found['page'] is None else map(_phase_words, found['page']['rows'])),
         *(bar_words(each) for each in found['bars']),
     ]
     for line in lines:
         console.print(line, highlight=False, markup=False)
+
+
+def _phase_words(row: dict[str, Any]) -> str:
+    """Say in a line how phases with viewers, or without, went."""
+
+    def usual(name: str) -> float:
+        return float(row[name]['p50'])
+
+    words = [
+        f'{row["viewers"]} viewers, {row["phases"]} times',
+        f'step {usual("step_p50_ms"):.1f} ms (p99 {usual("step_p99_ms"):.1f})',
+        f'{usual("used_per_s"):.2f} frames used a second',
+        f'{row["images_lost"]} of {row["images_sent"]} images lost',
+        f'{usual("pictures_per_viewer_s"):.1f} pictures a second to each',
+        f'page {100 * usual("page_cpu_share"):.0f} % of a core',
+    ]
+    return ', '.join(words)

@@ -20,6 +20,12 @@ def resident_mb(pid: int) -> float:
     raise RuntimeError(f'process {pid} has ended')
 
 
+def cpu_s(pid: int) -> float:
+    """Return the processor time of all threads of a process so far."""
+    words = Path(f'/proc/{pid}/stat').read_text(encoding='utf-8').rpartition(')')[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf('SC_CLK_TCK')  # utime, stime
+
+
 @contextmanager
 def stopped(pid: int) -> Iterator[None]:
     """Let a process stand still as long as a block."""

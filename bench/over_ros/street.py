@@ -116,16 +116,19 @@ class Account(NamedTuple):
 
 
 @contextmanager
-def street(parameters: Mapping[str, Any]) -> Iterator[Street]:
+def street(
+    parameters: Mapping[str, Any], *, module: str = 'livevlm_ros.node.main'
+) -> Iterator[Street]:
     """
     Give a node that sees both streets.
 
     :param parameters: of the node, beside its cameras
+    :param module: that is the node
     :raises ChildDied: if it ended before that
     """
     with Children() as children, MemoryClient() as client:
         names = f'[{", ".join(SEEDS)}]'
-        node = children.start('livevlm_ros.node.main', {'camera_names': names, **parameters})
+        node = children.start(module, {'camera_names': names, **parameters})
         _wait(client, children, 'ingest', LOAD_S)
         found = Street(client, children, node.pid)
         for name, seed in SEEDS.items():

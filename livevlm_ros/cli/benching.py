@@ -49,6 +49,10 @@ def bench(
         ),
     ] = False,
     minutes: Annotated[float, typer.Option(min=0.1, help='For endurance: how long.')] = 10.0,
+    viewers: Annotated[
+        int,
+        typer.Option(min=0, help="For endurance: how many look at the node's page in between."),
+    ] = 0,
     facts: Annotated[
         Path | None, typer.Option(help='For language: file of facts; by default those built in.')
     ] = None,
@@ -77,7 +81,7 @@ def bench(
         'standing': lambda: _standing(quick),
         'deadline': lambda: _deadline(quick),
         'deadline-ros': lambda: _deadline_ros(quick),
-        'endurance': lambda: _endurance(minutes, quick),
+        'endurance': lambda: _endurance(minutes, viewers, quick),
         'weights': lambda: _weights(rounds, quick),
         'language': lambda: _language(facts, text, seed, streams, tokens, row or [], quick),
     }
@@ -183,11 +187,14 @@ def _deadline_ros(quick: bool) -> Suite:
     return Suite(lambda progress, _: measure(progress=progress, **size), print_budgets)
 
 
-def _endurance(minutes: float, quick: bool) -> Suite:
+def _endurance(minutes: float, viewers: int, quick: bool) -> Suite:
     from livevlm_bench.over_ros.endurance import QUICK_MINUTES, measure, print_endurance
 
     lasting = QUICK_MINUTES if quick else minutes
-    return Suite(lambda progress, _: measure(minutes=lasting, progress=progress), print_endurance)
+    return Suite(
+        lambda progress, _: measure(minutes=lasting, viewers=viewers, progress=progress),
+        print_endurance,
+    )
 
 
 def _weights(rounds: int, quick: bool) -> Suite:

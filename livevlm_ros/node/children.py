@@ -64,14 +64,17 @@ class Children:
             for _, _, said in self._running:
                 said.close()
 
-    def start(self, module: str, parameters: Mapping[str, Any]) -> subprocess.Popen[bytes]:
+    def start(
+        self, module: str, parameters: Mapping[str, Any], *arguments: str
+    ) -> subprocess.Popen[bytes]:
         """
         Start a node of this package; return its process.
 
         :param module: such as 'livevlm_ros.node.main'
         :param parameters: ROS parameters by name
+        :param arguments: what the module is given before those for ROS
         """
-        command = [sys.executable, '-m', __name__, str(os.getpid()), module]
+        command = [sys.executable, '-m', __name__, str(os.getpid()), module, *arguments]
         command += ['--ros-args', '--log-level', 'warn']
         for name, value in parameters.items():
             text = str(value).lower() if isinstance(value, bool) else str(value)

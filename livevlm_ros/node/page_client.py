@@ -11,19 +11,12 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from livevlm_interfaces.msg import AnswerRecord, MemoryEvent, MemoryState, Watch, WatchEvent
-from livevlm_interfaces.srv import (
-    AddWatch,
-    GetFrame,
-    GetInfo,
-    ListWatches,
-    QueryTimeline,
-    RemoveWatch,
-)
+from livevlm_interfaces.msg import AnswerRecord, MemoryEvent, MemoryState, WatchEvent
+from livevlm_ros.engine.watch import Watch
 from livevlm_ros.node import plain_messages
-from livevlm_ros.node.conversions import to_duration
 from livevlm_ros.node.live_pictures import LivePicture, LivePictures
 from livevlm_ros.node.memory_client import CommandFailed, MemoryClient
+from livevlm_ros.node.remote_memory import RemoteMemory, RemoteWatches
 
 EVENTS = 50  # that are kept for the page
 LATEST_S = 5.0  # for a reply that people wait for
@@ -47,6 +40,7 @@ class PageClient(MemoryClient):
         self._answered: AnswerRecord | None = None
         self._events: deque[MemoryEvent] = deque(maxlen=EVENTS)
         self._watch_events: deque[WatchEvent] = deque(maxlen=EVENTS)
+        self._memory, self._watches = RemoteMemory(self), RemoteWatches(self)
         self.pictures = LivePictures(self._node)
         self._streams()
         self.hear(MemoryState, 'memory_state', self._on_state)
@@ -97,7 +91,7 @@ class PageClient(MemoryClient):
 
         :raises CommandFailed: as all that follows
         """
-        told = self._call(GetInfo, 'get_info')
+        told = self._memory.info()
         return {
             'model': told.model_id,
             'device': told.device,
@@ -109,37 +103,34 @@ class PageClient(MemoryClient):
 
     def timeline(self) -> dict[str, Any]:
         """Return frames that the memory holds, spread evenly, and how many there are."""
-        found = self._call(QueryTimeline, 'query_timeline', max_frames=TIMELINE_FRAMES)
-        frames = [plain_messages.frame(message) for message in found.frames]
-        return {'frames': frames, 'total': found.frames_in_range}
+        frames, total = self._memory.timeline(
+            (), time_start_ns=0, time_end_ns=0, max_frames=TIMELINE_FRAMES
+        )
+        return {'frames': [plain_messages.frame(frame) for frame in frames], 'total': total}
 
     def frame(self, key: str) -> dict[str, Any]:
         """Return a frame that the memory holds, with its picture."""
-        return plain_messages.frame(self._call(GetFrame, 'get_frame', frame_key=key).frame)
+        return plain_messages.frame(self._memory.frame(key))
 
     def watches(self) -> list[dict[str, Any]]:
         """Return the standing questions."""
-        return [plain_messages.watch(w) for w in self._call(ListWatches, 'list_watches').watches]
+        return [plain_messages.watch(state) for state in self._watches.list()]
 
     def add_watch(self, question: str, period_s: float) -> None:
         """Ask a question again and again."""
-        watch = Watch(question=question, period=to_duration(period_s))
-        self._call(AddWatch, 'add_watch', watch=watch)
+        self._watches.add(Watch(question, period_s=period_s))
 
     def remove_watch(self, watch_id: str) -> None:
         """End a standing question."""
         if not watch_id:  # which would end all
             raise CommandFailed('watch_id: got none, expected the name of a watch')
-        self._call(RemoveWatch, 'remove_watch', watch_id=watch_id)
+        self._watches.remove(watch_id)
 
-    def _call(self, kind: Any, name: str, **fields: Any) -> Any:
-        """Call a private service that is there; raise what it says where it refuses."""
+    def call(self, kind: Any, name: str, request: Any, timeout_s: float = LATEST_S) -> Any:
+        """Call a private service of a node that is there, as people wait for it."""
         if not self.is_alive():
             raise self._not_found(name)
-        response = self.call(kind, name, kind.Request(**fields), LATEST_S)
-        if not getattr(response, 'success', True):
-            raise CommandFailed(response.message)
-        return response
+        return super().call(kind, name, request, min(timeout_s, LATEST_S))
 
     def _on_diagnostics(self, message: Any) -> None:
         super()._on_diagnostics(message)

@@ -1,6 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Messages of the node as JSON has them: seconds, words, pictures as data URLs."""
+"""What a node tells, as JSON has it: seconds, words, pictures as data URLs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import math
 from typing import Any
 
 from livevlm_ros.engine.events import EventKind
-from livevlm_ros.engine.watch import Reason
+from livevlm_ros.engine.held import HeldFrame
+from livevlm_ros.engine.watch import Reason, WatchState
 from livevlm_ros.node.ask_client import to_dict
+from livevlm_ros.pose import Pose
 
 WORDS = {
     EventKind.BUCKETED: '{value:.0f} frames left short-term memory and were compressed',
@@ -95,35 +97,35 @@ def answer(response: Any) -> dict[str, Any]:
     for entry, found in zip(told['evidence'], response.evidence, strict=True):
         entry |= {
             'key': found.frame_key,
-            'pose': _position(found),
+            'pose': _position(entry['pose']),
             'picture': picture_url(bytes(found.thumbnail.data)),
         }
     return told
 
 
-def frame(message: Any) -> dict[str, Any]:
-    """Return a `MemoryFrame`."""
+def frame(held: HeldFrame) -> dict[str, Any]:
+    """Return a frame of the memory."""
     return {
-        'key': message.frame_key,
-        'camera': message.camera,
-        'stamp': seconds(message.header.stamp),
-        'tiers': [tier for tier in TIERS if getattr(message, f'{tier}_tokens')],
-        'pose': _position(message),
-        'picture': picture_url(bytes(message.thumbnail.data)),
+        'key': held.frame_key,
+        'camera': held.camera,
+        'stamp': held.stamp_ns / 1e9,
+        'tiers': [tier for tier in TIERS if getattr(held, f'{tier}_tokens')],
+        'pose': _position(held.pose),
+        'picture': picture_url(held.thumbnail_jpeg),
     }
 
 
-def watch(message: Any) -> dict[str, Any]:
-    """Return a `Watch`."""
+def watch(state: WatchState) -> dict[str, Any]:
+    """Return a standing question, and what became of it."""
     return {
-        'id': message.watch_id,
-        'question': message.question,
-        'period': seconds(message.period),
-        'every_frames': message.every_frames,
-        'answer': message.answer,
-        'confidence': round(message.confidence, 4),
-        'answered_at': seconds(message.answered_at),
-        'events': message.events,
+        'id': state.watch.watch_id,
+        'question': state.watch.text,
+        'period': state.watch.period_s,
+        'every_frames': state.watch.every_frames,
+        'answer': state.answer,
+        'confidence': round(state.confidence, 4),
+        'answered_at': state.answered_ns / 1e9,
+        'events': state.events,
     }
 
 
@@ -149,9 +151,6 @@ def _number(value: float) -> float | None:
     return round(value, 3) if math.isfinite(value) else None
 
 
-def _position(message: Any) -> list[float | None] | None:
+def _position(pose: Pose | None) -> list[float] | None:
     """Return where the camera was, in metres."""
-    if not message.has_pose:
-        return None
-    at = message.pose.position
-    return [_number(at.x), _number(at.y), _number(at.z)]
+    return None if pose is None else [round(at, 3) for at in pose[:3]]

@@ -4,66 +4,42 @@
 
 from __future__ import annotations
 
-import hmac
 import socket
 
 import uvicorn
-from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
 
 from livevlm_ros.tools.agent_server import agent_server
 from livevlm_ros.tools.camera_memory import CameraMemory
 from livevlm_ros.tools.chat_completions import ChatCompletions
-from livevlm_ros.tools.listening import is_local
+from livevlm_ros.tools.guard import NO_TOKEN, Guard
 
-LOCAL_NAMES = ('127.0.0.1', 'localhost', '[::1]')
+BEARER = b'Bearer '
 END_S = 2.0  # for open requests, after Ctrl-C
-
-
-class Guard:
-    """
-    Lets in who may.
-
-    :param token: wanted as a bearer's, unless it is empty
-    :param security: what requests must name as host and origin
-    """
-
-    def __init__(self, app: ASGIApp, token: str, security: TransportSecuritySettings) -> None:
-        self._app = app
-        self._bearer = f'Bearer {token}'.encode() if token else b''
-        self._security = TransportSecurityMiddleware(security)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request, or refuse it."""
-        if scope['type'] != 'http':
-            await self._app(scope, receive, send)
-            return
-        request = Request(scope)
-        refused = await self._security.validate_request(request, request.method == 'POST')
-        if refused is None and not self._knows(request):
-            message = 'the token is missing or wrong: send it as Authorization: Bearer TOKEN'
-            error = {'message': message, 'type': 'authentication_error', 'code': 'invalid_api_key'}
-            refused = JSONResponse({'error': error}, 401, {'WWW-Authenticate': 'Bearer'})
-        await (refused or self._app)(scope, receive, send)
-
-    def _knows(self, request: Request) -> bool:
-        given = dict(request.scope['headers']).get(b'authorization', b'')
-        return not self._bearer or hmac.compare_digest(given, self._bearer)
+GUARDED = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+"""What the library is told: the guard has looked at host and origin."""
 
 
 def http_app(memory: CameraMemory, *, host: str = '127.0.0.1', token: str = '') -> Guard:
     """
     Make the application with both protocols.
 
-    :param host: that it is served at; one of this machine alone is open to no page of the web
+    :param host: that it is served at
+    :param token: that must be shown; empty: none is asked for
     """
-    security = _security(host)
     server = agent_server(memory)
     for path, method, endpoint in ChatCompletions(memory).routes:
         server.custom_route(path, [method])(endpoint)
-    return Guard(server.streamable_http_app(transport_security=security), token, security)
+    app = server.streamable_http_app(transport_security=GUARDED)
+    return guarded(app, host=host, token=token)
+
+
+def guarded(app: ASGIApp, *, host: str, token: str) -> Guard:
+    """Let in who names this machine, or has the token: the API key of `/v1`, a bearer's."""
+    return Guard(app, host=host, token=token, shown=_shown, refuse=_refuse)
 
 
 def serve(app: ASGIApp, listening: socket.socket) -> None:
@@ -74,11 +50,20 @@ def serve(app: ASGIApp, listening: socket.socket) -> None:
     uvicorn.Server(config).run([listening])
 
 
-def _security(host: str) -> TransportSecuritySettings:
-    """Return the rule that a local server's requests name it so, against DNS rebinding."""
-    names = [form for name in (*LOCAL_NAMES, host) for form in (name, f'{name}:*')]
-    return TransportSecuritySettings(
-        enable_dns_rebinding_protection=is_local(host),
-        allowed_hosts=names,
-        allowed_origins=[f'http://{name}' for name in names],
-    )
+def _shown(request: HTTPConnection) -> bytes:
+    """Return the token of a bearer."""
+    given = dict(request.scope['headers']).get(b'authorization', b'')
+    return given.removeprefix(BEARER) if given.startswith(BEARER) else b''
+
+
+def _refuse(status: int, why: str) -> Response:
+    """Make an error as the protocol of `/v1` has it."""
+    error = {'message': why, 'type': 'invalid_request_error', 'code': None}
+    if status != NO_TOKEN:
+        return JSONResponse({'error': error}, status)
+    error |= {
+        'message': f'{why}: send it as Authorization: Bearer TOKEN',
+        'type': 'authentication_error',
+        'code': 'invalid_api_key',
+    }
+    return JSONResponse({'error': error}, status, {'WWW-Authenticate': 'Bearer'})

@@ -133,10 +133,10 @@ def test_a_quick_run_does_little_and_is_written(
             {'questions': 200, 'crowd_s': 10.0},
         ),
         (
-            ('endurance', '--minutes', 3),
+            ('endurance', '--minutes', 3, '--viewers', 10),
             livevlm_bench.over_ros.endurance,
             (livevlm_bench.over_ros.endurance, 'print_endurance'),
-            {'minutes': 3.0},
+            {'minutes': 3.0, 'viewers': 10},
         ),
     ],
     ids=['deadline-ros', 'endurance'],

@@ -9,7 +9,10 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from livevlm_interfaces import msg
 from livevlm_interfaces.srv import Ask
 from livevlm_ros.engine.events import EventKind
+from livevlm_ros.engine.held import HeldFrame
+from livevlm_ros.engine.watch import Watch, WatchState
 from livevlm_ros.node import plain_messages
+from livevlm_ros.pose import Pose
 
 NAN = float('nan')
 MESSAGES = {
@@ -18,8 +21,8 @@ MESSAGES = {
     ),
     plain_messages.answered: msg.AnswerRecord(evidence=[msg.Evidence(camera='front')]),
     plain_messages.answer: Ask.Response(),
-    plain_messages.frame: msg.MemoryFrame(),
-    plain_messages.watch: msg.Watch(),
+    plain_messages.frame: HeldFrame('front', 0, '', '', 0.0),
+    plain_messages.watch: WatchState(Watch('open ?')),
     plain_messages.watch_event: msg.WatchEvent(),
 }
 
@@ -37,10 +40,9 @@ def test_every_message_is_json_whatever_is_missing(plain: Any) -> None:
 
 
 def test_a_frame_says_where_it_is_held_and_where_the_camera_was() -> None:
-    message = msg.MemoryFrame(frame_key='k', long_term_tokens=3, has_pose=True)
-    message.pose.position.x = 1.23456
-    message.thumbnail.data.frombytes(b'jpeg')
-    told = plain_messages.frame(message)
+    pose = Pose(1.23456, 0.0, 0.0)
+    held = HeldFrame('', 0, '', 'k', 0.0, thumbnail_jpeg=b'jpeg', pose=pose, long_term_tokens=3)
+    told = plain_messages.frame(held)
     assert told['tiers'] == ['long_term']
     assert told['pose'] == [1.235, 0.0, 0.0]
     assert told['picture'] == 'data:image/jpeg;base64,anBlZw=='

@@ -61,23 +61,28 @@ def test_nothing_is_told_without_the_token(
     assert not scripted.questions
 
 
-def test_pages_of_the_web_cannot_ask_through_a_browser_here(served: Callable[..., str]) -> None:
+def test_pages_of_the_web_cannot_ask_through_a_browser_here(
+    served: Callable[..., str], scripted: Any
+) -> None:
     address = served()
     assert _get(address)[0] == 200
-    assert _get(address, Origin='http://localhost:3000')[0] == 200
+    assert _get(address, Origin=address)[0] == 200
     assert _get(address, Host='rebound.example')[0] == 421
-    assert _get(address, Origin='http://evil.example')[0] == 403
+    status, said = _get(address, Origin='http://evil.example')
+    assert status == 403 and "another site, 'http://evil.example'" in said
     asked = {'messages': [{'role': 'user', 'content': 'what ?'}]}
-    simple = httpx2.post(
-        f'{address}/v1/chat/completions',
-        headers={'Content-Type': 'text/plain'},  # which a page may send unasked
-        content=json.dumps(asked),
-        timeout=30,
-    )
-    assert simple.status_code == 400
+    for path in ('/mcp', '/v1/chat/completions'):
+        simple = httpx2.post(
+            address + path,
+            headers={'Content-Type': 'text/plain', 'Origin': 'null'},  # sent without being asked
+            content=json.dumps(asked),
+            timeout=30,
+        )
+        assert simple.status_code == 403
+    assert not scripted.questions
 
 
 def test_other_machines_may_call_it_by_its_name(served: Callable[..., str]) -> None:
     address = served(token=TOKEN, host='0.0.0.0')
-    headers = {'Host': 'robot.local', 'Authorization': f'Bearer {TOKEN}'.encode()}
+    headers = {'Host': 'robot.lan', 'Authorization': f'Bearer {TOKEN}'.encode()}
     assert httpx2.get(f'{address}/v1/models', headers=headers, timeout=30).status_code == 200

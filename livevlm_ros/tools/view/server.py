@@ -24,7 +24,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from livevlm_ros.node.page_client import PageClient
 from livevlm_ros.tools.listening import is_local, listen
 from livevlm_ros.tools.view.feed import Feed
-from livevlm_ros.tools.view.guard import Guard
+from livevlm_ros.tools.view.page_guard import PageGuard
 from livevlm_ros.tools.view.viewers import Viewers
 from livevlm_ros.tools.view.visit import Visit
 
@@ -47,7 +47,7 @@ def serve(*, host: str, port: int, namespace: str, say: Callable[[str], None] = 
     address, port = listener.getsockname()[:2]
     token = '' if is_local(address) else secrets.token_urlsafe(16)
     with PageClient(namespace=namespace) as client:
-        app = Guard(page(client), host=host, port=port, token=token)
+        app = PageGuard(page(client), host=host, port=port, token=token)
         config = uvicorn.Config(
             app,
             log_level='warning',

@@ -28,12 +28,17 @@ def test_an_account_is_whole_when_each_image_is_somewhere(
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_half_a_minute_of_work_accounts_for_every_image(
+def test_half_a_minute_of_work_with_viewers_accounts_for_every_image(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    found = measure(minutes=0.3)
+    found = measure(minutes=0.4, viewers=3)
     assert json.loads(json.dumps(found)) == found
     assert found['accounted']
+    alone, looked_at = found['page']['rows']
+    assert (alone['viewers'], looked_at['viewers']) == (0, 3)
+    assert alone['pictures_per_viewer_s']['p50'] == 0.0 < looked_at['pictures_per_viewer_s']['p25']
+    assert looked_at['used_per_s']['p50'] > 0.5
+    assert 'step, with viewers / without' in [bar['quotient'] for bar in found['bars']]
     assert found['rounds'] > 3
     assert sum(found['streams'].values()) >= 3 and not found['streams']['lost']
     print_endurance(found, report_console())

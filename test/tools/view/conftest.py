@@ -37,7 +37,7 @@ from livevlm_ros.node.page_client import PageClient
 from livevlm_ros.node.spinning import Spinner
 from livevlm_ros.tools.listening import listen
 from livevlm_ros.tools.view import server
-from livevlm_ros.tools.view.guard import Guard
+from livevlm_ros.tools.view.page_guard import PageGuard
 
 PATIENCE_S = 60.0
 CAMERAS = {'front': '/front/image', 'left': '/left/image/compressed'}
@@ -263,7 +263,7 @@ def served(own_domain: None) -> Iterator[Callable[..., str]]:
         listener = listen('localhost', 0)
         port = listener.getsockname()[1]
         client = PageClient()
-        app = Guard(server.page(client), host='localhost', port=port, token=token)
+        app = PageGuard(server.page(client), host='localhost', port=port, token=token)
         running = uvicorn.Server(
             uvicorn.Config(app, log_level='warning', timeout_graceful_shutdown=1)
         )
