@@ -62,9 +62,10 @@ class Client:
     Talks to the node in a namespace. A context manager; spins in a thread of its own.
 
     :param namespace: of the node, '' for the root
+    :param follows_clock: whether it listens to /clock, for `wait_for_clock`
     """
 
-    def __init__(self, *, namespace: str = '') -> None:
+    def __init__(self, *, namespace: str = '', follows_clock: bool = False) -> None:
         use_dds_profile()
         self._context = Context()
         rclpy.init(context=self._context)
@@ -79,9 +80,10 @@ class Client:
         self._statuses: dict[str, DiagnosticStatus] = {}
         self._clock_s = 0.0
         self._news = threading.Condition()
-        clock_qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
         self._node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
-        self._node.create_subscription(Clock, '/clock', self._on_clock, clock_qos)
+        if follows_clock:
+            newest = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+            self._node.create_subscription(Clock, '/clock', self._on_clock, newest)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
         self._spinner = Spinner(self._executor)

@@ -85,7 +85,11 @@ def run_demo(
     console = Console(highlight=False)
     choose_domain(console)
     try:
-        with terminate_as_interrupt(), Children() as children, Client() as client:
+        with (
+            terminate_as_interrupt(),
+            Children() as children,
+            Client(follows_clock=True) as client,
+        ):
             _start_node(console, children, client, model)
             results = _ask_all(console, children, client, World(seed, WORLD_S), questions)
     except (ChildDied, DemoFailed) as error:

@@ -83,7 +83,7 @@ def run_replay(
     choose_domain(Console(stderr=True))
 
     def work() -> Run:
-        with Children() as children, Client() as client:
+        with Children() as children, Client(follows_clock=True) as client:
             engine = RemoteEngine(
                 client,
                 begin=lambda: _start(children, replay, parameters),

@@ -60,7 +60,7 @@ def main(stop: threading.Event, args: Sequence[str] | None = None) -> int:
         return 1
 
     def work() -> Run:
-        with Client(namespace=namespace) as client:
+        with Client(namespace=namespace, follows_clock=True) as client:
             return ask(replay, RemoteEngine(client, rate=replay.rate))
 
     try:

@@ -229,7 +229,7 @@ def shared_processes(
 @pytest.fixture
 def client() -> Iterator[Client]:
     """Give a client of the node in the root namespace."""
-    with Client() as client:
+    with Client(follows_clock=True) as client:
         yield client
 
 

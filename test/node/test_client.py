@@ -4,6 +4,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from livevlm_ros.node.client import Client
 
 
@@ -36,3 +38,10 @@ def test_news_are_diagnostics_told_after_the_call(
     before = client.status('model')
     assert client.wait_for_news('model', 30.0)
     assert client.status('model') is not before
+
+
+@pytest.mark.parametrize('follows', [False, True])
+def test_the_clock_is_heard_by_who_follows_it(follows: bool) -> None:
+    with Client(follows_clock=follows) as client:
+        heard = [each.topic_name for each in client._node.subscriptions]
+    assert ('/clock' in heard) is follows
