@@ -25,6 +25,7 @@ ROWS = (
     'frames on the device',
     'their bytes',
     'read views',
+    'what cameras showed last',
     'tokens a question reads',
     'archive: a token',
     'archive: a frame',
@@ -50,6 +51,9 @@ def plan(
     fps: Annotated[float, typer.Option(help='Frames of a camera and second.')] = 1.0,
     cameras: Annotated[int, typer.Option(min=1, help='How many there are.')] = 1,
     preset: Annotated[str, typer.Option(help='Only this one.')] = '',
+    skip_static: Annotated[
+        str, typer.Option(help='What is not read again: none, frames or tokens.')
+    ] = 'none',
     ram: Annotated[
         float | None,
         typer.Option(min=0.0, help='Free RAM in GB; by default that of this machine.'),
@@ -81,6 +85,7 @@ def plan(
         'model.dtype': dtype,
         'model.weights': weights,
         'ingest.target_fps': fps,
+        'ingest.skip_static': skip_static,
         'memory.archive_host_bytes': AUTO,
     }
     machine = Machine(
@@ -174,6 +179,7 @@ def _column(preset: PresetPlan, made: Plan) -> list[str]:
         f'{memory.room.device_frames}',
         size(memory.device_bytes),
         size(memory.read_bytes),
+        size(preset.static_bytes) if preset.static_bytes else '-',
         f'{memory.question_tokens}',
         *archived,
         size(preset.ram_bytes),

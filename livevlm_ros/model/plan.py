@@ -32,6 +32,7 @@ class ModelPlan:
 
     :param family: its `model_type`
     :param shape: what it writes into a memory
+    :param image_numbers: of the embeddings of an image
     :param numbers: of all weights
     :param layer_numbers: of those of the language layers that are packed anew
     :param layer_matrix_numbers: of those without biases
@@ -45,6 +46,7 @@ class ModelPlan:
 
     family: str
     shape: CacheShape
+    image_numbers: int
     numbers: int
     layer_numbers: int
     layer_matrix_numbers: int
@@ -71,6 +73,7 @@ class ModelPlan:
         return cls(
             family=family,
             shape=shape.cache_shape(before, after),
+            image_numbers=shape.image_tokens * shape.embedding_width,
             numbers=sum(by_type.values()) or shape.numbers,
             layer_numbers=shape.layer_numbers,
             layer_matrix_numbers=shape.layer_matrix_numbers,

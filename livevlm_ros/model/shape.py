@@ -82,6 +82,11 @@ class ModelShape(ABC):
         return None
 
     @property
+    def embedding_width(self) -> int:
+        """Width of what `Family.features` gives for a token of an image."""
+        return int(self.text['hidden_size'])
+
+    @property
     def head_dim(self) -> int:
         """Width of a head."""
         width, heads = self.text['hidden_size'], self.text['num_attention_heads']

@@ -107,6 +107,11 @@ class Qwen3VLShape(ModelShape):
             axes=tuple(_axis(pair, sections) for pair in range(pairs)),
         )
 
+    @property
+    def embedding_width(self) -> int:
+        """Width of an embedding, and of what is added to the states of the first layers."""
+        return super().embedding_width * (1 + len(self.vision['deepstack_visual_indexes']))
+
     def vision_numbers(self) -> int:
         """Return those of the tower, and of its mergers, with two norms of different width."""
         vision, width = self.vision, self.vision['hidden_size']

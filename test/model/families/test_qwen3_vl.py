@@ -238,6 +238,7 @@ def test_a_frame_is_its_time_its_image_and_what_is_added_to_the_first_layers(
     model = load_model(ModelConfig(str(checkpoint)))
     frames = model.encode_frames(images(2), [5.0, 65.97])
     assert frames.shape == (2, model.shape.tokens_per_frame, 3 * 48)
+    assert model._family.form.embedding_width == 3 * 48
     assert model.shape.tokens_per_frame - model.shape.text_tokens == 2 * 3
     before = len(model._family.frame_text(0.0).before)
     assert model.image == slice(before, before + 2 * 3)

@@ -129,6 +129,15 @@ def test_a_frame_of_the_hubs_models(family: str, tokens: int, token_bytes: int) 
     assert shape.token_bytes(2) == token_bytes * 1024
 
 
+@pytest.mark.parametrize(
+    ('family', 'width'), [('llava_onevision', 896), ('smolvlm', 960), ('qwen3_vl', 4 * 2048)]
+)
+def test_an_embedding_is_as_wide_as_states_and_what_is_added_to_them(
+    family: str, width: int
+) -> None:
+    assert shape_of(family, _config(family), HERE).embedding_width == width
+
+
 def test_a_file_without_a_part_is_refused() -> None:
     with pytest.raises(CheckpointError, match='folder: config.json has no vision_config'):
         shape_of('smolvlm', {'text_config': {}}, HERE)
