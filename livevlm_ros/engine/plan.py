@@ -96,7 +96,8 @@ def make_plan(
     :raises CheckpointError: naming what is wrong with a file of the folder
     :raises ValueError: for a `memory.yaml` that does not fit the model
     """
-    model, config = ModelPlan.of(folder), configs[0]
+    config = configs[0]
+    model = ModelPlan.of(folder, config.model.image_tokens)
     if config.model.layer_bits and model.low_bits_refused:
         raise CheckpointError(model.low_bits_refused)
     retrieval = RetrievalSettings.from_settings(model.memory_settings, model.shape)

@@ -58,14 +58,15 @@ class ModelPlan:
     memory_settings: Mapping[str, Any]
 
     @classmethod
-    def of(cls, folder: Path) -> ModelPlan:
+    def of(cls, folder: Path, image_tokens: int = 0) -> ModelPlan:
         """
         Read the small files of a folder, and the headers of its weights if they are there.
 
+        :param image_tokens: as `ModelConfig` has them
         :raises CheckpointError: naming what is wrong with a file
         """
         family, config = family_name(folder), read_json(folder / 'config.json')
-        shape = shape_of(family, config, folder)
+        shape = shape_of(family, config, folder, image_tokens)
         before, after = _text_tokens(folder, shape.before(0.0), shape.after)
         by_type = _stored_numbers(folder)
         named = config.get('dtype') or config.get('torch_dtype') or 'float32'

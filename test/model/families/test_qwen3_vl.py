@@ -203,6 +203,16 @@ def test_logits_equal_transformers_own(
     assert (logits - expected).abs().max() < TOLERANCE
 
 
+def test_frames_of_more_tokens_have_parity_at_their_size(
+    checkpoint: Path, watch: Callable, ask: Callable
+) -> None:
+    model, frames = load_model(ModelConfig(str(checkpoint), image_tokens=24)), _frames((128, 192))
+    assert model.shape.tokens_per_frame - model.shape.text_tokens == 4 * 6
+    expected = Reference(checkpoint).logits(frames)
+    logits, _ = ask(model, watch(model, frames, [1, 3, 4], preset='full'), QUESTION)
+    assert (logits - expected).abs().max() < TOLERANCE
+
+
 def test_greedy_answers_equal_generate(checkpoint: Path, watch: Callable) -> None:
     model = load_model(ModelConfig(str(checkpoint)))
     memory = watch(model, FRAMES, [1] * 8, preset='full')
