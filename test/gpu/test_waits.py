@@ -311,7 +311,7 @@ def read_what_is_new(
     for number in range(1, FRAMES):
         if number % 3 == 0:
             scenes[0] = scenes[0].copy()
-            scenes[0][:32, :32] = draw.integers(0, 256, 3, dtype=np.uint8)
+            scenes[0][:16, :16] = draw.integers(0, 256, (16, 16, 3), dtype=np.uint8)
         for camera, pixels in zip(CAMERAS, scenes, strict=True):
             engine.see(Frame(camera, number * 10**9, pixels))
         assert engine.turn()
