@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
+from math import ceil
 from typing import NamedTuple
 
 import torch
@@ -25,7 +26,10 @@ FEW_TOKENS = {'cpu': 32, 'cuda': 4}
 """Most tokens of a product that is computed code by code, on a CPU in eight bits alone."""
 
 NUMBERS_AT_ONCE = 2**19
-"""Weights that are decoded at a time: so many stay in the cache of a core."""
+"""Weights that are decoded at a time by one thread: so many stay in the cache of a core."""
+
+MOST_AT_ONCE = 2**24
+"""The same where several threads, or a GPU, would wait for each other after every piece."""
 
 _LEAST_SCALE = 2.0**-100  # of weights that are all zero
 _ABOVE = 1 + 2.0**-8  # a bfloat16 rounded from this much above a number is not below it
@@ -43,6 +47,26 @@ class LowBits(NamedTuple):
 
     codes: Tensor
     scales: Tensor
+
+
+class Scratch:
+    """Memory that weights are decoded into, for products that follow one another."""
+
+    def __init__(self) -> None:
+        self._numbers = torch.empty(0)
+
+    def room(self, rows: int, like: Tensor) -> Tensor:
+        """
+        Return room for decoded weights, [rows, in], with any numbers in it.
+
+        :param like: inputs of their product, [tokens, in]
+        """
+        needed = rows * like.shape[1]
+        old = self._numbers
+        if needed > len(old) or (old.dtype, old.device) != (like.dtype, like.device):
+            with torch.inference_mode(False):  # so that it may be written in that mode and out
+                self._numbers = torch.empty(needed, dtype=like.dtype, device=like.device)
+        return self._numbers[:needed].view(rows, -1)
 
 
 Product = Callable[[Tensor], Tensor]
@@ -108,12 +132,16 @@ def _nibbles(codes: Tensor) -> Tensor:
     return torch.stack((codes & 15, codes >> 4), dim=-1).flatten(1)
 
 
-def product_with(low: LowBits) -> Product:
-    """Return what multiplies with weights, arranged as the device that they are on wants them."""
+def product_with(low: LowBits, scratch: Scratch) -> Product:
+    """
+    Return what multiplies with weights, arranged as the device that they are on wants them.
+
+    :param scratch: used by a CPU, for more than a few tokens
+    """
     if low.codes.device.type != 'cpu':
         return partial(_on_gpu, low)
     if low.codes.dtype == torch.int8:
-        return partial(_of_8_on_cpu, low)
+        return partial(_of_8_on_cpu, low, scratch)
     return partial(_of_4_on_cpu, _arranged(low))
 
 
@@ -125,9 +153,9 @@ def _on_gpu(low: LowBits, inputs: Tensor) -> Tensor:
     return product_triton(low, inputs)
 
 
-def _of_8_on_cpu(low: LowBits, inputs: Tensor) -> Tensor:
+def _of_8_on_cpu(low: LowBits, scratch: Scratch, inputs: Tensor) -> Tensor:
     if len(inputs) > FEW_TOKENS['cpu']:
-        return product_torch(low, inputs)
+        return product_torch(low, inputs, scratch)
     halves = inputs.bfloat16()  # the one type in which torch's operator is fast
     return torch.ops.aten._weight_int8pack_mm(halves, *low).to(inputs.dtype)
 
@@ -145,14 +173,18 @@ def _arranged(low: LowBits) -> LowBits:
     return LowBits(torch.cat(parts), low.scales.transpose(0, 1).contiguous())
 
 
-def product_torch(low: LowBits, inputs: Tensor) -> Tensor:
-    """Multiply with weights that are decoded in pieces, on any device."""
+def product_torch(low: LowBits, inputs: Tensor, scratch: Scratch | None = None) -> Tensor:
+    """
+    Multiply with weights that are decoded in pieces, on any device.
+
+    :param scratch: to decode into; None: memory of its own
+    """
     if inputs.dtype == torch.float16:  # sums of codes leave its range
-        return product_torch(low, inputs.float()).half()
+        return product_torch(low, inputs.float(), scratch).half()
     (tokens, width), outs = inputs.shape, len(low.codes)
     eight = low.codes.dtype == torch.int8
-    rows = max(1, _numbers_at_once(inputs.device) // width)
-    outputs, memory = inputs.new_empty(tokens, outs), inputs.new_empty(min(rows, outs), width)
+    rows = _rows_at_once(outs, width, inputs.device)
+    outputs, memory = inputs.new_empty(tokens, outs), (scratch or Scratch()).room(rows, inputs)
     pieces = map(LowBits, low.codes.split(rows), low.scales.split(rows))
     for output, piece in zip(outputs.split(rows, dim=1), pieces, strict=True):
         weight = memory[: len(piece.codes)]
@@ -161,8 +193,8 @@ def product_torch(low: LowBits, inputs: Tensor) -> Tensor:
     return outputs.mul_(low.scales.to(inputs.dtype)) if eight else outputs
 
 
-def _numbers_at_once(device: torch.device) -> int:
-    """Return how many weights are decoded at a time: threads wait for each other at each piece."""
-    if device.type != 'cpu':
-        return 32 * NUMBERS_AT_ONCE
-    return NUMBERS_AT_ONCE if torch.get_num_threads() == 1 else 4 * NUMBERS_AT_ONCE
+def _rows_at_once(outs: int, width: int, device: torch.device) -> int:
+    """Return how many outputs' weights are decoded at a time, in pieces of about one size."""
+    alone = device.type == 'cpu' and torch.get_num_threads() == 1
+    pieces = ceil(outs * width / (NUMBERS_AT_ONCE if alone else MOST_AT_ONCE))
+    return ceil(outs / pieces)

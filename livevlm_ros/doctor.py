@@ -179,6 +179,7 @@ def transformers() -> Row:
 
 def model() -> Row:
     """Load the embedded model."""
+    from livevlm_ros.engine.horizon import size
     from livevlm_ros.model import CheckpointError, ModelConfig, load_model
 
     began_s = time.monotonic()
@@ -187,7 +188,9 @@ def model() -> Row:
     except CheckpointError as error:
         return Row('model', 'fail', str(error), 'reinstall livevlm_ros, or set model.path')
     seconds = time.monotonic() - began_s
-    return Row('model', 'ok', f'{loaded.model_id} on {loaded.device}, loaded in {seconds:.1f} s')
+    weights = f'{size(loaded.weight_bytes)} of weights in {loaded.types}'
+    found = f'{loaded.model_id} on {loaded.device}, {weights}, loaded in {seconds:.1f} s'
+    return Row('model', 'ok', found)
 
 
 def _numbers(version: str) -> tuple[int, int]:

@@ -102,4 +102,5 @@ def test_an_old_torch_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_embedded_model_loads() -> None:
     row = doctor.model()
+    assert ' on cpu, 18 MB of weights in float32, loaded in ' in row.found
     assert row.state == 'ok', row.found

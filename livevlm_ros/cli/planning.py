@@ -25,6 +25,7 @@ ROWS = (
     'frames on the device',
     'their bytes',
     'read views',
+    'what cameras showed last',
     'tokens a question reads',
     'archive: a token',
     'archive: a frame',
@@ -46,10 +47,16 @@ def plan(
     weights: Annotated[
         str, typer.Option(help='Of the language layers: auto (as dtype), int8 or int4.')
     ] = 'auto',
+    image_tokens: Annotated[
+        int, typer.Option(min=0, help='Of an image, of those the model can make; 0: as usual.')
+    ] = 0,
     hours: Annotated[float, typer.Option(min=0.0, help='To keep everything seen for.')] = 8.0,
     fps: Annotated[float, typer.Option(help='Frames of a camera and second.')] = 1.0,
     cameras: Annotated[int, typer.Option(min=1, help='How many there are.')] = 1,
     preset: Annotated[str, typer.Option(help='Only this one.')] = '',
+    skip_static: Annotated[
+        str, typer.Option(help='What is not read again: none, frames or tokens.')
+    ] = 'none',
     ram: Annotated[
         float | None,
         typer.Option(min=0.0, help='Free RAM in GB; by default that of this machine.'),
@@ -80,7 +87,9 @@ def plan(
         'model.device': device,
         'model.dtype': dtype,
         'model.weights': weights,
+        'model.image_tokens': image_tokens,
         'ingest.target_fps': fps,
+        'ingest.skip_static': skip_static,
         'memory.archive_host_bytes': AUTO,
     }
     machine = Machine(
@@ -123,9 +132,7 @@ def _print(made: Plan, config: ModelConfig, hours: float) -> None:
     model, console = made.model, Console(highlight=False)
     source = 'by the headers' if model.counted else 'computed from config.json'
     tokens = model.shape.tokens_per_frame
-    title = f'{config.path} on {config.device} in {config.number}'
-    if config.layer_bits is not None:
-        title += f', its language layers in {config.weights}'
+    title = f'{config.path} on {config.device} in {config.types}'
     for line in (
         f'{title}: {model.family}, {model.numbers / 1e6:.1f} million weights, {source}',
         f'weights: {size(model.weight_bytes("float32"))} in float32, '
@@ -174,6 +181,7 @@ def _column(preset: PresetPlan, made: Plan) -> list[str]:
         f'{memory.room.device_frames}',
         size(memory.device_bytes),
         size(memory.read_bytes),
+        size(preset.static_bytes) if preset.static_bytes else '-',
         f'{memory.question_tokens}',
         *archived,
         size(preset.ram_bytes),

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from livevlm_ros.engine.messages import BadFrame, Frame, Pixels
-from livevlm_ros.engine.static_tokens import StaticTokens
+from livevlm_ros.engine.static_tokens import StaticTokens, rows
 from livevlm_ros.memory import FrameRef, Memory
 from livevlm_ros.memory.views.step import Written
 from livevlm_ros.model import VideoLanguageModel
@@ -58,11 +58,12 @@ def see_frames(
     if changed is not None:
         new = changed.any(dim=1)
         refs = [ref for ref, is_new in zip(refs, new.tolist(), strict=True) if is_new]
-        tokens, changed = tokens[new], changed[new]
         if not refs:
             return None
+        tokens, changed = rows(tokens, new), changed[new]
     view = memory.step(refs, changed)
-    model.read(tokens.flatten(0, 1) if changed is None else tokens[changed], view)
+    read = tokens.flatten(0, 1)
+    model.read(read if changed is None else rows(read, changed.flatten()), view)
     strange = None if model.familiarity is None else model.familiarity.strange(tokens)
     kept = None if static is None or changed is None else static.read(refs, tokens, changed)
     written = view.commit()  # last: what fails before it changes nothing

@@ -67,6 +67,8 @@ class EngineParts:
         return ModelStats(
             model_id=model.model_id,
             dtype=str(model.dtype).removeprefix('torch.'),
+            weights=model.types,
+            weight_bytes=model.weight_bytes,
             device=str(model.device),
             parameters=model.parameters,
             load_s=self.load_s,

@@ -40,6 +40,7 @@ class PresetPlan:
     What a memory under a preset comes to, with its model.
 
     :param refused: why it cannot be built for this model; the rest is None then
+    :param static_bytes: of what each camera showed last, where static tokens are not read again
     :param ram_bytes: of weights and memory, when the memory is full
     :param gpu_bytes: the same on the GPU
     :param needed_bytes: RAM of an archive that keeps everything for the hours that were asked for
@@ -50,6 +51,7 @@ class PresetPlan:
     refused: str = ''
     memory: MemoryPlan | None = None
     horizon: Horizon | None = None
+    static_bytes: int = 0
     ram_bytes: int = 0
     gpu_bytes: int = 0
     needed_bytes: int = 0
@@ -94,7 +96,8 @@ def make_plan(
     :raises CheckpointError: naming what is wrong with a file of the folder
     :raises ValueError: for a `memory.yaml` that does not fit the model
     """
-    model, config = ModelPlan.of(folder), configs[0]
+    config = configs[0]
+    model = ModelPlan.of(folder, config.model.image_tokens)
     if config.model.layer_bits and model.low_bits_refused:
         raise CheckpointError(model.low_bits_refused)
     retrieval = RetrievalSettings.from_settings(model.memory_settings, model.shape)
@@ -133,7 +136,9 @@ def _of_preset(
         )
     except ValueError as error:
         return PresetPlan(config.memory.preset, refused=str(error))
-    beside = weights + memory.device_bytes + memory.read_bytes
+    shown = len(config.cameras) * model.image_numbers * ITEM_BYTES['float32']
+    static_bytes = 0 if config.skip_static == 'none' else shown
+    beside = weights + memory.device_bytes + memory.read_bytes + static_bytes
     ram_bytes = memory.archive_bytes + (0 if on_gpu else beside)
     gpu_bytes = beside if on_gpu else 0
     older = max(0, frames - memory.room.device_frames)
@@ -154,6 +159,7 @@ def _of_preset(
         config.memory.preset,
         memory=memory,
         horizon=horizon,
+        static_bytes=static_bytes,
         ram_bytes=ram_bytes,
         gpu_bytes=gpu_bytes,
         needed_bytes=needed,

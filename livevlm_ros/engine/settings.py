@@ -15,7 +15,9 @@ from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.memory import MemoryConfig
 from livevlm_ros.model import ModelConfig
 
-MODEL = {f'model.{field}': field for field in ('path', 'dtype', 'device', 'weights')}
+MODEL = {
+    f'model.{field}': field for field in ('path', 'dtype', 'device', 'weights', 'image_tokens')
+}
 
 MEMORY = {
     f'memory.{field}': field

@@ -24,6 +24,7 @@ from torch.nn.functional import normalize
 
 from livevlm_ros.engine.stats import TokenCounts
 from livevlm_ros.memory import FrameRef
+from livevlm_ros.memory.tokens import upload
 
 BINS = 128
 """Of distances."""
@@ -82,6 +83,11 @@ class StaticTokens:
         """How many tokens were shown, and how many of them had to be read."""
         return TokenCounts(self._shown, self._read)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes on the device that are compared with."""
+        return sum(camera.seen.nbytes for camera in self._cameras.values())
+
     def clear(self) -> None:
         """Begin anew with the next frame of each camera: the memory has lost some."""
         self._cameras.clear()
@@ -91,21 +97,27 @@ class StaticTokens:
         """
         Say which tokens of frames must be read; those of a frame that shows nothing new: none.
 
+        It waits for a GPU once: what is read next is as many tokens as are found here.
+
         :param tokens: embeddings, [frames, tokens_per_frame, width]
         :returns: bool [frames, tokens_per_frame] on the host
         """
         changed = torch.ones(tokens.shape[:2], dtype=torch.bool)
-        for row, ref, image in zip(changed, refs, tokens[:, self._image], strict=True):
-            before = self._cameras.get(ref.camera)
-            if before is None:
-                continue
-            alike = self._alike(ref.camera, normalize(image.float(), dim=-1), before.seen)
-            since_ns = ref.stamp_ns - before.whole_ns
-            if ref.stamp_ns > before.last_ns and since_ns < self._heartbeat_ns:
+        self._shown += changed.numel()
+        known = [index for index, ref in enumerate(refs) if ref.camera in self._cameras]
+        if not known:
+            return changed
+        seen = [normalize(tokens[index, self._image].float(), dim=-1) for index in known]
+        before = [self._cameras[refs[index].camera] for index in known]
+        distances = _distances(torch.stack(seen), torch.stack([each.seen for each in before]))
+        for index, camera, apart in zip(known, before, distances, strict=True):
+            ref, row = refs[index], changed[index]
+            alike = self._alike(ref.camera, apart)
+            since_ns = ref.stamp_ns - camera.whole_ns
+            if ref.stamp_ns > camera.last_ns and since_ns < self._heartbeat_ns:
                 row[self._image] = ~alike
                 row &= bool(row[self._image].any())
                 row |= bool(row.any()) and self._whole
-        self._shown += changed.numel()
         return changed
 
     def read(self, refs: Sequence[FrameRef], tokens: Tensor, changed: Tensor) -> Read:
@@ -116,7 +128,7 @@ class StaticTokens:
             if before is None or row.all():
                 cameras[ref.camera] = _Camera(ref.stamp_ns, ref.stamp_ns, seen)
                 continue
-            read = row[self._image, None].to(seen.device)
+            read = upload(row[self._image, None], seen.device)
             cameras[ref.camera] = replace(
                 before, last_ns=ref.stamp_ns, seen=torch.where(read, seen, before.seen)
             )
@@ -127,15 +139,39 @@ class StaticTokens:
         self._cameras = read.cameras
         self._read += read.tokens
 
-    def _alike(self, camera: str, now: Tensor, before: Tensor) -> Tensor:
-        """Return which tokens are as they were before, bool [image_tokens]."""
-        elsewhere = before.roll(len(before) // 2, dims=0)
-        cosines = torch.stack(((now * before).sum(-1), (now * elsewhere).sum(-1)))
-        distances = _magnitudes(1 - cosines).cpu()  # [2, image_tokens]
+    def _alike(self, camera: str, distances: Tensor) -> Tensor:
+        """
+        Return which tokens are as they were before, bool [image_tokens].
+
+        :param distances: as `_distances` gives them for a frame
+        """
         new = torch.histc(distances, BINS, 0.0, 1.0).double()
         counts = self._counts[camera] = new + self._counts.get(camera, 0.0) * (1 - 1 / FRAMES)
         threshold, parted = otsu(counts)
         return distances[0] < (threshold if parted >= PARTED else 0.0)
+
+
+def rows(tokens: Tensor, chosen: Tensor) -> Tensor:
+    """
+    Return chosen rows without waiting for the device that they are on.
+
+    :param tokens: [rows, ...]
+    :param chosen: bool [rows] on the host
+    """
+    return tokens.index_select(0, upload(chosen.nonzero()[:, 0], tokens.device))
+
+
+def _distances(now: Tensor, before: Tensor) -> Tensor:
+    """
+    Return how far tokens are from those before, at the same place and at another one.
+
+    :param now: of length one, [frames, image_tokens, width]
+    :param before: shaped like `now`
+    :returns: as `_magnitudes` has them, [frames, 2, image_tokens] on the host
+    """
+    elsewhere = before.roll(before.shape[1] // 2, dims=1)
+    cosines = torch.stack(((now * before).sum(-1), (now * elsewhere).sum(-1)), dim=1)
+    return _magnitudes(1 - cosines).cpu()
 
 
 def _magnitudes(distances: Tensor) -> Tensor:

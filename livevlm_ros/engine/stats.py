@@ -50,10 +50,17 @@ class AskStats:
 
 @dataclass(frozen=True, slots=True)
 class ModelStats:
-    """What is loaded, and what work cost at load (`warm_up_ms`) and costs now (`costs_ms`)."""
+    """
+    What is loaded, and what work cost at load (`warm_up_ms`) and costs now (`costs_ms`).
+
+    :param dtype: that is computed in
+    :param weights: types of the weights in words
+    """
 
     model_id: str
     dtype: str
+    weights: str
+    weight_bytes: int
     device: str
     parameters: int
     load_s: float

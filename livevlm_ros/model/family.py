@@ -64,6 +64,7 @@ class Family(ABC):
     `form` is what the module of `shapes/` says by the same name.
 
     :param folder: of the checkpoint
+    :param image_tokens: as `ModelConfig` has them
     :raises CheckpointError: naming what is missing, or what this family does not do
     """
 
@@ -75,10 +76,10 @@ class Family(ABC):
     preprocess: Preprocessor
     video: VideoText
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, image_tokens: int = 0) -> None:
         self.folder, self.config = folder, open_config(folder)
         _check_config(folder, self.config, self.parts)
-        self.form = shape_of(self.config.model_type, self.config.to_dict(), folder)
+        self.form = shape_of(self.config.model_type, self.config.to_dict(), folder, image_tokens)
         self.tokenizer = open_tokenizer(folder)
         self._after = self.ids(self.form.after)
 

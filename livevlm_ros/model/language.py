@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import rms_norm
 
+from livevlm_kernels.low_bits import Scratch
 from livevlm_ros.memory import View
 from livevlm_ros.model.packed import packed
 
@@ -40,7 +41,8 @@ class LanguageLayers:
     """
 
     def __init__(self, model: Decoder) -> None:
-        self._layers = [_Layer(layer) for layer in model.layers]
+        scratch = Scratch()
+        self._layers = [_Layer(layer, scratch) for layer in model.layers]
         self._norm = model.norm
 
     def read(self, embeds: Tensor, view: View) -> Tensor:
@@ -80,7 +82,7 @@ class LanguageLayers:
 class _Layer:
     """One decoder layer's packed weights."""
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: Any, scratch: Scratch) -> None:
         attention, mlp = layer.self_attn, layer.mlp
         for part in (attention.o_proj, mlp.gate_proj, mlp.up_proj, mlp.down_proj):
             if part.bias is not None:
@@ -90,14 +92,14 @@ class _Layer:
         parts = (attention.q_proj, attention.k_proj, attention.v_proj)
         self._head_dim = attention.head_dim
         self._head_counts = [part.out_features // attention.head_dim for part in parts]
-        self._qkv = packed(parts)
+        self._qkv = packed(parts, scratch)
         biases = [part.bias for part in parts if part.bias is not None]  # of all three, or none
         self._qkv_bias = torch.cat(biases) if biases else None
-        self._gate_up = packed((mlp.gate_proj, mlp.up_proj))
-        self._down, self._activation = packed((mlp.down_proj,)), mlp.act_fn
+        self._gate_up = packed((mlp.gate_proj, mlp.up_proj), scratch)
+        self._down, self._activation = packed((mlp.down_proj,), scratch), mlp.act_fn
         self._norms = [getattr(attention, name, None) for name in ('q_norm', 'k_norm')]
         self._norm_in, self._norm_mlp = layer.input_layernorm, layer.post_attention_layernorm
-        self.output = packed((attention.o_proj,))  # q_heads * head_dim to hidden
+        self.output = packed((attention.o_proj,), scratch)  # q_heads * head_dim to hidden
 
     def heads(self, hidden: Tensor) -> Sequence[Tensor]:
         """Project to queries, keys and values before rotary, each [heads, tokens, head_dim]."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from livevlm_kernels.low_bits import LowBits, product_with
+from livevlm_kernels.low_bits import LowBits, Scratch, product_with
 from livevlm_ros.freed import return_freed
 from livevlm_ros.model.low_bits import LowBitsLinear
 
@@ -28,14 +28,15 @@ class Packed(Protocol):
         """
 
 
-def packed(parts: Sequence[Any]) -> Packed:
+def packed(parts: Sequence[Any], scratch: Scratch) -> Packed:
     """
     Lay the weights of layers side by side; they exist once.
 
     :param parts: all of them `Linear`, or all `LowBitsLinear`
+    :param scratch: shared by all that are packed for one thread
     """
     if isinstance(parts[0], LowBitsLinear):
-        lowered = PackedLowBits(parts)
+        lowered = PackedLowBits(parts, scratch)
         return_freed()  # the next layers do not fit where these were, between others
         return lowered
     return PackedFloats(parts)
@@ -60,12 +61,12 @@ class PackedFloats:
 class PackedLowBits:
     """Weights in a few bits; the layers give them up."""
 
-    def __init__(self, parts: Sequence[LowBitsLinear]) -> None:
+    def __init__(self, parts: Sequence[LowBitsLinear], scratch: Scratch) -> None:
         first, *others = [part.give_up() for part in parts]
         if others:
             codes, scales = zip(first, *others, strict=True)
             first = LowBits(torch.cat(codes), torch.cat(scales))
-        self._product = product_with(first)
+        self._product = product_with(first, scratch)
 
     def product(self, inputs: Tensor, plus: Tensor | None = None) -> Tensor:
         """Multiply as `Packed` says."""

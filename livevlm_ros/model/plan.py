@@ -32,6 +32,7 @@ class ModelPlan:
 
     :param family: its `model_type`
     :param shape: what it writes into a memory
+    :param image_numbers: of the embeddings of an image
     :param numbers: of all weights
     :param layer_numbers: of those of the language layers that are packed anew
     :param layer_matrix_numbers: of those without biases
@@ -45,6 +46,7 @@ class ModelPlan:
 
     family: str
     shape: CacheShape
+    image_numbers: int
     numbers: int
     layer_numbers: int
     layer_matrix_numbers: int
@@ -56,14 +58,15 @@ class ModelPlan:
     memory_settings: Mapping[str, Any]
 
     @classmethod
-    def of(cls, folder: Path) -> ModelPlan:
+    def of(cls, folder: Path, image_tokens: int = 0) -> ModelPlan:
         """
         Read the small files of a folder, and the headers of its weights if they are there.
 
+        :param image_tokens: as `ModelConfig` has them
         :raises CheckpointError: naming what is wrong with a file
         """
         family, config = family_name(folder), read_json(folder / 'config.json')
-        shape = shape_of(family, config, folder)
+        shape = shape_of(family, config, folder, image_tokens)
         before, after = _text_tokens(folder, shape.before(0.0), shape.after)
         by_type = _stored_numbers(folder)
         named = config.get('dtype') or config.get('torch_dtype') or 'float32'
@@ -71,6 +74,7 @@ class ModelPlan:
         return cls(
             family=family,
             shape=shape.cache_shape(before, after),
+            image_numbers=shape.image_tokens * shape.embedding_width,
             numbers=sum(by_type.values()) or shape.numbers,
             layer_numbers=shape.layer_numbers,
             layer_matrix_numbers=shape.layer_matrix_numbers,

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -32,6 +32,7 @@ class ModelShape(ABC):
 
     :param config: config.json, parsed
     :param folder: of the checkpoint, named in errors
+    :param image_tokens: as `ModelConfig` has them
     :raises CheckpointError: for what is missing, or what this family does not do
     """
 
@@ -45,8 +46,8 @@ class ModelShape(ABC):
     size: Size
     image_tokens: int
 
-    def __init__(self, config: Mapping[str, Any], folder: Path) -> None:
-        self.config, self.folder = config, folder
+    def __init__(self, config: Mapping[str, Any], folder: Path, image_tokens: int = 0) -> None:
+        self.config, self.folder, self._wished_tokens = config, folder, image_tokens
         self.text, self.vision = (
             {**self.defaults[part], **self._part(part)}
             for part in ('text_config', 'vision_config')
@@ -64,6 +65,22 @@ class ModelShape(ABC):
             raise CheckpointError(f'{self.folder}: config.json has no {name}')
         return part
 
+    def _chosen(self, own: int, others: Iterable[int] = ()) -> int:
+        """
+        Return the tokens of an image that are wished for.
+
+        :param own: as many as there are without a wish
+        :param others: that this family can make
+        :raises CheckpointError: for a wish that is none of these
+        """
+        possible = sorted({own, *others})
+        if self._wished_tokens and self._wished_tokens not in possible:
+            raise CheckpointError(
+                f'{self.folder}: image_tokens is {self._wished_tokens}, expected '
+                f'{" or ".join(map(str, possible))}; 0 is {own}'
+            )
+        return self._wished_tokens or own
+
     def before(self, seconds: float) -> str:
         """
         Return the text before an image.
@@ -80,6 +97,11 @@ class ModelShape(ABC):
         :param after: tokens after it
         """
         return None
+
+    @property
+    def embedding_width(self) -> int:
+        """Width of what `Family.features` gives for a token of an image."""
+        return int(self.text['hidden_size'])
 
     @property
     def head_dim(self) -> int:

@@ -32,16 +32,17 @@ class VideoLanguageModel:
 
     Made by `load_model`. `shape` is what the memory is built for, `memory_settings` the
     checkpoint's parsed `memory.yaml`, `familiarity` what it says of pictures, None if nothing,
-    `image` which tokens of a frame are its image's, the others text, and `hf` the transformers
-    model underneath.
+    `image` which tokens of a frame are its image's, the others text, `types` those of the weights
+    in words, and `hf` the transformers model underneath.
     """
 
     def __init__(self, folder: Path, config: ModelConfig) -> None:
         self.device = find_device(config.device)
         self.dtype: torch.dtype = getattr(torch, config.number)
+        self.types = config.types
         local = Path(config.path).expanduser()
         self.model_id = local.resolve().name if local.is_dir() else config.path
-        self._family = open_family(folder)
+        self._family = open_family(folder, config.image_tokens)
         check_weights(folder)
         saved_bytes = self._family.form.saved_bytes(self.dtype.itemsize, config.layer_bits)
         check_room(folder, dtype=self.dtype, device=self.device, saved_bytes=saved_bytes)
@@ -59,6 +60,7 @@ class VideoLanguageModel:
         self.hf = open_weights(
             folder, self._family.network, dtype=self.dtype, layer_bits=config.layer_bits
         ).to(self.device)
+        self.weight_bytes = sum(each.nbytes for each in self.hf.parameters())
         self._decoder = self._family.decoder(self.hf)
         self._layers = language.LanguageLayers(self._decoder)
         self.parameters = count_weights(self.hf)

@@ -119,6 +119,8 @@ def _model(state: Lifecycle, stats: EngineStats | None) -> Health:
     values = {
         'model_id': model.model_id,
         'dtype': model.dtype,
+        'weights': model.weights,
+        'weight_bytes': model.weight_bytes,
         'device': model.device,
         'parameters': model.parameters,
         'load_s': model.load_s,

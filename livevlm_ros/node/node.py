@@ -26,6 +26,7 @@ from rclpy.lifecycle import LifecycleNodeMixin, LifecycleState, TransitionCallba
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
+from livevlm_ros.engine.horizon import size
 from livevlm_ros.engine.messages import Frame, Status
 from livevlm_ros.node import declaration, heap
 from livevlm_ros.node.annotated import Annotated
@@ -224,8 +225,7 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         self._cameras, self._poses = cameras, poses
         heap.spare_collections()
         self._door.closed_because = 'the node is inactive: activate it'
-        self.get_logger().info(f'configured: the model is ready after {loading.took_s:.1f} s')
-        self._tell_horizon()
+        self._tell_configured(loading.took_s)
         return super().on_configure(state)
 
     @told
@@ -270,15 +270,17 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
         self._forget()
         return TransitionCallbackReturn.SUCCESS
 
-    def _tell_horizon(self) -> None:
-        """Log how long everything is kept."""
-        horizon = self._engine.stats().horizon
-        if horizon is None:
-            return
-        if horizon.advice:
-            self.get_logger().warning(f'{horizon.text}; {horizon.advice}')
-        else:
-            self.get_logger().info(horizon.text)
+    def _tell_configured(self, took_s: float) -> None:
+        """Log what was loaded, and how long everything is kept."""
+        stats, logger = self._engine.stats(), self.get_logger()
+        told = [f'configured: the model is ready after {took_s:.1f} s']
+        if stats.model is not None:
+            told.append(f'{size(stats.model.weight_bytes)} of weights in {stats.model.weights}')
+        logger.info(', '.join(told))
+        if stats.horizon is not None and stats.horizon.advice:
+            logger.warning(f'{stats.horizon.text}; {stats.horizon.advice}')
+        elif stats.horizon is not None:
+            logger.info(stats.horizon.text)
 
     def _fail(self, transition: str, error: Exception) -> TransitionCallbackReturn:
         self._problem = f'{transition} failed: {str(error) or repr(error)}'

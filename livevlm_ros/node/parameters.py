@@ -84,6 +84,13 @@ PARAMETERS: tuple[Parameter, ...] = (
         choices=('auto', 'int8', 'int4'),
     ),
     Parameter(
+        'model.image_tokens',
+        0,
+        'Language tokens of an image, one of the numbers a model can make; 0 is its usual one.',
+        low=0,
+        high=4096,
+    ),
+    Parameter(
         'model.device',
         'cpu',
         'Device of the model and its memory: cpu, cuda or cuda:N.',

@@ -33,6 +33,8 @@ def told_stats(client: Client) -> EngineStats:
         model=ModelStats(
             model_id=model['model_id'],
             dtype=model['dtype'],
+            weights=model['weights'],
+            weight_bytes=int(model['weight_bytes']),
             device=model['device'],
             parameters=int(model['parameters']),
             load_s=float(model['load_s']),

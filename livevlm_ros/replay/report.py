@@ -328,6 +328,7 @@ def _settings(config: EngineConfig) -> Report:
     return {
         'dtype': config.model.dtype,
         'weights': config.model.weights,
+        'image_tokens': config.model.image_tokens,
         'device': config.model.device,
         'threads': config.torch_threads,
         'target_fps': config.target_fps,

@@ -64,6 +64,21 @@ def test_weights_of_few_bits_are_named_beside_the_type_of_the_rest(livevlm, refu
     assert 'weights must be one of auto, int8, int4' in refused('plan', '--weights', 'int2')
 
 
+def test_what_a_setting_changes_is_in_the_plan(livevlm, refused, tmp_path: Path) -> None:
+    shutil.copy(EMBEDDED / 'config.json', tmp_path)
+    given = ['plan', '--model', tmp_path, '--preset', 'recent', '--cameras', '2', '--json']
+    for options, tokens, static_bytes in (
+        ([], 9, 0),
+        (['--skip-static', 'tokens'], 9, 2 * 9 * 256 * 4),
+        (['--skip-static', 'frames', '--image-tokens', '1'], 1, 2 * 256 * 4),
+    ):
+        found = json.loads(livevlm(*given, *options)[1])
+        assert found['model']['shape']['tokens_per_frame'] == tokens
+        assert found['presets'][0]['static_bytes'] == static_bytes
+    assert 'expected 1 or 9; 0 is 9' in refused(*given, '--image-tokens', '4')
+    assert 'skip_static must be one of' in refused(*given, '--skip-static', 'all')
+
+
 def test_a_model_that_is_not_here_is_refused(refused, monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setenv('HF_HOME', str(tmp_path))
     assert 'not on this machine' in refused('plan', '--model', 'nobody/nothing')

@@ -54,7 +54,7 @@ class FakeModel:
     memory_settings: dict = {}
     familiarity: Familiarity | None = None
     image = slice(0, SHAPE.tokens_per_frame)
-    parameters = 0
+    types, parameters, weight_bytes = 'float32', 0, 0
 
     def __init__(self) -> None:
         self.step_s = self.prefill_s = self.token_s = 0.0

@@ -4,9 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from livevlm_ros.engine import EngineConfig, MemoryConfig, ModelConfig
+from livevlm_ros.engine import Engine, EngineConfig, Frame, MemoryConfig, ModelConfig
 from livevlm_ros.engine.plan import Machine, Plan, make_plan
 from livevlm_ros.memory import PRESETS
 from livevlm_ros.weights import EMBEDDED
@@ -87,3 +88,20 @@ def test_a_preset_that_the_model_has_no_room_for_says_why(tmp_path: Path) -> Non
 def test_no_time_at_all_needs_no_archive(hours: float) -> None:
     (plan,) = _plan('balanced', hours=hours).presets
     assert plan.needed_bytes == 0 and not plan.lines
+
+
+def test_what_cameras_showed_last_is_on_the_device_and_in_the_plan() -> None:
+    cameras = ('left', 'right')
+    (whole,), (plan,) = (
+        _plan('recent', cameras=cameras, skip_static=skips).presets for skips in ('none', 'tokens')
+    )
+    assert plan.ram_bytes == whole.ram_bytes + plan.static_bytes and not whole.static_bytes
+    engine = Engine(
+        EngineConfig(memory=MemoryConfig('recent'), cameras=cameras, skip_static='tokens')
+    )
+    engine.load()
+    for camera in cameras:
+        engine.see(Frame(camera, 10**9, np.zeros((48, 64, 3), np.uint8)))
+    assert engine.turn()
+    assert engine._loop.parts.static.nbytes == plan.static_bytes
+    engine.cleanup()

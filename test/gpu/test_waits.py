@@ -35,7 +35,7 @@ from livevlm_ros.model.language import LanguageLayers
 CAMERAS = ('left', 'right')
 FRAMES = 18
 LAYERS = (3, 6)
-EMBEDDED_LAYERS = 6  # of the model that an engine loads
+EMBEDDED_LAYERS, EMBEDDED_FRAME = 6, 9  # of the model that an engine loads; tokens
 PREFIX, FRAME, QUESTION = 3, 4, 5  # tokens
 ONE_CAMERA = ReadFilter(cameras=frozenset(('left',)))
 
@@ -57,6 +57,7 @@ WORDS = 'VideoLanguageModel._embed: upload'  # of the question, before there is 
 PIXELS = 'VideoLanguageModel.encode_frames: upload'  # of the step, before there is work
 STEP_ENDS = 'see_frames: synchronize'  # or the next answer would be charged with the step
 STRANGE = 'see_frames: download'  # are the frames like those that the checkpoint knows?
+STATIC = '_distances: download'  # of a step: how many tokens are to be read?
 
 
 @pytest.fixture(autouse=True)
@@ -250,13 +251,7 @@ def say(
     preset: str, device: str = 'cpu', *, taken: Callable[[], Counter[str]] = Counter
 ) -> tuple[list[Counter[str]], list[Said]]:
     """Show noise to an engine and ask it; return the waits of its steps, and what it said."""
-    config = EngineConfig(
-        model=ModelConfig(device=device, dtype='float32'),
-        memory=MemoryConfig(preset, **SMALL[preset]),
-        threads=1,
-        min_confidence=0.0,  # noise is nothing that the model knows
-    )
-    engine, draw = Engine(config), np.random.default_rng(0)
+    engine, draw = _engine(preset, device), np.random.default_rng(0)
     steps, said = [], []
     engine.load()
     taken()
@@ -273,6 +268,17 @@ def say(
     return steps, said
 
 
+def _engine(preset: str, device: str, **settings: Any) -> Engine:
+    config = EngineConfig(
+        model=ModelConfig(device=device, dtype='float32'),
+        memory=MemoryConfig(preset, **SMALL[preset]),
+        threads=1,
+        min_confidence=0.0,  # noise is nothing that the model knows
+        **settings,
+    )
+    return Engine(config)
+
+
 @pytest.mark.parametrize('preset', PRESETS)
 def test_a_whole_engine_answers_from_a_gpu_and_waits_where_it_must(gpu, preset: str) -> None:
     with gpu:
@@ -287,3 +293,40 @@ def test_a_whole_engine_answers_from_a_gpu_and_waits_where_it_must(gpu, preset: 
         spoken = mine.waits.pop(SPOKEN)
         assert spoken == len(mine.text.split()) + 1
         assert mine.waits == chosen + Counter([WORDS, EVIDENCE])
+
+
+def read_what_is_new(
+    device: str = 'cpu', *, taken: Callable[[], Counter[str]] = Counter
+) -> tuple[list[Counter[str]], list[int]]:
+    """
+    Show an engine two cameras that stand still, and in the one a thing that comes now and then.
+
+    :returns: the waits of its steps, and how many tokens each of them read
+    """
+    engine = _engine('recent', device, cameras=CAMERAS, skip_static='tokens')
+    draw, steps, read = np.random.default_rng(0), [], [0]
+    scenes = [draw.integers(0, 256, (96, 96, 3), dtype=np.uint8) for _ in CAMERAS]
+    engine.load()
+    taken()
+    for number in range(1, FRAMES):
+        if number % 3 == 0:
+            scenes[0] = scenes[0].copy()
+            scenes[0][:16, :16] = draw.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        for camera, pixels in zip(CAMERAS, scenes, strict=True):
+            engine.see(Frame(camera, number * 10**9, pixels))
+        assert engine.turn()
+        steps.append(taken())
+        read.append(engine.stats().tokens.read)
+    engine.cleanup()
+    return steps, np.diff(read).tolist()
+
+
+def test_to_know_what_is_new_a_step_waits_once_for_all_cameras(gpu) -> None:
+    with gpu:
+        steps, read = read_what_is_new(str(gpu.device), taken=gpu.taken)
+    assert 0 in read and any(0 < tokens < EMBEDDED_FRAME for tokens in read)
+    assert read == read_what_is_new()[1]
+    written = Counter([STEP_ENDS, STRANGE])
+    assert steps[0] == Counter([PIXELS]) + written
+    for waits, tokens in zip(steps[1:], read[1:], strict=True):
+        assert waits == Counter([PIXELS, STATIC]) + (written if tokens else Counter())

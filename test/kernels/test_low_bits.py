@@ -12,6 +12,7 @@ from livevlm_kernels.low_bits import (
     FEW_TOKENS,
     GROUP,
     LowBits,
+    Scratch,
     dequantise,
     product_torch,
     product_with,
@@ -70,7 +71,7 @@ def test_a_product_is_that_of_the_weights(
     weight, inputs = weights(192, 320, tokens, dtype)
     low = quantise(weight, bits)
     expected = inputs.float() @ dequantise(low, torch.float32).t()
-    found = product_with(low)(inputs)
+    found = product_with(low, Scratch())(inputs)
     assert found.dtype == dtype
     apart = (found.float() - expected).abs().max() / expected.abs().max()
     assert apart < 0.01  # bfloat16 is the narrowest type on the way
@@ -82,6 +83,22 @@ def test_decoded_in_pieces_a_product_is_exact(weights: Weights, bits: int) -> No
     low = quantise(weight, bits)
     expected = inputs @ dequantise(low, torch.float32).t()
     torch.testing.assert_close(product_torch(low, inputs), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize('threads', [1, 2])
+def test_products_that_share_a_scratch_do_not_disturb_each_other(
+    weights: Weights, threads: int
+) -> None:
+    scratch, before = Scratch(), torch.get_num_threads()
+    torch.set_num_threads(threads)
+    small, large = (64, 128, torch.float32), (4096, 320, torch.float32)
+    for rows, width, dtype in (small, large, small, (64, 320, torch.bfloat16)):
+        weight, inputs = weights(rows, width, FEW_TOKENS['cpu'] + 1, dtype)
+        low = quantise(weight, 8)
+        with torch.inference_mode(rows == 64):
+            found = product_with(low, scratch)(inputs)
+        assert torch.equal(found, product_torch(low, inputs))
+    torch.set_num_threads(before)
 
 
 def test_sums_of_codes_stay_in_the_range_of_float16(weights: Weights) -> None:
@@ -96,6 +113,6 @@ def test_layers_side_by_side_are_their_codes_side_by_side(weights: Weights) -> N
     parts = [quantise(weights(rows, 128)[0], 4) for rows in (64, 128)]
     _, inputs = weights(64, 128, 3)
     codes, scales = zip(*parts, strict=True)
-    together = product_with(LowBits(torch.cat(codes), torch.cat(scales)))(inputs)
-    apart = [product_with(part)(inputs) for part in parts]
+    together = product_with(LowBits(torch.cat(codes), torch.cat(scales)), Scratch())(inputs)
+    apart = [product_with(part, Scratch())(inputs) for part in parts]
     assert torch.equal(together, torch.cat(apart, dim=1))

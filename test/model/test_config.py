@@ -11,6 +11,7 @@ from livevlm_ros.model import ModelConfig
         ({'path': ''}, 'model path is empty'),
         ({'dtype': 'int8'}, 'auto, float32, bfloat16, float16'),
         ({'weights': 'int3'}, "auto, int8, int4, got 'int3'"),
+        ({'image_tokens': -1}, 'image_tokens must be 0 or more, got -1'),
         ({'device': 'tpu'}, 'cpu, cuda or cuda:N'),
         ({'device': 'cuda:x'}, "cpu, cuda or cuda:N, got 'cuda:x'"),
     ],

@@ -34,7 +34,8 @@ def test_weights_are_as_large_as_planned_and_exist_once(bits: int) -> None:
     kept = sum(each.nbytes for each in loaded.parameters())
     assert kept == plan.weight_bytes('float32', bits) < plan.weight_bytes('float16')
     model = load_model(ModelConfig(weights=f'int{bits}'))
-    assert model.parameters == plan.numbers
+    assert (model.parameters, model.weight_bytes) == (plan.numbers, kept)
+    assert model.types == f'float32, its language layers in int{bits}'
     layers = model.hf.model.language_model.layers
     lowered = [each for each in layers.modules() if isinstance(each, LowBitsLinear)]
     assert len(lowered) == 7 * len(layers) and not any(hasattr(each, 'codes') for each in lowered)

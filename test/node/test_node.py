@@ -121,7 +121,8 @@ def test_the_console_tells_of_the_load_and_of_a_camera_that_is_not_there(
         monkeypatch.setattr(node.get_logger(), level, lambda text, **_: told.append(text))
     node.trigger_configure()
     assert re.fullmatch(r'loading model embedded \(\d+\.\d MB on disk\) for cpu', told[0])
-    assert re.fullmatch(r'configured: the model is ready after \d+\.\d s', told[1])
+    configured = r'configured: the model is ready after \d+\.\d s, 18 MB of weights in float32'
+    assert re.fullmatch(configured, told[1])
     node.trigger_activate()
     eventually(lambda: len(told) > 3)
     assert told[3].startswith('camera/camera: no publisher on /camera/image_raw')

@@ -115,7 +115,9 @@ def test_the_engines_statistics_are_read_off_the_diagnostics(fake_engine: Any) -
     frames = CameraStats(
         frames_in=20, frames_used=12, dropped=Dropped(rate=1, newer=2, gate=3, bad=1), waiting=1
     )
-    model = ModelStats('tiny', 'float32', 'cpu', 1234, 1.5, {'step': 3.0}, {'step_ms': 2.0})
+    model = ModelStats(
+        *('tiny', 'float32', 'float32', 4936, 'cpu', 1234, 1.5), {'step': 3.0}, {'step_ms': 2.0}
+    )
     stats = replace(
         fake_engine.stats(),
         cameras={'camera': frames},

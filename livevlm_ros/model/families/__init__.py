@@ -41,11 +41,12 @@ def family_name(folder: Path) -> str:
     return str(name)
 
 
-def open_family(folder: Path) -> Family:
+def open_family(folder: Path, image_tokens: int = 0) -> Family:
     """
     Read what the files of a checkpoint say beside its weights.
 
+    :param image_tokens: as `ModelConfig` has them
     :raises CheckpointError: for an unknown family, or naming what is wrong with the files
     """
     family: type[Family] = import_module(f'{__name__}.{family_name(folder)}').FAMILY
-    return family(folder)
+    return family(folder, image_tokens)

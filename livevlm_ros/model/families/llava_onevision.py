@@ -9,6 +9,7 @@ Frames follow each other without a word between them. image_newline, the last ro
 
 from __future__ import annotations
 
+from math import isqrt
 from pathlib import Path
 
 import torch
@@ -29,8 +30,8 @@ class LlavaOnevision(Family):
     network = LlavaOnevisionForConditionalGeneration
     parts = {'text_config': 'qwen2', 'vision_config': 'siglip_vision_model'}
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, image_tokens: int = 0) -> None:
+        super().__init__(folder, image_tokens)
         self.video = VideoText(self.config.video_token_id)
         self.preprocess = Preprocessor.from_folder(folder, size=self.form.size)
 
@@ -39,8 +40,8 @@ class LlavaOnevision(Family):
         return network.model.language_model
 
     def features(self, network: LlavaOnevisionForConditionalGeneration, pixels: Tensor) -> Tensor:
-        """Encode frames as `frame_features` does."""
-        return frame_features(network.model, pixels)
+        """Encode frames as `frame_features` does, and take means where fewer are wished for."""
+        return means_of_squares(frame_features(network.model, pixels), self.form.image_tokens)
 
     def before_question(self, network: LlavaOnevisionForConditionalGeneration) -> Tensor:
         """Return image_newline, [1, hidden]."""
@@ -65,6 +66,21 @@ def frame_features(model: LlavaOnevisionModel, pixels: Tensor) -> Tensor:
     else:
         features = torch.cat([states[number] for number in chosen], dim=-1)
     return model.apply_pooling(model.multi_modal_projector(features))
+
+
+def means_of_squares(features: Tensor, tokens: int) -> Tensor:
+    """
+    Take the means of squares of an image's tokens.
+
+    :param features: [frames, image_tokens, hidden], row after row of a square image
+    :param tokens: that are wished for, whose root divides that of `image_tokens`
+    :returns: [frames, tokens, hidden]; the same where they are as many
+    """
+    side = isqrt(tokens)
+    square = isqrt(features.shape[1]) // side
+    if square == 1:
+        return features
+    return features.unflatten(1, (side, square, side, square)).mean(dim=(2, 4)).flatten(1, 2)
 
 
 FAMILY = LlavaOnevision

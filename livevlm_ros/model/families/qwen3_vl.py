@@ -33,8 +33,8 @@ class Qwen3VL(Family):
     network = Qwen3VLForConditionalGeneration
     parts = {'text_config': 'qwen3_vl_text', 'vision_config': 'qwen3_vl_vision'}
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, image_tokens: int = 0) -> None:
+        super().__init__(folder, image_tokens)
         self.video = VideoText(self.config.video_token_id, f'{START}{VIDEO}{END}', VIDEO)
         self.check_text('\n', VIDEO, '')
         self.preprocess = FixedSize.from_folder(folder, size=self.form.size)

@@ -37,8 +37,8 @@ class SmolVLM(Family):
     network = SmolVLMForConditionalGeneration
     parts = {'text_config': 'llama', 'vision_config': 'smolvlm_vision'}
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, image_tokens: int = 0) -> None:
+        super().__init__(folder, image_tokens)
         if VIDEO not in self.tokenizer.chat_template:  # transformers puts its own in place of it
             self.tokenizer.chat_template = DEFAULT_CHAT_TEMPLATE
         token = self.config.image_token_id

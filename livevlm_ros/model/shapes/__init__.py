@@ -16,14 +16,17 @@ from typing import Any
 from livevlm_ros.model.shape import ModelShape
 
 
-def shape_of(family: str, config: Mapping[str, Any], folder: Path) -> ModelShape:
+def shape_of(
+    family: str, config: Mapping[str, Any], folder: Path, image_tokens: int = 0
+) -> ModelShape:
     """
     Return the shape of a model.
 
     :param family: its `model_type`, a known one
     :param config: config.json, parsed
     :param folder: of the checkpoint, named in errors
+    :param image_tokens: as `ModelConfig` has them
     :raises CheckpointError: naming what is missing, or what this family does not do
     """
     shape: type[ModelShape] = import_module(f'{__name__}.{family}').SHAPE
-    return shape(config, folder)
+    return shape(config, folder, image_tokens)

@@ -15,7 +15,11 @@ from livevlm_ros.model.shapes.siglip import siglip_numbers
 
 
 class LlavaOnevisionShape(ModelShape):
-    """SigLIP, its patch grid halved and rounded up on each side, and Qwen2."""
+    """
+    SigLIP, its patch grid halved and rounded up on each side, and Qwen2.
+
+    Fewer tokens are means of squares of these.
+    """
 
     defaults = {
         'text_config': {
@@ -39,8 +43,8 @@ class LlavaOnevisionShape(ModelShape):
     }
     qkv_bias = True
 
-    def __init__(self, config: Mapping[str, Any], folder: Path) -> None:
-        super().__init__(config, folder)
+    def __init__(self, config: Mapping[str, Any], folder: Path, image_tokens: int = 0) -> None:
+        super().__init__(config, folder, image_tokens)
         strategy = config.get('vision_feature_select_strategy', 'full')
         if strategy != 'full':
             raise CheckpointError(
@@ -49,7 +53,9 @@ class LlavaOnevisionShape(ModelShape):
             )
         side = self.vision['image_size']
         self.size = side, side
-        self.image_tokens = math.ceil(side // self.vision['patch_size'] / 2) ** 2
+        rows = math.ceil(side // self.vision['patch_size'] / 2)
+        fewer = ((rows // square) ** 2 for square in range(1, rows + 1) if not rows % square)
+        self.image_tokens = self._chosen(rows**2, fewer)
 
     @property
     def tied(self) -> bool:

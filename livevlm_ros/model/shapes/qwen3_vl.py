@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import gcd, isqrt
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from livevlm_ros.model.shape import ModelShape, Size, linear
 
 SIZE: Size = (384, 512)
 """Of every frame: that of most cameras in proportion, and no more tokens than it needs."""
+
+LARGEST = 2
+"""As many times this size, on each side, a frame may have."""
 
 START, END = '<|vision_start|>', '<|vision_end|>'
 TENTHS = 1_000_000  # of a second, after which the time begins anew: more than a day
@@ -26,7 +30,8 @@ class Qwen3VLShape(ModelShape):
     A tower that takes frames in pairs and merges patches, and Qwen3 with M-RoPE.
 
     Before each image stands when it was taken, in seconds since the stream began, with zeros
-    before it: a frame has as many tokens at any time.
+    before it: a frame has as many tokens at any time. More or fewer tokens are those of a frame
+    that is larger or smaller, in the same proportions.
     """
 
     defaults = {
@@ -57,8 +62,8 @@ class Qwen3VLShape(ModelShape):
     qk_norm = True
     after = END
 
-    def __init__(self, config: Mapping[str, Any], folder: Path) -> None:
-        super().__init__(config, folder)
+    def __init__(self, config: Mapping[str, Any], folder: Path, image_tokens: int = 0) -> None:
+        super().__init__(config, folder, image_tokens)
         patch, merge, pair = (
             self.vision[name]
             for name in ('patch_size', 'spatial_merge_size', 'temporal_patch_size')
@@ -70,9 +75,14 @@ class Qwen3VLShape(ModelShape):
                 f'= {merge}, temporal_patch_size = {pair}, expected patches that divide a frame '
                 f'of {SIZE[1]} by {SIZE[0]} pixels, and {PAIR} frames in one'
             )
-        self.size = SIZE
-        self.grid = SIZE[0] // unit, SIZE[1] // unit
-        self.image_tokens = self.grid[0] * self.grid[1]
+        rows, columns = (edge // unit for edge in SIZE)
+        parts = gcd(rows, columns)
+        least = rows * columns // parts**2
+        others = (least * scale**2 for scale in range(1, LARGEST * parts + 1))
+        self.image_tokens = self._chosen(rows * columns, others)
+        scale = isqrt(self.image_tokens // least)
+        self.grid = rows // parts * scale, columns // parts * scale
+        self.size = self.grid[0] * unit, self.grid[1] * unit
 
     def before(self, seconds: float) -> str:
         """Return the time and the marker before an image."""
@@ -106,6 +116,11 @@ class Qwen3VLShape(ModelShape):
             advance=before + longer + after,
             axes=tuple(_axis(pair, sections) for pair in range(pairs)),
         )
+
+    @property
+    def embedding_width(self) -> int:
+        """Width of an embedding, and of what is added to the states of the first layers."""
+        return super().embedding_width * (1 + len(self.vision['deepstack_visual_indexes']))
 
     def vision_numbers(self) -> int:
         """Return those of the tower, and of its mergers, with two norms of different width."""

@@ -46,8 +46,8 @@ class SmolVLMShape(ModelShape):
     }
     after = AROUND
 
-    def __init__(self, config: Mapping[str, Any], folder: Path) -> None:
-        super().__init__(config, folder)
+    def __init__(self, config: Mapping[str, Any], folder: Path, image_tokens: int = 0) -> None:
+        super().__init__(config, folder, image_tokens)
         self.scale = config.get('scale_factor', 2)
         edge = self.vision['image_size']
         side = edge // self.vision['patch_size']
@@ -57,7 +57,7 @@ class SmolVLMShape(ModelShape):
                 f'{self.scale} does not divide them'
             )
         self.size = edge, edge
-        self.image_tokens = (side // self.scale) ** 2
+        self.image_tokens = self._chosen((side // self.scale) ** 2)
 
     def before(self, seconds: float) -> str:
         """Return the time and the markers before an image."""

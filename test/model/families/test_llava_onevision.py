@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn.functional import avg_pool2d
 
 from livevlm_ros.model import ModelConfig, load_model
-from livevlm_ros.model.families.llava_onevision import frame_features
+from livevlm_ros.model.families.llava_onevision import frame_features, means_of_squares
 
 VISION = {
     'hidden_size': 32,
@@ -71,6 +72,29 @@ def test_a_grid_of_5_by_5_patches_pools_to_9_tokens(checkpoint: Path, images: Ca
     assert model.shape.tokens_per_frame == 9
     assert model.image == slice(0, 9)
     assert model.encode_frames(images(2)).shape == (2, 9, 48)
+
+
+def test_fewer_tokens_are_means_of_squares() -> None:
+    features = torch.randn(2, 14 * 14, 5, generator=torch.Generator().manual_seed(0))
+    grid = features.transpose(1, 2).unflatten(2, (14, 14))
+    expected = avg_pool2d(grid, 2).flatten(2).transpose(1, 2)
+    torch.testing.assert_close(means_of_squares(features, 49), expected)
+    assert means_of_squares(features, 196) is features
+
+
+def test_a_memory_takes_frames_of_fewer_tokens(
+    checkpoint: Path, images: Callable, watch: Callable, ask: Callable
+) -> None:
+    usual = load_model(ModelConfig(str(checkpoint)))
+    model = load_model(ModelConfig(str(checkpoint), image_tokens=1))
+    assert (model.shape.tokens_per_frame, model.image) == (1, slice(0, 1))
+    found, whole = model.encode_frames(images(2)), usual.encode_frames(images(2))
+    torch.testing.assert_close(found, whole.mean(1, keepdim=True))
+    memory = watch(model, images(4), [1] * 4, preset='balanced', short_term_frames=2)
+    memory.settle()
+    assert memory.sizes().archive_tokens == 2 and memory.sizes().short_term_tokens == 2
+    assert torch.isfinite(ask(model, memory, 'what color was the car')[0]).all()
+    memory.close()
 
 
 def test_a_batch_of_images_of_any_sizes_equals_one_by_one(

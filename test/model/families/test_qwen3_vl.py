@@ -203,6 +203,16 @@ def test_logits_equal_transformers_own(
     assert (logits - expected).abs().max() < TOLERANCE
 
 
+def test_frames_of_more_tokens_have_parity_at_their_size(
+    checkpoint: Path, watch: Callable, ask: Callable
+) -> None:
+    model, frames = load_model(ModelConfig(str(checkpoint), image_tokens=24)), _frames((128, 192))
+    assert model.shape.tokens_per_frame - model.shape.text_tokens == 4 * 6
+    expected = Reference(checkpoint).logits(frames)
+    logits, _ = ask(model, watch(model, frames, [1, 3, 4], preset='full'), QUESTION)
+    assert (logits - expected).abs().max() < TOLERANCE
+
+
 def test_greedy_answers_equal_generate(checkpoint: Path, watch: Callable) -> None:
     model = load_model(ModelConfig(str(checkpoint)))
     memory = watch(model, FRAMES, [1] * 8, preset='full')
@@ -238,6 +248,7 @@ def test_a_frame_is_its_time_its_image_and_what_is_added_to_the_first_layers(
     model = load_model(ModelConfig(str(checkpoint)))
     frames = model.encode_frames(images(2), [5.0, 65.97])
     assert frames.shape == (2, model.shape.tokens_per_frame, 3 * 48)
+    assert model._family.form.embedding_width == 3 * 48
     assert model.shape.tokens_per_frame - model.shape.text_tokens == 2 * 3
     before = len(model._family.frame_text(0.0).before)
     assert model.image == slice(before, before + 2 * 3)

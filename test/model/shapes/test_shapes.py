@@ -129,6 +129,49 @@ def test_a_frame_of_the_hubs_models(family: str, tokens: int, token_bytes: int) 
     assert shape.token_bytes(2) == token_bytes * 1024
 
 
+@pytest.mark.parametrize(
+    ('family', 'tokens', 'size'),
+    [
+        ('llava_onevision', 49, (384, 384)),
+        ('llava_onevision', 4, (384, 384)),
+        ('smolvlm', 64, (512, 512)),
+        ('qwen3_vl', 48, (192, 256)),
+        ('qwen3_vl', 108, (288, 384)),
+        ('qwen3_vl', 768, (768, 1024)),
+    ],
+)
+def test_an_image_may_have_more_or_fewer_tokens(
+    family: str, tokens: int, size: tuple[int, int]
+) -> None:
+    shape = shape_of(family, _config(family), HERE, tokens)
+    assert (shape.image_tokens, shape.size) == (tokens, size)
+    assert shape.cache_shape(5, 1).tokens_per_frame == tokens + 6
+
+
+@pytest.mark.parametrize(
+    ('family', 'tokens', 'said'),
+    [
+        ('llava_onevision', 100, 'is 100, expected 1 or 4 or 49 or 196; 0 is 196'),
+        ('smolvlm', 16, 'is 16, expected 64; 0 is 64'),
+        ('qwen3_vl', 196, 'expected 12 or 48 or 108 or 192 or 300 or 432 or 588 or 768; 0 is 192'),
+    ],
+)
+def test_tokens_that_a_family_cannot_make_are_refused_with_those_it_can(
+    family: str, tokens: int, said: str
+) -> None:
+    with pytest.raises(CheckpointError, match=said):
+        shape_of(family, _config(family), HERE, tokens)
+
+
+@pytest.mark.parametrize(
+    ('family', 'width'), [('llava_onevision', 896), ('smolvlm', 960), ('qwen3_vl', 4 * 2048)]
+)
+def test_an_embedding_is_as_wide_as_states_and_what_is_added_to_them(
+    family: str, width: int
+) -> None:
+    assert shape_of(family, _config(family), HERE).embedding_width == width
+
+
 def test_a_file_without_a_part_is_refused() -> None:
     with pytest.raises(CheckpointError, match='folder: config.json has no vision_config'):
         shape_of('smolvlm', {'text_config': {}}, HERE)
