@@ -8,7 +8,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from livevlm_ros.memory import PRESETS, CacheShape, FrameRef, Memory, ReadFilter, RetrievalSettings
+from livevlm_ros.memory import (
+    PRESETS,
+    CacheShape,
+    FramePositions,
+    FrameRef,
+    Memory,
+    ReadFilter,
+    RetrievalSettings,
+)
 
 FRAME, TEXT = 7, 3  # tokens, and those of them that are text
 VARIANTS = [(preset, {}) for preset in PRESETS] + [
@@ -22,9 +30,17 @@ VARIANTS = [(preset, {}) for preset in PRESETS] + [
 ]
 
 
-@pytest.fixture
-def around(shape: CacheShape) -> CacheShape:
-    return replace(shape, tokens_per_frame=FRAME, text_tokens=TEXT)
+IN_ROWS = FramePositions(  # of two tokens of text, an image of two rows, and one more
+    ((0, 1, 2, 2, 2, 2, 4), (0, 1, 2, 2, 3, 3, 4), (0, 1, 2, 3, 2, 3, 4)),
+    advance=5,
+    axes=(0, 1, 2, 0),
+)
+
+
+@pytest.fixture(params=[None, IN_ROWS], ids=['in a row', 'in rows'])
+def around(request: pytest.FixtureRequest, shape: CacheShape) -> CacheShape:
+    """Give a shape like SmolVLM2's and one like Qwen3-VL's."""
+    return replace(shape, tokens_per_frame=FRAME, text_tokens=TEXT, positions=request.param)
 
 
 def _whole_frames(memory: Memory, ids: torch.Tensor) -> int:

@@ -4,6 +4,7 @@
 import re
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
 
 from livevlm_interfaces.msg import MemoryState
+from livevlm_ros.engine.stats import ModelStats
 from livevlm_ros.node.client import Client
 from livevlm_ros.node.diagnostics import ERROR, OK, STALE, WARN
 
@@ -112,8 +114,15 @@ def test_a_camera_without_publisher_is_a_warning_that_names_the_topics(
 
 
 def test_the_console_tells_of_the_load_and_of_a_camera_that_is_not_there(
-    live_node: Any, eventually: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    live_node: Any,
+    fake_engine: Any,
+    eventually: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    types = 'float32, its language layers in int8'
+    model = ModelStats('tiny', 'float32', types, 14_000_000, 'cpu', 9_000_000, 1.5, {}, {})
+    stats = replace(fake_engine.stats(), model=model)
+    monkeypatch.setattr(fake_engine, 'stats', lambda: stats)
     monkeypatch.setattr('livevlm_ros.node.console.LASTING_S', 0.5)
     told: list[str] = []
     node = live_node({'diagnostics.period': 0.1})
@@ -121,8 +130,8 @@ def test_the_console_tells_of_the_load_and_of_a_camera_that_is_not_there(
         monkeypatch.setattr(node.get_logger(), level, lambda text, **_: told.append(text))
     node.trigger_configure()
     assert re.fullmatch(r'loading model embedded \(\d+\.\d MB on disk\) for cpu', told[0])
-    configured = r'configured: the model is ready after \d+\.\d s, 18 MB of weights in float32'
-    assert re.fullmatch(configured, told[1])
+    configured = r'configured: the model is ready after \d+\.\d s, 14 MB of weights in '
+    assert re.fullmatch(configured + types, told[1])
     node.trigger_activate()
     eventually(lambda: len(told) > 3)
     assert told[3].startswith('camera/camera: no publisher on /camera/image_raw')
@@ -147,8 +156,6 @@ def test_a_simulated_clock_that_never_comes_is_an_error_until_it_does(
 def test_how_long_everything_is_kept_is_logged_at_configure(
     live_node: Any, fake_engine: Any, monkeypatch: pytest.MonkeyPatch, advice: str, level: str
 ) -> None:
-    from dataclasses import replace
-
     horizon = SimpleNamespace(text='kept for 3 min', advice=advice)
     stats = replace(fake_engine.stats(), horizon=horizon)
     fake_engine.stats = lambda: stats
@@ -296,8 +303,6 @@ def test_closing_in_the_middle_of_a_load_says_that_it_is_left_behind(live_node: 
 def test_the_memory_state_is_latched_and_tells_of_each_camera(
     ros: Any, live_node: Any, fake_engine: Any, eventually: Callable[..., Any]
 ) -> None:
-    from dataclasses import replace
-
     from livevlm_ros.memory import MemorySizes, RecallCounts
 
     stats = fake_engine.stats()
