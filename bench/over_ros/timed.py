@@ -80,7 +80,8 @@ def write_steps(file: TextIO) -> None:
             file.flush()
         return frames
 
-    Ingest.put, loop.take_step = counted, timed  # type: ignore[method-assign]
+    for owner, work in ((Ingest, counted), (loop, timed)):
+        setattr(owner, work.__name__, work)
 
 
 if __name__ == '__main__':
