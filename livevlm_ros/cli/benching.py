@@ -35,10 +35,10 @@ def bench(
         str,
         typer.Argument(
             help='first-token; answer, to its last token; scaling, by length of the stream; '
-            'ingest, frames a second; kernels; standing, a question asked every second; deadline, '
-            'budgets of all lengths; deadline-ros, the same over ROS with two cameras; endurance, '
-            'minutes of work over ROS; weights, of 8 and 4 bits; or language, what a pretrained '
-            'language model answers.'
+            'ingest, frames a second; restart, of an hour of memory; kernels; standing, a '
+            'question asked every second; deadline, budgets of all lengths; deadline-ros, the '
+            'same over ROS with two cameras; endurance, minutes of work over ROS; weights, of 8 '
+            'and 4 bits; or language, what a pretrained language model answers.'
         ),
     ] = 'first-token',
     rounds: Annotated[int, typer.Option(min=2, help='Rounds that count.')] = 21,
@@ -77,6 +77,7 @@ def bench(
         'answer': lambda: _questions('answer', rounds, quick),
         'scaling': lambda: _scaling(rounds, quick),
         'ingest': lambda: _ingest(rounds, quick),
+        'restart': lambda: _restart(rounds, quick),
         'kernels': lambda: _kernels(rounds, quick),
         'standing': lambda: _standing(quick),
         'deadline': lambda: _deadline(quick),
@@ -140,6 +141,15 @@ def _ingest(rounds: int, quick: bool) -> Suite:
     held = QUICK_HELD if quick else HELD
     return Suite(
         lambda progress, _: measure(rounds=rounds, held=held, progress=progress), print_ingest
+    )
+
+
+def _restart(rounds: int, quick: bool) -> Suite:
+    from livevlm_bench.restart import QUICK_FRAMES, measure, print_restart
+
+    size = {'frames': QUICK_FRAMES, 'bars': False} if quick else {}
+    return Suite(
+        lambda progress, _: measure(rounds=rounds, progress=progress, **size), print_restart
     )
 
 

@@ -26,7 +26,6 @@ from livevlm_ros.engine.messages import (
     Answer,
     Evidence,
     Finish,
-    Latency,
     Phase,
     Source,
     Status,
@@ -70,9 +69,9 @@ class Answering:
         self._parts, self._pending, self._pause, self._seed = parts, pending, pause, seed
         self._question, self._deadline = pending.question, pending.deadline
         waited_s = time.monotonic() - self._deadline.received_s
-        self._latency = Latency(
-            queue_ms=(waited_s - ingest_wait_s) * 1e3, ingest_wait_ms=ingest_wait_s * 1e3
-        )
+        self._latency = pending.latency
+        self._latency.queue_ms = (waited_s - ingest_wait_s) * 1e3
+        self._latency.ingest_wait_ms = ingest_wait_s * 1e3
         self._reading = reading
         self.rung = Rung.ALL
         self.taught = False  # whether it was learned what reading costs

@@ -37,11 +37,11 @@ class ByLength:
         self._value = average.value
 
     def at(self, length: int) -> float:
-        """Return what it costs there: as much as at a longer length, or in proportion."""
+        """Return what it costs there: no more than at any longer length, or in proportion."""
         averages, bits = self._averages, length.bit_length()
         if not averages:
             return self._value
-        if longer := [each for each in averages if each >= bits]:
-            return averages[min(longer)][1].value
+        if longer := [average.value for each, (_, average) in averages.items() if each >= bits]:
+            return min(longer)
         longest, average = averages[max(averages)]
         return average.value * length / max(1, longest)

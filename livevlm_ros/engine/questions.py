@@ -14,6 +14,7 @@ from livevlm_ros.engine.budget import Deadline, Rung
 from livevlm_ros.engine.messages import (
     Answer,
     Finish,
+    Latency,
     Phase,
     Priority,
     Progress,
@@ -46,6 +47,7 @@ class PendingQuestion:
     The caller's thread is in `wait` or `follow`; the engine thread reports with `enter` and
     `progress` and ends it with `finish`. The first to end it wins: a caller whose time is up takes
     what has been decoded so far, and `ended` tells the engine thread to stop working on it.
+    `latency` says where the time went since the engine thread took it up.
 
     :param question: the question with every None replaced by the configured default
     :param deadline: when the reply is due
@@ -55,6 +57,7 @@ class PendingQuestion:
         self.question = question
         self.deadline = deadline
         self.place = Place(0.0, 0.0)  # its turn, as it is let in; at once
+        self.latency = Latency()
         self._lock = threading.Lock()
         self._done = threading.Event()
         self._news = threading.Event()  # for `follow`; never waited for by the engine thread
@@ -96,8 +99,11 @@ class PendingQuestion:
         so_far = self._so_far
         if so_far is not None and self.question.allow_partial:
             self.finish(replace(so_far(), message=message, finish=finish))
-        else:
-            self.finish(refusal(self.question, status, message))
+            return
+        latency = replace(self.latency)
+        if self._phase is Phase.QUEUED:
+            latency.queue_ms = (time.monotonic() - self.deadline.received_s) * 1e3
+        self.finish(replace(refusal(self.question, status, message), latency=latency))
 
     def cancel(self) -> None:
         """Settle the reply now, with what is decoded: its caller wants no more."""

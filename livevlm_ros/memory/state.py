@@ -25,11 +25,13 @@ class Rows:
 
     :param shape: the whole tensor's, [rows, ...]
     :param read: gives the rows from one to before another, on the CPU
+    :param read_into: writes rows from one on into a tensor, as many as that has; None: `read` does
     """
 
     shape: tuple[int, ...]
     dtype: torch.dtype
     read: Callable[[int, int], Tensor]
+    read_into: Callable[[int, Tensor], None] | None = None
 
     @classmethod
     def of(cls, tensor: Tensor) -> Rows:
@@ -46,9 +48,22 @@ class Rows:
 
     def runs(self) -> Iterator[Tensor]:
         """Give all rows in runs of about `RUN_BYTES`."""
-        at_once = max(1, RUN_BYTES * len(self) // max(1, self.nbytes))
-        for first in range(0, len(self), at_once):
-            yield self.read(first, min(first + at_once, len(self)))
+        for first in range(0, len(self), self._at_once):
+            yield self.read(first, min(first + self._at_once, len(self)))
+
+    def copy_to(self, out: Tensor, *, first: int = 0) -> None:
+        """Write rows from one on into a contiguous tensor on the CPU, as many as that has."""
+        if self.read_into is not None:
+            self.read_into(first, out)
+            return
+        for run in out.split(self._at_once):
+            run.copy_(self.read(first, first + len(run)))
+            first += len(run)
+
+    @property
+    def _at_once(self) -> int:
+        """Rows of a run."""
+        return max(1, RUN_BYTES * len(self) // max(1, self.nbytes))
 
     def whole(self) -> Tensor:
         """Return the whole tensor."""

@@ -126,7 +126,7 @@ def upload(tensor: Tensor, device: torch.device) -> Tensor:
     """Copy a tensor of the host to a device; a GPU takes it from pinned memory, nobody waits."""
     if device.type != 'cuda':
         return tensor.to(device)
-    return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.contiguous().pin_memory().to(device, non_blocking=True)
 
 
 @dataclass(frozen=True, slots=True)

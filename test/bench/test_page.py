@@ -38,7 +38,7 @@ def test_a_report_has_the_head_of_all_and_is_small(name: str) -> None:
 
 def test_a_suite_that_was_not_run_is_said_to_have_no_report() -> None:
     text = bench_page({})
-    assert text.count('No report is filed.') == 11
+    assert text.count('No report is filed.') == 12
     assert '| `balanced' not in text
 
 

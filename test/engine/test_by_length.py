@@ -34,3 +34,11 @@ def test_a_value_that_is_set_is_that_of_any_length():
     cost.add(0.5, 100)
     cost.value = 0.2
     assert cost.at(3) == cost.at(1000) == cost.value == 0.2
+
+
+def test_a_short_read_that_stalled_costs_no_more_than_a_long_one():
+    cost = ByLength()
+    cost.add(0.1, 1000)
+    for _ in range(3):
+        cost.add(30.0, 10)
+    assert cost.at(10) == cost.at(1000) == 0.1

@@ -8,6 +8,7 @@ import pytest
 
 from livevlm_ros.engine import Answer, Finish, Priority, Question, Status
 from livevlm_ros.engine.budget import Deadline
+from livevlm_ros.engine.messages import Phase
 from livevlm_ros.engine.places import Place
 from livevlm_ros.engine.questions import PendingQuestion, QuestionQueue, QueueClosed, QueueFull
 
@@ -42,6 +43,16 @@ def test_the_earliest_place_is_taken_first(make_pending):
     assert queue.places() == [early.place, late.place]
     assert queue.first() is early
     assert [queue.take(), queue.take()] == [early, late]
+
+
+def test_a_reply_that_is_cut_says_where_the_time_went(make_pending):
+    waiting, read = make_pending(budget_s=1e-3), make_pending(budget_s=1e-3)
+    read.latency.queue_ms, read.latency.ingest_wait_ms = 3.0, 20.0
+    read.enter(Phase.RETRIEVING)
+    cut = [pending.wait() for pending in (waiting, read)]
+    assert [answer.status for answer in cut] == [Status.DEADLINE] * 2
+    assert cut[0].latency.queue_ms > 0.0 == cut[0].latency.ingest_wait_ms
+    assert (cut[1].latency.queue_ms, cut[1].latency.ingest_wait_ms) == (3.0, 20.0)
 
 
 def test_a_full_queue_refuses(make_pending):

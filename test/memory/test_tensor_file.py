@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from livevlm_ros.memory import State
+from livevlm_ros.memory.checksum import PIECE_BYTES
 from livevlm_ros.memory.state import RUN_BYTES, Rows
 from livevlm_ros.memory.tensor_file import read_tensors, write_tensors
 
@@ -46,6 +47,19 @@ def test_rows_are_read_when_they_are_asked_for_though_the_file_is_replaced(
     assert rows['nothing'].whole().shape == (0, 3)
 
 
+@pytest.mark.parametrize('row', [3, PIECE_BYTES // 2 + 1])
+def test_rows_are_read_into_their_place(tmp_path: Path, row: int) -> None:
+    """Of a few bytes, and of more than a thread reads at once."""
+    records = torch.randint(256, (5, row), dtype=torch.uint8)
+    write_tensors(tmp_path / 'file', State(rows={'records': Rows.of(records)}))
+    _, rows = read_tensors(tmp_path / 'file', ['records'])
+    for given in (rows['records'], Rows.of(records)):
+        found = torch.zeros_like(records)
+        given.copy_to(found[1:4], first=2)
+        assert torch.equal(found[1:4], records[2:])
+        assert not found[0].any() and not found[4].any()
+
+
 def test_no_more_than_a_run_is_in_ram_at_once(tmp_path: Path) -> None:
     row, asked = RUN_BYTES // 3, []
 
@@ -66,3 +80,5 @@ def test_a_file_that_was_cut_meanwhile_is_not_taken_for_whole(
         file.truncate(20)
     with pytest.raises(OSError, match='ends before its tensors'):
         rows['codes'].whole()
+    with pytest.raises(OSError, match='ends before its tensors'):
+        rows['codes'].copy_to(torch.empty(rows['codes'].shape, dtype=torch.int16))

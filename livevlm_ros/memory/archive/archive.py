@@ -195,6 +195,9 @@ class Archive:
         except Exception:
             _log.exception('the archive is still ranked by its old sketch')
             return False
+        finally:
+            with self.lock:
+                self.sizes = self._count()
 
     def keys(self, layer: int, rows: Tensor, *, device: torch.device = CPU) -> Tensor:
         """

@@ -14,6 +14,7 @@ from torch import Tensor
 from livevlm_ros.memory.archive.centroids import half_norms, nearest
 from livevlm_ros.memory.archive.costs import CENTROIDS
 from livevlm_ros.memory.archive.frozen import FrozenRows
+from livevlm_ros.memory.archive.slab import apart
 from livevlm_ros.memory.state import Rows, State, copied
 
 SPARE = 512
@@ -56,7 +57,7 @@ class Codebook:
         self.reach = torch.zeros(heads)
         self._halves = half_norms(centroids)
         self._halves[torch.arange(CENTROIDS) >= used[..., None]] = torch.inf
-        self.codes = torch.empty(*heads, tokens, rows, dtype=torch.int16)
+        self.codes = apart(*heads, tokens, rows, dtype=torch.int16)
         self.counts = torch.zeros(*heads, CENTROIDS)  # keys by centroid
         self._wide = torch.empty(*heads, tokens, dtype=torch.int64)
         self._frozen: weakref.WeakSet[FrozenRows] = weakref.WeakSet()
@@ -66,6 +67,11 @@ class Codebook:
         """Bytes that are as many whatever is held."""
         parts = (self.centroids, self._halves, self.counts)
         return sum(part.nbytes for part in parts)
+
+    @property
+    def used(self) -> int:
+        """How many centroids are not spare, of the kv head that has most."""
+        return int(self._used.max())
 
     def encode(self, keys: Tensor) -> CodedFrame:
         """Code a frame by its keys, float32 [layers, kv_heads, tokens, head_dim]."""

@@ -13,8 +13,8 @@ from livevlm_ros.memory.shape import CacheShape
 LEAST_FRAMES = 4
 """Frames of a lane that there is room for in RAM, so that there is always something to thin."""
 
-ROW_BYTES = 300
-"""Bytes that know a frame: its id and address, and what Python takes to find it by its id."""
+ROW_BYTES = 360
+"""Bytes that know a frame: its id and address, its reference, and both in Python's tables."""
 
 CENTROIDS = 2048
 """Of a kv head in a layer of the sketch."""

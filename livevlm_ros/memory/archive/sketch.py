@@ -24,6 +24,7 @@ from torch import Tensor
 from livevlm_ros.memory.archive.centroids import PRODUCTS_AT_ONCE, centroids_of
 from livevlm_ros.memory.archive.codebook import SPARE, Codebook, CodedFrame
 from livevlm_ros.memory.archive.costs import CENTROIDS, RANKED_FRAMES, SAMPLED_KEYS
+from livevlm_ros.memory.archive.slab import apart
 from livevlm_ros.memory.shape import CacheShape
 from livevlm_ros.memory.state import State
 from livevlm_ros.memory.tokens import upload
@@ -34,7 +35,7 @@ FIRST_FIT = 128
 GROWTH = 0.5
 """Frames archived between two fits, in relation to those held: a sketch of older ones misleads."""
 
-SAMPLED_AT_ONCE = 2**14
+SAMPLED_AT_ONCE = 2**12
 """Tokens that a piece of work takes keys from, of one layer."""
 
 CODED_A_FRAME = 8
@@ -107,6 +108,7 @@ class KeySketch:
         if self._now is not None:
             self._now.drop_unused()
         self._making = self._next = None
+        self._sample_bytes = 0
         self._next_fit = min(self._next_fit, max(FIRST_FIT, self._taken))
 
     def _books(self) -> list[Codebook]:
@@ -144,20 +146,22 @@ class KeySketch:
     def _make(self, keys: Keys, held: Callable[[], int], lock: threading.RLock) -> Iterator[None]:
         """Make centroids of a sample of all keys, layer by layer, then code every frame."""
         frames, next_fit = held(), self._taken + int(GROWTH * held())
-        centroids = torch.empty(*self._heads, CENTROIDS, self._head_dim)
+        centroids = apart(*self._heads, CENTROIDS, self._head_dim, dtype=torch.float32)
+        most = min(SAMPLED_KEYS, self._rows * self._tokens)
+        sample = apart(self._heads[1], most, self._head_dim, dtype=torch.float32)
         for index, layer in enumerate(self._layers):
-            sample = []
+            count = 0
             for places in self._sampled(held()):
-                sample.append(self._at(places[places < held() * self._tokens], layer, keys))
-                self._sample_bytes += sample[-1].nbytes
+                found = self._at(places[places < held() * self._tokens], layer, keys)
+                sample[:, count : count + found.shape[1]] = found
+                count += found.shape[1]
+                self._sample_bytes = max(self._sample_bytes, sample[:, :count].nbytes)
                 yield
-            joined = torch.cat(sample, 1)
-            sample.clear()
-            made = yield from centroids_of(joined, CENTROIDS - SPARE)
+            made = yield from centroids_of(sample[:, :count], CENTROIDS - SPARE)
             centroids[index] = made[:, torch.arange(CENTROIDS) % (CENTROIDS - SPARE)]
-            del joined
-            self._sample_bytes = 0
             yield
+        del sample
+        self._sample_bytes = 0
         used = torch.full(self._heads, CENTROIDS - SPARE)
         book, reach = Codebook(centroids, used, tokens=self._tokens, rows=self._rows), []
         book.first = [held()] * len(self._layers)
@@ -202,18 +206,19 @@ class KeySketch:
         :returns: float32 [frames], on the host
         """
         assert self._now is not None
-        now, shares = self._now, {}
+        now, used, shares = self._now, self._now.used, {}
         for index, layer in enumerate(self._layers):
             if layer in queries:
-                shares[index] = _shares(queries[layer], now.centroids[index], now.counts[index])
-        on_host = torch.stack(list(shares.values())).cpu()  # [layers, kv_heads, CENTROIDS]
+                centroids, counts = now.centroids[index, :, :used], now.counts[index, :, :used]
+                shares[index] = _shares(queries[layer], centroids, counts)
+        on_host = torch.stack(list(shares.values())).cpu()  # [layers, kv_heads, used]
         total = torch.zeros(frames)
         for index, of_layer in zip(shares, on_host, strict=True):
-            best = torch.zeros(frames)
-            for share, codes in zip(of_layer, now.codes[index, :, :, :frames], strict=True):
-                of_tokens = share.index_select(0, codes.int().flatten())
-                torch.maximum(best, of_tokens.view(self._tokens, frames).amax(0), out=best)
-            total += best
+            of_heads = [
+                share.index_select(0, codes.int().flatten()).view(self._tokens, frames).amax(0)
+                for share, codes in zip(of_layer, now.codes[index, :, :, :frames], strict=True)
+            ]
+            total += torch.stack(of_heads).amax(0)
         return total
 
     def state(self, frames: int, lock: threading.RLock) -> State:
@@ -261,7 +266,7 @@ def _shares(rows: Tensor, centroids: Tensor, counts: Tensor) -> Tensor:
     Return the largest attention that any row pays a key of each centroid, on the rows' device.
 
     :param rows: [kv_heads, rows, head_dim]
-    :param centroids: [kv_heads, CENTROIDS, head_dim], with so many keys each
+    :param centroids: [kv_heads, used, head_dim], with so many keys each
     """
     logs = upload(counts, rows.device).log()  # -inf where there are none
     logits = torch.baddbmm(logs[:, None], rows, upload(centroids, rows.device).transpose(1, 2))

@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import mmap
+from math import prod
 
 import torch
+from torch import Tensor
 
 PIECE_BYTES = 2**26
 """Given back at once: milliseconds, for which a thread that asks for RAM may have to wait."""
@@ -31,3 +33,13 @@ class Slab:
         length = min(PIECE_BYTES, len(self._map) - start)
         self._map.madvise(mmap.MADV_DONTNEED, start, length)
         return self._pieces > 0
+
+
+def apart(*shape: int, dtype: torch.dtype) -> Tensor:
+    """
+    Return zeros in RAM of their own, at least one.
+
+    The system gets it back with the tensor. What C frees in a thread it mostly keeps, whatever is
+    free: of large tensors that come and go that may be many times what they take.
+    """
+    return Slab(prod(shape) * dtype.itemsize).bytes.view(dtype).view(shape)

@@ -240,14 +240,9 @@ class RecordStore:
             for slot in range(on_disk):
                 self._file.allocate(slot)
         self._wait_for_reads()
-        first = 0
-        for run in records.runs():
-            to_disk, to_ram = run.tensor_split([max(0, on_disk - first)])
-            if self._file is not None:
-                self._file.records[first : first + len(to_disk)] = to_disk
-            first += len(run)
-            if len(to_ram):
-                self._slab[first - on_disk - len(to_ram) : first - on_disk] = to_ram
+        if self._file is not None:
+            records.copy_to(self._file.records[:on_disk])
+        records.copy_to(self._slab[:in_ram], first=on_disk)
         self._free_disk = self._free_disk[: len(self._free_disk) - on_disk]
         self._free_host = self._free_host[: self.host - in_ram]
         self._in_ram, self._on_disk = in_ram, on_disk

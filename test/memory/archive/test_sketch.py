@@ -383,6 +383,24 @@ def test_a_layer_that_does_not_choose_and_a_head_that_does_not_have_no_say(
     assert torch.equal(torch.maximum(*scores), alone)
 
 
+def test_frames_score_as_every_key_by_every_centroid_does(watched: Watched) -> None:
+    book = watched.archive.sketch._now
+    assert book.used < CENTROIDS
+    for _ in range(10):
+        queries, plain = watched.stream.question(), torch.zeros(FRAMES)
+        rows = {layer: q.unflatten(0, (2, 2)).flatten(1, 2) for layer, q in queries.items()}
+        for layer, row in rows.items():
+            logs = book.counts[layer].log()[:, None]
+            logits = row @ book.centroids[layer].transpose(1, 2) + logs
+            shares = (logits.log_softmax(2) - logs).amax(1).exp().nan_to_num(0.0)
+            of_keys = shares.gather(1, book.codes[layer, :, :, :FRAMES].flatten(1).long())
+            plain += of_keys.view(-1, FRAMES).amax(0)
+        scores = watched.archive.sketch.frame_scores(rows, FRAMES)
+        torch.testing.assert_close(scores, plain)
+        named = (each.topk(RANKED_FRAMES).indices.sort().values for each in (scores, plain))
+        assert torch.equal(*named)
+
+
 def test_the_bytes_said_are_those_of_a_frames_codes_now_and_of_the_next(watched: Watched) -> None:
     codes = watched.archive.sketch.state(7, RLock()).rows['codes'].whole()
     assert 2 * codes.nbytes == 7 * codes_bytes(SMALL, 2)
