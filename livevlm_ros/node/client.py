@@ -144,7 +144,7 @@ class Client:
         :param fields: more fields of the `AskStream` goal
         """
         goal = _with_budget(AskStream.Goal(question=question, **fields), budget_s)
-        return Stream(self._streams(), goal, on_feedback)
+        return Stream(self._streams(), goal, on_feedback, in_turn=self._in_turn)
 
     def parameters(self, names: Sequence[str], timeout_s: float) -> dict[str, Any] | None:
         """Return the node's values of these parameters, or None when it is not found in time."""
@@ -174,6 +174,17 @@ class Client:
     def wait_for_clock(self, time_s: float, timeout_s: float) -> bool:
         """Wait until /clock shows this time or later."""
         return self._wait(lambda: self._clock_s >= time_s, timeout_s)
+
+    def _in_turn(self, send: Callable[[], Any], settle: Callable[[Any], None]) -> None:
+        """
+        Send a request of an action in the thread that spins.
+
+        rclpy notes only after it has sent which reply it waits for: a reply that another thread
+        takes in between is lost, and its future never done.
+
+        :param send: returns the future of the reply
+        """
+        self._executor.create_task(lambda: send().add_done_callback(settle))
 
     def _streams(self) -> ActionClient:
         if self._stream_client is None:

@@ -69,11 +69,14 @@ class MemoryClient(Client):
             if not client.wait_for_server(FIND_S):
                 raise self._not_found(name)
             accepted, ended = Reply(), Reply()
-            client.send_goal_async(
-                goal, lambda message: told(message.feedback.phase, message.feedback.share)
-            ).add_done_callback(accepted.settle)
+            self._in_turn(
+                lambda: client.send_goal_async(
+                    goal, lambda message: told(message.feedback.phase, message.feedback.share)
+                ),
+                accepted.settle,
+            )
             handle = self._replied(accepted, name, REPLY_S)
-            handle.get_result_async().add_done_callback(ended.settle)
+            self._in_turn(handle.get_result_async, ended.settle)
             while (response := ended.wait(REPLY_S)) is None:
                 if not client.server_is_ready():
                     raise CommandFailed(f'{self._private(name)} is gone: did the node end?')

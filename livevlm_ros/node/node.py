@@ -37,6 +37,7 @@ from livevlm_ros.node.cameras import Camera, CameraSettings
 from livevlm_ros.node.diagnostics import Lifecycle
 from livevlm_ros.node.events import EventTeller
 from livevlm_ros.node.info_service import InfoService
+from livevlm_ros.node.linking import link_torch
 from livevlm_ros.node.loading import Abandoned, Loading
 from livevlm_ros.node.log import RosLog
 from livevlm_ros.node.memory_actions import MemoryActions
@@ -61,8 +62,10 @@ EngineMaker = Callable[[Values, Callable[[str], None]], Any]
 def load_engine(parameters: Values, stage: Callable[[str], None]) -> Any:
     """Load an engine for these parameters; calls `stage` with the name of each stage."""
     stage('importing torch')
-    from livevlm_ros.engine import Engine
-    from livevlm_ros.node.parameters import engine_config
+    link_torch()
+    with heap.spare_collections():
+        from livevlm_ros.engine import Engine
+        from livevlm_ros.node.parameters import engine_config
 
     engine = Engine(engine_config(parameters))
     engine.load(progress=lambda name, share: stage(f'{name} {share:.0%}'))
@@ -223,7 +226,6 @@ class LiveVlmNode(LifecycleNodeMixin, Node):
             if not loading.alive:
                 self._loading = None
         self._cameras, self._poses = cameras, poses
-        heap.spare_collections()
         self._door.closed_because = 'the node is inactive: activate it'
         self._tell_configured(loading.took_s)
         return super().on_configure(state)

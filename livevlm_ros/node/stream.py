@@ -15,21 +15,28 @@ class Stream:
     """Hears the answer as it grows, and waits for the result; may be canceled at any time."""
 
     def __init__(
-        self, client: ActionClient, goal: Any, on_feedback: Callable[[Any], None]
+        self,
+        client: ActionClient,
+        goal: Any,
+        on_feedback: Callable[[Any], None],
+        *,
+        in_turn: Callable[[Callable[[], Any], Callable[[Any], None]], None],
     ) -> None:
         """
         Send a goal as soon as there is a server.
 
         :param on_feedback: called with each feedback, in the thread that spins
+        :param in_turn: calls the first in that thread, and the second with the reply to come
         """
         self._lock = threading.Lock()
         self._done = threading.Event()
         self._handle: Any = None  # of the accepted goal
         self._canceled = False
         self._result: Any = None
-        client.send_goal_async(
-            goal, feedback_callback=lambda message: on_feedback(message.feedback)
-        ).add_done_callback(self._on_reply)
+        in_turn(
+            lambda: client.send_goal_async(goal, lambda message: on_feedback(message.feedback)),
+            self._on_reply,
+        )
 
     def cancel(self) -> None:
         """Ask the server to end it; the result then comes with what has been said."""

@@ -19,8 +19,10 @@ from typing import Any
 import pytest
 import rclpy
 from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.action import client as action_client
 from rclpy.context import Context
 from rclpy.node import Node
+from rclpy.task import Future
 
 from livevlm_ros.node.client import Client
 from livevlm_ros.node.executor import NodeExecutor
@@ -231,6 +233,17 @@ def client() -> Iterator[Client]:
     """Give a client of the node in the root namespace."""
     with Client(follows_clock=True) as client:
         yield client
+
+
+@pytest.fixture
+def slow_to_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an rclpy action client be slow to note whose reply it waits for, after it has sent."""
+
+    def future() -> Any:
+        time.sleep(0.5)  # in which the reply comes
+        return Future()
+
+    monkeypatch.setattr(action_client, 'Future', future)
 
 
 class FakeEngine:

@@ -147,6 +147,15 @@ def test_a_cancel_is_answered_soon(begun: Any, client: Client, heard: Heard) -> 
     assert sorted(took_s)[5] < CANCELED_S, took_s
 
 
+@pytest.mark.usefixtures('slow_to_note')
+def test_a_goal_that_is_accepted_at_once_has_its_result(
+    begun: Any, client: Client, heard: Heard
+) -> None:
+    stream = client.stream('what drove by ?', heard)
+    begun().end()
+    assert stream.wait(10).status == Result.STATUS_OK
+
+
 @pytest.fixture
 def goals(ros: Any) -> Iterator[ActionClient]:
     """Give a plain client of the action."""

@@ -4,6 +4,8 @@
 import gc
 import weakref
 
+import pytest
+
 from livevlm_ros.node import heap
 
 
@@ -19,8 +21,10 @@ def test_collections_pass_over_what_is_loaded_until_it_is_given_back() -> None:
     frozen = gc.get_freeze_count()  # what Python 3.12 never collects
     ring = Ring()
     gone = weakref.ref(ring)
-    heap.spare_collections()
+    with heap.spare_collections():
+        assert not gc.isenabled()
     try:
+        assert gc.isenabled()
         assert gc.get_freeze_count() > 10 * len(gc.get_objects())
         del ring
         gc.collect()
@@ -28,4 +32,13 @@ def test_collections_pass_over_what_is_loaded_until_it_is_given_back() -> None:
     finally:
         heap.give_back()
     assert gone() is None
+    assert gc.get_freeze_count() == frozen
+
+
+def test_an_import_that_fails_leaves_nothing_out_of_collections() -> None:
+    heap.give_back()
+    frozen = gc.get_freeze_count()
+    with pytest.raises(ImportError), heap.spare_collections():
+        raise ImportError
+    assert gc.isenabled()
     assert gc.get_freeze_count() == frozen

@@ -11,6 +11,7 @@ import pytest
 
 from livevlm_interfaces.action import LoadMemory, SaveMemory
 from livevlm_ros.engine.messages import NotDone
+from livevlm_ros.node import memory_client
 from livevlm_ros.node.client import Client
 from livevlm_ros.node.memory_client import MemoryClient
 
@@ -85,6 +86,19 @@ def test_loading_tells_the_new_memory(
     loaded = asker.send_goal(LoadMemory, 'load_memory', goal, lambda *step: None)
     assert loaded.success
     assert (loaded.path, loaded.memory_id, loaded.frames) == ('/memory/a', 'm-1', 5)
+
+
+@pytest.mark.usefixtures('slow_to_note')
+def test_a_goal_that_is_accepted_at_once_has_its_result(
+    live_node: Callable[..., Any],
+    memory: ScriptedMemory,
+    asker: MemoryClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memory_client, 'REPLY_S', 10.0)
+    live_node().trigger_configure()
+    goal = LoadMemory.Goal(name='a')
+    assert asker.send_goal(LoadMemory, 'load_memory', goal, lambda *step: None).success
 
 
 def test_in_every_state_there_is_a_result_that_says_why(

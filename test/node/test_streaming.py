@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -24,6 +27,8 @@ QUESTION = 'what color was the car ?'
 LONG = {'max_tokens': 512, 'temperature': 1.0}  # greedy, random weights may say one silent token
 CANCELED_S = 0.2
 ROUNDS = 11
+CLIENTS, ALIVE_S, STOPPED_S = 8, 2.1, 0.9
+SHORT_S, MOST_OVER_S = 0.15, 0.1
 
 ASK_AND_HANG = f"""
 import time
@@ -34,6 +39,30 @@ with Client() as client:
     client.stream({QUESTION!r}, lambda heard: print('heard', flush=True), max_tokens=512)
     time.sleep(600)
 """
+
+ENTER_AND_HANG = """
+import sys, time
+from livevlm_ros.node.client import Client
+
+print('ready', flush=True)
+sys.stdin.read()
+with Client():
+    time.sleep(600)
+"""
+
+
+@contextmanager
+def ready_client() -> Iterator[Any]:
+    """Give a process that becomes a client when its input ends; it is killed after the block."""
+    command = [sys.executable, '-c', ENTER_AND_HANG]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as ready:
+        try:
+            assert ready.stdout is not None
+            assert ready.stdout.readline() == b'ready\n'
+            yield ready
+        finally:
+            ready.kill()
 
 
 class Listening:
@@ -126,6 +155,35 @@ def test_a_client_that_is_killed_costs_the_others_nothing(
     eventually(lambda: listening.text == result.answer)
     assert client.send(QUESTION, budget_s=20.0).wait(60).status in ANSWERED
     assert 'Traceback' not in node.said()
+
+
+def test_clients_that_are_stopped_and_killed_do_not_hold_up_the_others(
+    node: Any, client: Client
+) -> None:
+    over_s = []
+    ended = threading.Event()
+
+    def ask() -> None:
+        while not ended.is_set():
+            reply = client.send(QUESTION, budget_s=SHORT_S)
+            over_s.append(reply.took_s - SHORT_S if reply.wait(60) else 60.0)
+
+    asking = [threading.Thread(target=ask) for _ in range(2)]
+    with ExitStack() as running:
+        clients = [running.enter_context(ready_client()) for _ in range(CLIENTS)]
+        for thread in asking:
+            thread.start()
+        for each in clients:  # it takes the place in shared memory of the one before at once
+            each.stdin.close()
+            time.sleep(ALIVE_S)
+            each.send_signal(signal.SIGSTOP)
+            time.sleep(STOPPED_S)
+            each.kill()
+            each.wait()
+    ended.set()
+    for thread in asking:
+        thread.join()
+    assert max(over_s) < MOST_OVER_S, sorted(over_s)[-5:]
 
 
 def test_ctrl_c_of_the_node_ends_a_stream_with_what_was_said(
