@@ -39,9 +39,6 @@ class MemoryClient(Client):
         self._services: dict[str, Any] = {}  # clients of services that were called
         self._making = threading.Lock()
 
-    def __enter__(self) -> MemoryClient:
-        return self
-
     def call(self, kind: Any, name: str, request: Any, timeout_s: float = REPLY_S) -> Any:
         """
         Call a private service of the node.
