@@ -26,7 +26,7 @@ from livevlm_ros.node.children import (
     choose_domain,
     terminate_as_interrupt,
 )
-from livevlm_ros.node.client import Client
+from livevlm_ros.node.memory_client import MemoryClient
 from livevlm_ros.node.parameters import engine_config, table
 from livevlm_ros.node.remote_engine import RemoteEngine, ReplayFailed
 from livevlm_ros.replay import BadInput
@@ -34,7 +34,7 @@ from livevlm_ros.replay.compare import Run, compare
 from livevlm_ros.replay.evaluate import Progress, evaluate
 from livevlm_ros.replay.html import html_report
 from livevlm_ros.replay.procedure import Procedure
-from livevlm_ros.replay.report import NOTHING_MEASURED, build_report
+from livevlm_ros.replay.report import NOTHING_MEASURED, report_head, report_of
 from livevlm_ros.replay.settings import read_setting
 from livevlm_ros.replay.table import print_report, report_console
 from livevlm_ros.replay.whole_file import write_each
@@ -79,7 +79,7 @@ def run_replay(
     choose_domain(Console(stderr=True))
 
     def work() -> Run:
-        with Children() as children, Client() as client:
+        with Children() as children, MemoryClient() as client:
             engine = RemoteEngine(
                 client,
                 begin=lambda: _start(children, replay, parameters),
@@ -157,10 +157,10 @@ def ask(
         progress=progress,
     )
     evaluation.warnings += engine.warnings()
-    report = build_report(
+    report = report_of(
         evaluation,
-        engine.account(),
-        engine.config,
+        engine.counts(),
+        report_head(engine.config),
         path=str(replay.bag),
         seconds=time.monotonic() - started_s,
     )

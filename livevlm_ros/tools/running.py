@@ -12,10 +12,10 @@ from livevlm_ros.engine.messages import Answer, Question, Status
 from livevlm_ros.node.ask_client import CANCEL_S, Wish
 from livevlm_ros.node.client import not_found
 from livevlm_ros.node.conversions import nanoseconds
+from livevlm_ros.node.from_messages import to_answer
 from livevlm_ros.node.memory_client import MemoryClient
 from livevlm_ros.node.remote_memory import RemoteMemory, RemoteWatches
 from livevlm_ros.node.stream import Stream
-from livevlm_ros.node.told import to_answer
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.tools.camera_memory import Enough, MemoryStatus
 

@@ -1,71 +1,64 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a running node tells, back in the words of the engine behind it."""
+"""Messages of a running node, back in the words of the engine behind it."""
 
 from __future__ import annotations
 
-from ast import literal_eval
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from livevlm_interfaces.msg import CameraState, MemoryState
 from livevlm_ros.engine.messages import Answer, Evidence, Finish, Latency, Scope, Source, Status
 from livevlm_ros.engine.slot import CameraStats, Dropped
-from livevlm_ros.engine.stats import AskStats, EngineStats, ModelStats, Percentiles
-from livevlm_ros.node.client import Client
+from livevlm_ros.engine.stats import AskStats, EngineStats, Percentiles
 from livevlm_ros.node.conversions import nanoseconds, pose_of
-from livevlm_ros.replay.recording import CAMERA
 
 if TYPE_CHECKING:  # it brings torch
     from livevlm_ros.engine import MemorySizes
 
 
-def told_stats(client: Client) -> EngineStats:
-    """Return what the node's diagnostics say of its engine; nothing before the first of them."""
-    ingest, memory, model = (_values(client, task) for task in ('ingest', 'memory', 'model'))
+def to_stats(state: MemoryState | None) -> EngineStats:
+    """Turn a `MemoryState` back into the statistics that it tells of; None: none came yet."""
     none = Percentiles()
     return EngineStats(
-        cameras={CAMERA: _told_frames(ingest) if ingest else CameraStats()},
+        cameras={camera.name: _to_account(camera) for camera in state.cameras} if state else {},
         unknown_cameras=CameraStats(),
-        time_jumps=int(ingest.get('time_jumps', 0)),
-        time_resets=int(ingest.get('time_resets', 0)),
+        time_jumps=0,
         ask=AskStats({}, 0, 0, 0, none, none),
-        memory=_told_memory(memory) if memory else None,
-        model=ModelStats(
-            model_id=model['model_id'],
-            dtype=model['dtype'],
-            device=model['device'],
-            parameters=int(model['parameters']),
-            load_s=float(model['load_s']),
-            warm_up_ms={},
-            costs_ms={},
-        )
-        if model
-        else None,
+        memory=_to_sizes(state) if state else None,
     )
 
 
-def _told_memory(memory: dict[str, str]) -> MemorySizes:
+def _to_account(camera: CameraState) -> CameraStats:
+    return CameraStats(
+        frames_in=camera.frames_in,
+        frames_used=camera.frames_used,
+        dropped=Dropped(
+            rate=camera.dropped_rate,
+            newer=camera.dropped_newer,
+            gate=camera.dropped_gate,
+            bad=camera.errors,
+            paused=camera.dropped_paused,
+        ),
+        waiting=camera.waiting,
+        newest_stamp_ns=nanoseconds(camera.last_stamp),
+    )
+
+
+def _to_sizes(state: MemoryState) -> MemorySizes:
     from livevlm_ros.engine import MemorySizes, RecallCounts
 
-    counts = [(f.name, f'recall_{f.name}') for f in fields(RecallCounts)]
+    alike = [f.name for f in fields(MemorySizes) if hasattr(state, f.name)]
+    recall = {f.name: getattr(state.recall, f.name) for f in fields(RecallCounts)}
     return MemorySizes(
-        **{f.name: literal_eval(memory[f.name]) for f in fields(MemorySizes) if f.name in memory},
-        recall=RecallCounts(**{name: literal_eval(memory[key]) for name, key in counts}),
+        **{name: getattr(state, name) for name in alike}
+        | {
+            'evictions': state.evictions_total,
+            'oldest_stamp_ns': nanoseconds(state.oldest),
+            'short_term_oldest_ns': nanoseconds(state.short_term_oldest),
+            'recall': RecallCounts(**recall),
+        }
     )
-
-
-def _told_frames(ingest: dict[str, str]) -> CameraStats:
-    return CameraStats(
-        frames_in=int(ingest['frames_in']),
-        frames_used=int(ingest['frames_used']),
-        dropped=Dropped(**{f.name: int(ingest[f'dropped_{f.name}']) for f in fields(Dropped)}),
-        waiting=int(ingest['frames_waiting']),
-    )
-
-
-def _values(client: Client, task: str) -> dict[str, str]:
-    status = client.status(task)
-    return {} if status is None else {value.key: value.value for value in status.values}
 
 
 def to_answer(response: Any) -> Answer:
