@@ -3,8 +3,8 @@
 """
 Memories full of frames that nobody has seen: random keys and values, kept as those of a step are.
 
-Short-term, bucketing and archive do their whole work. Left out is the frames' own way through the
-language layers, hours of it at this length: what they attended to is not looked at, so no token
+Short-term, bucketing and archive do their whole work. The frames do not go through the language
+layers, which takes hours at this length: what they attended to is not looked at, so no token
 has a score and bucketing keeps the earliest as sinks, the rest evenly over time. That decides
 which tokens stay, not how many, and not how they are found.
 """

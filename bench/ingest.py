@@ -33,7 +33,7 @@ ENCODED, KEPT, ARCHIVED = 'encoded', 'kept', 'archived'
 """Marks of a step: the tower is done, the frames can be asked for, its threads are, too."""
 
 SEED = 90_300_007
-"""Of the world."""
+"""Seed of the world."""
 
 FRAME_SIZE = (320, 240)
 IMAGES = 64

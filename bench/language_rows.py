@@ -17,7 +17,7 @@ from livevlm_bench.text_memory import everything, nothing, truth
 from livevlm_bench.text_streams import Fact
 from livevlm_ros.memory import Memory, MemoryConfig, ReadFilter
 from livevlm_ros.replay.errors import BadInput
-from livevlm_ros.replay.rows import read_rows
+from livevlm_ros.replay.rows import check_names, read_rows
 from livevlm_ros.replay.settings import engine_config
 
 LONG = 4096
@@ -104,10 +104,7 @@ def table_rows(tokens: int, *, texts: Sequence[str] = (), quick: bool = False) -
     if quick:
         rows = [row for row in rows if row.name in QUICK_ROWS]
     rows += [_read(text, sizes) for text in texts]
-    names = [row.name for row in rows]
-    for number, name in enumerate(names):
-        if name in names[:number]:
-            raise BadInput(f'row {name}: the name is given twice; expected different ones')
+    check_names([row.name for row in rows])
     return rows
 
 

@@ -33,7 +33,7 @@ from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.evaluate import Progress
 
 FEWEST_TOKENS = 512
-"""Of a stream."""
+"""Fewest tokens of a stream."""
 
 QUICK = {'count': 1, 'tokens': 1536}
 """Streams of a quick run."""

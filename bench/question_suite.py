@@ -41,7 +41,7 @@ SEED = 0
 """Questions and frames are drawn by their numbers alone."""
 
 FILLING_SHARE = 0.8
-"""Of the progress of a setting; timing has the rest."""
+"""Share of the progress of a setting; timing has the rest."""
 
 
 class Row(NamedTuple):

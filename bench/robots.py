@@ -30,7 +30,7 @@ from livevlm_ros.replay.errors import BadInput
 
 TRIES = 20
 MOST_CACHED = 0.1
-"""Of the archive's file, at most what the kernel may still hold when a question comes."""
+"""Most of the archive's file that the kernel may still hold when a question comes."""
 
 
 class Second(NamedTuple):

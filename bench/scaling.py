@@ -17,7 +17,6 @@ import gc
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from statistics import median, quantiles
 from typing import Any
 
 import torch
@@ -30,6 +29,7 @@ from livevlm_bench.report_head import head
 from livevlm_bench.rounds import Contender, Lap, Quartiles, in_rounds, quotients
 from livevlm_bench.threads import one_thread
 from livevlm_bench.timed_layers import Language, embedded_language
+from livevlm_ros.engine.percentiles import Percentiles
 from livevlm_ros.memory import Memory
 
 FEW = 256
@@ -46,16 +46,16 @@ STEP = 'step'
 SEED = 0
 
 MOST_GROWTH = 1.2
-"""Of a question's time, longest stream over shortest."""
+"""Most that a question's time may grow, longest stream over shortest."""
 
 MOST_TAIL = 2.0
-"""Of the 99th percentile of steps over their median."""
+"""Most that the 99th percentile of steps may be, over their median."""
 
 MOST_UNPREDICTED = 1.05
-"""Of the process's growth over the bytes that the memory says it takes."""
+"""Most that the process may grow, over the bytes that the memory says it takes."""
 
 MOST_AFTER_FULL = 1.01
-"""Of the process's growth at the end over that when the archive had become full."""
+"""Most that the process may have grown at the end, over when the archive became full."""
 
 
 class Stream:
@@ -223,9 +223,9 @@ def _pair(laps: dict[str, dict[str, Lap]], mark: str) -> dict[str, Any]:
 
 
 def tail(times_ms: Sequence[float]) -> dict[str, float]:
-    """Return the median, the 99th percentile and the longest of at least two times."""
-    p99 = quantiles(times_ms, n=100, method='inclusive')[98]
-    return {'p50': median(times_ms), 'p99': p99, 'most': max(times_ms)}
+    """Return the median, the 99th percentile and the longest of some times."""
+    tails = Percentiles.of(times_ms)
+    return {'p50': tails.p50, 'p99': tails.p99, 'most': tails.max}
 
 
 def judged(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

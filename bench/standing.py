@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from statistics import fmean, median, quantiles
+from statistics import fmean, median
 from typing import Any
 
 import torch
@@ -25,6 +25,7 @@ from livevlm_bench.filling import archive_on_disk
 from livevlm_bench.report_head import head
 from livevlm_bench.robots import Robot, Run, Second
 from livevlm_ros.engine import Frame
+from livevlm_ros.engine.percentiles import Percentiles
 from livevlm_ros.memory import RetrievalSettings
 from livevlm_ros.model import load_model
 from livevlm_ros.replay.accuracy import rate
@@ -52,10 +53,10 @@ TRUSTS_NONE = 1.01
 """A tau that no cosine reaches."""
 
 MOST_EXPOSED = 1 / 3
-"""Of what `BLOCKING` waits for its pages, at most what `DEFAULT` may wait."""
+"""Most that `DEFAULT` may wait for its pages, over what `BLOCKING` waits."""
 
 MOST_OF_ANSWER = 0.1
-"""Of the time an answer takes, at most what `DEFAULT` may wait for its pages."""
+"""Most that `DEFAULT` may wait for its pages, over the time an answer takes."""
 
 Progress = Callable[[str, float], None]
 
@@ -190,5 +191,5 @@ def _times(seconds: Sequence[Second]) -> dict[str, Any]:
 
 def _spread(times_ms: Sequence[float]) -> dict[str, float]:
     """Return median, 95th percentile and the longest."""
-    cuts = quantiles(times_ms, n=20, method='inclusive')
-    return {'p50': median(times_ms), 'p95': cuts[18], 'most': max(times_ms)}
+    spread = Percentiles.of(times_ms)
+    return {'p50': spread.p50, 'p95': spread.p95, 'most': spread.max}

@@ -33,7 +33,7 @@ OFFSETS_S: dict[str, Sequence[float]] = {
     'the stamp stands still': [-EACH_S * number for number in range(1, 13)],
     'the recording begins anew': [-60.0] * 12,
 }
-"""Of each image's stamp from where it belongs."""
+"""How far each image's stamp is from where it belongs, in seconds."""
 
 
 def clock_faults() -> list[FaultClass]:

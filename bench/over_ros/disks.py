@@ -126,7 +126,7 @@ DAMAGES: tuple[Callable[[bytes, int], bytes], ...] = (
     lambda whole, at: b'',
     lambda whole, at: whole + whole[at:],
 )
-"""Given a file's bytes and a place in it."""
+"""Ways to damage a file, given its bytes and a place in it."""
 
 
 def _remove(files: Iterable[Path]) -> None:

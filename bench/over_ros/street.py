@@ -17,7 +17,7 @@ from livevlm_ros.node.memory_client import MemoryClient
 from livevlm_ros.world import AskedQuestion, World, score
 
 SEEDS = {'left': 90_300_006, 'right': 90_300_007}
-"""Of the worlds, by camera."""
+"""Seeds of the worlds, by camera."""
 
 WORLD_S = 7200.0
 FIRST_S = 10.0  # in the world, of the first question

@@ -18,10 +18,11 @@ from livevlm_ros.cli.asking import ask
 from livevlm_ros.cli.bagging import bag
 from livevlm_ros.cli.benching import bench
 from livevlm_ros.cli.chatting import chat
+from livevlm_ros.cli.filming import world
 from livevlm_ros.cli.importing import import_
 from livevlm_ros.cli.memory import memory
 from livevlm_ros.cli.planning import plan
-from livevlm_ros.cli.replaying import evaluate, replay, sweep, world
+from livevlm_ros.cli.replaying import evaluate, replay, sweep
 from livevlm_ros.cli.running import demo, doctor
 from livevlm_ros.cli.serving import mcp
 from livevlm_ros.cli.sharding import merge

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livevlm_ros.cli.options import MODEL_HELP, Duration, Start
+from livevlm_ros.cli.options import MODEL_HELP, Duration, Fps, Settings, Start, Topic
 from livevlm_ros.cli.sources import Pace, engine_over, open_frames, remark, running_node
 from livevlm_ros.terminal import plain_errors, refuse
 
@@ -36,15 +36,11 @@ def chat(
         list[str] | None, typer.Option(help='A question, in place of the prompt; repeatable.')
     ] = None,
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = 'embedded',
-    topic: Annotated[
-        str | None, typer.Option(help='Image topic, where a bag has several.')
-    ] = None,
-    fps: Annotated[float, typer.Option(help='Most frames used per second of the source.')] = 1.0,
+    topic: Topic = None,
+    fps: Fps = 1.0,
     start: Start = 0.0,
     duration: Duration = math.inf,
-    settings: Annotated[
-        list[str] | None, typer.Option('--set', help='Setting as name=value, repeatable.')
-    ] = None,
+    settings: Settings = None,
     realtime: Annotated[
         bool, typer.Option('--realtime', help='Play at its own pace, with the prompt beside it.')
     ] = False,

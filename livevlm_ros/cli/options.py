@@ -8,6 +8,11 @@ from typing import Annotated
 import typer
 
 MODEL_HELP = 'embedded, a checkpoint folder or a hub name.'
+Topic = Annotated[str | None, typer.Option(help='Image topic, where a bag has several.')]
+Fps = Annotated[float, typer.Option(help='Most frames used per second of the source.')]
+Settings = Annotated[
+    list[str] | None, typer.Option('--set', help='Setting as name=value, repeatable.')
+]
 JsonFile = Annotated[Path | None, typer.Option('--json', help='Write the report as JSON.')]
 HtmlFile = Annotated[Path | None, typer.Option('--html', help='Write the report as one page.')]
 Start = Annotated[

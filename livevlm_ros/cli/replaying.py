@@ -1,6 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Commands that film recordings, or replay them and report the answers."""
+"""Commands that replay recordings and report the answers."""
 
 from __future__ import annotations
 
@@ -11,76 +11,37 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livevlm_ros.cli.options import MODEL_HELP, Duration, HtmlFile, JsonFile, Start
+from livevlm_ros.cli.options import (
+    MODEL_HELP,
+    Duration,
+    Fps,
+    HtmlFile,
+    JsonFile,
+    Settings,
+    Start,
+    Topic,
+)
 from livevlm_ros.cli.reporting import model_loader, publish, report_json
 from livevlm_ros.cli.sharding import evaluate_shard, refuse_beside_shard
 from livevlm_ros.terminal import (
     check_writable,
     different_names,
-    image_size,
-    number_range,
     plain_errors,
     progress_bar,
     refuse,
 )
 
 if TYPE_CHECKING:
-    from livevlm_ros.replay.questions import QuestionEntry
+    from livevlm_ros.replay.clip import Stretch
+    from livevlm_ros.replay.compare import Run
+    from livevlm_ros.replay.part import Job
+    from livevlm_ros.replay.procedure import Given
+    from livevlm_ros.replay.rows import Row
 
 Source = Annotated[Path, typer.Argument(help='A bag, a video, or a folder of them.')]
 Questions = Annotated[
     Path | None, typer.Option(help='Questions file; by default SOURCE.questions.yaml beside each.')
 ]
-Settings = Annotated[
-    list[str] | None, typer.Option('--set', help='Setting as name=value, repeatable.')
-]
-Topic = Annotated[str | None, typer.Option(help='Image topic, where a bag has several.')]
-Fps = Annotated[float, typer.Option(help='Most frames used per second of the source.')]
-
-
-def world(
-    out: Annotated[Path, typer.Option(help='Folder for the bags: new or empty.')],
-    seed: Annotated[int, typer.Option(help='Which streams; never one that training uses.')],
-    minutes: Annotated[
-        float, typer.Option(min=0.01, metavar='<float>', help='Length of a stream.')
-    ] = 5.0,
-    streams: Annotated[int, typer.Option(help='How many bags.')] = 1,
-    frames: Annotated[
-        str, typer.Option(help='Frames of a stream, as 64 or 4..16; goes over --minutes.')
-    ] = '',
-    size: Annotated[str, typer.Option(help='Camera size in pixels.')] = '320x240',
-    fps: Annotated[float, typer.Option(help='Frames per second.')] = 1.0,
-    questions_per_stream: Annotated[int, typer.Option(help='Questions of each stream.')] = 24,
-    kinds: Annotated[
-        str, typer.Option(help='Kinds of question, with commas between; by default all.')
-    ] = '',
-    storage: Annotated[str, typer.Option(help='mcap or sqlite3.')] = 'mcap',
-    raw: Annotated[bool, typer.Option('--raw', help='Raw images instead of jpeg.')] = False,
-) -> None:
-    """Film the procedural world into bags with their questions and truth."""
-    with plain_errors(), progress_bar() as bar:
-        from livevlm_ros.replay.write_world import Filming, write_world
-        from livevlm_ros.world import KINDS
-
-        chosen = tuple(kinds.replace(' ', '').split(',')) if kinds else KINDS
-        length = max(1, round(60 * minutes * fps))
-        filming = Filming(
-            seed=seed,
-            streams=streams,
-            frames=number_range('--frames', frames) if frames else (length, length),
-            size=image_size('--size', size),
-            fps=fps,
-            questions=questions_per_stream,
-            kinds=chosen,
-            storage=storage,
-            raw=raw,
-        )
-        task = bar.add_task(f'filming {streams} streams', total=1.0)
-        written = write_world(
-            out, filming, progress=lambda share: bar.update(task, completed=share)
-        )
-    filmed = f'{streams} stream{"s" * (streams != 1)}, {written} frames'
-    print(f'{out}: {filmed}; livevlm evaluate {out} asks their questions')
 
 
 def evaluate(
@@ -159,45 +120,31 @@ def evaluate(
     Exits with 3 if nothing was measured: no frame was used, or no question was asked.
     """
     with plain_errors():
-        from livevlm_ros.replay.clip import WHOLE, Stretch
-        from livevlm_ros.replay.compare import run_rows
-        from livevlm_ros.replay.rows import BASELINES, ORACLE, check_baselines, read_rows
+        from livevlm_ros.replay.clip import Stretch
+        from livevlm_ros.replay.part import Job
+        from livevlm_ros.replay.procedure import Procedure
+        from livevlm_ros.replay.rows import check_baselines
 
         check_writable(json_file, html_file, reliability, picture, memory_picture, read=questions)
-        if questions and ask:
-            refuse(f'--questions {questions}, --ask {ask[0]}: expected one of them, not both')
-        if at is not None and not ask:
-            refuse(f'--at {at:g}: nothing is asked then; give questions by --ask')
-        if preset and presets:
-            refuse(f'--preset {preset}, --presets {presets}: expected one of them, not both')
-        stretch = Stretch(start, duration)
-        if stretch != WHOLE and memory_picture:
-            refuse(
-                f'{memory_picture}: shows a whole recording; expected no --start, no --duration'
-            )
-        comparing = bool(presets or row or baselines)
-        if comparing and (drawn := picture or memory_picture):
-            refuse(f'{drawn}: a picture shows a single preset; give it with --preset')
-        if against and not comparing:
-            refuse(
-                f'--against {against}: nothing to compare; give --presets, --row or --baselines'
-            )
+        stretch, comparing = Stretch(start, duration), bool(presets or row or baselines)
+        _check_comparison(preset, presets, against, comparing=comparing)
+        _check_pictures(picture, memory_picture, stretch, comparing=comparing)
+        procedure = Procedure(
+            questions=_asked(questions, ask, at),
+            topic=topic,
+            thumbnails=html_file is not None,
+            choose=choices,
+            stretch=stretch,
+        )
         names = [preset] if preset else [] if row else ['balanced']
         names = different_names('--presets', presets) if presets else names
-        bounds = [*BASELINES, ORACLE % (names or ['balanced'])[0]] if baselines else []
-        rows = read_rows(
-            names,
-            [*(row or ()), *bounds],
-            model=model,
-            fps=fps,
-            given=settings or (),
+        rows = _rows(
+            names, row or [], baselines=baselines, model=model, fps=fps, given=settings or []
         )
         opponents = different_names('--against', against) if against else []
         check_baselines(opponents, [one.name for one in rows])
-        given = _asked(ask, at) if ask else questions
+        job = Job(source, rows, procedure, comparing)
         if shard:
-            from livevlm_ros.replay.part import Job
-
             refuse_beside_shard(
                 html=html_file,
                 reliability=reliability,
@@ -206,27 +153,9 @@ def evaluate(
                 picture=picture,
                 memory_picture=memory_picture,
             )
-            job = Job(source, rows, given, topic, choices, stretch, comparing)
             evaluate_shard(job, shard, json_file, load=model_loader())
             return
-        with progress_bar() as bar:
-            task = bar.add_task('loading the model', total=1.0)
-            runs = list(
-                run_rows(
-                    source,
-                    rows,
-                    load=model_loader(),
-                    questions=given,
-                    topic=topic,
-                    thumbnails=html_file is not None,
-                    masked=masked,
-                    choose=choices,
-                    stretch=stretch,
-                    progress=lambda name, share: bar.update(
-                        task, completed=share, description=name
-                    ),
-                )
-            )
+        runs = _run(job, masked=masked)
         publish(
             runs,
             comparing=comparing,
@@ -235,22 +164,91 @@ def evaluate(
             html_file=html_file,
             reliability=reliability,
         )
-        if picture is not None:
-            from livevlm_ros.replay.picture import draw_picture
+        _draw(job, runs[0], picture, memory_picture)
 
-            draw_picture(source, runs[0].evaluation, picture, topic=topic)
-        if memory_picture is not None:
-            from livevlm_ros.model import load_model
-            from livevlm_ros.replay.memory_picture import draw_memory_picture
 
-            draw_memory_picture(
-                source,
-                rows[0].config,
-                runs[0].evaluation,
-                memory_picture,
-                load=load_model,
-                topic=topic,
-            )
+def _asked(questions: Path | None, ask: list[str] | None, at: float | None) -> Given:
+    """Return what `--questions`, or `--ask` and `--at`, say is asked."""
+    from livevlm_ros.replay.questions import AT_THE_END, QuestionEntry
+
+    if questions and ask:
+        refuse(f'--questions {questions}, --ask {ask[0]}: expected one of them, not both')
+    if at is not None and not ask:
+        refuse(f'--at {at:g}: nothing is asked then; give questions by --ask')
+    if not ask:
+        return questions
+    return [
+        QuestionEntry(AT_THE_END if at is None else at, question, id=str(number))
+        for number, question in enumerate(ask, 1)
+    ]
+
+
+def _check_comparison(
+    preset: str | None, presets: str | None, against: str | None, *, comparing: bool
+) -> None:
+    if preset and presets:
+        refuse(f'--preset {preset}, --presets {presets}: expected one of them, not both')
+    if against and not comparing:
+        refuse(f'--against {against}: nothing to compare; give --presets, --row or --baselines')
+
+
+def _check_pictures(
+    picture: Path | None, memory_picture: Path | None, stretch: Stretch, *, comparing: bool
+) -> None:
+    from livevlm_ros.replay.clip import WHOLE
+
+    if stretch != WHOLE and memory_picture:
+        refuse(f'{memory_picture}: shows a whole recording; expected no --start, no --duration')
+    if comparing and (drawn := picture or memory_picture):
+        refuse(f'{drawn}: a picture shows a single preset; give it with --preset')
+
+
+def _rows(
+    presets: list[str],
+    texts: list[str],
+    *,
+    baselines: bool,
+    model: str,
+    fps: float,
+    given: list[str],
+) -> list[Row]:
+    """Return a row a preset, a row a text of `--row`, and those of `--baselines`."""
+    from livevlm_ros.replay.rows import BASELINES, ORACLE, read_rows
+
+    bounds = [*BASELINES, ORACLE % (presets or ['balanced'])[0]] if baselines else []
+    return read_rows(presets, [*texts, *bounds], model=model, fps=fps, given=given)
+
+
+def _run(job: Job, *, masked: bool) -> list[Run]:
+    from livevlm_ros.replay.compare import run_rows
+
+    with progress_bar() as bar:
+        task = bar.add_task('loading the model', total=1.0)
+        runs = run_rows(
+            job.path,
+            job.rows,
+            job.procedure,
+            load=model_loader(),
+            masked=masked,
+            progress=lambda name, share: bar.update(task, completed=share, description=name),
+        )
+        return list(runs)
+
+
+def _draw(job: Job, run: Run, picture: Path | None, memory_picture: Path | None) -> None:
+    topic = job.procedure.topic
+    if picture is not None:
+        from livevlm_ros.replay.picture import draw_picture
+
+        draw_picture(job.path, run.evaluation, picture, topic=topic)
+    if memory_picture is not None:
+        from livevlm_ros.model import load_model
+        from livevlm_ros.replay.memory_picture import draw_memory_picture
+
+        config = job.rows[0].config
+        draw_memory_picture(
+            job.path, config, run.evaluation, memory_picture, load=load_model, topic=topic
+        )
 
 
 def sweep(
@@ -276,6 +274,7 @@ def sweep(
     Exits with 3 if nothing was measured, as `evaluate` does.
     """
     with plain_errors():
+        from livevlm_ros.replay.procedure import Procedure
         from livevlm_ros.replay.report import NOTHING_MEASURED
         from livevlm_ros.replay.sweep import numbers, run_sweep, sweep_grid, sweep_table
         from livevlm_ros.replay.sweep_page import sweep_page
@@ -296,9 +295,8 @@ def sweep(
             found = run_sweep(
                 source,
                 grid,
+                Procedure(questions, topic),
                 load=model_loader(),
-                questions=questions,
-                topic=topic,
                 note=lambda text: bar.console.print(text, highlight=False),
                 progress=lambda name, share: bar.update(task, completed=share, description=name),
             )
@@ -350,12 +348,3 @@ def replay(
                 progress=lambda name, share: bar.update(task, completed=share, description=name),
             )
         raise typer.Exit(1 if run is None else publish(run, asked))
-
-
-def _asked(questions: list[str], at: float | None) -> list[QuestionEntry]:
-    from livevlm_ros.replay.questions import AT_THE_END, QuestionEntry
-
-    return [
-        QuestionEntry(AT_THE_END if at is None else at, question, id=str(number))
-        for number, question in enumerate(questions, 1)
-    ]

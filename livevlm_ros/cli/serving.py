@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livevlm_ros.cli.options import MODEL_HELP
+from livevlm_ros.cli.options import MODEL_HELP, Fps, Settings, Topic
 from livevlm_ros.cli.sources import Pace, engine_over, open_frames, remark, running_node
 from livevlm_ros.terminal import plain_errors, refuse
 
@@ -47,13 +47,9 @@ def mcp(
         ),
     ] = '',
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = 'embedded',
-    topic: Annotated[
-        str | None, typer.Option(help='Image topic, where a bag has several.')
-    ] = None,
-    fps: Annotated[float, typer.Option(help='Most frames used per second of the source.')] = 1.0,
-    settings: Annotated[
-        list[str] | None, typer.Option('--set', help='Setting as name=value, repeatable.')
-    ] = None,
+    topic: Topic = None,
+    fps: Fps = 1.0,
+    settings: Settings = None,
 ) -> None:
     """
     Serve the memory to agents: an MCP server over stdio, or over HTTP with chat completions.

@@ -326,7 +326,7 @@ class Loop:
         """
         Between tokens, take a step if a camera has been blind too long and there is time.
 
-        Of a watch, take any step that waits: it costs the cameras no frame.
+        For a watch, take any step that waits: it costs the cameras no frame.
         """
         began_s = self.beat_s = time.monotonic()
         self.orders.carry_out()

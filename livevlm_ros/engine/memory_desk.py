@@ -28,9 +28,9 @@ from livevlm_ros.engine.events import EventKind
 from livevlm_ros.engine.held import HeldFrame, held_frames
 from livevlm_ros.engine.loop import Loop
 from livevlm_ros.engine.messages import NotDone, Question
-from livevlm_ros.engine.named import snapshot_folder
 from livevlm_ros.engine.parts import EngineParts, Progress, new_memory
 from livevlm_ros.engine.reading import filter_of
+from livevlm_ros.engine.snapshot_names import snapshot_folder
 from livevlm_ros.memory import FrameRef, Freed, Memory, ReadFilter
 from livevlm_ros.memory.archive.frozen import Forgotten
 from livevlm_ros.memory.snapshot import MANIFEST, has_snapshot, read_snapshot

@@ -53,7 +53,7 @@ class QuestionRead:
         """
         Take into the averages what a question of so many tokens cost, up to its first token.
 
-        Of pages chosen ahead nothing is learned: what was not waited for tells no cost.
+        Pages chosen ahead teach nothing: what was not waited for tells no cost.
         """
         if self.speculated:
             return

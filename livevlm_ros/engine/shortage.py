@@ -15,7 +15,7 @@ ADVICE = (
     'model, or end what else uses the device'
 )
 TOLD_SENTENCES = 3
-"""Of what torch says: that memory is out, what was asked for, and what is free of how much."""
+"""Sentences kept of what torch says: memory is out, how much was asked for, how much is free."""
 
 _log = logging.getLogger(__name__)
 

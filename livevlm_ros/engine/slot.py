@@ -73,7 +73,7 @@ class CameraSlot:
     The newest frame of one camera; counts what became of the others.
 
     A leap in time counts when the next frame confirms it: one stray stamp, from the past or the
-    future, is a bad frame and changes nothing. Nor does it count while another camera goes on:
+    future, is a bad frame and changes nothing. It does not count while another camera goes on:
     then it is this camera's clock that leapt, and its frames are bad until both agree.
     """
 

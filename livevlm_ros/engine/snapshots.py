@@ -235,9 +235,11 @@ class Snapshots:
         self._due_s = began_s + self._every_s
         if self._folder is None or self._mark() == self._saved:
             return
-        self._due_s = began_s + RETRY_S  # if there is no room for the copy
-        work = (self._folder, self.copy())
-        self._due_s = began_s + self._every_s
+        try:
+            work = (self._folder, self.copy())
+        except Exception:  # such as no room for the copy
+            self._due_s = began_s + RETRY_S
+            raise
         writer = threading.Thread(
             target=self._try_to_write, args=work, name='livevlm-save', daemon=True
         )

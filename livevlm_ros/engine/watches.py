@@ -4,8 +4,8 @@
 All watches of an engine, and whose round is next.
 
 Rounds are ordinary questions that go after all others. They take a third of the engine's time at
-most, `SHARE`: after each the watches rest. Of those that are due, the one that has had the least
-of that time goes first, so that one with slow answers waits for the others, not they for it.
+most, `SHARE`: after each the watches rest. The due watch that has had the least of that time goes
+first, so that one with slow answers waits for the others, not they for it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from livevlm_ros.engine.watch import Standing, Watch, WatchEvent, WatchState
 
 MOST_WATCHES = 16
 SHARE = 1 / 3
-"""Of the engine's time, for all watches together."""
+"""Most of the engine's time that all watches together may take."""
 
 MOST_EVENTS = 256
 """Events that are kept; when nobody takes them, the oldest are lost."""

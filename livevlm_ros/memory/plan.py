@@ -26,7 +26,7 @@ from livevlm_ros.memory.settings import RetrievalSettings
 from livevlm_ros.memory.shape import CacheShape
 
 ID_AND_TIME_BYTES = 16
-"""Of a token in long-term, beside its keys and values."""
+"""Bytes of a token in long-term, beside its keys and values."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ def _read_into(file: BufferedReader, start: int, first: int, out: Tensor) -> Non
     if not out.numel():
         return
     start += first * (out.nbytes // len(out))
-    data = memoryview(out.flatten().view(torch.uint8).numpy())
+    data = out.flatten().view(torch.uint8).numpy().data
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(
             pool.map(

@@ -23,7 +23,7 @@ from livevlm_ros.model.folder import CheckpointError
 KEYS = {'mean', 'precision', 'limit'}
 
 KNOWN_SHARE = 0.999
-"""Of the calibration's frames, what is no further away than the limit: a few of them are odd."""
+"""Share of the calibration's frames within the limit: a few of them are odd."""
 
 
 def token_figures(tokens: Tensor) -> Tensor:

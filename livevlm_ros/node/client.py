@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Any
+from concurrent.futures import Future, wait
+from typing import Any, Self
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -36,25 +37,22 @@ def not_found(service: str, waited_s: float) -> str:
     )
 
 
-class Reply:
-    """The answer to come."""
+class Reply(Future[Any]):
+    """A response to come, which any thread may wait for; `took_s` is how long it took."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._sent_s = time.monotonic()
-        self._done = threading.Event()
-        self._response: Any = None
-        self.took_s = float('nan')
+        self.took_s = math.nan
 
-    def settle(self, future: Any) -> None:
-        """Take the response; called by the executor's thread."""
+    def settle(self, sent: Any) -> None:
+        """Take the response from rclpy's future, in the thread that spins."""
         self.took_s = time.monotonic() - self._sent_s
-        self._response = future.result()
-        self._done.set()
+        self.set_result(sent.result())
 
     def wait(self, timeout_s: float) -> Any | None:
-        """Return the `Ask` response, or None when none came in that time."""
-        self._done.wait(timeout_s)
-        return self._response
+        """Return the response, or None when none came in that time."""
+        return self.result() if wait([self], timeout_s).done else None
 
 
 class Client:
@@ -88,15 +86,10 @@ class Client:
         self._executor.add_node(self._node)
         self._spinner = Spinner(self._executor)
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -14,10 +14,14 @@ PACKAGE = 'livevlm_ros'
 class RosLog(logging.Handler):
     """Hands the package's log records to a node's logger."""
 
+    _level_before = logging.NOTSET  # of the package, when the first of them began to listen
+
     def __init__(self, node: Node) -> None:
         super().__init__(logging.INFO)
         self._logger = node.get_logger()
         package = logging.getLogger(PACKAGE)
+        if not _listening(package):
+            RosLog._level_before = package.level
         package.addHandler(self)
         package.setLevel(logging.INFO)
 
@@ -35,6 +39,10 @@ class RosLog(logging.Handler):
         """Stop listening; without a listener the package is as quiet as before."""
         package = logging.getLogger(PACKAGE)
         package.removeHandler(self)
-        if not any(isinstance(handler, RosLog) for handler in package.handlers):
-            package.setLevel(logging.NOTSET)
+        if not _listening(package):
+            package.setLevel(RosLog._level_before)
         super().close()
+
+
+def _listening(package: logging.Logger) -> bool:
+    return any(isinstance(handler, RosLog) for handler in package.handlers)

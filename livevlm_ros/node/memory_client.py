@@ -34,13 +34,10 @@ class CommandFailed(NotDone):
 class MemoryClient(Client):
     """Talks to the memory of the node in a namespace."""
 
-    def __init__(self, *, namespace: str = '') -> None:
-        super().__init__(namespace=namespace)
+    def __init__(self, *, namespace: str = '', follows_clock: bool = False) -> None:
+        super().__init__(namespace=namespace, follows_clock=follows_clock)
         self._services: dict[str, Any] = {}  # clients of services that were called
         self._making = threading.Lock()
-
-    def __enter__(self) -> MemoryClient:
-        return self
 
     def call(self, kind: Any, name: str, request: Any, timeout_s: float = REPLY_S) -> Any:
         """

@@ -8,9 +8,10 @@ import math
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from livevlm_interfaces.msg import CameraState, MemoryState
+from livevlm_interfaces.msg import CameraState, MemoryState, RecallCounts
 from livevlm_ros.node.cameras import CameraReport
 from livevlm_ros.node.conversions import to_time
 from livevlm_ros.node.parameters import Values
@@ -45,15 +46,22 @@ class MemoryTeller:
         message = MemoryState(
             preset=parameters['memory.preset'],
             memory_id=stats.memory_id,
+            frames=sizes.frames,
             short_term_frames=sizes.short_term_frames,
             short_term_tokens=sizes.short_term_tokens,
             long_term_tokens=sizes.long_term_tokens,
             long_term_capacity=sizes.long_term_capacity,
             archive_tokens=sizes.archive_tokens,
             device_bytes=sizes.device_bytes,
+            read_bytes=sizes.read_bytes,
             host_bytes=sizes.host_bytes,
             disk_bytes=sizes.disk_bytes,
+            full_cache_bytes=sizes.full_cache_bytes,
             evictions_total=sizes.evictions,
+            context_truncated=sizes.context_truncated,
+            archive_lost=sizes.archive_lost,
+            disk_lost=sizes.disk_lost,
+            recall=RecallCounts(**asdict(sizes.recall)),
             correction_rate=sizes.recall.correction_rate,
             short_term_oldest=to_time(sizes.short_term_oldest_ns),
             oldest=to_time(sizes.oldest_stamp_ns),
@@ -82,7 +90,7 @@ def _camera_state(
     report: CameraReport, stats: EngineStats, *, fps_used: float, now_ns: int
 ) -> CameraState:
     account = stats.cameras[report.name]
-    newest_ns = account.newest_stamp_ns
+    dropped, newest_ns = account.dropped, account.newest_stamp_ns
     return CameraState(
         name=report.name,
         topic=' '.join(report.topics),
@@ -90,8 +98,15 @@ def _camera_state(
         fps_in=report.traffic.fps,
         fps_used=fps_used,
         frame_age=(now_ns - newest_ns) / 1e9 if newest_ns and now_ns else math.nan,
-        dropped=account.dropped.total,
-        errors=account.dropped.bad,
+        frames_in=account.frames_in,
+        frames_used=account.frames_used,
+        waiting=account.waiting,
+        dropped=dropped.total,
+        errors=dropped.bad,
+        dropped_rate=dropped.rate,
+        dropped_newer=dropped.newer,
+        dropped_gate=dropped.gate,
+        dropped_paused=dropped.paused,
         qos_incompatible=bool(report.incompatible),
         last_stamp=to_time(newest_ns),
         alive=bool(report.publishers) and report.silent_s < report.patience_s,

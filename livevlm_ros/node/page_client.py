@@ -48,9 +48,6 @@ class PageClient(MemoryClient):
         self.hear(MemoryEvent, 'events', self._on_event)
         self.hear(WatchEvent, 'watch_events', self._on_watch_event)
 
-    def __enter__(self) -> PageClient:
-        return self
-
     def is_alive(self) -> bool:
         """Whether the node is there: its action is served, and its diagnostics come."""
         patience_s = max(SILENT_S, 3 * self._pause_s)

@@ -358,12 +358,6 @@ def table(cameras: Iterable[str] = ('camera',)) -> dict[str, Parameter]:
     return {row.name: row for row in rows}
 
 
-def is_known(name: str, cameras: Iterable[str] = ('camera',)) -> bool:
-    """Say whether a node with these cameras takes the parameter; rclpy's own are taken too."""
-    own = name in table(cameras)
-    return own or name == 'use_sim_time' or name.startswith('qos_overrides.')
-
-
 def check_cameras(cameras: Sequence[str]) -> None:
     """
     Refuse camera names that cannot be part of a parameter name.

@@ -10,23 +10,27 @@ too. What differs in spite of that is counted and told.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from livevlm_interfaces.msg import MemoryState
+from livevlm_interfaces.srv import GetInfo
 from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.engine.messages import ANSWERED, Answer, BadFrame, Frame, Question, Status
 from livevlm_ros.engine.slot import CameraSlot
 from livevlm_ros.engine.stats import EngineStats
 from livevlm_ros.node.ask_client import LONGEST_DEFAULT_S, REPLY_MARGIN_S
-from livevlm_ros.node.client import Client
 from livevlm_ros.node.conversions import to_duration
 from livevlm_ros.node.diagnostics import ERROR
+from livevlm_ros.node.from_messages import to_answer, to_stats
+from livevlm_ros.node.memory_client import CommandFailed, MemoryClient
 from livevlm_ros.node.parameters import PARAMETERS, engine_config
-from livevlm_ros.node.told import to_answer, told_stats
 from livevlm_ros.replay import BadInput
+from livevlm_ros.replay.counts import Counts
 from livevlm_ros.replay.recording import CAMERA
 
 SETTLE_S = 0.15  # wall seconds that a frame may take from its tick of /clock into the memory
@@ -50,7 +54,7 @@ class RemoteEngine:
 
     def __init__(
         self,
-        client: Client,
+        client: MemoryClient,
         *,
         begin: Callable[[], None] = lambda: None,
         check: Callable[[], None] = lambda: None,
@@ -68,6 +72,9 @@ class RemoteEngine:
         self._rate = rate
         self._slot: CameraSlot
         self._clock_s = 0.0
+        self._state: MemoryState | None = None
+        self._news = threading.Condition()
+        client.hear(MemoryState, 'memory_state', self._on_state)
         self.asked = 0
         self.lost: list[str] = []
         self.late: list[str] = []
@@ -99,7 +106,7 @@ class RemoteEngine:
         account = self._slot.stats()
         settled_s = account.used_stamp_ns / 1e9 + SETTLE_S * self._rate
         self._wait_for_clock(max(account.newest_stamp_ns / 1e9, settled_s))
-        self._patiently(self._told_memory, PATIENCE_S['told'], 'was told nothing of the memory')
+        self._patiently(self._heard, PATIENCE_S['told'], 'was told nothing of the memory')
         return taken is not None
 
     def ask_now(self, question: Question) -> Answer:
@@ -128,16 +135,25 @@ class RemoteEngine:
 
     def stats(self) -> EngineStats:
         """Return the account of the frames so far, and the node's sizes as it last told them."""
-        told, account = told_stats(self._client), self._slot.stats()
+        told, account = to_stats(self._state), self._slot.stats()
         if told.memory is not None:  # it may hold a frame that is not waited for yet
             held = min(told.memory.frames, account.frames_used)
             told = replace(told, memory=replace(told.memory, frames=held))
         return replace(told, cameras={CAMERA: account})
 
-    def account(self) -> EngineStats:
-        """Return the node's own statistics, told after this call."""
-        self._client.wait_for_news('ingest', PATIENCE_S['told'])
-        return told_stats(self._client)
+    def counts(self) -> Counts:
+        """
+        Return what the node counted itself, told after this call.
+
+        :raises ReplayFailed: when it does not say which model it has
+        """
+        before = self._state
+        self._wait_for_state(lambda: self._state is not before, PATIENCE_S['told'])
+        try:
+            info = self._client.call(GetInfo, 'get_info', GetInfo.Request())
+        except CommandFailed as error:
+            raise ReplayFailed(str(error)) from error
+        return replace(Counts.of(to_stats(self._state)), model_id=info.model_id)
 
     def warnings(self) -> list[str]:
         """Tell in a line each what went otherwise than offline."""
@@ -162,9 +178,17 @@ class RemoteEngine:
         )
         self._clock_s = time_s
 
-    def _told_memory(self) -> bool:
-        told = told_stats(self._client).memory is not None
-        return told or (self._client.wait_for_news('memory', LOOK_S) and self._told_memory())
+    def _heard(self) -> bool:
+        return self._wait_for_state(lambda: self._state is not None, LOOK_S)
+
+    def _wait_for_state(self, found: Callable[[], bool], timeout_s: float) -> bool:
+        with self._news:
+            return self._news.wait_for(found, timeout_s)
+
+    def _on_state(self, message: MemoryState) -> None:
+        with self._news:
+            self._state = message
+            self._news.notify_all()
 
     def _patiently(self, look: Callable[[], Any], patience_s: float, complaint: str) -> Any:
         """

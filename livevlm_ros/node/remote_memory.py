@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, NamedTuple
 
-from livevlm_interfaces.msg import Watch as WatchMessage
 from livevlm_interfaces.srv import (
     AddWatch,
     ClearMemory,
@@ -31,6 +30,7 @@ from livevlm_ros.node.memory_client import (
     done,
 )
 from livevlm_ros.node.memory_frame import to_frame
+from livevlm_ros.node.watch_message import to_watch_message, to_watch_state
 
 
 class Freed(NamedTuple):
@@ -111,17 +111,7 @@ class RemoteWatches:
 
     def add(self, watch: Watch) -> str:
         """Ask a standing question; returns its name."""
-        message = WatchMessage(
-            watch_id=watch.watch_id,
-            question=watch.text,
-            cameras=list(watch.cameras),
-            period=to_duration(watch.period_s),
-            every_frames=watch.every_frames,
-            min_confidence=watch.min_confidence,
-            cooldown=to_duration(watch.cooldown_s),
-            latency_budget=to_duration(watch.budget_s or 0.0),
-        )
-        request = AddWatch.Request(watch=message)
+        request = AddWatch.Request(watch=to_watch_message(WatchState(watch)))
         return str(done(self._client.call(AddWatch, 'add_watch', request)).watch_id)
 
     def remove(self, watch_id: str = '') -> int:
@@ -132,24 +122,4 @@ class RemoteWatches:
     def list(self) -> tuple[WatchState, ...]:
         """Return the watches, oldest first."""
         listed = self._client.call(ListWatches, 'list_watches', ListWatches.Request())
-        return tuple(_watch_state(message) for message in listed.watches)
-
-
-def _watch_state(message: WatchMessage) -> WatchState:
-    watch = Watch(
-        text=message.question,
-        watch_id=message.watch_id,
-        cameras=tuple(message.cameras),
-        period_s=nanoseconds(message.period) / 1e9,
-        every_frames=message.every_frames,
-        min_confidence=message.min_confidence,
-        cooldown_s=nanoseconds(message.cooldown) / 1e9,
-        budget_s=nanoseconds(message.latency_budget) / 1e9,
-    )
-    return WatchState(
-        watch,
-        answer=message.answer,
-        confidence=message.confidence,
-        answered_ns=nanoseconds(message.answered_at),
-        events=message.events,
-    )
+        return tuple(to_watch_state(message) for message in listed.watches)

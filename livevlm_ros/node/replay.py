@@ -26,25 +26,21 @@ from livevlm_ros.node.children import (
     choose_domain,
     terminate_as_interrupt,
 )
-from livevlm_ros.node.client import Client
+from livevlm_ros.node.memory_client import MemoryClient
 from livevlm_ros.node.parameters import engine_config, table
 from livevlm_ros.node.remote_engine import RemoteEngine, ReplayFailed
 from livevlm_ros.replay import BadInput
 from livevlm_ros.replay.compare import Run, compare
 from livevlm_ros.replay.evaluate import Progress, evaluate
 from livevlm_ros.replay.html import html_report
-from livevlm_ros.replay.report import NOTHING_MEASURED, build_report
+from livevlm_ros.replay.procedure import Procedure
+from livevlm_ros.replay.report import NOTHING_MEASURED, report_head, report_of
+from livevlm_ros.replay.settings import read_setting
 from livevlm_ros.replay.table import print_report, report_console
 from livevlm_ros.replay.whole_file import write_each
 
 IMAGE_TOPIC = 'camera/image_raw'  # of the player, and of the node by default
 CLOCK_LISTENERS = 2  # node and evaluator
-PARSERS: dict[type, Callable[[str], Any]] = {
-    bool: {'true': True, 'false': False}.__getitem__,
-    int: int,
-    float: float,
-    str: str,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +79,7 @@ def run_replay(
     choose_domain(Console(stderr=True))
 
     def work() -> Run:
-        with Children() as children, Client(follows_clock=True) as client:
+        with Children() as children, MemoryClient(follows_clock=True) as client:
             engine = RemoteEngine(
                 client,
                 begin=lambda: _start(children, replay, parameters),
@@ -121,15 +117,11 @@ def node_parameters(
 
 
 def _setting(setting: str) -> tuple[str, Any]:
-    name, equals, text = setting.partition('=')
-    row = table().get(name)
-    if not equals or row is None:
-        raise BadInput(f'{setting}: expected name=value, with a parameter of the node')
-    kind = type(row.default)
-    try:
-        value = PARSERS[kind](text)
-    except (KeyError, ValueError):
-        raise BadInput(f'{setting}: expected one {kind.__name__}, got {text!r}') from None
+    rows = table()
+    kinds = {name: type(row.default) for name, row in rows.items()}
+    del kinds['camera_names']  # a replay has one camera
+    name, value = read_setting(setting, kinds)
+    row = rows[name]
     if reason := row.refuse(value):
         raise BadInput(f'{setting}: {reason}')
     if row.low is not None and row.high is not None and not row.low <= value <= row.high:
@@ -161,16 +153,14 @@ def ask(
     evaluation = evaluate(
         replay.bag,
         engine,
-        questions=replay.questions,
-        topic=replay.topic,
-        thumbnails=replay.html_file is not None,
+        Procedure(replay.questions, replay.topic, thumbnails=replay.html_file is not None),
         progress=progress,
     )
     evaluation.warnings += engine.warnings()
-    report = build_report(
+    report = report_of(
         evaluation,
-        engine.account(),
-        engine.config,
+        engine.counts(),
+        report_head(engine.config),
         path=str(replay.bag),
         seconds=time.monotonic() - started_s,
     )

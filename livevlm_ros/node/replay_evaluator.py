@@ -18,7 +18,7 @@ from rclpy.node import Node
 
 from livevlm_ros.node import declaration
 from livevlm_ros.node.bag_player import open_bag
-from livevlm_ros.node.client import Client
+from livevlm_ros.node.memory_client import MemoryClient
 from livevlm_ros.node.parameters import Parameter
 from livevlm_ros.node.remote_engine import RemoteEngine
 from livevlm_ros.node.replay import Replay, ask, plainly, publish
@@ -60,7 +60,7 @@ def main(stop: threading.Event, args: Sequence[str] | None = None) -> int:
         return 1
 
     def work() -> Run:
-        with Client(namespace=namespace, follows_clock=True) as client:
+        with MemoryClient(namespace=namespace, follows_clock=True) as client:
             return ask(replay, RemoteEngine(client, rate=replay.rate))
 
     try:

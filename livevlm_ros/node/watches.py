@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
@@ -15,10 +16,11 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from livevlm_interfaces.msg import Watch as WatchMessage
 from livevlm_interfaces.msg import WatchEvent as WatchEventMessage
 from livevlm_interfaces.srv import AddWatch, ListWatches, RemoveWatch
-from livevlm_ros.engine.watch import Watch, WatchEvent, WatchState
+from livevlm_ros.engine.watch import Watch, WatchEvent
 from livevlm_ros.node.ask_service import Door, to_evidence
-from livevlm_ros.node.conversions import nanoseconds, to_duration, to_time
+from livevlm_ros.node.conversions import to_time
 from livevlm_ros.node.parameters import Values
+from livevlm_ros.node.watch_message import to_watch_message, to_watch_state
 
 LOOK_S = 0.1
 DEPTH = 50
@@ -70,7 +72,7 @@ class WatchServices:
             response.message = self._door.closed_because
             return response
         try:
-            watch = _to_watch(request.watch, self._parameters())
+            watch = _asked(request.watch, self._parameters())
             response.watch_id = engine.watches.add(watch)
             response.success = True
         except ValueError as error:
@@ -91,7 +93,7 @@ class WatchServices:
     def _list(self, request: Any, response: Any) -> Any:
         engine = self._engine()
         if engine is not None:
-            response.watches = [_to_message(state) for state in engine.watches.list()]
+            response.watches = [to_watch_message(state) for state in engine.watches.list()]
         return response
 
     def _tell(self) -> None:
@@ -109,38 +111,12 @@ class WatchServices:
             self._node.get_logger().error(f'watch_events: {error!r}', throttle_duration_sec=10)
 
 
-def _to_watch(message: WatchMessage, parameters: Values) -> Watch:
+def _asked(message: WatchMessage, parameters: Values) -> Watch:
+    """Return the watch that a request asks for; ValueError for text that is not UTF-8."""
     if '\ufffd' in message.question:  # rclpy puts it where bytes are not UTF-8
         raise ValueError('question is not valid UTF-8, expected UTF-8 text')
-    budget_s = nanoseconds(message.latency_budget) / 1e9
-    return Watch(
-        text=message.question,
-        watch_id=message.watch_id,
-        cameras=tuple(message.cameras),
-        period_s=nanoseconds(message.period) / 1e9,
-        every_frames=message.every_frames,
-        min_confidence=message.min_confidence,
-        cooldown_s=nanoseconds(message.cooldown) / 1e9,
-        budget_s=budget_s or float(parameters['ask.default_budget']),
-    )
-
-
-def _to_message(state: WatchState) -> WatchMessage:
-    watch = state.watch
-    return WatchMessage(
-        watch_id=watch.watch_id,
-        question=watch.text,
-        cameras=watch.cameras,
-        period=to_duration(watch.period_s),
-        every_frames=watch.every_frames,
-        min_confidence=watch.min_confidence,
-        cooldown=to_duration(watch.cooldown_s),
-        latency_budget=to_duration(watch.budget_s or 0.0),
-        answer=state.answer,
-        confidence=state.confidence,
-        answered_at=to_time(state.answered_ns),
-        events=state.events,
-    )
+    watch = to_watch_state(message).watch
+    return replace(watch, budget_s=watch.budget_s or float(parameters['ask.default_budget']))
 
 
 def _to_event(event: WatchEvent) -> WatchEventMessage:

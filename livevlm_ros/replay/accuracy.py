@@ -3,7 +3,7 @@
 """
 Rates of right answers, over all questions and over parts of them.
 
-Beside each rate by kind stand its standard error, the rate of guessing among the choices, and the
+Each rate by kind comes with its standard error, the rate of guessing among the choices, and the
 rate of always giving the kind's commonest answer.
 """
 

@@ -20,11 +20,11 @@ import numpy as np
 from livevlm_ros.engine.messages import Answer
 from livevlm_ros.replay.accuracy import PARTS, Report, rate
 from livevlm_ros.replay.cap import cap_cards
-from livevlm_ros.replay.clip import WHOLE, Stretch
-from livevlm_ros.replay.evaluate import Given, Progress, check_source, evaluate
+from livevlm_ros.replay.evaluate import Progress, check_source, evaluate
 from livevlm_ros.replay.masked import Masking
 from livevlm_ros.replay.oracle import bound_of
 from livevlm_ros.replay.outcome import Evaluation, Outcome
+from livevlm_ros.replay.procedure import PLAIN, Procedure
 from livevlm_ros.replay.report import build_report
 from livevlm_ros.world import score
 
@@ -53,25 +53,18 @@ class Run(NamedTuple):
 def run_rows(
     path: Path,
     rows: Sequence[Row],
+    procedure: Procedure = PLAIN,
     *,
     load: Load,
-    questions: Given = None,
-    topic: str | None = None,
-    thumbnails: bool = False,
     masked: bool = False,
-    choose: bool = False,
-    stretch: Stretch = WHOLE,
     progress: Progress = lambda name, share: None,
 ) -> Iterator[Run]:
     """
     Replay a source once per row, one engine after the other.
 
     :param load: makes a loaded engine of a configuration
-    :param questions: as `evaluate`
     :param masked: ask each question again without the frames it looked at, see `masked`; rows that
         read what they are told are left out
-    :param choose: as `evaluate`
-    :param stretch: as `evaluate`
     :param progress: called with row and recording, and the share of everything done, [0, 1]
     :returns: one run per row, in their order, each when it is done
     :raises BadInput: as `evaluate` does, where it can be told at once before anything is loaded
@@ -89,11 +82,7 @@ def run_rows(
             evaluation = evaluate(
                 path,
                 engine,
-                questions=questions,
-                topic=topic,
-                thumbnails=thumbnails,
-                choose=choose,
-                stretch=stretch,
+                procedure,
                 ask=masking.ask if masking else bound,
                 progress=tell,
             )
@@ -115,7 +104,7 @@ def run_rows(
             report['masked'] = masking.report()
         return Run(report, evaluation)
 
-    check_source(path, questions=questions, topic=topic)
+    check_source(path, procedure)
     return (run(number, row) for number, row in enumerate(rows))
 
 

@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from livevlm_ros.engine.messages import Answer, Frame, Question
-from livevlm_ros.replay.clip import WHOLE, Clip, Stretch
+from livevlm_ros.replay.clip import Clip
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.outcome import EVIDENCE_FRAMES, Evaluation, MemorySample, Outcome
+from livevlm_ros.replay.procedure import PLAIN, Given, Procedure
 from livevlm_ros.replay.questions import (
     AT_THE_END,
     QuestionEntry,
@@ -39,8 +40,6 @@ SAMPLE_EVERY = 4
 """Frames between two looks at the memory's sizes."""
 
 Progress = Callable[[str, float], None]
-Given = Path | Sequence[QuestionEntry] | None
-"""Questions: a file of a single recording, entries for each, or None: the file beside each."""
 Ask = Callable[[Question, QuestionEntry, int], Answer]
 """Asks a question, given its entry in the file and the stamp of the recording's first frame."""
 
@@ -72,12 +71,8 @@ class OfflineEngine(Protocol):
 def evaluate(
     path: Path,
     engine: OfflineEngine,
+    procedure: Procedure = PLAIN,
     *,
-    questions: Given = None,
-    topic: str | None = None,
-    thumbnails: bool = False,
-    choose: bool = False,
-    stretch: Stretch = WHOLE,
     ask: Ask | None = None,
     progress: Progress = lambda name, share: None,
 ) -> Evaluation:
@@ -86,35 +81,18 @@ def evaluate(
 
     :param path: a bag, a video or a folder of them; the memory is cleared between recordings
     :param engine: loaded, not started
-    :param questions: what to ask, as `Given` says
-    :param topic: image topic, where a bag has several
-    :param thumbnails: return a small jpeg with each evidence frame
-    :param choose: let the answer be one of the question's choices, where it has some; those of
-        public sets always are
-    :param stretch: what is used of each recording; questions before it, or about what was before
-        it, are not asked
     :param ask: asks the engine in another way than by `ask_now` alone
     :param progress: called with the recording's name and the share of everything done, [0, 1]
     :raises BadInput: when no recording or no question at all can be used
     """
-    recordings = _recordings(path, questions)
+    recordings = _recordings(path, procedure.questions)
     evaluation = Evaluation()
     for number, recording in enumerate(recordings):
 
         def tell(share: float, name: str = recording.name, done: int = number) -> None:
             progress(name, (done + share) / len(recordings))
 
-        evaluation += evaluate_one(
-            recording,
-            engine,
-            questions=questions,
-            topic=topic,
-            thumbnails=thumbnails,
-            choose=choose,
-            stretch=stretch,
-            ask=ask,
-            progress=tell,
-        )
+        evaluation += evaluate_one(recording, engine, procedure, ask=ask, progress=tell)
     progress('', 1.0)
     check_used(path, evaluation, recordings=len(recordings))
     return evaluation
@@ -123,12 +101,8 @@ def evaluate(
 def evaluate_one(
     recording: Path,
     engine: OfflineEngine,
+    procedure: Procedure = PLAIN,
     *,
-    questions: Given = None,
-    topic: str | None = None,
-    thumbnails: bool = False,
-    choose: bool = False,
-    stretch: Stretch = WHOLE,
     ask: Ask | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Evaluation:
@@ -140,16 +114,16 @@ def evaluate_one(
     """
     evaluation = Evaluation()
     try:
-        source = Clip(open_source(recording, topic=topic), stretch)
-        given = _entries(recording, questions, evaluation)
+        source = Clip(open_source(recording, topic=procedure.topic), procedure.stretch)
+        given = _entries(recording, procedure.questions, evaluation)
     except BadInput as problem:
         evaluation.warnings.append(str(problem))
         return evaluation
     engine.clear()
-    early = [entry for entry in given if not stretch.shows(entry)]
-    entries = deque(entry for entry in given if stretch.shows(entry))
+    early = [entry for entry in given if not procedure.stretch.shows(entry)]
+    entries = deque(entry for entry in given if procedure.stretch.shows(entry))
     ask = ask or (lambda question, entry, first_ns: engine.ask_now(question))
-    replay = _Replay(engine, source, evaluation, ask=ask, thumbnails=thumbnails, choose=choose)
+    replay = _Replay(engine, source, evaluation, procedure, ask=ask)
     work = source.length + len(entries) + 1
     for done, _ in enumerate(replay.run(entries, early)):
         progress(min(1.0, done / work))
@@ -171,17 +145,17 @@ def check_used(path: Path, evaluation: Evaluation, *, recordings: int) -> None:
     )
 
 
-def check_source(path: Path, *, questions: Given = None, topic: str | None = None) -> None:
+def check_source(path: Path, procedure: Procedure = PLAIN) -> None:
     """
     Refuse what `evaluate` would refuse, before an engine is loaded for it.
 
     :raises BadInput: as `evaluate` does
     """
-    recordings, problems = _recordings(path, questions), Evaluation()
+    recordings, problems = _recordings(path, procedure.questions), Evaluation()
     for recording in recordings:
         try:
-            open_source(recording, topic=topic)
-            _entries(recording, questions, Evaluation())
+            open_source(recording, topic=procedure.topic)
+            _entries(recording, procedure.questions, Evaluation())
         except BadInput as problem:
             problems.warnings.append(str(problem))
         else:
@@ -225,13 +199,12 @@ class _Replay:
         engine: OfflineEngine,
         source: Clip,
         to: Evaluation,
+        procedure: Procedure,
         *,
         ask: Ask,
-        thumbnails: bool,
-        choose: bool,
     ) -> None:
         self._engine, self._source, self._to = engine, source, to
-        self._ask_engine, self._thumbnails, self._choose = ask, thumbnails, choose
+        self._procedure, self._ask_engine = procedure, ask
         self._name = source.path.name
         self._first_ns: int | None = None
         self._now_ns = self._last_ns = 0
@@ -312,8 +285,8 @@ class _Replay:
             request_id=entry.id,
             budget_s=entry.budget,
             unlimited=entry.budget is None,
-            attach_images=self._thumbnails,
-            choices=entry.choices if self._choose or entry.set else (),
+            attach_images=self._procedure.thumbnails,
+            choices=entry.choices if self._procedure.choose or entry.set else (),
             lookback_s=entry.lookback or 0.0,
         )
         answer = self._ask_engine(question, entry, self._first_ns or 0)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # it brings torch
     from livevlm_ros.engine import Engine
 
 MASKED_SHARE = 0.9
-"""Of the attention on frames, what the frames that are taken away hold together."""
+"""Share of the attention on frames that the frames taken away hold together."""
 
 EVERY_FRAME = 255
 """Evidence frames asked for: all that were read, as far as an answer can name them."""

@@ -19,8 +19,8 @@ from livevlm_ros.engine.messages import Status
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.memory_look import Look, look_at_memory
 from livevlm_ros.replay.outcome import EVIDENCE_FRAMES, Evaluation, Outcome
+from livevlm_ros.replay.picture import save_picture
 from livevlm_ros.replay.source import find_recordings
-from livevlm_ros.replay.whole_file import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,12 +59,7 @@ def draw_memory_picture(
     outcome = _furthest(evaluation, path)
     recording = next(r for r in find_recordings(path) if r.name == outcome.recording)
     look = look_at_memory(recording, outcome.entry, config, load=load, topic=topic)
-    figure = _draw(look, outcome, config.memory.preset)
-    with whole_file(file) as part:
-        try:
-            figure.savefig(part, dpi=110)
-        except ValueError as error:  # of an ending that stands for no format
-            raise BadInput(f'{file}: the picture cannot be written: {error}') from error
+    save_picture(_draw(look, outcome, config.memory.preset), file)
 
 
 def _furthest(evaluation: Evaluation, path: Path) -> Outcome:

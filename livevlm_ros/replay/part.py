@@ -21,13 +21,12 @@ from livevlm_ros import __version__
 from livevlm_ros.engine import checkpoint_folder
 from livevlm_ros.replay.accuracy import Report
 from livevlm_ros.replay.as_json import as_json, from_json
-from livevlm_ros.replay.clip import WHOLE, Stretch
 from livevlm_ros.replay.counts import Counts
 from livevlm_ros.replay.errors import BadInput
-from livevlm_ros.replay.evaluate import Given
 from livevlm_ros.replay.fingerprint import fingerprint
 from livevlm_ros.replay.outcome import Evaluation
 from livevlm_ros.replay.poses import poses_file
+from livevlm_ros.replay.procedure import PLAIN, Procedure
 from livevlm_ros.replay.questions import questions_beside
 from livevlm_ros.replay.report import report_head
 from livevlm_ros.replay.source import find_recordings
@@ -85,14 +84,11 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An evaluation that is done in parts; fields as of `evaluate` and `run_rows`."""
+    """An evaluation that is done in parts; fields as of `run_rows`."""
 
     path: Path
     rows: Sequence[Row]
-    questions: Given = None
-    topic: str | None = None
-    choose: bool = False
-    stretch: Stretch = WHOLE
+    procedure: Procedure = PLAIN
     comparing: bool = False
 
     def recordings(self) -> dict[str, Path]:
@@ -109,9 +105,9 @@ class Job:
         return {
             'rows': {head['name']: head for head in heads},
             'comparing': self.comparing,
-            'choices': self.choose,
-            'topic': self.topic,
-            'stretch': list(self.stretch),
+            'choices': self.procedure.choose,
+            'topic': self.procedure.topic,
+            'stretch': list(self.procedure.stretch),
             'models': {
                 path: fingerprint([checkpoint_folder(path)])
                 for path in {row.config.model.path for row in self.rows}
@@ -125,7 +121,8 @@ class Job:
 
     def _digest(self, recording: Path) -> str:
         """Return what tells the questions of a recording from others."""
-        given = questions_beside(recording) if self.questions is None else self.questions
+        given = self.procedure.questions
+        given = questions_beside(recording) if given is None else given
         if isinstance(given, Path):
             try:
                 content = given.read_bytes()

@@ -64,10 +64,19 @@ def draw_picture(
         'evidence is known and past'
     )
     figure.supxlabel(chosen, fontsize=8, color=GREY)
+    save_picture(figure, file)
+
+
+def save_picture(figure: Figure, file: Path) -> None:
+    """
+    Write a figure, in the format that the file's ending stands for.
+
+    :raises BadInput: for an ending that stands for none, or as `whole_file` does
+    """
     with whole_file(file) as part:
         try:
             figure.savefig(part, dpi=110)
-        except ValueError as error:  # of an ending that stands for no format
+        except ValueError as error:
             raise BadInput(f'{file}: the picture cannot be written: {error}') from error
 
 

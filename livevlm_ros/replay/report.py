@@ -58,7 +58,7 @@ RECALL_KEYS = (
     'hidden_ms',
 )
 STRANGE_SHARE = 0.1
-"""Of the frames, unlike what the checkpoint knows, from which on it is told."""
+"""Share of frames unlike what the checkpoint knows that a report warns of."""
 
 
 def build_report(

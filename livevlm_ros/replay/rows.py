@@ -71,11 +71,19 @@ def read_rows(
         for preset in presets
     ]
     rows += [_read(text, model=model, fps=fps, given=given) for text in texts]
-    names = [row.name for row in rows]
+    check_names([row.name for row in rows])
+    return rows
+
+
+def check_names(names: Sequence[str]) -> None:
+    """
+    Refuse rows of which two have the same name.
+
+    :raises BadInput: naming the first that comes again
+    """
     for number, name in enumerate(names):
         if name in names[:number]:
             raise BadInput(f'row {name}: the name is given twice; expected different ones')
-    return rows
 
 
 def check_baselines(baselines: Sequence[str], names: Sequence[str]) -> None:

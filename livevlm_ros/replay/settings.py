@@ -9,7 +9,7 @@ that mean nothing without a clock or a queue are not offered.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
@@ -19,14 +19,20 @@ from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.recording import CAMERA
 
 _TABLES = ((MEMORY, MemoryConfig), (MODEL, ModelConfig), (ENGINE, EngineConfig))
-_KINDS = {
-    name: get_type_hints(config)[field]
+_WANTED = {bool: 'true or false', int: 'a whole number', float: 'a number'}
+
+
+def _kind(hint: Any) -> type:
+    """Return the type of a field: str, bool, int or float."""
+    return next((kind for kind in get_args(hint) if kind is not NoneType), hint)
+
+
+KINDS = {
+    name: _kind(get_type_hints(config)[field])
     for table, config in _TABLES
     for name, field in table.items()
 }
-
-SETTINGS = tuple(_KINDS)
-"""Names that `--set` takes."""
+"""Types of the settings that `--set` takes, by name."""
 
 
 def engine_config(
@@ -45,7 +51,7 @@ def engine_config(
     :param fps: most frames used per second of the recording
     :param given: `name=value` settings, which go over the rest
     :param cameras: logical names
-    :raises BadInput: for a name that is not in `SETTINGS`, a value of the wrong kind, or a
+    :raises BadInput: for a name that is not in `KINDS`, a value of the wrong kind, or a
         configuration that its room refuses
     """
     values: dict[str, Any] = {
@@ -55,30 +61,29 @@ def engine_config(
         'ingest.target_fps': fps,
     }
     try:
-        return configuration(values | dict(map(_parse, given)), cameras)
+        return configuration(values | dict(read_setting(each, KINDS) for each in given), cameras)
     except ValueError as error:
         raise BadInput(str(error)) from error
 
 
-def _parse(setting: str) -> tuple[str, Any]:
+def read_setting(setting: str, kinds: Mapping[str, type]) -> tuple[str, Any]:
+    """
+    Read `name=value`.
+
+    :param kinds: str, bool, int or float, by the names that are known
+    :raises BadInput: for a name that is not among them, or a value of another kind
+    """
     name, equals, text = setting.partition('=')
     if not equals:
         raise BadInput(f'setting {setting}: expected name=value')
-    if name not in SETTINGS:
-        known = ', '.join(SETTINGS)
+    if name not in kinds:
+        known = ', '.join(kinds)
         raise BadInput(f'setting {setting}: no setting {name!r}; expected one of {known}')
-    kind = _kind(name)
+    kind = kinds[name]
     try:
         return name, _switch(text) if kind is bool else kind(text)
     except ValueError:
-        wanted = {int: 'a whole number', float: 'a number', bool: 'true or false'}[kind]
-        raise BadInput(f'setting {setting}: expected {wanted}, got {text!r}') from None
-
-
-def _kind(name: str) -> type:
-    """Return the type of a setting: str, bool, int or float."""
-    hint = _KINDS[name]
-    return next((kind for kind in get_args(hint) if kind is not NoneType), hint)
+        raise BadInput(f'setting {setting}: expected {_WANTED[kind]}, got {text!r}') from None
 
 
 def _switch(text: str) -> bool:

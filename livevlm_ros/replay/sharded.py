@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ def run_part(
     :param progress: called with row and recording, and the share of what is left, [0, 1]
     :raises BadInput: as `evaluate` does, and where the part cannot be written
     """
-    check_source(job.path, questions=job.questions, topic=job.topic)
+    check_source(job.path, job.procedure)
     left = {row.name: part.left(row.name) for row in job.rows}
     recordings, total, done = job.recordings(), sum(map(len, left.values())), 0
     part.write()
@@ -75,11 +76,7 @@ def measure(
     evaluation = evaluate_one(
         recording,
         engine,
-        questions=job.questions,
-        topic=job.topic,
-        thumbnails=True,
-        choose=job.choose,
-        stretch=job.stretch,
+        replace(job.procedure, thumbnails=True),
         ask=bound_of(engine, row),
         progress=progress,
     )

@@ -24,6 +24,7 @@ from livevlm_ros.replay.cap import over_kinds
 from livevlm_ros.replay.compare import Run, run_rows
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.evaluate import Progress
+from livevlm_ros.replay.procedure import PLAIN, Procedure
 from livevlm_ros.replay.rows import Row
 from livevlm_ros.replay.settings import engine_config
 from livevlm_ros.replay.table import bytes_text, milliseconds, percent, rate_text
@@ -86,10 +87,9 @@ def sweep_grid(
 def run_sweep(
     path: Path,
     grid: Sequence[Row],
+    procedure: Procedure = PLAIN,
     *,
     load: Load,
-    questions: Path | None = None,
-    topic: str | None = None,
     note: Callable[[str], None] = lambda text: None,
     progress: Progress = lambda name, share: None,
 ) -> Report:
@@ -109,7 +109,7 @@ def run_sweep(
         progress(f'{number} of {len(grid)}, {name}', share)
 
     runs: list[Run] = []
-    for run in run_rows(path, grid, load=load, questions=questions, topic=topic, progress=tell):
+    for run in run_rows(path, grid, procedure, load=load, progress=tell):
         runs.append(run)
         if len(runs) == 1 < len(grid):
             seconds = run.report['seconds_taken']

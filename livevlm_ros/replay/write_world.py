@@ -102,7 +102,7 @@ def write_world(
     """
     Film streams into `folder/stream-NNNN` bags.
 
-    Beside each bag lie `stream-NNNN.questions.yaml`, as `evaluate` reads it, and
+    Each bag has a `stream-NNNN.questions.yaml` beside it, as `evaluate` reads it, and a
     `stream-NNNN.truth.json` with every event; `filming.json` tells that all are there.
 
     :param folder: new or empty

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from livevlm_ros.engine.messages import Answer, BadFrame, Frame, Question
@@ -51,12 +51,7 @@ class Recorded:
     def __enter__(self) -> Recorded:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._end.set()
         if self._thread is not None:
             self._thread.join(END_S)

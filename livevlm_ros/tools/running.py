@@ -6,17 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from livevlm_ros.engine.messages import Answer, Question, Status
 from livevlm_ros.node.ask_client import CANCEL_S, Wish
 from livevlm_ros.node.client import not_found
 from livevlm_ros.node.conversions import nanoseconds
+from livevlm_ros.node.from_messages import to_answer
 from livevlm_ros.node.memory_client import MemoryClient
 from livevlm_ros.node.remote_memory import RemoteMemory, RemoteWatches
 from livevlm_ros.node.stream import Stream
-from livevlm_ros.node.told import to_answer
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.tools.camera_memory import Enough, MemoryStatus
 
@@ -44,12 +43,7 @@ class Running:
     def __enter__(self) -> Running:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._client.close()
 
     def ask(self, question: Question, hear: Callable[[str], None]) -> Answer:

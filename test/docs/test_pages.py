@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pages do what they say; `make docs-check` does those that take longer."""
 
-import ast
 import re
 import runpy
 from collections.abc import Iterator
@@ -58,25 +57,3 @@ def anchors(page: Path) -> set[str]:
     return {
         re.sub(r'[^\w -]', '', heading).strip().lower().replace(' ', '-') for heading in headings
     }
-
-
-def test_messages_that_are_explained_are_those_of_the_code() -> None:
-    page = (ROOT / 'docs/troubleshooting.md').read_text(encoding='utf-8')
-    told = [
-        message
-        for row in re.findall(r'^\| (`.*?) \|', page, re.MULTILINE)
-        for message in re.findall(r'`([^`]+)`', row)
-        if ' ' in message
-    ]
-    assert len(told) > 50
-    texts = [text for file in (ROOT / 'livevlm_ros').rglob('*.py') for text in strings(file)]
-    for message in told:
-        pieces = [piece.strip(' ') for piece in message.split('…') if len(piece.strip()) > 3]
-        assert pieces and all(any(piece in text for text in texts) for piece in pieces), message
-
-
-def strings(file: Path) -> Iterator[str]:
-    """Give the texts in a source file, without what is filled into them."""
-    for node in ast.walk(ast.parse(file.read_text(encoding='utf-8'))):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value

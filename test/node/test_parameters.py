@@ -15,7 +15,7 @@ from rclpy.parameter import Parameter as RosParameter
 from livevlm_ros.node import parameters
 from livevlm_ros.node.declaration import declare
 from livevlm_ros.node.parameter import Parameter
-from livevlm_ros.node.parameters import check_cameras, engine_config, is_known, table
+from livevlm_ros.node.parameters import check_cameras, engine_config, table
 from livevlm_ros.share import share_file
 
 ROOM = Path(parameters.__file__).parent
@@ -103,15 +103,6 @@ def test_the_small_embedded_model_leaves_the_other_cores_to_ros() -> None:
     assert engine_config(values).torch_threads == 1
     assert engine_config({**values, 'model.path': '/models/large'}).torch_threads == 0
     assert engine_config({**values, 'model.threads': 4}).threads == 4
-
-
-def test_launch_files_can_ask_what_is_known() -> None:
-    assert is_known('memory.preset')
-    assert is_known('use_sim_time')
-    assert is_known('qos_overrides./camera/image_raw.subscription.reliability')
-    assert is_known('cameras.front.topic', ['front'])
-    assert not is_known('cameras.front.topic')
-    assert not is_known('memory.presett')
 
 
 @pytest.mark.parametrize('names', [[], ['a', 'a'], ['front camera'], ['']])

@@ -3,47 +3,26 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from threading import Timer
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Duration
+from diagnostic_msgs.msg import DiagnosticStatus
 
 pytest.importorskip('torch')
 
-from livevlm_interfaces.srv import Ask
+from livevlm_interfaces.msg import CameraState, MemoryState
+from livevlm_interfaces.srv import Ask, GetInfo
 from livevlm_ros.engine.messages import Answer, Frame, Latency, Question, Status
 from livevlm_ros.node import remote_engine
 from livevlm_ros.node.ask_service import fill_response
-from livevlm_ros.node.diagnostics import ERROR, OK
+from livevlm_ros.node.diagnostics import ERROR
 from livevlm_ros.node.parameters import table
 from livevlm_ros.node.remote_engine import SETTLE_S, RemoteEngine, ReplayFailed
 from livevlm_ros.replay import BadInput
-
-SIZES = {
-    'short_term_tokens': '9',
-    'long_term_tokens': '0',
-    'archive_tokens': '0',
-    'device_bytes': '100',
-    'read_bytes': '50',
-    'host_bytes': '0',
-    'disk_bytes': '0',
-    'full_cache_bytes': '10',
-    'short_term_frames': '1',
-    'frames': '7',
-    'evictions': '0',
-    'context_truncated': 'False',
-    'oldest_stamp_ns': '1',
-    'recall_speculated': '0',
-    'recall_corrected': '0',
-    'recall_questions': '0',
-    'recall_questions_corrected': '0',
-    'recall_exposed_s': '0.000',
-    'recall_hidden_s': '0.000',
-    'recall_failed': '0',
-    'recall_correction_rate': 'nan',
-}
 
 
 class FakeClient:
@@ -55,7 +34,8 @@ class FakeClient:
         self.sent: list[tuple[str, dict[str, Any]]] = []
         self.answers: list[Answer | None] = []
         self.clock_runs = True
-        self.statuses = {'memory': status(OK, SIZES)}
+        self.statuses: dict[str, Any] = {}
+        self.told: list[Callable[[MemoryState], None]] = []
 
     def parameters(self, names: list[str], timeout_s: float) -> dict[str, Any]:
         return {name: self.given.get(name, table()[name].default) for name in names}
@@ -67,8 +47,14 @@ class FakeClient:
         self.waited_s.append(time_s)
         return self.clock_runs
 
-    def wait_for_news(self, task: str, timeout_s: float) -> bool:
-        return True
+    def hear(self, kind: Any, name: str, on_message: Callable[[MemoryState], None]) -> None:
+        assert (kind, name) == (MemoryState, 'memory_state')
+        self.told.append(on_message)
+        on_message(MemoryState(frames=7, device_bytes=100))
+
+    def call(self, kind: Any, name: str, request: Any) -> Any:
+        assert (kind, name) == (GetInfo, 'get_info')
+        return GetInfo.Response(model_id='tiny')
 
     def send(self, question: str, **fields: Any) -> Any:
         self.sent.append((question, fields))
@@ -77,11 +63,6 @@ class FakeClient:
         if answer is not None:
             fill_response(response, answer, asked_at_ns=1)
         return SimpleNamespace(wait=lambda timeout_s: response)
-
-
-def status(level: bytes, values: dict[str, str], message: str = '') -> Any:
-    rows = [SimpleNamespace(key=key, value=value) for key, value in values.items()]
-    return SimpleNamespace(level=level, values=rows, message=message)
 
 
 @pytest.fixture
@@ -153,6 +134,17 @@ def test_the_memory_holds_no_frame_that_is_not_counted_yet(
     assert (memory.frames, memory.device_bytes) == (2, 100)
 
 
+def test_the_counts_are_the_nodes_own_and_told_after_they_are_asked_for(
+    node: FakeClient, drive: Callable[..., RemoteEngine]
+) -> None:
+    engine = drive()
+    newer = MemoryState(cameras=[CameraState(name='camera', frames_in=5, frames_used=3)])
+    later = Timer(0.1, lambda: [tell(newer) for tell in node.told])
+    later.start()
+    counts = engine.counts()
+    assert (counts.frames_in, counts.frames_used, counts.model_id) == (5, 3, 'tiny')
+
+
 def test_a_question_is_asked_with_its_budget_and_its_wish_for_images(
     node: FakeClient, drive: Callable[..., RemoteEngine]
 ) -> None:
@@ -206,7 +198,8 @@ def test_what_cannot_be_loaded_is_bad_input(
 ) -> None:
     engine = drive()
     node.clock_runs = False
-    node.statuses['model'] = status(ERROR, {}, 'configure failed: no model folder /m')
+    problem = 'configure failed: no model folder /m'
+    node.statuses['model'] = DiagnosticStatus(level=ERROR, message=problem)
     with pytest.raises(BadInput, match='no model folder /m'):
         show(engine, 10.0)
 

@@ -4,6 +4,7 @@ import pytest
 
 from livevlm_ros.replay.clip import WHOLE, Clip, Stretch
 from livevlm_ros.replay.evaluate import evaluate
+from livevlm_ros.replay.procedure import Procedure
 from livevlm_ros.replay.source import open_source
 
 QUESTIONS = """
@@ -37,7 +38,7 @@ def test_times_stay_those_of_the_recording_and_no_question_is_asked_in_vain(
 ) -> None:
     engine.evidence_s['shown'] = [3.0]
     bag = make_bag(questions=QUESTIONS)
-    replayed = evaluate(bag, engine, stretch=Stretch(2, 4))
+    replayed = evaluate(bag, engine, Procedure(stretch=Stretch(2, 4)))
     (outcome,) = replayed.outcomes
     assert (outcome.entry.id, outcome.evidence_s, outcome.evidence_hit) == ('shown', (3.0,), True)
     assert outcome.age == 2  # frames at 2, 3 and 4 s
@@ -51,6 +52,6 @@ def test_times_stay_those_of_the_recording_and_no_question_is_asked_in_vain(
 
 def test_a_stretch_behind_the_end_is_told(make_bag, engine) -> None:
     bag = make_bag(questions=QUESTIONS)
-    replayed = evaluate(bag, engine, stretch=Stretch(60))
+    replayed = evaluate(bag, engine, Procedure(stretch=Stretch(60)))
     assert (replayed.frames, replayed.outcomes) == (0, [])
     assert any(warning.endswith('no frame is that late') for warning in replayed.warnings)

@@ -13,6 +13,7 @@ from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.evaluate import evaluate
 from livevlm_ros.replay.image_bag import image_bag
 from livevlm_ros.replay.outcome import Evaluation
+from livevlm_ros.replay.procedure import Procedure
 from livevlm_ros.replay.questions import AT_THE_END, QuestionEntry
 from livevlm_ros.replay.report import TIMED, build_report
 from livevlm_ros.replay.settings import engine_config
@@ -35,7 +36,7 @@ def test_each_question_sees_the_frames_up_to_its_time_and_none_after(engine, mak
 
 def test_questions_without_a_file_are_asked_at_their_time_or_at_the_end(engine, make_bag) -> None:
     asked = [QuestionEntry(2.0, 'early'), QuestionEntry(AT_THE_END, 'end')]
-    found = evaluate(make_bag(questions=THREE), engine, questions=asked)
+    found = evaluate(make_bag(questions=THREE), engine, Procedure(asked))
     assert [(o.entry.question, o.entry.at) for o in found.outcomes] == [
         ('early', 2.0),
         ('end', 7.0),
@@ -176,7 +177,7 @@ def test_one_questions_file_for_many_recordings_is_refused(engine, make_bag, tmp
     make_bag('a')
     make_bag('b')
     with pytest.raises(BadInput, match='2 recordings, but one questions file'):
-        evaluate(tmp_path, engine, questions=tmp_path / 'q.yaml')
+        evaluate(tmp_path, engine, Procedure(tmp_path / 'q.yaml'))
 
 
 def test_choices_are_asked_for_where_they_are_wanted(engine, make_bag, monkeypatch) -> None:
@@ -186,7 +187,7 @@ def test_choices_are_asked_for_where_they_are_wanted(engine, make_bag, monkeypat
         engine, 'ask_now', lambda question: asked.append(question.choices) or ask_now(question)
     )
     evaluate(bag, engine)
-    evaluate(bag, engine, choose=True)
+    evaluate(bag, engine, Procedure(choose=True))
     assert asked == [(), ('red', 'blue')]
 
 

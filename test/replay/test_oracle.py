@@ -5,6 +5,7 @@ import pytest
 from livevlm_ros.engine.messages import ANSWERED, Question
 from livevlm_ros.replay.evaluate import evaluate
 from livevlm_ros.replay.oracle import alone_of, oracle_of, truth_filter
+from livevlm_ros.replay.procedure import Procedure
 from livevlm_ros.replay.questions import QuestionEntry
 from livevlm_ros.replay.rows import BASELINES, read_rows
 
@@ -67,9 +68,8 @@ def test_a_question_that_stands_alone_is_answered_without_a_frame(
         replayed = evaluate(
             world_folder / 'stream-0001',
             engine,
-            questions=questions,
+            Procedure(questions, choose=choose),
             ask=alone_of(engine),
-            choose=choose,
         )
         (outcome,) = replayed.outcomes
         assert outcome.answer.status in ANSWERED
@@ -110,7 +110,7 @@ def test_an_oracle_over_everything_reads_what_retrieval_must_find(
         '- {id: now, at: 5, question: what do you see now, evidence: [5, 5]}\n'
         '- {id: never, at: 5, question: what do you see now}'
     )
-    evaluate(world_folder / 'stream-0001', engine, questions=questions, ask=ask)
+    evaluate(world_folder / 'stream-0001', engine, Procedure(questions), ask=ask)
     engine.cleanup()
     assert read == {
         'past': pytest.approx([1, 2, 4, 5]),

@@ -22,6 +22,7 @@ from livevlm_ros.replay.evaluate import evaluate
 from livevlm_ros.replay.html import html_report
 from livevlm_ros.replay.outcome import Evaluation
 from livevlm_ros.replay.picture import draw_picture
+from livevlm_ros.replay.procedure import Procedure
 from livevlm_ros.replay.report import build_report
 from livevlm_ros.replay.settings import engine_config
 from livevlm_ros.replay.table import measures, print_comparison, print_report
@@ -37,7 +38,7 @@ def evaluated(world_folder: Path, checkpoint: Path) -> tuple[Evaluation, Report]
     )
     engine = Engine(config)
     engine.load()
-    evaluation = evaluate(world_folder, engine, thumbnails=True)
+    evaluation = evaluate(world_folder, engine, Procedure(thumbnails=True))
     evaluation.warnings.append('something <odd> [bold]')
     report = build_report(evaluation, engine.stats(), config, path='w', seconds=2.0)
     engine.cleanup()

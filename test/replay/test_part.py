@@ -13,6 +13,7 @@ from livevlm_ros.replay.counts import Counts
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.outcome import Evaluation
 from livevlm_ros.replay.part import Job, Measured, Part, Shard
+from livevlm_ros.replay.procedure import Procedure
 from livevlm_ros.replay.questions import QuestionEntry
 from livevlm_ros.replay.rows import read_rows
 
@@ -76,10 +77,12 @@ def test_a_part_of_other_settings_is_refused_by_what_differs(
     others = {
         'rows: full only there': replace(job, rows=job.rows[:1]),
         'memory.short_term_frames: 16 there, 8 here': replace(job, rows=smaller),
-        'choices: False there, True here': replace(job, choose=True),
-        r'stretch: \[0.0, inf\] there, \[1.0, inf\] here': replace(job, stretch=Stretch(1.0)),
-        'questions: a: ': replace(job, questions=[QuestionEntry(1.0, 'q')]),
-        'topic: None there, /a here': replace(job, topic='/a'),
+        'choices: False there, True here': replace(job, procedure=Procedure(choose=True)),
+        r'stretch: \[0.0, inf\] there, \[1.0, inf\] here': replace(
+            job, procedure=Procedure(stretch=Stretch(1.0))
+        ),
+        'questions: a: ': replace(job, procedure=Procedure([QuestionEntry(1.0, 'q')])),
+        'topic: None there, /a here': replace(job, procedure=Procedure(topic='/a')),
     }
     for says, other in others.items():
         with pytest.raises(BadInput, match=f'part.json: is of another evaluation: .*{says}'):

@@ -3,7 +3,7 @@
 import pytest
 
 from livevlm_ros.replay.errors import BadInput
-from livevlm_ros.replay.settings import SETTINGS, engine_config
+from livevlm_ros.replay.settings import KINDS, engine_config
 
 
 def test_a_replay_runs_in_float32_and_the_embedded_model_on_one_thread() -> None:
@@ -38,7 +38,7 @@ def test_settings_go_over_the_rest_by_the_names_of_the_node() -> None:
 
 def test_every_offered_setting_can_be_set() -> None:
     default = engine_config()
-    for name in SETTINGS:
+    for name in KINDS:
         value = {
             'memory.preset': 'full',
             'memory.eviction': 'fifo',

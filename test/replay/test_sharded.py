@@ -16,6 +16,7 @@ from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.evaluate import Progress
 from livevlm_ros.replay.outcome import Evaluation, Outcome
 from livevlm_ros.replay.part import Job, Measured, Part, Shard
+from livevlm_ros.replay.procedure import Procedure
 from livevlm_ros.replay.report import TIMED
 from livevlm_ros.replay.rows import read_rows
 from livevlm_ros.replay.sharded import merge_parts, run_part
@@ -88,7 +89,7 @@ def job(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
 @pytest.fixture(scope='module')
 def single(job: Job) -> list[Run]:
     """Evaluate in one go."""
-    return list(run_rows(job.path, job.rows, load=load, thumbnails=True))
+    return list(run_rows(job.path, job.rows, Procedure(thumbnails=True), load=load))
 
 
 @pytest.fixture(scope='module')

@@ -102,7 +102,7 @@ def grown(room: int, tokens: int) -> int:
     Return how much room to make for tokens where there is too little.
 
     It grows by halves, whatever asked for it: how large it is in the end does not depend on which
-    streams were read before. From nothing it is what is asked for.
+    streams were read before. The first room is exactly what is asked for.
     """
     while 0 < room < tokens:
         room += (room + 1) // 2

@@ -24,7 +24,7 @@ from livevlm_ros.replay.poses import Track, poses_file, write_poses
 from livevlm_ros.replay.sets.rows import LeftOut
 
 PICTURES_A_SECOND = 2.0
-"""Of the ten that CODa has, as many as the captioner of NaVQA's authors looks at."""
+"""As many as the captioner of NaVQA's authors looks at; CODa has ten."""
 
 _NUMBER = re.compile(r'_(\d+)\.(?:png|jpg)$')
 

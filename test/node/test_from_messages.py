@@ -3,15 +3,14 @@
 
 from dataclasses import replace
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
-from diagnostic_msgs.msg import DiagnosticStatus
 
 pytest.importorskip('torch')
 
 from livevlm_interfaces.srv import Ask
 from livevlm_ros.engine import MemorySizes, RecallCounts
-from livevlm_ros.engine.horizon import Horizon
 from livevlm_ros.engine.messages import (
     Answer,
     Evidence,
@@ -22,12 +21,12 @@ from livevlm_ros.engine.messages import (
     Status,
 )
 from livevlm_ros.engine.slot import CameraStats, Dropped
-from livevlm_ros.engine.stats import EngineStats, ModelStats
 from livevlm_ros.node.ask_service import fill_response
-from livevlm_ros.node.diagnostics import Lifecycle, healths
+from livevlm_ros.node.cameras import CameraReport
+from livevlm_ros.node.from_messages import to_answer, to_stats
+from livevlm_ros.node.memory_state import MemoryTeller
 from livevlm_ros.node.parameters import table
-from livevlm_ros.node.ros_clock import ClockReport
-from livevlm_ros.node.told import to_answer, told_stats
+from livevlm_ros.node.traffic import TrafficStats
 from livevlm_ros.pose import Pose
 
 SIZES = MemorySizes(
@@ -44,6 +43,8 @@ SIZES = MemorySizes(
     evictions=11,
     context_truncated=True,
     oldest_stamp_ns=12,
+    short_term_oldest_ns=19_000_000_020,
+    long_term_capacity=21,
     archive_lost=18,
     disk_lost=True,
     recall=RecallCounts(
@@ -58,16 +59,16 @@ SIZES = MemorySizes(
 )
 
 
-class Told:
-    """What a client has heard of a node's diagnostics."""
-
-    def __init__(self, stats: EngineStats | None) -> None:
-        defaults = {name: row.default for name, row in table().items()}
-        found = healths(Lifecycle('active'), [], stats, defaults, refused={}, clock=ClockReport())
-        self._statuses = {health.task: health.to_message('livevlm', '') for health in found}
-
-    def status(self, task: str) -> DiagnosticStatus | None:
-        return self._statuses.get(task)
+CAMERA = CameraReport(
+    name='camera',
+    topics=('/camera/image_raw',),
+    transport='raw',
+    publishers=1,
+    incompatible='',
+    silent_s=0.1,
+    encoding='rgb8',
+    traffic=TrafficStats(received=24, fps=1.0, p50_ms=0.1, p99_ms=0.2, max_ms=0.3),
+)
 
 
 def test_an_answer_survives_the_service_whole() -> None:
@@ -111,31 +112,24 @@ def test_an_answer_that_saw_no_frame_has_no_newest_one() -> None:
     assert to_answer(response).newest_stamp_ns == 0
 
 
-def test_the_engines_statistics_are_read_off_the_diagnostics(fake_engine: Any) -> None:
+def test_the_engines_statistics_survive_the_memorys_state(fake_engine: Any) -> None:
     frames = CameraStats(
-        frames_in=20, frames_used=12, dropped=Dropped(rate=1, newer=2, gate=3, bad=1), waiting=1
+        frames_in=24,
+        frames_used=12,
+        dropped=Dropped(rate=1, newer=2, gate=3, bad=1, paused=4),
+        waiting=1,
+        newest_stamp_ns=12_000_000_034,
     )
-    model = ModelStats(
-        *('tiny', 'float32', 'float32', 4936, 'cpu', 1234, 1.5), {'step': 3.0}, {'step_ms': 2.0}
-    )
-    stats = replace(
-        fake_engine.stats(),
-        cameras={'camera': frames},
-        memory=SIZES,
-        model=model,
-        time_jumps=2,
-        horizon=Horizon(7800.0, 'everything is kept'),
-    )
-    told = told_stats(Told(stats))  # type: ignore[arg-type]
-    assert told.memory == SIZES
+    stats = replace(fake_engine.stats(), cameras={'camera': frames}, memory=SIZES)
+    defaults = {name: row.default for name, row in table().items()}
+    message = MemoryTeller().message(stats, [CAMERA], defaults, now_ns=13_000_000_000)
+    told = to_stats(message)
+    assert told.memory is not None and told.memory == SIZES
     assert told.memory.recall == SIZES.recall
-    assert (told.frames_in, told.frames_used, told.waiting) == (20, 12, 1)
-    assert told.dropped == frames.dropped
-    assert told.time_jumps == 2
-    assert told.model == replace(model, warm_up_ms={}, costs_ms={})
+    assert told.cameras == {'camera': replace(frames, age_s=ANY)}
 
 
 def test_before_the_node_has_told_anything_nothing_is_known() -> None:
-    told = told_stats(Told(None))  # type: ignore[arg-type]
-    assert told.memory is None and told.model is None
+    told = to_stats(None)
+    assert told.memory is None
     assert told.frames_in == 0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from livevlm_ros.engine.named import BadName, snapshot_folder
+from livevlm_ros.engine.snapshot_names import BadName, snapshot_folder
 
 
 def test_a_plain_name_is_a_folder_inside_and_none_is_the_folder_itself(tmp_path: Path) -> None:
