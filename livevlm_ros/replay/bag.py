@@ -10,7 +10,7 @@ hold any types, known or not.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import islice
@@ -24,13 +24,11 @@ from rosbags.typesys import Stores, get_typestore
 from livevlm_ros.bit_depth import BitDepth
 from livevlm_ros.engine.messages import BadFrame, Frame, Pixels
 from livevlm_ros.images import is_depth, to_rgb, to_stamp_ns
+from livevlm_ros.replay.bag_topic import IMAGE_TYPES, choose_topic
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.packed import unpacked, unpacked_message
 from livevlm_ros.replay.recording import CAMERA, is_storage
 from livevlm_ros.replay.salvage import Record, salvage
-
-COMPRESSED = '/compressed'
-IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 
 
 class BagSource:
@@ -61,7 +59,7 @@ class BagSource:
             self.warnings += _unlisted(path)
         except Exception as error:  # each storage format has its own errors for a broken file
             topics = self._open_broken(error)
-        (self.topic, self.type), self.length = _choose(path, topics, self._depth, topic)
+        (self.topic, self.type), self.length = choose_topic(path, topics, self._depth, topic)
 
     def frames(self) -> Iterator[Frame]:
         """Yield the topic's frames in the order they were recorded."""
@@ -209,41 +207,3 @@ def _unlisted(path: Path) -> list[str]:
         f'{path}: {", ".join(others)} is not in its metadata.yaml, and not read; without '
         'metadata.yaml every file is'
     ]
-
-
-def _choose(
-    path: Path, topics: Mapping[tuple[str, str], int], depth: Collection[str], wanted: str | None
-) -> tuple[tuple[str, str], int]:
-    """
-    Return the image topic to read, as which type, and how many messages it has of it.
-
-    :param depth: topics whose images are no pictures; read only where there are no others
-    """
-    images = {key: count for key, count in topics.items() if key[1] in IMAGE_TYPES}
-    pictures = {key: count for key, count in images.items() if key[0] not in depth} or images
-    names = list(dict.fromkeys(topic for topic, _ in pictures))
-    held = ', '.join(f'{topic} [{kind}]: {count}' for (topic, kind), count in topics.items())
-    if not images:
-        raise BadInput(
-            f'{path}: no images in this bag; expected {" or ".join(IMAGE_TYPES)}, '
-            f'found {held or "no messages at all"}'
-        )
-    named = names if wanted is None else _named(wanted, names)
-    if not named:
-        found = 'depth, no pictures,' if _named(wanted or '', depth) else 'no images'
-        raise BadInput(f'{path}: {found} on topic {wanted}; images are on {", ".join(names)}')
-    if len({name.removesuffix(COMPRESSED) for name in named}) > 1:
-        raise BadInput(
-            f'{path}: images on {len(names)} topics ({", ".join(names)}); choose one with --topic'
-        )
-    # One camera, raw and compressed: what lost fewer messages, and of equals what is not lossy.
-    offered = {key: count for key, count in pictures.items() if key[0] in named}
-    ranked = sorted(offered, key=lambda key: (key[0], IMAGE_TYPES.index(key[1])))
-    chosen = max(ranked, key=lambda key: offered[key])
-    return chosen, offered[chosen]
-
-
-def _named(wanted: str, topics: Collection[str]) -> list[str]:
-    """Return the topic of a name, with or without its first slash, else its compressed form."""
-    forms = (wanted, f'/{wanted}', f'{wanted}{COMPRESSED}', f'/{wanted}{COMPRESSED}')
-    return [form for form in forms if form in topics][:1]
