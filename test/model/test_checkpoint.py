@@ -216,6 +216,54 @@ def test_what_other_files_say_is_refused_in_a_line_before_weights_are_read(
     assert str(folder) in str(refused.value) and '\n' not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ('name', 'nbytes'),
+    [
+        ('config.json', 300_000_000),
+        ('tokenizer_config.json', 300_000_000),
+        ('tokenizer.json', 300_000_000),
+        ('added_tokens.json', 300_000_000),
+        ('merges.txt', 300_000_000),
+        ('chat_template.jinja', 2_000_000),
+        ('memory.yaml', 1_000_000),
+    ],
+)
+def test_a_file_of_absurd_size_is_refused_unread(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, nbytes: int
+) -> None:
+    with (folder / name).open('wb') as file:
+        file.truncate(nbytes)  # zeros that take no disk
+    monkeypatch.setattr(Path, 'read_text', None)
+    with pytest.raises(
+        CheckpointError, match=f'{name}: {nbytes // 10**6} MB, expected'
+    ) as refused:
+        load_model(ModelConfig(str(folder)))
+    assert '\n' not in str(refused.value)
+
+
+def test_weights_with_an_absurdly_long_header_are_refused_unread(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = b'"%d":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}'
+    header = b'{' + b','.join(empty % number for number in range(200_000)) + b'}'
+    (folder / 'model.safetensors').write_bytes(len(header).to_bytes(8, 'little') + header)
+    monkeypatch.setattr('livevlm_ros.model.checkpoint.safe_open', None)
+    _refused(folder, r'model\.safetensors: a header of 11 MB, expected at most 8\.39')
+
+
+def test_a_chat_template_without_end_is_refused_in_a_line_before_weights_are_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('livevlm_ros.model.template_trial.CPU_S', 1)
+    monkeypatch.setattr('livevlm_ros.model.video_language_model.open_weights', None)
+    loops = '{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}'
+    (folder / 'chat_template.jinja').write_text(loops)
+    with pytest.raises(CheckpointError) as refused:
+        load_model(ModelConfig(str(folder)))
+    said = 'the chat template does not render (it takes more than 1 s of CPU time)'
+    assert str(refused.value) == f'{folder}: {said}'
+
+
 @pytest.mark.parametrize('name', ['pytorch_model.bin', 'model.pt', 'weights.pth'])
 def test_pickled_weights_are_refused_and_never_read(folder: Path, name: str) -> None:
     (folder / 'model.safetensors').rename(folder / name)
