@@ -189,7 +189,7 @@ def _decoded_jpeg(data: bytes, flags: int) -> Pixels:
         return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     image.load()
     if not flags & cv2.IMREAD_IGNORE_ORIENTATION:
-        image = ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)
     pixels = np.asarray(image)
     if grey:
         return pixels

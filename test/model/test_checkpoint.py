@@ -149,6 +149,32 @@ def test_weights_in_shards_are_those_of_one_file(folder: Path) -> None:
     assert all(torch.equal(shards[name], whole[name]) for name in whole)
 
 
+OF_THE_HUB = {'vision_tower.': 'vision_tower.vision_model.'}
+OF_TRANSFORMERS_5 = {
+    'language_model.lm_head.': 'lm_head.',
+    'language_model.model.': 'model.language_model.',
+    **{name: f'model.{name}' for name in ('vision_tower.', 'multi_modal_', 'image_newline')},
+}
+
+
+@pytest.mark.parametrize('weights', ['auto', 'int8'])
+@pytest.mark.parametrize('names', [OF_THE_HUB, OF_TRANSFORMERS_5], ids=['hub', 'transformers 5'])
+def test_weights_are_the_same_by_all_names_that_releases_gave_them(
+    folder: Path, names: dict[str, str], weights: str
+) -> None:
+    config = ModelConfig(str(folder), weights=weights)
+    expected = load_model(config).hf.state_dict()
+    tensors = {}
+    for name, tensor in _tensors(folder).items():
+        old = next((old for old in names if name.startswith(old)), '')
+        tensors[names.get(old, '') + name.removeprefix(old)] = tensor
+    assert tensors.keys() != _tensors(folder).keys()
+    save_file(tensors, folder / 'model.safetensors', metadata={'format': 'pt'})
+    found = load_model(config).hf.state_dict()
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
 @pytest.mark.parametrize('form', ['chat_template.json', 'tokenizer_config.json', 'a list'])
 def test_a_chat_template_may_lie_in_any_of_its_files(
     folder: Path, edit_json: Callable, form: str
