@@ -102,6 +102,7 @@ def test_what_is_forgotten_is_gone_for_every_client_and_a_snapshot_brings_it_bac
     assert [folder.name for folder in tmp_path.iterdir()] == ['before']
 
 
+@pytest.mark.usefixtures('needs_torch')
 def test_a_folder_that_another_process_has_fails_configure_by_its_number(
     live_node: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
