@@ -12,7 +12,7 @@ from pathlib import Path
 
 from livevlm_ros.memory.private_file import private
 
-LOCK = 'in_use'
+LOCK = 'memory.lock'
 """File that the lock is on; it holds the process's number, and stays when that has ended."""
 
 LOCKLESS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS})

@@ -17,6 +17,7 @@ from livevlm_ros.engine.places import Place
 from livevlm_ros.memory import FrameRef
 from livevlm_ros.memory.archive.store import RecordStore
 from livevlm_ros.memory.contents import read_refs
+from livevlm_ros.memory.folder_lock import LOCK
 from livevlm_ros.memory.snapshot import (
     MANIFEST,
     TENSORS,
@@ -125,7 +126,8 @@ def test_a_snapshot_that_is_refused_is_told_and_kept_under_another_name(
     watch(first := make_saving(), range(1, 9))
     first.cleanup()
     spoil(tmp_path)
-    before = {f'{file.name}.refused': file.read_bytes() for file in tmp_path.glob('memory*')}
+    files = [file for file in tmp_path.iterdir() if file.name != LOCK]
+    before = {f'{file.name}.refused': file.read_bytes() for file in files}
     second = make_saving(**settings)
     watch(second, range(1, 4))
     assert second.stats().memory.frames == 3

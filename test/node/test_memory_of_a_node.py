@@ -14,7 +14,7 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from livevlm_interfaces.action import LoadMemory, SaveMemory
 from livevlm_interfaces.srv import Ask, ClearMemory, GetFrame, GetInfo, QueryTimeline, Recall
 from livevlm_ros.engine.messages import Frame
-from livevlm_ros.memory.folder_lock import FolderLock
+from livevlm_ros.memory.folder_lock import LOCK, FolderLock
 from livevlm_ros.node.memory_client import MemoryClient
 from livevlm_ros.node.node import load_engine
 
@@ -99,7 +99,7 @@ def test_what_is_forgotten_is_gone_for_every_client_and_a_snapshot_brings_it_bac
             SaveMemory, 'save_memory', SaveMemory.Goal(name=hostile), lambda *step: None
         )
         assert not refused.success and 'name: got' in refused.message
-    assert [folder.name for folder in tmp_path.iterdir()] == ['before']
+    assert {file.name for file in tmp_path.iterdir()} == {'before', LOCK}
 
 
 @pytest.mark.usefixtures('needs_torch')
