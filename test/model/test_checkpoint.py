@@ -157,12 +157,11 @@ OF_TRANSFORMERS_5 = {
 }
 
 
-@pytest.mark.parametrize('weights', ['auto', 'int8'])
 @pytest.mark.parametrize('names', [OF_THE_HUB, OF_TRANSFORMERS_5], ids=['hub', 'transformers 5'])
 def test_weights_are_the_same_by_all_names_that_releases_gave_them(
-    folder: Path, names: dict[str, str], weights: str
+    folder: Path, names: dict[str, str]
 ) -> None:
-    config = ModelConfig(str(folder), weights=weights)
+    config = ModelConfig(str(folder))
     expected = load_model(config).hf.state_dict()
     tensors = {}
     for name, tensor in _tensors(folder).items():
