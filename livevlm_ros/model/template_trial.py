@@ -25,9 +25,9 @@ MOST_CHARACTERS = 100_000
 Messages = Sequence[Mapping[str, Any]]
 
 
-def try_template(template: str, messages: Messages, tokens: Mapping[str, str]) -> None:
+def try_template(template: str, messages: Messages, tokens: Mapping[str, Any]) -> None:
     """
-    Render a template elsewhere, once, to see that it is to be rendered here.
+    Render a template in another process; one that has passed is not tried again.
 
     :param tokens: the tokenizer's special tokens by their names
     :raises ValueError: if it fails, does not end or makes too much, in one line

@@ -45,6 +45,12 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
     _refused(folder, f'{name} is missing')
 
 
+def test_a_link_that_leads_nowhere_is_a_missing_file(folder: Path) -> None:
+    (folder / 'tokenizer.json').unlink()
+    (folder / 'tokenizer.json').symlink_to('nowhere')
+    _refused(folder, r'tokenizer\.json is missing')
+
+
 def test_a_missing_chat_template_is_named(folder: Path) -> None:
     (folder / 'chat_template.jinja').unlink()
     _refused(folder, r'no chat template, expected chat_template\.jinja')
