@@ -80,7 +80,7 @@ class Robot:
     def __init__(self, config: EngineConfig, model: VideoLanguageModel, question: str) -> None:
         self.run = Run()
         parts = build_parts(config, load=lambda given: model, progress=lambda phase, share: None)
-        self._memory = parts.memory
+        self._parts, self._memory = parts, parts.memory
         self._file = archive_file(self._memory)
         self._ingest = Ingest(config.cameras, target_fps=config.target_fps, on_jump=config.on_jump)
         self._loop = Loop(parts, self._ingest, QuestionQueue(1), Watches(config, Events()), config)
@@ -88,7 +88,7 @@ class Robot:
 
     def close(self) -> None:
         """Remove the archive's file."""
-        self._memory.close()
+        self._parts.close()
 
     def live(self, frame: Frame, *, asked: bool) -> None:
         """Live through a second: a frame, an idle while, the question if it is asked."""

@@ -100,7 +100,6 @@ def _live_through(
     model = load_model(config.model)
     right: list[tuple[str, ...]] = []
     with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
         robots = []
         retrieval = RetrievalSettings.from_settings(model.memory_settings, model.shape)
         for name, tau in ((BLOCKING, TRUSTS_NONE), (DEFAULT, config.memory.tau)):
@@ -109,7 +108,7 @@ def _live_through(
                 model.shape,
                 retrieval,
                 frames=seconds,
-                folder=folder,
+                folder=stack.enter_context(tempfile.TemporaryDirectory()),
             )
             robot = Robot(replace(config, memory=memory), model, QUESTION)
             robots.append((name, stack.enter_context(closing(robot))))

@@ -8,16 +8,23 @@ of an older frame behind the picture. Some leave the marker out. Such a file is 
 picture is whole; one that was cut off is refused, for decoders fill what is missing with grey. So
 is a file that declares a size that nobody's camera has: a few hundred bytes may stand for
 gigabytes of pixels.
+
+OpenCV's decoders complain on stderr of each damaged file, past any log. So Pillow decodes jpegs,
+to the same pixels, and png files are checked before OpenCV sees them.
 """
 
 from __future__ import annotations
 
 import re
+import struct
+import zlib
 from collections.abc import Iterator
+from io import BytesIO
 from itertools import islice
 
 import cv2
 import numpy as np
+from PIL import Image, ImageOps
 
 from livevlm_ros.engine.messages import BadFrame, Pixels
 
@@ -34,6 +41,7 @@ _END_OF_PNG = b'\0\0\0\0IEND\xaeB`\x82'
 _PROGRESSIVE = b'\xff\xc2'
 _GREY = 128  # all three colours of what a decoder of a jpeg fills in
 _NOISE = bytes(range(1, 128))
+_INFLATED_AT_ONCE = 2**20
 _FILLING = b'\0' + _NOISE + b''.join(bytes((0xFF, 0xD0 + n)) + _NOISE for n in range(8))
 """Goes on with a scan wherever it was cut: behind 0xFF, and where restart marker n is due."""
 
@@ -106,7 +114,7 @@ def _read_unended_jpeg(data: bytes, flags: int) -> Pixels:
     Decode a jpeg without an end marker, with zeros behind it or none.
 
     If nothing of its scan is missing, it is the same picture whatever follows. That is looked at
-    only in doubt, for libjpeg complains on stderr of what follows.
+    only in doubt: it takes as long as decoding it.
 
     :raises BadFrame: if it was cut off
     """
@@ -130,24 +138,59 @@ def _has_grey_corner(image: Pixels) -> bool:
 
 def _read_png(data: bytes, flags: int) -> Pixels | None:
     """
-    Decode a png up to its end, or as far as its chunks are whole; OpenCV misses none it needs.
+    Decode a png up to its end, or as far as its chunks are whole.
 
-    :raises BadFrame: if it was cut off
+    :raises BadFrame: if it was damaged or cut off
     """
-    at, ended = len(_PNG), False
+    at, ended, pixels = len(_PNG), False, []
     while not ended and len(data) >= at + 12:
-        after = at + 12 + int.from_bytes(data[at : at + 4], 'big')
+        kind, after = data[at + 4 : at + 8], at + 12 + int.from_bytes(data[at : at + 4], 'big')
         if after > len(data):
             break
-        ended, at = data[at + 4 : at + 8] == b'IEND', after
-    image = _decoded(data[:at] if ended else data[:at] + _END_OF_PNG, flags)
-    if image is None and not ended:
+        checksum = int.from_bytes(data[after - 4 : after], 'big')
+        if kind[:1].isupper() and zlib.crc32(data[at + 4 : after - 4]) != checksum:
+            raise BadFrame(f'png of {len(data)} bytes is damaged: its {kind.decode()} has changed')
+        if kind == b'IDAT':
+            pixels.append(data[at + 8 : after - 4])
+        ended, at = kind == b'IEND', after
+    if not ended and not _is_whole(b''.join(pixels)):
         raise BadFrame(f'png of {len(data)} bytes is cut off; expected its end marker')
-    return image
+    return _decoded(data[:at] if ended else data[:at] + _END_OF_PNG, flags)
+
+
+def _is_whole(deflated: bytes) -> bool:
+    """Return whether compressed data has its end."""
+    inflate = zlib.decompressobj()
+    try:
+        while deflated and not inflate.eof:
+            inflate.decompress(deflated, _INFLATED_AT_ONCE)
+            deflated = inflate.unconsumed_tail
+    except zlib.error:
+        return False
+    return inflate.eof
 
 
 def _decoded(data: bytes, flags: int) -> Pixels | None:
+    """Return what OpenCV makes of a file, None if that is nothing."""
     try:
+        if data.startswith(_JPEG):
+            return _decoded_jpeg(data, flags)
         return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error:
+    except (cv2.error, OSError, SyntaxError, ValueError, struct.error):  # all but one Pillow's
         return None
+
+
+def _decoded_jpeg(data: bytes, flags: int) -> Pixels:
+    image: Image.Image = Image.open(BytesIO(data), formats=('JPEG',))
+    grey = not flags & cv2.IMREAD_COLOR
+    if grey:
+        image.draft('L', image.size)
+    if image.mode not in ('L', 'RGB'):  # four inks, which no camera has
+        return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    image.load()
+    if not flags & cv2.IMREAD_IGNORE_ORIENTATION:
+        ImageOps.exif_transpose(image, in_place=True)
+    pixels = np.asarray(image)
+    if grey:
+        return pixels
+    return cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR if pixels.ndim == 2 else cv2.COLOR_RGB2BGR)

@@ -148,6 +148,12 @@ def to_stamp_ns(message: Any) -> int:
     return int(stamp.sec * 1_000_000_000 + stamp.nanosec)
 
 
+def is_depth(message: RawImage | CompressedImage) -> bool:
+    """Return whether an image message says that it holds distances, in place of a picture."""
+    name = message.encoding if hasattr(message, 'encoding') else message.format
+    return _DEPTH.search(name) is not None
+
+
 def to_rgb(message: RawImage | CompressedImage, depth: BitDepth | None = None) -> Pixels:
     """
     Convert an image message to RGB.

@@ -2,9 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a decoder shows whole is taken; what was cut off, or declares too much, is refused."""
 
+import random
+from io import BytesIO
+
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from livevlm_ros.engine.messages import BadFrame
 from livevlm_ros.image_file import read_picture
@@ -151,3 +155,57 @@ WITHOUT_SCAN = JPEG.partition(b'\xff\xda')[0] + b'\xff\xd9'
 def test_data_that_is_no_picture_is_refused(data: bytes) -> None:
     with pytest.raises(BadFrame, match=f'{len(data)} bytes'):
         read(data)
+
+
+def damaged(data: bytes, seed: int) -> bytes:
+    """Change some bytes of a file, behind its headers."""
+    chance, changed = random.Random(seed), bytearray(data)
+    for _ in range(5):
+        changed[chance.randrange(len(data) // 2, len(data) - 20)] = chance.randrange(256)
+    return bytes(changed)
+
+
+DAMAGED = {
+    'jpeg': damaged(JPEG, 0),
+    'progressive jpeg': damaged(cv2.imencode('.jpg', SCENE, PROGRESSIVE)[1].tobytes(), 1),
+    'jpeg that ends too early': JPEG[: len(JPEG) // 2] + JPEG[-2:],
+    'jpeg with a hole of zeros': JPEG[: len(JPEG) // 2] + bytes(500) + JPEG[-2:],
+    'jpeg that was cut off': JPEG[: len(JPEG) // 2],
+    'jpeg without scan': WITHOUT_SCAN,
+    'png': damaged(PNG, 0),
+    'png that was cut off': PNG[: len(PNG) // 2],
+    'png with a hole': PNG[: len(PNG) // 2] + PNG[len(PNG) // 2 + 100 :],
+}
+
+
+@pytest.mark.parametrize('data', DAMAGED.values(), ids=DAMAGED)
+def test_no_decoder_complains_on_stderr_of_a_damaged_picture(
+    data: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        read(data)
+    except BadFrame as error:
+        assert f'{len(data)} bytes' in str(error)
+    assert capfd.readouterr() == ('', '')
+
+
+def test_a_png_whose_chunks_changed_is_refused_by_their_name() -> None:
+    with pytest.raises(BadFrame, match='is damaged: its IDAT has changed'):
+        read(DAMAGED['png'])
+
+
+@pytest.mark.parametrize('grey', [False, True])
+@pytest.mark.parametrize('flags', [(), PROGRESSIVE], ids=['', 'progressive'])
+@pytest.mark.parametrize('colour', [cv2.IMREAD_COLOR, cv2.IMREAD_GRAYSCALE])
+def test_a_jpeg_has_the_pixels_that_opencv_makes_of_it(
+    grey: bool, flags: tuple[int, ...], colour: int
+) -> None:
+    encoded = cv2.imencode('.jpg', SCENE[:, :, 0] if grey else SCENE, flags)[1]
+    expected = cv2.imdecode(encoded, colour)
+    np.testing.assert_array_equal(read_picture(encoded.tobytes(), 'jpeg', colour), expected)
+
+
+def test_a_jpeg_of_four_inks_is_taken() -> None:
+    packed = BytesIO()
+    Image.fromarray(SCENE).convert('CMYK').save(packed, 'jpeg')
+    assert read(packed.getvalue()).shape == SCENE.shape

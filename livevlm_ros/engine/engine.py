@@ -95,7 +95,7 @@ class Engine:
         :param progress: called with the phase that begins and the share done, [0, 1]
         :raises CheckpointError: for weights that cannot be used
         :raises ValueError: for a memory that cannot be built for this model, a folder that cannot
-            hold its snapshot, or a snapshot that cannot be read now
+            hold its snapshot or is another's, or a snapshot that cannot be read now
         """
         with self._life:
             if self._loop is not None:
@@ -187,8 +187,7 @@ class Engine:
 
     def _give_back(self, loop: Loop) -> None:
         on_gpu = loop.parts.model.device.type == 'cuda'
-        loop.parts.snapshots.close()
-        loop.parts.memory.close()
+        loop.parts.close()
         self._loop = self._door = self._model_stats = None
         self._reception.model_id = ''
         self._ingest = self._new_ingest()

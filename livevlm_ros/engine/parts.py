@@ -36,6 +36,7 @@ from livevlm_ros.memory import (
     ReadFilter,
     RetrievalSettings,
 )
+from livevlm_ros.memory.folder_lock import FolderLock
 from livevlm_ros.model import ModelConfig, VideoLanguageModel
 
 LoadModel = Callable[[ModelConfig], VideoLanguageModel]
@@ -58,6 +59,7 @@ class EngineParts:
     horizon: Horizon
     events: Events
     pose_frame: str
+    folder: FolderLock
     load_s: float
     static: StaticTokens | None = None
 
@@ -138,6 +140,12 @@ class EngineParts:
         if self.static is not None:
             self.static.clear()
 
+    def close(self) -> None:
+        """Give back memory and folder; nothing may follow."""
+        self.snapshots.close()
+        self.memory.close()
+        self.folder.release()
+
     def over(self, contents: Contents, config: EngineConfig) -> EngineParts:
         """Return the same parts over another memory, which is saved from now on."""
         self.snapshots.go_on_with(contents)
@@ -163,23 +171,32 @@ def build_parts(
     :param progress: called with what happens next and the share done, [0, 1]
     :raises CheckpointError: for weights that cannot be used
     :raises ValueError: for a memory that cannot be built for this model, a device without room
-        for both, a folder that cannot hold its snapshot, or a snapshot that cannot be read now
+        for both, a folder that another process uses or that cannot hold its snapshot, or a
+        snapshot that cannot be read now
     """
     if config.snapshot:
         check_folder(Path(config.memory.path))
-    try:
-        return _built(config, timeline or Timeline(), events or Events(), load, progress)
-    except torch.OutOfMemoryError as error:
-        raise ValueError(
-            f'device {config.model.device!r} has no room for model and memory: '
-            f'{out_of_memory(error)}'
-        ) from error
+    with ExitStack() as unless_built:
+        folder = FolderLock(config.memory.path)
+        unless_built.callback(folder.release)
+        try:
+            parts = _built(
+                config, timeline or Timeline(), events or Events(), folder, load, progress
+            )
+        except torch.OutOfMemoryError as error:
+            raise ValueError(
+                f'device {config.model.device!r} has no room for model and memory: '
+                f'{out_of_memory(error)}'
+            ) from error
+        unless_built.pop_all()
+        return parts
 
 
 def _built(
     config: EngineConfig,
     timeline: Timeline,
     events: Events,
+    folder: FolderLock,
     load: LoadModel,
     progress: Progress,
 ) -> EngineParts:
@@ -204,6 +221,7 @@ def _built(
         horizon,
         events,
         config.pose_frame,
+        folder,
         load_s=time.monotonic() - started,
         static=_static(config, model),
     )

@@ -122,6 +122,10 @@ def _check(tiers: Tiers, state: State, identity: Mapping[str, Any]) -> None:
             'of another model: it reads the text before the video otherwise than this one: '
             'use the weights it was made with'
         )
+    short_term = state.part('short_term').facts
+    counts = (state.facts['forget_at'], short_term['kept'], short_term['evictions'])
+    if any(type(count) is not int for count in counts):  # with which no frame could be taken
+        raise SnapshotError(f'counts of frames are {counts}, expected numbers: remove it')
     for number, lane in enumerate(tiers.long_term):
         tokens = len(state.tensors[f'long_term.{number}.ids'])
         if tokens > lane.capacity:

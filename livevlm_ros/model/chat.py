@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -19,6 +20,8 @@ from transformers import PreTrainedTokenizerBase
 from livevlm_ros.memory import RESERVED_POSITIONS
 from livevlm_ros.model.family import VideoText
 from livevlm_ros.model.folder import CheckpointError
+from livevlm_ros.model.template_trial import try_template
+from livevlm_ros.weights import EMBEDDED
 
 NAMED_WORDS = 10
 """Unknown words an error names at most."""
@@ -84,13 +87,19 @@ class Chat:
         self._tokenizer, self._video = tokenizer, video
         self._closed = bool(vocabulary.get('closed'))
         self._examples: Mapping[str, str] = vocabulary.get('examples') or {}
+        if not isinstance(self._examples, Mapping):
+            raise CheckpointError(
+                f'{tokenizer.name_or_path}: vocabulary.yaml has examples that are a '
+                f'{type(self._examples).__name__}, expected a question for each kind'
+            )
         self._markers = [token for token in tokenizer.get_added_vocab() if token.strip()]
         self._markers += [video.marker] if video.marker else []
         try:
+            self._try_template()
             ids = self._render('?')
         except Exception as error:  # a template can compute anything, and fail in any way
             raise CheckpointError(
-                f'{tokenizer.name_or_path}: the chat template does not render ({error!r})'
+                f'{tokenizer.name_or_path}: the chat template does not render ({error})'
             ) from error
         if ids.count(video.token) != 1 or ids[0] == video.token:
             raise CheckpointError(
@@ -143,10 +152,16 @@ class Chat:
             if marker in text:
                 raise BadQuestion(f'{name} holds {marker!r}, a marker of the chat')
 
+    def _try_template(self) -> None:
+        """Refuse a template that fails, or does not end; ours does."""
+        if Path(self._tokenizer.name_or_path) == EMBEDDED:
+            return
+        template, tokens = self._tokenizer.get_chat_template(), self._tokenizer.special_tokens_map
+        try_template(template, _messages('?'), tokens)
+
     def _render(self, text: str) -> list[int]:
-        content = [{'type': 'video'}, {'type': 'text', 'text': text}]
         rendered = self._tokenizer.apply_chat_template(
-            [{'role': 'user', 'content': content}], add_generation_prompt=True, tokenize=False
+            _messages(text), add_generation_prompt=True, tokenize=False
         )
         if self._video.marker:
             rendered = rendered.replace(self._video.marker, self._video.text, 1)
@@ -165,3 +180,8 @@ class Chat:
     def text(self, ids: Sequence[int]) -> str:
         """Answer tokens as text, markers left out."""
         return self._tokenizer.decode(list(ids), skip_special_tokens=True).strip()
+
+
+def _messages(text: str) -> list[dict[str, Any]]:
+    """Return a chat of one video and a question."""
+    return [{'role': 'user', 'content': [{'type': 'video'}, {'type': 'text', 'text': text}]}]

@@ -21,7 +21,7 @@ from transformers.configuration_utils import PreTrainedConfig
 from transformers.utils import logging
 
 from livevlm_ros.model.folder import CheckpointError, read_json
-from livevlm_ros.model.weight_files import weight_files
+from livevlm_ros.model.weight_files import check_header, weight_files
 
 PICKLES = ('*.bin', '*.pt', '*.pth', '*.ckpt', '*.pkl')
 LFS_POINTER = b'version https://git-lfs'
@@ -116,6 +116,7 @@ def check_weights(folder: Path) -> None:
             raise CheckpointError(
                 f'{file}: a Git LFS pointer, expected the weights themselves: run git lfs pull'
             )
+        check_header(file)
         try:
             with safe_open(file, framework='pt'):
                 pass

@@ -13,6 +13,11 @@ import yaml
 
 from livevlm_ros.weights import EMBEDDED
 
+MOST_BYTES = {'*.json': 2**24, '*.txt': 2**26, '*.jinja': 2**20, '*.yaml': 2**18}
+"""Sizes that no file beside the weights comes near; `TOKENIZERS` may be larger."""
+
+TOKENIZERS, MOST_TOKENIZER_BYTES = ('tokenizer.json', 'vocab.json'), 2**27
+
 HUB_FILES = ('*.json', '*.safetensors', '*.txt', '*.jinja', '*.yaml')
 
 
@@ -26,8 +31,15 @@ def checkpoint_folder(path: str) -> Path:
 
     A hub name is downloaded when it is not cached.
 
-    :raises CheckpointError: if there is no such folder, or the hub does not give it
+    :raises CheckpointError: if there is no such folder, the hub does not give it, or it holds a
+        file that is far too large
     """
+    folder = _found(path)
+    _check_sizes(folder)
+    return folder
+
+
+def _found(path: str) -> Path:
     folder = EMBEDDED if path == 'embedded' else Path(path).expanduser()
     if folder.is_dir():
         return folder
@@ -45,6 +57,23 @@ def checkpoint_folder(path: str) -> Path:
             f'model {path}: no such folder here, and the hub did not give it ({error}); '
             f'download it once with network (hf download {path}), or unset HF_HUB_OFFLINE'
         ) from error
+
+
+def _check_sizes(folder: Path) -> None:
+    """
+    Look at the sizes of the files beside the weights before anything parses them.
+
+    :raises CheckpointError: naming one that is far too large
+    """
+    for pattern, usual in MOST_BYTES.items():
+        for file in sorted(folder.glob(pattern)):
+            most = MOST_TOKENIZER_BYTES if file.name in TOKENIZERS else usual
+            size = file.stat().st_size if file.is_file() else 0  # a link may lead nowhere
+            if size > most:
+                raise CheckpointError(
+                    f'{file}: {size / 1e6:.0f} MB, expected at most {most / 1e6:.3g}: it is '
+                    'damaged, or not what its name says'
+                )
 
 
 def read_json(file: Path) -> dict[str, Any]:

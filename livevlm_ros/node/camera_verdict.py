@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 FOREIGN_STAMP_S = 3600.0  # a newest frame that is this far from now has another clock
 REFUSED_IN_ROW = 3  # bad frames after which every one is held to be
+LEAST_SHARE = 0.75  # of the images that are expected
+COUNTED_S = 5.0  # before which fewer images say nothing
+
+
+ABSENT = ('no publisher', 'silent')
+"""Faults of a camera that is not there, or not switched on."""
 
 
 class Verdict(NamedTuple):
@@ -46,11 +52,11 @@ def verdict(
 
     :param age_s: of the newest frame in the memory by ROS time; None without one or the other
     """
-    where = ' or '.join(camera.topics)
-    if not camera.publishers:
-        return _unpublished(camera, where)
-    if camera.silent_s >= camera.patience_s:
-        return Verdict(ERROR, _silence(camera, where), 'silent')
+    name, where = camera.name, ' or '.join(camera.topics)
+    missing = _missing(camera, where)
+    if missing is not None:
+        may_be = parameters[f'cameras.{name}.optional'] and missing.fault in ABSENT
+        return Verdict(OK, f'optional, and missing: {missing.message}') if may_be else missing
     if account.last_error and not account.frames_used:
         return Verdict(ERROR, f'no image could be used: {account.last_error}', 'refused')
     if account.bad_in_row >= REFUSED_IN_ROW:
@@ -69,7 +75,20 @@ def verdict(
         )
     if age_s is not None and age_s > limit_s:
         return Verdict(WARN, f'newest frame in the memory is {age_s:.1f} s old')
-    return Verdict(OK, f'{camera.traffic.fps:.1f} images a second on {where}')
+    rate = f'{camera.traffic.fps:.1f} images a second on {where}'
+    expected = parameters[f'cameras.{name}.expected_rate']
+    if camera.traffic.counted_s >= COUNTED_S and camera.traffic.fps < LEAST_SHARE * expected:
+        return Verdict(WARN, f'{rate}, expected {expected:g}', 'slow')
+    return Verdict(OK, rate)
+
+
+def _missing(camera: CameraReport, where: str) -> Verdict | None:
+    """Say why no image comes; None if they do."""
+    if not camera.publishers:
+        return _unpublished(camera, where)
+    if camera.silent_s >= camera.patience_s:
+        return Verdict(ERROR, _silence(camera, where), 'silent')
+    return None
 
 
 def _unpublished(camera: CameraReport, where: str) -> Verdict:

@@ -33,6 +33,7 @@ from livevlm_ros.node.annotated import Annotated
 from livevlm_ros.node.answers import Answers
 from livevlm_ros.node.ask_service import AskService, Door
 from livevlm_ros.node.ask_stream import AskStream
+from livevlm_ros.node.camera_parameters import camera_parameters
 from livevlm_ros.node.cameras import Camera, CameraSettings
 from livevlm_ros.node.diagnostics import Lifecycle
 from livevlm_ros.node.events import EventTeller
@@ -42,7 +43,7 @@ from livevlm_ros.node.loading import Abandoned, Loading
 from livevlm_ros.node.log import RosLog
 from livevlm_ros.node.memory_actions import MemoryActions
 from livevlm_ros.node.memory_services import MemoryServices
-from livevlm_ros.node.parameters import PARAMETERS, Values, camera_parameters, check_cameras, table
+from livevlm_ros.node.parameters import PARAMETERS, Values, check_cameras, table
 from livevlm_ros.node.pose_settings import PoseSettings
 from livevlm_ros.node.poses import PoseReport, Poses
 from livevlm_ros.node.recall_service import RecallService

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from livevlm_ros.engine.settings import configuration
+from livevlm_ros.node.camera_parameters import camera_parameters
 from livevlm_ros.node.parameter import Parameter
 from livevlm_ros.node.pose_settings import POSE_PARAMETERS
 
@@ -325,31 +326,6 @@ PARAMETERS: tuple[Parameter, ...] = (
 
 RENAMED = {'cameras': 'camera_names'}
 """Names of before, refused with the new one; `ros2 param dump` needs a list to be no prefix."""
-
-
-def camera_parameters(camera: str) -> tuple[Parameter, ...]:
-    """Return the parameters that each name in `camera_names` brings along."""
-    return (
-        Parameter(
-            f'cameras.{camera}.topic',
-            f'{camera}/image_raw',
-            'Image topic; its compressed form is <topic>/compressed.',
-        ),
-        Parameter(
-            f'cameras.{camera}.transport',
-            'auto',
-            'Form of the images; auto takes what delivers, raw if both do.',
-            choices=('auto', 'raw', 'compressed'),
-        ),
-        Parameter(
-            f'cameras.{camera}.bits',
-            0,
-            'Bits of 16-bit values, which fill the low ones: 10, 12, 14 or 16; 0 is as many of '
-            'these as the brightest value seen needs.',
-            low=0,
-            high=16,
-        ),
-    )
 
 
 def table(cameras: Iterable[str] = ('camera',)) -> dict[str, Parameter]:

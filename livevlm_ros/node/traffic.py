@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 REMEMBERED = 36000  # images: the longest window at 60 Hz
+SOON_S = 1.0  # before which a rate says little
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,8 @@ class TrafficStats:
     What came in a window of time.
 
     :param received: images since the counting began
-    :param fps: images per second in the window
+    :param fps: images per second in the window, since the first that ever came
+    :param counted_s: seconds that these were counted
     :param p50_ms: median time in the callback, milliseconds; 0 when the window is empty
     """
 
@@ -29,13 +31,14 @@ class TrafficStats:
     p50_ms: float
     p99_ms: float
     max_ms: float
+    counted_s: float = 0.0
 
 
 class Traffic:
     """The account of an image callback; `add` in the callback, `stats` anywhere."""
 
     def __init__(self) -> None:
-        self._began_s = time.monotonic()
+        self._began_s: float | None = None
         self._images: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
         self._received = 0
         self._lock = threading.Lock()
@@ -43,6 +46,7 @@ class Traffic:
     def add(self, arrived_s: float, took_s: float) -> None:
         """Count an image that came at `arrived_s`, monotonic, and took `took_s` to hand over."""
         with self._lock:
+            self._began_s = arrived_s if self._began_s is None else self._began_s
             self._received += 1
             self._images.append((arrived_s, took_s))
 
@@ -51,11 +55,11 @@ class Traffic:
         now = time.monotonic()
         with self._lock:
             images, received = list(self._images), self._received
+            began_s = self._began_s
         took_ms = np.array([1e3 * took for arrived, took in images if arrived >= now - window_s])
-        span_s = max(min(window_s, now - self._began_s), 1e-3)
+        counted_s = 0.0 if began_s is None else min(window_s, now - began_s)
         if not took_ms.size:
-            return TrafficStats(received, 0.0, 0.0, 0.0, 0.0)
+            return TrafficStats(received, 0.0, 0.0, 0.0, 0.0, counted_s)
         p50, p99 = np.percentile(took_ms, (50, 99))
-        return TrafficStats(
-            received, took_ms.size / span_s, float(p50), float(p99), float(took_ms.max())
-        )
+        fps = took_ms.size / max(counted_s, SOON_S)
+        return TrafficStats(received, fps, float(p50), float(p99), float(took_ms.max()), counted_s)

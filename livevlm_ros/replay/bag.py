@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
+from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -21,13 +23,12 @@ from rosbags.typesys import Stores, get_typestore
 
 from livevlm_ros.bit_depth import BitDepth
 from livevlm_ros.engine.messages import BadFrame, Frame, Pixels
-from livevlm_ros.images import to_rgb, to_stamp_ns
+from livevlm_ros.images import is_depth, to_rgb, to_stamp_ns
+from livevlm_ros.replay.bag_topic import IMAGE_TYPES, choose_topic
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.packed import unpacked, unpacked_message
 from livevlm_ros.replay.recording import CAMERA, is_storage
 from livevlm_ros.replay.salvage import Record, salvage
-
-IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 
 
 class BagSource:
@@ -44,17 +45,21 @@ class BagSource:
         self.warnings: list[str] = []
         self.skipped: dict[str, int] = {}
         self._unstamped = 0
+        self._depth: set[str] = set()  # topics
         self._typestore = get_typestore(Stores.ROS2_KILTED)
         try:
             with unpacked(path) as plain, Reader(plain) as reader:
                 topics = {
                     (c.topic, c.msgtype): c.msgcount for c in reader.connections if c.msgcount
                 }
+                for connection in reader.connections:
+                    if connection.msgtype in IMAGE_TYPES and connection.msgcount:
+                        self._look_for_depth(map(_record, reader.messages([connection])))
             self._records: Callable[[], Iterator[Record]] = self._read_whole
             self.warnings += _unlisted(path)
         except Exception as error:  # each storage format has its own errors for a broken file
             topics = self._open_broken(error)
-        (self.topic, self.type), self.length = _choose(path, topics, topic)
+        (self.topic, self.type), self.length = choose_topic(path, topics, self._depth, topic)
 
     def frames(self) -> Iterator[Frame]:
         """Yield the topic's frames in the order they were recorded."""
@@ -101,11 +106,10 @@ class BagSource:
         count = found = 0
         try:
             with unpacked(self.path) as plain, Reader(plain) as reader:
-                for connection, time_ns, packed in reader.messages():
+                for record in map(_record, reader.messages()):
                     count += 1
-                    found += connection.topic == self.topic
-                    data = unpacked_message(packed or b'')
-                    yield Record(connection.topic, connection.msgtype, time_ns, data)
+                    found += record.topic == self.topic
+                    yield record
         except Exception as error:  # as above; the frames before the break stay used
             self.warnings.append(f'{self.path}: unreadable after message {count}: {error}')
             return
@@ -124,6 +128,8 @@ class BagSource:
             if record is None:
                 damaged += 1
             else:
+                if (record.topic, record.type) not in topics and record.type in IMAGE_TYPES:
+                    self._look_for_depth(map(_unpacked, [record]))
                 topics[record.topic, record.type] += 1
         cause = str(error).rstrip('.') or type(error).__name__
         if not topics:
@@ -139,15 +145,32 @@ class BagSource:
         )
         return dict(topics)
 
+    def _look_for_depth(self, records: Iterator[Record]) -> None:
+        """Note the topic of these images if the first holds distances."""
+        with suppress(Exception):  # as above; what is broken is told when it is read
+            for first in islice(records, 1):
+                if is_depth(self._typestore.deserialize_cdr(first.data, first.type)):
+                    self._depth.add(first.topic)
+
     def _read_broken(self) -> Iterator[Record]:
         for record in self._salvaged():
             if record is not None:
-                yield record._replace(data=unpacked_message(record.data))
+                yield _unpacked(record)
 
     def _salvaged(self) -> Iterator[Record | None]:
         for file in _storage_files(self.path):
             with unpacked(file) as plain:
                 yield from salvage(plain)
+
+
+def _record(message: tuple[Any, int, bytes | None]) -> Record:
+    """Return a message of rosbags."""
+    connection, time_ns, data = message
+    return _unpacked(Record(connection.topic, connection.msgtype, time_ns, data or b''))
+
+
+def _unpacked(record: Record) -> Record:
+    return record._replace(data=unpacked_message(record.data))
 
 
 def _refuse(reason: str) -> Pixels:
@@ -184,28 +207,3 @@ def _unlisted(path: Path) -> list[str]:
         f'{path}: {", ".join(others)} is not in its metadata.yaml, and not read; without '
         'metadata.yaml every file is'
     ]
-
-
-def _choose(
-    path: Path, topics: dict[tuple[str, str], int], wanted: str | None
-) -> tuple[tuple[str, str], int]:
-    """Return the image topic to read, as which type, and how many messages it has of it."""
-    images = {key: count for key, count in topics.items() if key[1] in IMAGE_TYPES}
-    names = list(dict.fromkeys(topic for topic, _ in images))
-    held = ', '.join(f'{topic} [{kind}]: {count}' for (topic, kind), count in topics.items())
-    if not images:
-        raise BadInput(
-            f'{path}: no images in this bag; expected {" or ".join(IMAGE_TYPES)}, '
-            f'found {held or "no messages at all"}'
-        )
-    if wanted is not None and wanted not in names:
-        raise BadInput(f'{path}: no images on topic {wanted}; images are on {", ".join(names)}')
-    if wanted is None and len({name.removesuffix('/compressed') for name in names}) > 1:
-        raise BadInput(
-            f'{path}: images on {len(names)} topics ({", ".join(names)}); choose one with --topic'
-        )
-    # One camera, raw and compressed: what lost fewer messages, and of equals what is not lossy.
-    offered = {key: count for key, count in images.items() if wanted in (None, key[0])}
-    ranked = sorted(offered, key=lambda key: (key[0], IMAGE_TYPES.index(key[1])))
-    chosen = max(ranked, key=lambda key: offered[key])
-    return chosen, offered[chosen]

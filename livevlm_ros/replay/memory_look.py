@@ -76,7 +76,7 @@ def look_at_memory(
     :param topic: image topic, where a bag has several
     """
     parts = build_parts(config, load=load, progress=lambda phase, share: None)
-    with closing(parts.memory):
+    with closing(parts):
         return _look(parts, recording, entry, config, topic)
 
 

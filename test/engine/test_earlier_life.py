@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from livevlm_ros.engine import Engine
 from livevlm_ros.memory.contents import read_refs
 from livevlm_ros.memory.kept import kept
 from livevlm_ros.memory.snapshot import read_snapshot
@@ -37,6 +38,12 @@ def _live_anew(make_saving, frame, seconds: range) -> None:
     engine.cleanup()
 
 
+def _kill(engine: Engine) -> None:
+    """End what a killed process would: nothing more is written, and the folder is free."""
+    engine._loop.parts.snapshots.close()
+    engine._loop.parts.folder.release()
+
+
 def test_a_clock_that_begins_anew_costs_no_snapshot(make_saving, watch, frame, tmp_path, caplog):
     _live(make_saving, watch, range(1000, 1020), **RESET)
     _live_anew(make_saving, frame, range(1, 5))
@@ -52,7 +59,7 @@ def test_what_only_the_journal_had_is_kept_with_it(make_saving, watch, frame, tm
     watch(first := make_saving(**RESET), range(1000, 1004))
     first.stop()
     watch(first, range(1004, 1020))
-    first._loop.parts.snapshots.close()  # as if it were killed now
+    _kill(first)
     assert len(_seconds(tmp_path)) == 4
     _live_anew(make_saving, frame, range(1, 5))
     (before,) = kept(tmp_path)
@@ -66,7 +73,7 @@ def test_what_the_journal_had_is_kept_from_a_life_that_sees_other_frames(
     watch(first := make_saving(**ten), range(1000, 1001))
     first.stop()
     watch(first, range(1001, 1010))
-    first._loop.parts.snapshots.close()  # as if it were killed now
+    _kill(first)
     (second := make_saving(**ten)).load()
     snapshots = second._loop.parts.snapshots
     assert snapshots.due()

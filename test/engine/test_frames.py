@@ -51,8 +51,9 @@ def test_evidence_and_recall_know_where_the_camera_was(film):
 
 
 def test_poses_outlive_the_engine(film):
-    said = film().ask_now(ASKED).evidence
-    film().cleanup()
+    first = film()
+    said = first.ask_now(ASKED).evidence
+    first.cleanup()
     again = film(range(0)).ask_now(ASKED).evidence
     assert again == said
     assert all(isinstance(frame.pose, Pose) for frame in again if _second(frame) % 5)
@@ -62,7 +63,9 @@ def test_poses_are_told_only_in_the_frame_that_they_are_in(film):
     film(range(1, 20), pose_frame='odom').cleanup()
     film(range(20, 41), pose_frame='map').cleanup()
     for pose_frame, seconds in (('map', range(20, 41)), ('odom', range(1, 20))):
-        found = film(range(0), pose_frame=pose_frame).ask_now(ASKED).evidence
+        engine = film(range(0), pose_frame=pose_frame)
+        found = engine.ask_now(ASKED).evidence
+        engine.cleanup()
         assert {_second(frame) < 20 for frame in found} == {True, False}
         assert {_second(frame) for frame in found if frame.pose} <= set(seconds)
         assert any(frame.pose for frame in found)

@@ -200,6 +200,7 @@ def test_what_is_forgotten_while_nothing_runs_does_not_come_back(two, started):
     engine.stop()
     freed = engine.memory.forget(['left'])
     assert freed.frames == 20
-    restored = two.make(snapshot=True)  # as after a loss of power
+    engine._loop.parts.folder.release()  # as after a loss of power
+    restored = two.make(snapshot=True)
     assert {frame.camera for frame in restored.memory.timeline()[0]} == {'right'}
     assert set(restored.newest_pictures()) == set(engine.newest_pictures()) == {'right'}

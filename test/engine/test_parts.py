@@ -11,6 +11,7 @@ from livevlm_ros.engine.album import Album
 from livevlm_ros.engine.timeline import Timeline
 from livevlm_ros.memory import PRESETS, FrameRef, Memory, MemoryConfig
 from livevlm_ros.memory.contents import read_refs
+from livevlm_ros.memory.folder_lock import LOCK, FolderInUse
 from livevlm_ros.memory.snapshot import MANIFEST, UnreadableSnapshot, read_snapshot
 
 
@@ -114,3 +115,43 @@ def test_a_folder_that_everybody_may_write_to_is_told(make_saving, tmp_path, cap
     tmp_path.chmod(mode)
     make_saving().load()
     assert ('everybody may write there' in caplog.text) == warned
+
+
+def test_a_folder_that_another_engine_uses_is_refused_before_weights_are_loaded(
+    make_saving, tmp_path, model
+):
+    (first := make_saving()).load()
+    model.encoded.clear()
+    for snapshot in (True, False):  # who has a path may save there by name
+        with pytest.raises(FolderInUse, match=f'{tmp_path} is in use by process {os.getpid()}:'):
+            make_saving(snapshot=snapshot).load()
+    assert model.encoded == []
+    first.cleanup()
+    make_saving().load()
+
+
+def test_a_load_that_fails_leaves_the_folder_free(make_saving, monkeypatch, model):
+    def fail(images):
+        raise RuntimeError('no weights')
+
+    engine = make_saving()
+    with monkeypatch.context() as patch:
+        patch.setattr(model, 'on_encode', fail)
+        with pytest.raises(RuntimeError, match='no weights'):
+            engine.load()
+    make_saving().load()
+
+
+def test_a_snapshot_in_a_folder_that_cannot_be_written_is_read(
+    make_saving, watch, tmp_path, monkeypatch
+):
+    watch(first := make_saving(), range(1, 9))
+    first.memory.save('kitchen', overwrite=False)
+    first.cleanup()
+    (tmp_path / LOCK).unlink()
+    monkeypatch.setattr(os, 'access', lambda path, mode: mode != os.W_OK | os.X_OK)
+    second, third = make_saving(snapshot=False), make_saving(snapshot=False)
+    second.load()
+    assert second.memory.load('kitchen').frames == 8
+    third.load()
+    assert not (tmp_path / LOCK).exists()

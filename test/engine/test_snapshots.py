@@ -17,6 +17,7 @@ from livevlm_ros.engine.places import Place
 from livevlm_ros.memory import FrameRef
 from livevlm_ros.memory.archive.store import RecordStore
 from livevlm_ros.memory.contents import read_refs
+from livevlm_ros.memory.folder_lock import LOCK
 from livevlm_ros.memory.snapshot import (
     MANIFEST,
     TENSORS,
@@ -125,7 +126,8 @@ def test_a_snapshot_that_is_refused_is_told_and_kept_under_another_name(
     watch(first := make_saving(), range(1, 9))
     first.cleanup()
     spoil(tmp_path)
-    before = {f'{file.name}.refused': file.read_bytes() for file in tmp_path.iterdir()}
+    files = [file for file in tmp_path.iterdir() if file.name != LOCK]
+    before = {f'{file.name}.refused': file.read_bytes() for file in files}
     second = make_saving(**settings)
     watch(second, range(1, 4))
     assert second.stats().memory.frames == 3
@@ -148,8 +150,9 @@ def test_another_model_is_known_by_its_name_and_by_what_it_sees(
     manifest = (tmp_path / MANIFEST).read_bytes()
     encode = model.encode_frames
     monkeypatch.setattr(model, 'encode_frames', lambda *given: encode(*given) * 1.5)
-    make_saving().load()
+    (other := make_saving()).load()
     assert 'of model fake with other weights, here is fake' in caplog.text
+    other.cleanup()
     for file in tmp_path.glob('*.refused'):
         file.rename(file.with_suffix(''))
     assert (tmp_path / MANIFEST).read_bytes() == manifest

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from livevlm_ros.engine import Engine
+from livevlm_ros.memory.folder_lock import LOCK
 from livevlm_ros.memory.journal_file import FIRST_LINE
 from livevlm_ros.memory.snapshot import (
     JOURNALS,
@@ -48,7 +49,7 @@ def test_a_running_engine_is_on_disk_from_its_first_frame_on(
     (tmp_path / 'own').mkdir()
     engine.load()
     engine.start()
-    assert not any((tmp_path / 'own').iterdir())
+    assert [file.name for file in (tmp_path / 'own').iterdir()] == [LOCK]
     show(engine)
     until(lambda: engine._loop.parts.snapshots._journal.sound)
     show(engine, 30)

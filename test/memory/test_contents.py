@@ -139,6 +139,22 @@ def test_what_another_memory_held_is_refused_naming_the_difference(
     assert other.refs() == []
 
 
+@pytest.mark.parametrize('name', ['forget_at', 'short_term.kept', 'short_term.evictions'])
+@pytest.mark.parametrize('wrong', ['x', None, 1.5, True])
+def test_a_count_that_is_no_number_is_refused_before_it_fails_every_frame(
+    small: Callable, see: Callable, name: str, wrong: object
+) -> None:
+    memory, other = small('balanced'), small('balanced')
+    _watch(memory, see, range(60))
+    state = memory.state()
+    *part, last = name.split('.')
+    facts = state.facts[part[0]] if part else state.facts
+    facts[last] = wrong
+    with pytest.raises(SnapshotError, match='expected numbers'):
+        other.restore(state)
+    assert other.refs() == []
+
+
 @pytest.mark.parametrize(
     'settings', [{'heads': {1: (0,)}}, {'retrieval': 'means', 'heads': {0: (0,)}}]
 )

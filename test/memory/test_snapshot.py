@@ -333,6 +333,14 @@ def test_a_link_where_a_snapshot_is_written_is_not_followed(saved: Path, name: s
     _check_same(read_snapshot(saved), _state(2))
 
 
+def test_the_next_save_leaves_nothing_of_one_that_was_killed(saved: Path) -> None:
+    for name in ('memory.safetensors.tmp', f'{MANIFEST}.tmp'):
+        (saved / name).write_text('half')
+    write_snapshot(saved, _state(2))
+    assert {file.suffix for file in saved.iterdir()} == {'.json', '.safetensors'}
+    assert len(list(saved.iterdir())) == 2
+
+
 @pytest.mark.timeout(10)
 def test_a_pipe_is_no_snapshot_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / MANIFEST)

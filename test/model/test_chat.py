@@ -116,3 +116,12 @@ def test_a_template_without_one_video_after_some_text_is_refused(
     tokenizer.chat_template = template
     with pytest.raises(CheckpointError, match='chat template'):
         Chat(tokenizer, video=VideoText(5), vocabulary={})
+
+
+@pytest.mark.parametrize('examples', [5, 'what ?', ['what ?']])
+def test_examples_that_are_no_questions_by_kind_are_refused(
+    word_checkpoint: Path, examples: object
+) -> None:
+    tokenizer = open_tokenizer(word_checkpoint)
+    with pytest.raises(CheckpointError, match='has examples that are a .*, expected a question'):
+        Chat(tokenizer, video=VideoText(5), vocabulary={'closed': True, 'examples': examples})

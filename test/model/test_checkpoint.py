@@ -45,6 +45,12 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
     _refused(folder, f'{name} is missing')
 
 
+def test_a_link_that_leads_nowhere_is_a_missing_file(folder: Path) -> None:
+    (folder / 'tokenizer.json').unlink()
+    (folder / 'tokenizer.json').symlink_to('nowhere')
+    _refused(folder, r'tokenizer\.json is missing')
+
+
 def test_a_missing_chat_template_is_named(folder: Path) -> None:
     (folder / 'chat_template.jinja').unlink()
     _refused(folder, r'no chat template, expected chat_template\.jinja')
@@ -149,6 +155,31 @@ def test_weights_in_shards_are_those_of_one_file(folder: Path) -> None:
     assert all(torch.equal(shards[name], whole[name]) for name in whole)
 
 
+OF_THE_HUB = {'vision_tower.': 'vision_tower.vision_model.'}
+OF_TRANSFORMERS_5 = {
+    'language_model.lm_head.': 'lm_head.',
+    'language_model.model.': 'model.language_model.',
+    **{name: f'model.{name}' for name in ('vision_tower.', 'multi_modal_', 'image_newline')},
+}
+
+
+@pytest.mark.parametrize('names', [OF_THE_HUB, OF_TRANSFORMERS_5], ids=['hub', 'transformers 5'])
+def test_weights_are_the_same_by_all_names_that_releases_gave_them(
+    folder: Path, names: dict[str, str]
+) -> None:
+    config = ModelConfig(str(folder))
+    expected = load_model(config).hf.state_dict()
+    tensors = {}
+    for name, tensor in _tensors(folder).items():
+        old = next((old for old in names if name.startswith(old)), '')
+        tensors[names.get(old, '') + name.removeprefix(old)] = tensor
+    assert tensors.keys() != _tensors(folder).keys()
+    save_file(tensors, folder / 'model.safetensors', metadata={'format': 'pt'})
+    found = load_model(config).hf.state_dict()
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
 @pytest.mark.parametrize('form', ['chat_template.json', 'tokenizer_config.json', 'a list'])
 def test_a_chat_template_may_lie_in_any_of_its_files(
     folder: Path, edit_json: Callable, form: str
@@ -214,6 +245,54 @@ def test_what_other_files_say_is_refused_in_a_line_before_weights_are_read(
     with pytest.raises(CheckpointError, match=said) as refused:
         load_model(ModelConfig(str(folder)))
     assert str(folder) in str(refused.value) and '\n' not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ('name', 'nbytes'),
+    [
+        ('config.json', 300_000_000),
+        ('tokenizer_config.json', 300_000_000),
+        ('tokenizer.json', 300_000_000),
+        ('added_tokens.json', 300_000_000),
+        ('merges.txt', 300_000_000),
+        ('chat_template.jinja', 2_000_000),
+        ('memory.yaml', 1_000_000),
+    ],
+)
+def test_a_file_of_absurd_size_is_refused_unread(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, nbytes: int
+) -> None:
+    with (folder / name).open('wb') as file:
+        file.truncate(nbytes)  # zeros that take no disk
+    monkeypatch.setattr(Path, 'read_text', None)
+    with pytest.raises(
+        CheckpointError, match=f'{name}: {nbytes // 10**6} MB, expected'
+    ) as refused:
+        load_model(ModelConfig(str(folder)))
+    assert '\n' not in str(refused.value)
+
+
+def test_weights_with_an_absurdly_long_header_are_refused_unread(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = b'"%d":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}'
+    header = b'{' + b','.join(empty % number for number in range(200_000)) + b'}'
+    (folder / 'model.safetensors').write_bytes(len(header).to_bytes(8, 'little') + header)
+    monkeypatch.setattr('livevlm_ros.model.checkpoint.safe_open', None)
+    _refused(folder, r'model\.safetensors: a header of 11 MB, expected at most 8\.39')
+
+
+def test_a_chat_template_without_end_is_refused_in_a_line_before_weights_are_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('livevlm_ros.model.template_trial.CPU_S', 1)
+    monkeypatch.setattr('livevlm_ros.model.video_language_model.open_weights', None)
+    loops = '{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}'
+    (folder / 'chat_template.jinja').write_text(loops)
+    with pytest.raises(CheckpointError) as refused:
+        load_model(ModelConfig(str(folder)))
+    said = 'the chat template does not render (it takes more than 1 s of CPU time)'
+    assert str(refused.value) == f'{folder}: {said}'
 
 
 @pytest.mark.parametrize('name', ['pytorch_model.bin', 'model.pt', 'weights.pth'])

@@ -120,6 +120,24 @@ def test_a_bad_image_is_counted_and_named_and_the_next_good_one_is_used(
     rig.eventually(lambda: rig.count(camera, 'frames_used') > used_before)
 
 
+def test_a_stream_of_damaged_pictures_leaves_a_few_lines_that_name_the_camera(rig: Rig) -> None:
+    png = cv2.imencode('.png', np.random.default_rng(1).integers(0, 255, (*SIZE, 3), np.uint8))[1]
+    changed = png.tobytes()[:900] + b'damaged' + png.tobytes()[907:]
+    early = JPEG[: len(JPEG) // 2] + JPEG[-2:]
+    before, bad_before = rig.process.said(), rig.count('jpeg', 'dropped_bad')
+    for _ in range(10):
+        for data in (changed, early, JPEG[:-10]):
+            came = rig.count('jpeg', 'received')
+            rig.publish(jpeg(data))
+            rig.eventually(lambda came=came: rig.count('jpeg', 'received') > came)
+    rig.eventually(lambda: rig.count('jpeg', 'dropped_bad') >= bad_before + 10)
+    said = rig.process.said().removeprefix(before)
+    assert 'Corrupt' not in said and 'libpng' not in said and 'OpenCV' not in said
+    lines = said.splitlines()
+    assert len(lines) < 10, said
+    assert all('camera jpeg' in line or 'camera/jpeg' in line for line in lines), said
+
+
 def test_a_stamp_that_runs_back_is_counted_and_named(rig: Rig) -> None:
     rig.publish(raw())
     bad_before = rig.count('raw', 'dropped_bad')

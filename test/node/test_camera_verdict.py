@@ -25,7 +25,9 @@ HEARD = CameraReport(
     incompatible='',
     silent_s=0.1,
     encoding='rgb8',
-    traffic=TrafficStats(received=300, fps=30.0, p50_ms=0.1, p99_ms=0.2, max_ms=0.3),
+    traffic=TrafficStats(
+        received=300, fps=30.0, p50_ms=0.1, p99_ms=0.2, max_ms=0.3, counted_s=10.0
+    ),
 )
 SILENT = replace(HEARD, silent_s=4.0, traffic=replace(HEARD.traffic, received=0, fps=0.0))
 ABSENT = replace(HEARD, publishers=0)
@@ -35,9 +37,14 @@ REPUBLISH = 'ros2 run image_transport republish --ros-args -p in_transport:=ffmp
 
 
 def judge(
-    report: CameraReport = HEARD, account: CameraStats = USED, age_s: float | None = 0.5
+    report: CameraReport = HEARD,
+    account: CameraStats = USED,
+    age_s: float | None = 0.5,
+    **given: object,
 ) -> Verdict:
-    return verdict(report, account, DEFAULTS, age_s=age_s)
+    """Judge with parameters of the camera that differ from the defaults."""
+    given = {f'cameras.camera.{name}': value for name, value in given.items()}
+    return verdict(report, account, {**DEFAULTS, **given}, age_s=age_s)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +112,25 @@ def test_a_frame_that_is_old_warns_and_one_of_another_clock_says_so() -> None:
     assert 'newest frame is 86400 s ahead: is use_sim_time' in judge(age_s=-86400.0).message
     assert judge(age_s=86400.0).fault == 'other clock'
     assert judge(age_s=None).level == OK
+
+
+def test_a_camera_that_is_slower_than_expected_warns() -> None:
+    assert judge(expected_rate=40.0).level == OK
+    found = judge(expected_rate=41.0)
+    assert (found.level, found.fault) == (WARN, 'slow')
+    assert found.message == '30.0 images a second on /camera/image, expected 41'
+    just_begun = replace(HEARD, traffic=replace(HEARD.traffic, counted_s=4.9))
+    assert judge(just_begun, expected_rate=41.0).level == OK
+
+
+def test_an_optional_camera_that_is_missing_is_no_fault() -> None:
+    for missing in (ABSENT, replace(HEARD, silent_s=9.0)):
+        found = judge(missing, optional=True)
+        assert (found.level, found.fault) == (OK, '')
+        assert found.message.startswith('optional, and missing: ')
+    for at_fault in (replace(ABSENT, incompatible='RELIABILITY'), replace(ABSENT, wrong_type='a')):
+        assert judge(at_fault, optional=True) == judge(at_fault)
+    assert judge(account=REFUSED, optional=True).level == ERROR
 
 
 def test_compressed_images_are_not_blamed_on_the_dds_profile() -> None:

@@ -2,16 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The services and actions of the memory, over ROS, on the embedded model."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rclpy.lifecycle import TransitionCallbackReturn
 
 from livevlm_interfaces.action import LoadMemory, SaveMemory
 from livevlm_interfaces.srv import Ask, ClearMemory, GetFrame, GetInfo, QueryTimeline, Recall
 from livevlm_ros.engine.messages import Frame
+from livevlm_ros.memory.folder_lock import LOCK, FolderLock
 from livevlm_ros.node.memory_client import MemoryClient
 from livevlm_ros.node.node import load_engine
 
@@ -96,4 +99,18 @@ def test_what_is_forgotten_is_gone_for_every_client_and_a_snapshot_brings_it_bac
             SaveMemory, 'save_memory', SaveMemory.Goal(name=hostile), lambda *step: None
         )
         assert not refused.success and 'name: got' in refused.message
-    assert [folder.name for folder in tmp_path.iterdir()] == ['before']
+    assert {file.name for file in tmp_path.iterdir()} == {'before', LOCK}
+
+
+@pytest.mark.usefixtures('needs_torch')
+def test_a_folder_that_another_process_has_fails_configure_by_its_number(
+    live_node: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = FolderLock(str(tmp_path))
+    node = live_node({'memory.path': str(tmp_path)}, make_engine=load_engine)
+    told: list[str] = []
+    monkeypatch.setattr(node.get_logger(), 'error', lambda text, **_: told.append(text))
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert f'{tmp_path} is in use by process {os.getpid()}: give each' in told[0]
+    held.release()
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS

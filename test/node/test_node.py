@@ -13,6 +13,7 @@ import pytest
 from builtin_interfaces.msg import Time
 from lifecycle_msgs.msg import Transition
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
@@ -111,6 +112,40 @@ def test_a_camera_without_publisher_is_a_warning_that_names_the_topics(
     assert client.wait_for_status('camera/camera', WARN, 60)
     expected = 'no publisher on /camera/image_raw or /camera/image_raw/compressed: start'
     assert client.status('camera/camera').message.startswith(expected)
+
+
+def test_an_optional_camera_may_be_missing_until_it_is_not_optional(
+    live_node: Any, client: Client
+) -> None:
+    node = live_node(
+        {'autostart': True, 'cameras.camera.optional': True, 'diagnostics.period': 0.1}
+    )
+    assert client.wait_for_status('camera/camera', OK, 60)
+    expected = 'optional, and missing: no publisher on /camera/image_raw'
+    assert client.status('camera/camera').message.startswith(expected)
+    assert node.set_parameters([Parameter('cameras.camera.optional', value=False)])[0].successful
+    assert client.wait_for_status('camera/camera', WARN, 60)
+
+
+def test_a_camera_that_sends_fewer_images_than_expected_is_a_warning(
+    ros: Any, live_node: Any, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('livevlm_ros.node.camera_verdict.COUNTED_S', 0.5)
+    node = live_node({'autostart': True, 'diagnostics.period': 0.1})
+    driver = ros.node('driver')
+    publisher = driver.create_publisher(Image, '/camera/image_raw', 1)
+
+    def publish() -> None:
+        message = Image(height=1, width=1, encoding='mono8', step=1, data=b'\x05')
+        message.header.stamp = node.get_clock().now().to_msg()
+        publisher.publish(message)
+
+    driver.create_timer(0.1, publish)
+    assert client.wait_for_status('camera/camera', OK, 60)
+    rate = Parameter('cameras.camera.expected_rate', value=100.0)
+    assert node.set_parameters([rate])[0].successful
+    assert client.wait_for_status('camera/camera', WARN, 60)
+    assert client.status('camera/camera').message.endswith('/camera/image_raw, expected 100')
 
 
 def test_the_console_tells_of_the_load_and_of_a_camera_that_is_not_there(

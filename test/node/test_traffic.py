@@ -21,6 +21,17 @@ def test_only_the_window_counts() -> None:
     assert stats.max_ms == pytest.approx(0.99)
 
 
+def test_a_rate_is_that_since_the_first_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    traffic = Traffic()
+    now = time.monotonic()
+    for n in range(60):
+        traffic.add(now - 6 + n / 10, 0.0)
+    monkeypatch.setattr(time, 'monotonic', lambda: now)
+    assert traffic.stats(window_s=60).fps == pytest.approx(10.0)
+    assert traffic.stats(window_s=60).counted_s == pytest.approx(6.0)
+    assert traffic.stats(window_s=3).counted_s == 3.0
+
+
 def test_no_image_is_no_rate() -> None:
     stats = Traffic().stats(window_s=10)
     assert (stats.received, stats.fps, stats.max_ms) == (0, 0.0, 0.0)

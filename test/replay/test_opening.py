@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Opening an engine: loaded when it is returned, or refused in a line."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from livevlm_ros.engine import EngineConfig, MemoryConfig, ModelConfig
+from livevlm_ros.memory.folder_lock import FolderLock
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.opening import open_engine
 
@@ -24,6 +27,14 @@ def test_a_model_can_be_brought_along() -> None:
 
     with pytest.raises(BadInput, match='^embedded is not loaded here$'):
         open_engine(EngineConfig(), load=load)
+
+
+def test_a_memory_in_the_folder_of_another_is_refused_in_one_line(tmp_path: Path) -> None:
+    held = FolderLock(str(tmp_path))
+    config = EngineConfig(memory=MemoryConfig(path=str(tmp_path)))
+    with pytest.raises(BadInput, match=f'^{tmp_path} is in use by process {os.getpid()}: .*s$'):
+        open_engine(config)
+    held.release()
 
 
 @pytest.mark.parametrize(
