@@ -25,6 +25,8 @@ from livevlm_ros.weights import EMBEDDED
 
 NAMED_WORDS = 10
 """Unknown words an error names at most."""
+NAMED_EXAMPLES = 6
+"""Questions that the model knows, at most, in an error."""
 NAMED_LETTERS = 40
 """Letters of an unknown word an error shows at most."""
 
@@ -45,9 +47,9 @@ class UnknownWords(BadQuestion):
         self.words, self.examples = list(words), dict(examples)
         named = ', '.join(repr(word[:NAMED_LETTERS]) for word in self.words[:NAMED_WORDS])
         more = f' and {len(words) - NAMED_WORDS} more' if len(words) > NAMED_WORDS else ''
-        kinds = '; '.join(f'{kind}: "{example}"' for kind, example in self.examples.items())
+        known = ', '.join(f'"{each}"' for each in list(self.examples.values())[:NAMED_EXAMPLES])
         super().__init__(
-            f'the model does not know {named}{more}; it knows questions such as {kinds}'
+            f'the model does not know {named}{more}; it knows questions such as {known}'
         )
 
 

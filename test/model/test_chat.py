@@ -51,7 +51,7 @@ def test_the_hub_chat_is_cut_where_its_parts_alone_would_be(hub_checkpoint: Path
     assert chat.prefix_ids == prefix
 
 
-def test_unknown_words_are_named_once_with_examples_of_each_kind(word_checkpoint: Path) -> None:
+def test_unknown_words_are_named_once_with_questions_that_are_known(word_checkpoint: Path) -> None:
     chat, _ = _chat(word_checkpoint, closed=True)
     with pytest.raises(UnknownWords) as raised:
         chat.question_ids('was the zebra left of the zebra or the cow ?')
@@ -59,7 +59,7 @@ def test_unknown_words_are_named_once_with_examples_of_each_kind(word_checkpoint
     assert raised.value.examples == EXAMPLES
     message = str(raised.value)
     assert "'zebra', 'of', 'or', 'cow'" in message
-    assert 'color_of: "what color was the car"' in message
+    assert message.endswith('such as "what color was the car", "was the dog red"')
 
 
 def test_a_thousand_unknown_words_make_a_short_message(word_checkpoint: Path) -> None:
