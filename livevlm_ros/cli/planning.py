@@ -46,10 +46,12 @@ def plan(
     weights: Annotated[
         str, typer.Option(help='Of the language layers: auto (as dtype), int8 or int4.')
     ] = 'auto',
-    hours: Annotated[float, typer.Option(min=0.0, help='To keep everything seen for.')] = 8.0,
-    fps: Annotated[float, typer.Option(help='Frames of a camera and second.')] = 1.0,
-    cameras: Annotated[int, typer.Option(min=1, help='How many there are.')] = 1,
-    preset: Annotated[str, typer.Option(help='Only this one.')] = '',
+    hours: Annotated[
+        float, typer.Option(min=0.0, help='Hours for which all that was seen is to be kept.')
+    ] = 8.0,
+    fps: Annotated[float, typer.Option(help='Frames per second of each camera.')] = 1.0,
+    cameras: Annotated[int, typer.Option(min=1, help='Number of cameras.')] = 1,
+    preset: Annotated[str, typer.Option(help='Only this preset; by default all.')] = '',
     ram: Annotated[
         float | None,
         typer.Option(min=0.0, help='Free RAM in GB; by default that of this machine.'),

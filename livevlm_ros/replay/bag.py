@@ -64,6 +64,7 @@ class BagSource:
         """Yield each frame with its message in CDR, empty where it is none of its type."""
         skipped: Counter[str] = Counter()
         depth = BitDepth()
+        self._unstamped = 0
         for record in self._records():
             if (record.topic, record.type) == (self.topic, self.type):
                 yield self._frame(record, depth)

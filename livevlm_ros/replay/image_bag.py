@@ -14,11 +14,14 @@ import numpy as np
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
+from livevlm_ros.intrinsics import UNCALIBRATED, pinhole
 from livevlm_ros.replay.errors import BadInput
 
 STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
 JPEG_QUALITY = 90
 FRAME_ID = 'camera_optical_frame'
+TIME, HEADER = 'builtin_interfaces/msg/Time', 'std_msgs/msg/Header'
+INFO, REGION = 'sensor_msgs/msg/CameraInfo', 'sensor_msgs/msg/RegionOfInterest'
 
 
 class WriteImage(Protocol):
@@ -31,15 +34,21 @@ class WriteImage(Protocol):
 
 @contextmanager
 def image_bag(
-    path: Path, *, topic: str = '/camera/image_raw', storage: str = 'mcap', raw: bool = False
+    path: Path,
+    *,
+    topic: str = '/camera/image_raw',
+    storage: str = 'mcap',
+    raw: bool = False,
+    focal: float | None = None,
 ) -> Iterator[WriteImage]:
     """
-    Open a new bag for frames.
+    Open a new bag for frames, each with a `CameraInfo` beside it.
 
     :param path: folder of the bag, created here
     :param topic: base topic; jpegs go to its `compressed` sub-topic, as image_transport has it
     :param storage: 'mcap' or 'sqlite3'
     :param raw: write `sensor_msgs/Image` in rgb8 instead of jpeg
+    :param focal: focal length in widths of the picture; None: the camera is not calibrated
     :raises BadInput: when the folder exists or the storage is unknown
     """
     if storage not in STORAGES:
@@ -48,19 +57,32 @@ def image_bag(
         raise BadInput(f'{path} exists already; bags are never overwritten')
     store = get_typestore(Stores.ROS2_KILTED)
     kind = 'sensor_msgs/msg/Image' if raw else 'sensor_msgs/msg/CompressedImage'
-    message_type, time = store.types[kind], store.types['builtin_interfaces/msg/Time']
-    header_type = store.types['std_msgs/msg/Header']
+    image, info, time, header_of, region = (
+        store.types[name] for name in (kind, INFO, TIME, HEADER, REGION)
+    )
     with Writer(path, version=9, storage_plugin=STORAGES[storage]) as writer:
         connection = writer.add_connection(
             topic if raw else f'{topic}/compressed', kind, typestore=store
         )
+        base = topic.rpartition('/')[0]
+        beside = writer.add_connection(f'{base}/camera_info', INFO, typestore=store)
 
         def write(stamp_ns: int, pixels: np.ndarray) -> None:
-            header = header_type(time(*divmod(stamp_ns, 1_000_000_000)), FRAME_ID)
-            message = message_type(header, *_body(pixels, raw))
+            header = header_of(time(*divmod(stamp_ns, 1_000_000_000)), FRAME_ID)
+            message = image(header, *_body(pixels, raw))
             writer.write(connection, stamp_ns, store.serialize_cdr(message, kind))
+            whole = region(0, 0, 0, 0, False)
+            told = info(header, *_intrinsics(pixels, focal), 0, 0, whole)
+            writer.write(beside, stamp_ns, store.serialize_cdr(told, INFO))
 
         yield write
+
+
+def _intrinsics(pixels: np.ndarray, focal: float | None) -> tuple:
+    """Return the fields of `CameraInfo` from height to p."""
+    height, width = pixels.shape[:2]
+    known = UNCALIBRATED if focal is None else pinhole(width, height, focal)
+    return height, width, known.distortion_model, *map(np.array, known[1:])
 
 
 def _body(pixels: np.ndarray, raw: bool) -> tuple:
