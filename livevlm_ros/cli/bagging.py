@@ -49,7 +49,7 @@ def bag(
             folder,
             fps=fps,
             stretch=Stretch(start, duration),
-            focal=None if fov is None else focal_of(fov),
+            focal=0.0 if fov is None else focal_of(fov),
             progress=lambda share: bar.update(task, completed=share),
         )
     for warning in written.warnings:

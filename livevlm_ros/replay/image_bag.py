@@ -42,13 +42,14 @@ def image_bag(
     focal: float | None = None,
 ) -> Iterator[WriteImage]:
     """
-    Open a new bag for frames, each with a `CameraInfo` beside it.
+    Open a new bag for frames.
 
     :param path: folder of the bag, created here
     :param topic: base topic; jpegs go to its `compressed` sub-topic, as image_transport has it
     :param storage: 'mcap' or 'sqlite3'
     :param raw: write `sensor_msgs/Image` in rgb8 instead of jpeg
-    :param focal: focal length in widths of the picture; None: the camera is not calibrated
+    :param focal: focal length in widths of the picture, told in a `CameraInfo` beside each frame;
+        0: unknown, as of a camera that is not calibrated; None: there is no `CameraInfo`
     :raises BadInput: when the folder exists or the storage is unknown
     """
     if storage not in STORAGES:
@@ -65,23 +66,26 @@ def image_bag(
             topic if raw else f'{topic}/compressed', kind, typestore=store
         )
         base = topic.rpartition('/')[0]
-        beside = writer.add_connection(f'{base}/camera_info', INFO, typestore=store)
+        beside = None
+        if focal is not None:
+            beside = writer.add_connection(f'{base}/camera_info', INFO, typestore=store)
 
         def write(stamp_ns: int, pixels: np.ndarray) -> None:
             header = header_of(time(*divmod(stamp_ns, 1_000_000_000)), FRAME_ID)
             message = image(header, *_body(pixels, raw))
             writer.write(connection, stamp_ns, store.serialize_cdr(message, kind))
-            whole = region(0, 0, 0, 0, False)
-            told = info(header, *_intrinsics(pixels, focal), 0, 0, whole)
-            writer.write(beside, stamp_ns, store.serialize_cdr(told, INFO))
+            if beside is not None:
+                whole = region(0, 0, 0, 0, False)
+                told = info(header, *_intrinsics(pixels, focal or 0.0), 0, 0, whole)
+                writer.write(beside, stamp_ns, store.serialize_cdr(told, INFO))
 
         yield write
 
 
-def _intrinsics(pixels: np.ndarray, focal: float | None) -> tuple:
+def _intrinsics(pixels: np.ndarray, focal: float) -> tuple:
     """Return the fields of `CameraInfo` from height to p."""
     height, width = pixels.shape[:2]
-    known = UNCALIBRATED if focal is None else pinhole(width, height, focal)
+    known = pinhole(width, height, focal) if focal else UNCALIBRATED
     return height, width, known.distortion_model, *map(np.array, known[1:])
 
 

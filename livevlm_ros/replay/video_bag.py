@@ -55,7 +55,7 @@ def write_video_bag(
     *,
     fps: float | None = None,
     stretch: Stretch = WHOLE,
-    focal: float | None = None,
+    focal: float = 0.0,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Written:
     """
@@ -63,7 +63,7 @@ def write_video_bag(
 
     :param fps: most frames written per second of the video; None: all
     :param stretch: what of the video is written
-    :param focal: focal length in widths of the picture; None: the camera is not calibrated
+    :param focal: focal length of the camera in widths of the picture; 0: unknown
     :param progress: called with the share done, [0, 1]
     :raises BadInput: when the video cannot be used, or the bag exists
     """
@@ -75,6 +75,7 @@ def write_video_bag(
     with image_bag(bag, focal=focal) as write:
         try:
             for number, frame in enumerate(source.frames(), 1):
+                due_ns = due_ns or frame.stamp_ns
                 if frame.stamp_ns >= due_ns and callable(frame.pixels):
                     try:
                         write(frame.stamp_ns, frame.pixels())
