@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys.store import Typestore
 
 from livevlm_ros.intrinsics import UNCALIBRATED, pinhole
 from livevlm_ros.replay.errors import BadInput
@@ -58,35 +59,32 @@ def image_bag(
         raise BadInput(f'{path} exists already; bags are never overwritten')
     store = get_typestore(Stores.ROS2_KILTED)
     kind = 'sensor_msgs/msg/Image' if raw else 'sensor_msgs/msg/CompressedImage'
-    image, info, time, header_of, region = (
-        store.types[name] for name in (kind, INFO, TIME, HEADER, REGION)
-    )
+    image, time, header_of = (store.types[name] for name in (kind, TIME, HEADER))
     with Writer(path, version=9, storage_plugin=STORAGES[storage]) as writer:
         connection = writer.add_connection(
             topic if raw else f'{topic}/compressed', kind, typestore=store
         )
-        base = topic.rpartition('/')[0]
-        beside = None
         if focal is not None:
-            beside = writer.add_connection(f'{base}/camera_info', INFO, typestore=store)
+            info_topic = f'{topic.rpartition("/")[0]}/camera_info'
+            beside = writer.add_connection(info_topic, INFO, typestore=store)
 
         def write(stamp_ns: int, pixels: np.ndarray) -> None:
             header = header_of(time(*divmod(stamp_ns, 1_000_000_000)), FRAME_ID)
             message = image(header, *_body(pixels, raw))
             writer.write(connection, stamp_ns, store.serialize_cdr(message, kind))
-            if beside is not None:
-                whole = region(0, 0, 0, 0, False)
-                told = info(header, *_intrinsics(pixels, focal or 0.0), 0, 0, whole)
-                writer.write(beside, stamp_ns, store.serialize_cdr(told, INFO))
+            if focal is not None:
+                info = _camera_info(store, header, pixels, focal)
+                writer.write(beside, stamp_ns, store.serialize_cdr(info, INFO))
 
         yield write
 
 
-def _intrinsics(pixels: np.ndarray, focal: float) -> tuple:
-    """Return the fields of `CameraInfo` from height to p."""
+def _camera_info(store: Typestore, header: Any, pixels: np.ndarray, focal: float) -> Any:
     height, width = pixels.shape[:2]
     known = pinhole(width, height, focal) if focal else UNCALIBRATED
-    return height, width, known.distortion_model, *map(np.array, known[1:])
+    matrices = map(np.array, known[1:])  # d, k, r and p
+    whole = store.types[REGION](0, 0, 0, 0, False)
+    return store.types[INFO](header, height, width, known.distortion_model, *matrices, 0, 0, whole)
 
 
 def _body(pixels: np.ndarray, raw: bool) -> tuple:
