@@ -278,8 +278,10 @@ class _Replay:
         started = time.perf_counter()
         stepped = self._engine.turn()
         self._to.ingest_s += time.perf_counter() - started
+        if not stepped:
+            return
         stats = self._engine.stats()
-        if stepped and stats.frames_used > self._used_before + len(self._used_s):
+        if stats.frames_used > self._used_before + len(self._used_s):
             self._moments.note(stats.cameras[frame.camera].newest_stream_ns, self._now_ns)
             self._used_s.append(self._now_s)
             if len(self._used_s) % SAMPLE_EVERY == 0:
