@@ -190,7 +190,7 @@ class Part:
             done = _read(line)
             if done is None:
                 raise BadInput(
-                    f'{file}: line {number} is damaged; expected a line as it was written'
+                    f'{file}: line {number} is damaged; without it, its recording is done again'
                 )
             part._done[done['row']][done['recording']] = done['measured']
         return part
