@@ -12,9 +12,7 @@ JsonFile = Annotated[Path | None, typer.Option('--json', help='Write the report 
 HtmlFile = Annotated[Path | None, typer.Option('--html', help='Write the report as one page.')]
 Settings = Annotated[
     list[str] | None,
-    typer.Option(
-        '--set', help='Setting as name=value, such as memory.short_term_frames=8; repeatable.'
-    ),
+    typer.Option('--set', help='Setting as name=value, such as ingest.gate=true; repeatable.'),
 ]
 Topic = Annotated[str | None, typer.Option(help='Image topic, where a bag has several.')]
 Fps = Annotated[float, typer.Option(help='Most frames used per second of the source.')]

@@ -225,7 +225,7 @@ def _later(frame: Frame, message: bytes, later_ns: int) -> tuple[Frame, bytes]:
         return frame, message
     form = '<iI' if message[1] & 1 else '>iI'  # by CDR's head of four bytes
     stamp = struct.pack(form, *divmod(stamp_ns, 1_000_000_000))
-    return frame, message[:4] + stamp + message[4 + len(stamp) :]
+    return frame, b''.join((message[:4], stamp, message[4 + len(stamp) :]))
 
 
 def main(stop: threading.Event, args: Sequence[str] | None = None) -> int:

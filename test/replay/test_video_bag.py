@@ -54,7 +54,7 @@ def test_no_more_frames_a_second_are_written_than_wanted(bag_of) -> None:
 
 
 def test_the_rate_counts_from_the_first_frame_of_a_stretch(bag_of) -> None:
-    assert bag_of(fps=5.0, stretch=Stretch(1.0))[1] == [1.0, 4.0]
+    assert bag_of(fps=5.0, stretch=Stretch(1.0, 1.0))[1] == [1.0]
 
 
 def test_a_stretch_of_a_video_keeps_its_stamps(bag_of, tmp_path: Path) -> None:
