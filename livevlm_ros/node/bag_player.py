@@ -191,16 +191,15 @@ class BagPlayer(Node):
         """Yield the frames to play with their messages; in a loop without end."""
         later_ns = 0
         while True:
-            clock, frames, begin_ns, elapsed_ns = RecordingTime(), 0, 0, 0
+            clock, played_ns = RecordingTime(), list[int]()
             for frame, message in self._source.messages():
-                now_ns = clock.after(frame.stamp_ns)
-                if not self._stretch.holds(now_ns / 1e9):
-                    continue
-                frames, begin_ns, elapsed_ns = frames + 1, begin_ns or now_ns, now_ns
-                yield _later(frame, message, later_ns) if later_ns else (frame, message)
-            if not self._loop or not frames:
+                elapsed_ns = clock.after(frame.stamp_ns)
+                if self._stretch.holds(elapsed_ns / 1e9):
+                    played_ns.append(elapsed_ns)
+                    yield _later(frame, message, later_ns) if later_ns else (frame, message)
+            if not self._loop or not played_ns:
                 return
-            later_ns += round_ns(frames, elapsed_ns - begin_ns)
+            later_ns += round_ns(len(played_ns), played_ns[-1] - played_ns[0])
 
     def _awaited(self) -> bool:
         """Return whether everyone who was to listen does."""
