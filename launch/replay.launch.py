@@ -38,6 +38,16 @@ def generate_launch_description() -> LaunchDescription:
                 description='Bag seconds per second; above 1 frames may be dropped.',
             ),
             DeclareLaunchArgument(
+                'start',
+                default_value='0.0',
+                description='Seconds from the first image to the first played.',
+            ),
+            DeclareLaunchArgument(
+                'duration',
+                default_value='0.0',
+                description='Seconds played from there. 0: all.',
+            ),
+            DeclareLaunchArgument(
                 'image_topic',
                 default_value='camera/image_raw',
                 description='Image topic of the player, which the node listens to.',
@@ -63,7 +73,7 @@ def generate_launch_description() -> LaunchDescription:
                 parameters=[
                     {
                         **texts('bag', 'topic', 'image_topic'),
-                        'rate': ParameterValue(LaunchConfiguration('rate'), value_type=float),
+                        **numbers('rate', 'start', 'duration'),
                         'wait_for_subscriber': True,
                         'clock_listeners': CLOCK_LISTENERS,
                     }
@@ -80,7 +90,7 @@ def generate_launch_description() -> LaunchDescription:
                 parameters=[
                     {
                         **texts('bag', *ARGUMENTS),
-                        'rate': ParameterValue(LaunchConfiguration('rate'), value_type=float),
+                        **numbers('rate', 'start', 'duration'),
                     }
                 ],
                 output='screen',
@@ -94,6 +104,13 @@ def generate_launch_description() -> LaunchDescription:
 def texts(*arguments: str) -> dict[str, ParameterValue]:
     """Hand arguments on as parameters of the same name, as text even where they look like less."""
     return {name: ParameterValue(LaunchConfiguration(name), value_type=str) for name in arguments}
+
+
+def numbers(*arguments: str) -> dict[str, ParameterValue]:
+    """Hand arguments on as parameters of the same name, as numbers."""
+    return {
+        name: ParameterValue(LaunchConfiguration(name), value_type=float) for name in arguments
+    }
 
 
 def check(event: Any, context: LaunchContext) -> None:

@@ -27,6 +27,7 @@ ANYBODY = {
     'freed',
     'image_file',
     'images',
+    'intrinsics',
     'late',
     'pictures',
     'plain',

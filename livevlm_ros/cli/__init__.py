@@ -8,6 +8,7 @@ What the user gave and cannot be used is one line on stderr and exit code 2.
 """
 
 import sys
+from inspect import cleandoc
 from itertools import takewhile
 from typing import Annotated
 
@@ -53,6 +54,12 @@ COMMANDS = (
     doctor,
 )
 
+
+def flowing(text: str) -> str:
+    """Return a docstring with its paragraphs unbroken."""
+    return '\n\n'.join(' '.join(part.split()) for part in cleandoc(text).split('\n\n'))
+
+
 app = typer.Typer(
     help="A robot's camera memory that can be asked questions.",
     no_args_is_help=True,
@@ -61,7 +68,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for _command in COMMANDS:
-    app.command(_command.__name__.rstrip('_'))(_command)  # one is a keyword of Python
+    # One is a keyword of Python. Typer would break lines where the docstrings do.
+    app.command(_command.__name__.rstrip('_'), help=flowing(_command.__doc__ or ''))(_command)
 app.add_typer(memory, name='memory')
 
 

@@ -45,12 +45,20 @@ def ask(
     ] = '',
     end: Annotated[str, typer.Option('--to', help='Only frames up to this time.')] = '',
     as_of: Annotated[str, typer.Option(help='Answer as if asked at this time.')] = '',
-    scope: Annotated[ScopeName, typer.Option(help='Part of the memory.')] = ScopeName.AUTO,
+    scope: Annotated[
+        ScopeName,
+        typer.Option(
+            metavar='<scope>',
+            help='Part of the memory: auto, now, short-term, long-term or all.',
+        ),
+    ] = ScopeName.AUTO,
     choices: Annotated[str, typer.Option(help='Possible answers, with commas between.')] = '',
     priority: Annotated[
         PriorityName, typer.Option(help='high goes before questions that wait.')
     ] = PriorityName.NORMAL,
-    max_tokens: Annotated[int, typer.Option(min=0, help='Longest answer.')] = 0,
+    max_tokens: Annotated[
+        int, typer.Option(min=0, show_default=False, help='Longest answer, in tokens.')
+    ] = 0,
     temperature: Annotated[
         float | None, typer.Option(min=0.0, help='Randomness of the answer.')
     ] = None,
@@ -60,7 +68,9 @@ def ask(
             '--partial/--no-partial', help='When the budget ends: what has been said, or nothing.'
         ),
     ] = True,
-    max_evidence: Annotated[int, typer.Option(min=0, max=255, help='Most evidence frames.')] = 0,
+    max_evidence: Annotated[
+        int, typer.Option(min=0, max=255, show_default=False, help='Most evidence frames.')
+    ] = 0,
     evidence: Annotated[
         Path | None, typer.Option(help='Folder for the evidence frames as jpegs.')
     ] = None,

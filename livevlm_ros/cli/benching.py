@@ -108,6 +108,8 @@ def _run(suite: Suite, json_file: Path | None) -> None:
         )
     suite.show(found, report_console())
     write(found)
+    if json_file is not None:
+        print(f'wrote {json_file}')
 
 
 def _questions(mark: str, rounds: int, quick: bool) -> Suite:

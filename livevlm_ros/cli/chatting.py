@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livevlm_ros.cli.options import MODEL_HELP, Duration, Fps, Settings, Start, Topic
+from livevlm_ros.cli.options import MODEL_HELP, Duration, Fps, Loop, Settings, Start, Topic
 from livevlm_ros.cli.sources import Pace, engine_over, open_frames, remark, running_node
 from livevlm_ros.terminal import plain_errors, refuse
 
@@ -44,6 +44,7 @@ def chat(
     realtime: Annotated[
         bool, typer.Option('--realtime', help='Play at its own pace, with the prompt beside it.')
     ] = False,
+    loop: Loop = False,
     evidence: Annotated[
         Path | None,
         typer.Option(help='Folder for the evidence frames; by default a new temporary one.'),
@@ -51,6 +52,8 @@ def chat(
 ) -> None:
     """
     Ask about a video, a bag, a camera or a running node, at a prompt.
+
+    Example: livevlm chat walk.mp4 --ask 'what do you see now ?'
 
     Questions also come from a pipe, one a line. Exits with 1 when one of --ask or of a pipe has
     no answer.
@@ -61,17 +64,22 @@ def chat(
     with plain_errors():
         frames = None if node else open_frames(source, camera, topic)
         from livevlm_ros.replay.clip import Clip, Stretch
+        from livevlm_ros.replay.endless import Endless
         from livevlm_ros.tools.chat import Chat, interactive
 
         alone = bool(ask) or not interactive()
+        if loop and (alone or node or camera is not None or not realtime):
+            refuse('--loop: expected with --realtime, for a recording, at a prompt')
         folder = _folder(evidence)
         partner: AbstractContextManager[Recorded | Running]
         if frames is None:
             partner = running_node(namespace, '--node')
         else:
             pace = Pace.LIVE if camera is not None else Pace.REAL if realtime else Pace.FULL
-            clip = Clip(frames, Stretch(start, duration))
-            partner = engine_over(clip, model, fps, settings or (), pace, alone=alone)
+            frames = Clip(frames, Stretch(start, duration))
+            if loop:
+                frames = Endless(frames)
+            partner = engine_over(frames, model, fps, settings or (), pace, alone=alone)
         with partner as other:
             talk = Chat(other, folder)
             if alone:

@@ -22,7 +22,9 @@ Cameras = Annotated[list[str] | None, typer.Option('--camera', help='Only this o
 From = Annotated[str, typer.Option('--from', help='First header stamp, seconds or date.')]
 To = Annotated[str, typer.Option('--to', help='Last header stamp, seconds or date.')]
 Most = Annotated[int, typer.Option('--max', min=1, help='Frames to list.')]
-Name = Annotated[str, typer.Argument(help='Of the snapshot; none: the one in memory.path.')]
+Name = Annotated[
+    str, typer.Argument(help='Name of the snapshot; by default the one in memory.path.')
+]
 
 
 @memory.command()
@@ -71,7 +73,7 @@ def recall(
 
 @memory.command()
 def frame(
-    key: Annotated[str, typer.Argument(help='Of the frame, as the other commands list it.')],
+    key: Annotated[str, typer.Argument(help='Key of the frame, as the other commands list it.')],
     out: Annotated[Path, typer.Option(help='File to write.')] = Path('frame.jpg'),
     namespace: Namespace = '',
 ) -> None:
@@ -122,7 +124,9 @@ def resume(namespace: Namespace = '') -> None:
 def save(
     name: Name = '',
     namespace: Namespace = '',
-    overwrite: Annotated[bool, typer.Option('--overwrite', help='Replace one.')] = False,
+    overwrite: Annotated[
+        bool, typer.Option('--overwrite', help='Replace a snapshot of this name.')
+    ] = False,
 ) -> None:
     """Save the memory to a snapshot, while the node works."""
     with _plain_failures(), _shown() as told:

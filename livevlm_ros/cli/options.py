@@ -8,17 +8,27 @@ from typing import Annotated
 import typer
 
 MODEL_HELP = 'embedded, a checkpoint folder or a hub name.'
-Topic = Annotated[str | None, typer.Option(help='Image topic, where a bag has several.')]
-Fps = Annotated[float, typer.Option(help='Most frames used per second of the source.')]
-Settings = Annotated[
-    list[str] | None, typer.Option('--set', help='Setting as name=value, repeatable.')
-]
 JsonFile = Annotated[Path | None, typer.Option('--json', help='Write the report as JSON.')]
 HtmlFile = Annotated[Path | None, typer.Option('--html', help='Write the report as one page.')]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option('--set', help='Setting as name=value, such as ingest.gate=true; repeatable.'),
+]
+Topic = Annotated[str | None, typer.Option(help='Image topic, where a bag has several.')]
+Fps = Annotated[float, typer.Option(help='Most frames used per second of the source.')]
 Start = Annotated[
-    float, typer.Option(min=0, help='Seconds from the first frame, before which nothing is used.')
+    float,
+    typer.Option(
+        min=0,
+        show_default=False,
+        help='Seconds from the first frame, before which nothing is used.',
+    ),
 ]
 Duration = Annotated[
-    float, typer.Option(min=0.001, help='Seconds used from there; by default all.')
+    float,
+    typer.Option(min=0.001, show_default=False, help='Seconds used from there; by default all.'),
+]
+Loop = Annotated[
+    bool, typer.Option('--loop', help='Play it again and again, as a stream without end.')
 ]
 AsJson = Annotated[bool, typer.Option('--json', help='Print JSON.')]

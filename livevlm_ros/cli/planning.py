@@ -50,10 +50,12 @@ def plan(
     image_tokens: Annotated[
         int, typer.Option(min=0, help='Of an image, of those the model can make; 0: as usual.')
     ] = 0,
-    hours: Annotated[float, typer.Option(min=0.0, help='To keep everything seen for.')] = 8.0,
-    fps: Annotated[float, typer.Option(help='Frames of a camera and second.')] = 1.0,
-    cameras: Annotated[int, typer.Option(min=1, help='How many there are.')] = 1,
-    preset: Annotated[str, typer.Option(help='Only this one.')] = '',
+    hours: Annotated[
+        float, typer.Option(min=0.0, help='Hours for which all that was seen is to be kept.')
+    ] = 8.0,
+    fps: Annotated[float, typer.Option(help='Frames per second of each camera.')] = 1.0,
+    cameras: Annotated[int, typer.Option(min=1, help='Number of cameras.')] = 1,
+    preset: Annotated[str, typer.Option(help='Only this preset; by default all.')] = '',
     skip_static: Annotated[
         str, typer.Option(help='What is not read again: none, frames or tokens.')
     ] = 'none',

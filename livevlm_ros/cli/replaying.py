@@ -21,7 +21,13 @@ from livevlm_ros.cli.options import (
     Start,
     Topic,
 )
-from livevlm_ros.cli.reporting import model_loader, publish, report_json
+from livevlm_ros.cli.reporting import (
+    fail_if_left_out,
+    model_loader,
+    publish,
+    report_json,
+    tell_written,
+)
 from livevlm_ros.cli.sharding import evaluate_shard, refuse_beside_shard
 from livevlm_ros.terminal import (
     check_writable,
@@ -117,7 +123,10 @@ def evaluate(
     """
     Replay recordings through the engine, ask their questions and report.
 
-    Exits with 3 if nothing was measured: no frame was used, or no question was asked.
+    Example: livevlm evaluate walk.mp4 --ask 'what do you see now ?'
+
+    Exits with 3 if nothing was measured: no frame was used, or no question was asked; with 4 if
+    there are recordings that could not be used.
     """
     with plain_errors():
         from livevlm_ros.replay.clip import Stretch
@@ -165,6 +174,7 @@ def evaluate(
             reliability=reliability,
         )
         _draw(job, runs[0], picture, memory_picture)
+        fail_if_left_out(runs[0].report)
 
 
 def _asked(questions: Path | None, ask: list[str] | None, at: float | None) -> Given:
@@ -241,6 +251,7 @@ def _draw(job: Job, run: Run, picture: Path | None, memory_picture: Path | None)
         from livevlm_ros.replay.picture import draw_picture
 
         draw_picture(job.path, run.evaluation, picture, topic=topic)
+        print(f'wrote {picture}')
     if memory_picture is not None:
         from livevlm_ros.model import load_model
         from livevlm_ros.replay.memory_picture import draw_memory_picture
@@ -249,6 +260,7 @@ def _draw(job: Job, run: Run, picture: Path | None, memory_picture: Path | None)
         draw_memory_picture(
             job.path, config, run.evaluation, memory_picture, load=load_model, topic=topic
         )
+        print(f'wrote {memory_picture}')
 
 
 def sweep(
@@ -265,15 +277,18 @@ def sweep(
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = 'embedded',
     topic: Topic = None,
     fps: Fps = 1.0,
+    start: Start = 0.0,
+    duration: Duration = math.inf,
     json_file: JsonFile = None,
     html_file: HtmlFile = None,
 ) -> None:
     """
     Trade accuracy for memory and time: every budget of long-term, every number read of it.
 
-    Exits with 3 if nothing was measured, as `evaluate` does.
+    Exits with 3 if nothing was measured, with 4 if recordings were left out, as `evaluate` does.
     """
     with plain_errors():
+        from livevlm_ros.replay.clip import Stretch
         from livevlm_ros.replay.procedure import Procedure
         from livevlm_ros.replay.report import NOTHING_MEASURED
         from livevlm_ros.replay.sweep import numbers, run_sweep, sweep_grid, sweep_table
@@ -295,20 +310,20 @@ def sweep(
             found = run_sweep(
                 source,
                 grid,
-                Procedure(questions, topic),
+                Procedure(questions, topic, stretch=Stretch(start, duration)),
                 load=model_loader(),
                 note=lambda text: bar.console.print(text, highlight=False),
                 progress=lambda name, share: bar.update(task, completed=share, description=name),
             )
-        problems = write_each(
+        written = write_each(
             (json_file, lambda: report_json(found)), (html_file, lambda: sweep_page(found))
         )
         report_console().print(sweep_table(found))
-        if problems:
-            refuse('; '.join(problems))
+        tell_written(written)
         if why := found['nothing_measured']:
             print(f'livevlm: nothing was measured: {why}', file=sys.stderr)
             raise typer.Exit(NOTHING_MEASURED)
+        fail_if_left_out(found)
 
 
 def replay(
@@ -322,14 +337,14 @@ def replay(
         typer.Option('--set', help='Parameter of the node as name=value, repeatable.'),
     ] = None,
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = 'embedded',
-    topic: Annotated[
-        str | None, typer.Option(help='Image topic, where the bag has several.')
-    ] = None,
-    fps: Annotated[float, typer.Option(help='Most frames used per second of the bag.')] = 1.0,
+    topic: Topic = None,
+    fps: Fps = 1.0,
     rate: Annotated[
         float,
         typer.Option(min=0.01, max=1000, help='Bag seconds a second; above 1 frames may drop.'),
     ] = 1.0,
+    start: Start = 0.0,
+    duration: Duration = math.inf,
     json_file: JsonFile = None,
     html_file: HtmlFile = None,
 ) -> None:
@@ -337,8 +352,10 @@ def replay(
     with plain_errors():
         check_writable(json_file, html_file, read=questions)
         from livevlm_ros.node.replay import Replay, node_parameters, publish, run_replay
+        from livevlm_ros.replay.clip import Stretch
 
-        asked = Replay(bag, questions, topic, rate, json_file, html_file)
+        stretch = Stretch(start, duration)
+        asked = Replay(bag, questions, topic, rate, stretch, json_file, html_file)
         parameters = node_parameters(model=model, preset=preset, fps=fps, given=settings or ())
         with progress_bar() as bar:
             task = bar.add_task('starting the node', total=1.0)

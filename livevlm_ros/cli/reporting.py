@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from livevlm_ros.plain import plain
 from livevlm_ros.terminal import refuse
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from livevlm_ros.replay.accuracy import Report
     from livevlm_ros.replay.compare import Load, Run
     from livevlm_ros.replay.evaluate import Progress
+    from livevlm_ros.replay.whole_file import Written
 
 
 def publish(
@@ -49,7 +51,7 @@ def publish(
 
     console = report_console()
     compared = compare(runs, against=against)
-    problems = write_each(
+    written = write_each(
         (json_file, lambda: report_json(compared if comparing else runs[0].report)),
         (html_file, lambda: html_report(runs, compared)),
         (reliability, lambda: reliability_svg(runs)),
@@ -64,12 +66,30 @@ def publish(
     for run in runs:
         if found := run.report.get('masked'):
             console.print(f'{run.name} {in_words(found)}')
-    if problems:
-        refuse('; '.join(problems))
+    tell_written(written)
     for run in runs:
         if why := run.report['nothing_measured']:
             print(f'livevlm: {run.name}: nothing was measured: {why}', file=sys.stderr)
             raise typer.Exit(NOTHING_MEASURED)
+
+
+def tell_written(written: Written) -> None:
+    """Say which files were written, and refuse those that could not be."""
+    for file in written.files:
+        print(f'wrote {file}')
+    if written.problems:
+        refuse('; '.join(written.problems))
+
+
+def fail_if_left_out(report: Report) -> None:
+    """Name the recordings that could not be used, and end with an exit code for them."""
+    from livevlm_ros.replay.report import LEFT_OUT
+
+    left_out, used = report['source']['left_out'], report['source']['recordings']
+    if left_out:
+        count = f'{len(left_out)} of {len(left_out) + used} recordings'
+        print(f'livevlm: {count} could not be used: {plain(", ".join(left_out))}', file=sys.stderr)
+        raise typer.Exit(LEFT_OUT)
 
 
 def model_loader() -> Load:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import secrets
 import signal
 from contextlib import ExitStack, suppress
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livevlm_ros.cli.options import MODEL_HELP, Fps, Settings, Topic
+from livevlm_ros.cli.options import MODEL_HELP, Duration, Fps, Settings, Start, Topic
 from livevlm_ros.cli.sources import Pace, engine_over, open_frames, remark, running_node
 from livevlm_ros.terminal import plain_errors, refuse
 
@@ -38,7 +39,9 @@ def mcp(
         bool, typer.Option('--http', help='Serve /mcp and /v1 over HTTP, in place of stdio.')
     ] = False,
     host: Annotated[str, typer.Option(help='Address to serve at.')] = HOST,
-    port: Annotated[int, typer.Option(min=0, max=65535, help='0: a free one.')] = PORT,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help='Port to serve at; 0: any free one.')
+    ] = PORT,
     token: Annotated[
         str,
         typer.Option(
@@ -49,12 +52,14 @@ def mcp(
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = 'embedded',
     topic: Topic = None,
     fps: Fps = 1.0,
+    start: Start = 0.0,
+    duration: Duration = math.inf,
     settings: Settings = None,
 ) -> None:
     """
     Serve the memory to agents: an MCP server over stdio, or over HTTP with chat completions.
 
-    The memory is a running node's, or that of a recording, which is read in whole before.
+    The memory is a running node's, or that of a recording, which is read in whole first.
     """
     if source is not None and camera is not None:
         refuse(f'SOURCE {source} and --camera {camera}: expected one of them')
@@ -79,8 +84,11 @@ def mcp(
         if frames is None:
             memory = ends.enter_context(running_node(namespace, 'without SOURCE'))
         else:
+            from livevlm_ros.replay.clip import Clip, Stretch
+
             pace = Pace.FULL if camera is None else Pace.LIVE
-            over = engine_over(frames, model, fps, settings or (), pace, alone=True)
+            clip = Clip(frames, Stretch(start, duration))
+            over = engine_over(clip, model, fps, settings or (), pace, alone=True)
             memory = ends.enter_context(over)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does
         with suppress(KeyboardInterrupt):

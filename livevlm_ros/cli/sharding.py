@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from livevlm_ros.cli.options import HtmlFile, JsonFile
-from livevlm_ros.cli.reporting import publish
+from livevlm_ros.cli.reporting import fail_if_left_out, publish
 from livevlm_ros.terminal import (
     check_writable,
     different_names,
@@ -42,7 +42,7 @@ def merge(
     """
     Make one report of an evaluation in parts: that of a single run, but for times.
 
-    Exits with 3 if nothing was measured, as `evaluate` does.
+    Exits with 3 if nothing was measured, with 4 if recordings were left out, as `evaluate` does.
     """
     with plain_errors():
         for part in parts:
@@ -54,14 +54,16 @@ def merge(
         read = [Part.read(file) for file in parts]
         opponents = different_names('--against', against) if against else []
         check_baselines(opponents, list(read[0].plan['rows']))
+        runs = merge_parts(read)
         publish(
-            merge_parts(read),
+            runs,
             comparing=read[0].plan['comparing'],
             against=opponents,
             json_file=json_file,
             html_file=html_file,
             reliability=reliability,
         )
+        fail_if_left_out(runs[0].report)
 
 
 def evaluate_shard(job: Job, shard: str, file: Path | None, *, load: Load) -> None:

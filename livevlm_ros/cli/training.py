@@ -23,9 +23,10 @@ def train(
     seed: Annotated[int, typer.Option(min=0, help='Training seed.')] = 0,
     threads: Annotated[int, typer.Option(min=1, help='CPU threads.')] = 1,
     device: Annotated[Device, typer.Option(help='Where to train.')] = 'cpu',
-    evidence_loss: Annotated[
-        bool, typer.Option(help='Teach attention heads where the evidence lies.')
-    ] = True,
+    no_evidence_loss: Annotated[
+        bool,
+        typer.Option('--no-evidence-loss', help='Teach no head where the evidence lies.'),
+    ] = False,
 ) -> None:
     """Train the embedded model from scratch, with its held-out curve in the log."""
     import logging
@@ -56,7 +57,7 @@ def train(
                 device=device,
                 # The GPU would wait for batches composed between its steps.
                 workers=len(os.sched_getaffinity(0)) // 2 if device == 'cuda' else 0,
-                evidence_loss=evidence_loss,
+                evidence_loss=not no_evidence_loss,
             )
         )
 
@@ -89,7 +90,7 @@ def card(
                 progress=lambda name, share: bar.update(task, completed=share, description=name),
             )
         write_whole(out, card_text(measured, runs))
-        print(f'{out}: model card written')
+        print(f'wrote {out}')
 
 
 def calibrate(

@@ -13,7 +13,9 @@ def view(
     host: Annotated[
         str, typer.Option(help='Address to listen on; 0.0.0.0 lets other machines look.')
     ] = 'localhost',
-    port: Annotated[int, typer.Option(min=0, max=65535, help='0: any that is free.')] = 8095,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help='Port to listen on; 0: any free one.')
+    ] = 8095,
     namespace: Annotated[str, typer.Option(help='Namespace of the node.')] = '',
 ) -> None:
     """

@@ -14,12 +14,17 @@ from livevlm_ros.terminal import duration_s, refuse
 def watch(
     question: Annotated[str, typer.Argument(help='The question, in words.')] = '',
     every: Annotated[str, typer.Option(help='Time between two answers, such as 5s.')] = '',
-    frames: Annotated[int, typer.Option(min=0, help='Answer at each so many frames.')] = 0,
+    frames: Annotated[
+        int, typer.Option(min=0, show_default=False, help='Ask after each so many frames.')
+    ] = 0,
     cameras: Annotated[
         list[str] | None, typer.Option('--camera', help='Only this camera; repeatable.')
     ] = None,
     min_confidence: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help='Tell of answers that are so sure.')
+        float,
+        typer.Option(
+            min=0.0, max=1.0, show_default=False, help='Tell only of answers at least so sure.'
+        ),
     ] = 0.0,
     cooldown: Annotated[str, typer.Option(help='Least time between two events.')] = '',
     budget: Annotated[str, typer.Option(help='Time an answer may take, such as 2s.')] = '',

@@ -338,6 +338,7 @@ class Answering:
                 source=Source.SHORT_TERM if memory.in_short_term(ref) else Source.LONG_TERM,
                 thumbnail_jpeg=album.get(ref.key) if self._question.attach_images else b'',
                 pose=ref.pose_in(self._parts.pose_frame),
+                stream_ns=ref.stamp_ns,
             )
             for ref, score in wanted
         )

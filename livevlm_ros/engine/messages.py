@@ -184,6 +184,7 @@ class Evidence:
 
     :param score: its share of the attention on frames
     :param pose: where the camera was, if that is known
+    :param stream_ns: its place in the memory's own time; by default `stamp_ns`
     """
 
     camera: str
@@ -194,6 +195,12 @@ class Evidence:
     source: Source = Source.SHORT_TERM
     thumbnail_jpeg: bytes = b''
     pose: Pose | None = None
+    stream_ns: int = NO_TIME
+
+    def __post_init__(self) -> None:
+        """Take the stamp as the place in time where none is given."""
+        if self.stream_ns == NO_TIME:
+            object.__setattr__(self, 'stream_ns', self.stamp_ns)
 
 
 @dataclass(frozen=True, slots=True)

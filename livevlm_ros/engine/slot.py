@@ -50,6 +50,7 @@ class CameraStats:
     :param frames_in: frames that came in, counted as they did
     :param waiting: frames whose fate is open: in the slot, or in the step that runs
     :param newest_stamp_ns: newest header stamp seen, 0 before the first
+    :param newest_stream_ns: its place in the memory's own time, 0 before the first
     :param used_stamp_ns: header stamp of the newest frame written to the memory, or skipped for
         repeating one in it, 0 before the first
     :param age_s: seconds on the steady clock since a frame came in, NaN before the first
@@ -62,6 +63,7 @@ class CameraStats:
     dropped: Dropped = field(default_factory=Dropped)
     waiting: int = 0
     newest_stamp_ns: int = 0
+    newest_stream_ns: int = 0
     used_stamp_ns: int = 0
     age_s: float = math.nan
     last_error: str = ''
@@ -222,12 +224,14 @@ class CameraSlot:
 
     def stats(self) -> CameraStats:
         """Return the account so far."""
+        newest_ns = self._newest_stamp_ns
         return CameraStats(
             frames_in=self._in,
             frames_used=self._used,
             dropped=Dropped(**self._dropped),
             waiting=self._in_step + (self.frame is not None),
-            newest_stamp_ns=self._newest_stamp_ns,
+            newest_stamp_ns=newest_ns,
+            newest_stream_ns=self._timeline.stream_ns(newest_ns) if newest_ns else 0,
             used_stamp_ns=self._used_stamp_ns,
             age_s=math.nan if self._arrived_s is None else time.monotonic() - self._arrived_s,
             last_error=self._last_error,

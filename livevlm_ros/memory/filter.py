@@ -19,6 +19,8 @@ class ReadFilter:
     """
     The part of the memory that a question reads; the default is all of it.
 
+    Stamps are of the memory's own time, as those of `FrameRef`.
+
     :param cameras: only these cameras; None: all
     :param first_ns: no frame with an earlier stamp
     :param last_ns: no frame with a later stamp, as if it had not been seen yet

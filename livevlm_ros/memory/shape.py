@@ -58,7 +58,8 @@ class FrameRef:
     The source frame of cached tokens.
 
     :param camera: logical camera name, one lane of the memory
-    :param stamp_ns: header stamp in nanoseconds
+    :param stamp_ns: when it was taken, in the memory's own time: the header stamp, until a clock
+        leaps
     :param frame_id: the header's coordinate frame
     :param key: names the frame for evidence and thumbnails
     :param pose: where the camera was, if that is known; a frame is the same with or without

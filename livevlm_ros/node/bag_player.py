@@ -1,22 +1,26 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The executable `bag_player`: plays the images of a bag as a camera would have sent them, once.
+The executable `bag_player`: plays the images of a bag as a camera would have sent them.
 
-The messages go out byte for byte as they were recorded. /clock runs from stamp to stamp and shows
-each image's own just before the image; a stray stamp, which the node would not believe, moves
-neither the clock nor the images that follow. It needs no ROS installation beside rclpy, unlike
-`ros2 bag play`.
+The messages go out byte for byte as they were recorded; played in a loop, with stamps that go on.
+/clock runs from stamp to stamp and shows each image's own just before the image; a stray stamp,
+which the node would not believe, moves neither the clock nor the images that follow. It needs no
+ROS installation beside rclpy, unlike `ros2 bag play`.
 """
 
 from __future__ import annotations
 
+import math
+import struct
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -26,7 +30,7 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 
-from livevlm_ros.engine.messages import BadFrame
+from livevlm_ros.engine.messages import BadFrame, Frame
 from livevlm_ros.engine.slot import FORTH_NS, CameraSlot
 from livevlm_ros.node import declaration
 from livevlm_ros.node.conversions import to_time
@@ -35,10 +39,33 @@ from livevlm_ros.node.spinning import Refused, Spinner, enter_ros
 from livevlm_ros.node.stopping import hear_signals
 from livevlm_ros.replay import BadInput
 from livevlm_ros.replay.bag import BagSource
+from livevlm_ros.replay.clip import Stretch
+from livevlm_ros.replay.endless import round_ns
+from livevlm_ros.replay.recording_time import RecordingTime
 from livevlm_ros.replay.source import find_recordings, open_source
 
 TICK_S = 0.05  # wall seconds between two ticks of /clock, and between two looks for listeners
+LONGEST_S = 1e9
 END_S = 1.0  # wall seconds that /clock goes on after the last image
+
+STRETCH_PARAMETERS = (
+    Parameter(
+        'start',
+        0.0,
+        'Seconds from the first image to the first played.',
+        low=0.0,
+        high=LONGEST_S,
+        change='start',
+    ),
+    Parameter(
+        'duration',
+        0.0,
+        'Seconds played from there; 0: all.',
+        low=0.0,
+        high=LONGEST_S,
+        change='start',
+    ),
+)
 
 PARAMETERS = (
     Parameter('bag', '', 'Bag folder, or its .mcap or .db3 file.', change='start'),
@@ -51,6 +78,8 @@ PARAMETERS = (
         change='start',
     ),
     Parameter('rate', 1.0, 'Bag seconds per wall second.', low=0.01, high=1000.0, change='start'),
+    *STRETCH_PARAMETERS,
+    Parameter('loop', False, 'Play again and again, the stamps going on.', change='start'),
     Parameter(
         'wait_for_subscriber',
         False,
@@ -86,6 +115,17 @@ def open_bag(path: Path, *, topic: str | None = None) -> BagSource:
     return source
 
 
+def stretch_of(values: Mapping[str, Any]) -> Stretch:
+    """Return the stretch that `STRETCH_PARAMETERS` name."""
+    return Stretch(values['start'], values['duration'] or math.inf)
+
+
+def stretch_parameters(stretch: Stretch) -> dict[str, float]:
+    """Return what `stretch_of` reads."""
+    endless = math.isinf(stretch.duration_s)
+    return {'start': stretch.start_s, 'duration': 0.0 if endless else stretch.duration_s}
+
+
 class BagPlayer(Node):
     """A camera whose images were recorded."""
 
@@ -101,7 +141,8 @@ class BagPlayer(Node):
         if not values['bag']:
             raise ValueError('bag is empty, expected the path of a bag')
         self._source = open_bag(Path(values['bag']), topic=values['topic'] or None)
-        self._rate = values['rate']
+        self._rate, self._loop = values['rate'], values['loop']
+        self._stretch = stretch_of(values)
         self._waits = values['wait_for_subscriber']
         self._clock_listeners = values['clock_listeners']
         self._now_ns = 0
@@ -125,7 +166,7 @@ class BagPlayer(Node):
             pass
         due_s, unreadable = time.monotonic(), 0
         slot = CameraSlot('camera', target_fps=1.0, on_jump='keep')  # knows stray stamps
-        for frame, message in self._source.messages():
+        for frame, message in self._played():
             with suppress(BadFrame):
                 slot.put(frame)
             step_ns, self._now_ns = self._now_ns, slot.stats().newest_stamp_ns
@@ -146,6 +187,20 @@ class BagPlayer(Node):
         self._now_ns += round(END_S * self._rate * 1e9)
         self._run_clock(due_s + END_S, stop)
 
+    def _played(self) -> Iterator[tuple[Frame, bytes]]:
+        """Yield the frames to play with their messages; in a loop without end."""
+        later_ns = 0
+        while True:
+            clock, played_ns = RecordingTime(), list[int]()
+            for frame, message in self._source.messages():
+                elapsed_ns = clock.after(frame.stamp_ns)
+                if self._stretch.holds(elapsed_ns / 1e9):
+                    played_ns.append(elapsed_ns)
+                    yield _later(frame, message, later_ns) if later_ns else (frame, message)
+            if not self._loop or not played_ns:
+                return
+            later_ns += round_ns(len(played_ns), played_ns[-1] - played_ns[0])
+
     def _awaited(self) -> bool:
         """Return whether everyone who was to listen does."""
         heard = self._images.get_subscription_count() or not self._waits
@@ -159,6 +214,17 @@ class BagPlayer(Node):
 
     def _tick(self, stamp_ns: int) -> None:
         self._clock.publish(Clock(clock=to_time(stamp_ns)))
+
+
+def _later(frame: Frame, message: bytes, later_ns: int) -> tuple[Frame, bytes]:
+    """Return a frame and its message, which begins with its stamp, at a later time."""
+    stamp_ns = frame.stamp_ns + later_ns
+    frame = replace(frame, stamp_ns=stamp_ns, stream_ns=stamp_ns)
+    if not message:
+        return frame, message
+    form = '<iI' if message[1] & 1 else '>iI'  # by CDR's head of four bytes
+    stamp = struct.pack(form, *divmod(stamp_ns, 1_000_000_000))
+    return frame, b''.join((message[:4], stamp, message[4 + len(stamp) :]))
 
 
 def main(stop: threading.Event, args: Sequence[str] | None = None) -> int:

@@ -103,6 +103,7 @@ def run_demo(
     if json_path is not None:
         rows = [{**asdict(result), 'question': asdict(result.question)} for result in results]
         write_whole(json_path, json.dumps({'seed': seed, **summary, 'questions': rows}, indent=2))
+        console.print(f'wrote {json_path}', markup=False, highlight=False)
     return 0 if summary['rate'] >= NEEDED and not summary['late'] else 1
 
 

@@ -23,6 +23,7 @@ from livevlm_ros.engine.config import EngineConfig
 from livevlm_ros.engine.messages import ANSWERED, Answer, BadFrame, Frame, Question, Status
 from livevlm_ros.engine.slot import CameraSlot
 from livevlm_ros.engine.stats import EngineStats
+from livevlm_ros.engine.timeline import Timeline
 from livevlm_ros.node.ask_client import LONGEST_DEFAULT_S, REPLY_MARGIN_S
 from livevlm_ros.node.conversions import to_duration
 from livevlm_ros.node.diagnostics import ERROR
@@ -88,8 +89,12 @@ class RemoteEngine:
             lambda: self._client.parameters(names, LOOK_S), PATIENCE_S['start'], 'found no node'
         )
         self.config = engine_config(given)
+        self._timeline = Timeline()
         self._slot = CameraSlot(
-            CAMERA, target_fps=self.config.target_fps, on_jump=self.config.on_jump
+            CAMERA,
+            self._timeline,
+            target_fps=self.config.target_fps,
+            on_jump=self.config.on_jump,
         )
         return 0
 
@@ -125,7 +130,7 @@ class RemoteEngine:
             self._check()
             self.lost.append(question.request_id)
             return Answer(Status.ERROR, 'no reply came', question.request_id)
-        answer = to_answer(response)
+        answer = self._in_own_time(to_answer(response))
         if 0.0 < answer.latency.budget_ms < answer.latency.total_ms:
             self.late.append(question.request_id)
         looked = answer.status in (*ANSWERED, Status.NO_EVIDENCE)
@@ -167,6 +172,12 @@ class RemoteEngine:
             for what, ids in told.items()
             if ids
         ]
+
+    def _in_own_time(self, answer: Answer) -> Answer:
+        """Return the answer with its evidence in the memory's own time, which no reply tells."""
+        as_of_ns = self._timeline.as_of_ns
+        evidence = [replace(e, stream_ns=as_of_ns(e.stamp_ns)) for e in answer.evidence]
+        return replace(answer, evidence=tuple(evidence))
 
     def _wait_for_clock(self, time_s: float) -> None:
         """Wait for /clock; the first time as long as a model may take to load."""

@@ -19,7 +19,7 @@ from typing import Any
 
 from rich.console import Console
 
-from livevlm_ros.node.bag_player import open_bag
+from livevlm_ros.node.bag_player import open_bag, stretch_parameters
 from livevlm_ros.node.children import (
     ChildDied,
     Children,
@@ -30,6 +30,7 @@ from livevlm_ros.node.memory_client import MemoryClient
 from livevlm_ros.node.parameters import engine_config, table
 from livevlm_ros.node.remote_engine import RemoteEngine, ReplayFailed
 from livevlm_ros.replay import BadInput
+from livevlm_ros.replay.clip import WHOLE, Stretch
 from livevlm_ros.replay.compare import Run, compare
 from livevlm_ros.replay.evaluate import Progress, evaluate
 from livevlm_ros.replay.html import html_report
@@ -51,12 +52,14 @@ class Replay:
     :param questions: questions file; None: the one beside the bag
     :param topic: image topic, where the bag has several
     :param rate: bag seconds per wall second; above 1 the node may drop frames
+    :param stretch: what of the bag is played
     """
 
     bag: Path
     questions: Path | None = None
     topic: str | None = None
     rate: float = 1.0
+    stretch: Stretch = WHOLE
     json_file: Path | None = None
     html_file: Path | None = None
 
@@ -139,6 +142,7 @@ def _start(children: Children, replay: Replay, parameters: Mapping[str, Any]) ->
             **({'topic': replay.topic} if replay.topic else {}),
             'image_topic': IMAGE_TOPIC,
             'rate': replay.rate,
+            **stretch_parameters(replay.stretch),
             'wait_for_subscriber': True,
             'clock_listeners': CLOCK_LISTENERS,
         },
@@ -153,7 +157,12 @@ def ask(
     evaluation = evaluate(
         replay.bag,
         engine,
-        Procedure(replay.questions, replay.topic, thumbnails=replay.html_file is not None),
+        Procedure(
+            replay.questions,
+            replay.topic,
+            thumbnails=replay.html_file is not None,
+            stretch=replay.stretch,
+        ),
         progress=progress,
     )
     evaluation.warnings += engine.warnings()
@@ -180,13 +189,15 @@ def publish(run: Run, replay: Replay) -> int:
     :returns: the exit code: 1 when a reply was lost or late, 2 when a file could not be written, 3
         when nothing was measured
     """
-    problems = write_each(
+    written = write_each(
         (replay.json_file, lambda: json.dumps(run.report, indent=1) + '\n'),
         (replay.html_file, lambda: html_report([run], compare([run]))),
     )
     print_report(run.report, report_console())
-    if problems:
-        print(f'replay: {"; ".join(problems)}', file=sys.stderr)
+    for file in written.files:
+        print(f'wrote {file}')
+    if written.problems:
+        print(f'replay: {"; ".join(written.problems)}', file=sys.stderr)
         return 2
     if why := run.report['nothing_measured']:
         print(f'replay: nothing was measured: {why}', file=sys.stderr)

@@ -17,7 +17,7 @@ import rclpy
 from rclpy.node import Node
 
 from livevlm_ros.node import declaration
-from livevlm_ros.node.bag_player import open_bag
+from livevlm_ros.node.bag_player import STRETCH_PARAMETERS, open_bag, stretch_of
 from livevlm_ros.node.memory_client import MemoryClient
 from livevlm_ros.node.parameters import Parameter
 from livevlm_ros.node.remote_engine import RemoteEngine
@@ -38,6 +38,7 @@ PARAMETERS = (
         change='start',
     ),
     Parameter('rate', 1.0, 'Of the player.', low=0.01, high=1000.0, change='start'),
+    *STRETCH_PARAMETERS,
     Parameter('out', '', 'File for the report as JSON; empty: none.', change='start'),
     Parameter('html', '', 'File for the report as one page; empty: none.', change='start'),
 )
@@ -90,6 +91,7 @@ def _given(args: Sequence[str] | None) -> tuple[Replay, str]:
         questions=paths['questions'],
         topic=values['topic'] or None,
         rate=values['rate'],
+        stretch=stretch_of(values),
         json_file=paths['out'],
         html_file=paths['html'],
     )

@@ -29,11 +29,12 @@ from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
+from livevlm_ros.intrinsics import pinhole
 from livevlm_ros.node import declaration
 from livevlm_ros.node.parameters import Parameter
 from livevlm_ros.node.spinning import Refused, Spinner, enter_ros
 from livevlm_ros.node.stopping import hear_signals
-from livevlm_ros.world import World
+from livevlm_ros.world import FOCAL, World
 
 ENDLESS_WORLD_S = 300.0
 JPEG_QUALITY = 90
@@ -188,19 +189,10 @@ class WorldCamera(Node):
             self._jpeg.publish(image)
 
     def _camera_info(self, header: Header) -> CameraInfo:
-        """Describe a pinhole camera without distortion, as wide as it is far."""
+        """Describe the camera."""
         width, height = self._size
-        focal, x, y = float(width), width / 2, height / 2
-        return CameraInfo(
-            header=header,
-            width=width,
-            height=height,
-            distortion_model='plumb_bob',
-            d=[0.0] * 5,
-            k=[focal, 0.0, x, 0.0, focal, y, 0.0, 0.0, 1.0],
-            r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
-            p=[focal, 0.0, x, 0.0, 0.0, focal, y, 0.0, 0.0, 0.0, 1.0, 0.0],
-        )
+        known = pinhole(width, height, FOCAL)
+        return CameraInfo(header=header, width=width, height=height, **known._asdict())
 
 
 def _fast_bytes(pixels: cv2.typing.MatLike) -> array.array[int]:

@@ -69,6 +69,7 @@ class BagSource:
         """Yield each frame with its message in CDR, empty where it is none of its type."""
         skipped: Counter[str] = Counter()
         depth = BitDepth()
+        self._unstamped = 0
         for record in self._records():
             if (record.topic, record.type) == (self.topic, self.type):
                 yield self._frame(record, depth)
@@ -149,7 +150,8 @@ class BagSource:
         """Note the topic of these images if the first holds distances."""
         with suppress(Exception):  # as above; what is broken is told when it is read
             for first in islice(records, 1):
-                if is_depth(self._typestore.deserialize_cdr(first.data, first.type)):
+                message: Any = self._typestore.deserialize_cdr(first.data, first.type)
+                if is_depth(message):
                     self._depth.add(first.topic)
 
     def _read_broken(self) -> Iterator[Record]:

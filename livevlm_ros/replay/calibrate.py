@@ -34,6 +34,7 @@ from livevlm_ros.replay.fitting import Sureness, Watched
 from livevlm_ros.replay.opening import open_engine
 from livevlm_ros.replay.outcome import Evaluation
 from livevlm_ros.replay.questions import QuestionEntry
+from livevlm_ros.replay.recording_time import Moments
 from livevlm_ros.replay.table import percent, rate_text
 from livevlm_ros.replay.whole_file import write_whole
 from livevlm_ros.replay.write_world import Filming, write_world
@@ -50,8 +51,6 @@ model card's and beyond those that a world camera takes."""
 
 LEAST_QUESTIONS = 20
 """Questions to choose by and to check with: fewer cannot tell heads apart."""
-
-_TOLERANCE_NS = 1000  # seconds of a file, as floats, are no nearer to the stamps they mean
 
 
 class Trial(NamedTuple):
@@ -202,7 +201,7 @@ def _calibrate(
     )
 
 
-_AskOf = Callable[['Engine', Question, QuestionEntry, int], Answer]
+_AskOf = Callable[['Engine', Question, QuestionEntry, Moments], Answer]
 
 
 def _replay(
@@ -226,7 +225,9 @@ def _tell(progress: Progress, name: str, recording: str, share: float) -> None:
     progress(f'{name}: {recording or "done"}', share)
 
 
-def _just_ask(engine: Engine, question: Question, entry: QuestionEntry, first_ns: int) -> Answer:
+def _just_ask(
+    engine: Engine, question: Question, entry: QuestionEntry, moments: Moments
+) -> Answer:
     return engine.ask_now(question)
 
 
@@ -235,7 +236,7 @@ def _ask_and_note(
     engine: Engine,
     question: Question,
     entry: QuestionEntry,
-    first_ns: int,
+    moments: Moments,
 ) -> Answer:
     """Ask, and note what heads want; None for a question that has nothing to find or choose."""
     answer = engine.ask_now(question)
@@ -245,9 +246,8 @@ def _ask_and_note(
     found = engine.head_scores(question.text)
     if found is None:
         return answer
-    after, before = found.stamps_ns + _TOLERANCE_NS, found.stamps_ns - _TOLERANCE_NS
-    stretches = [[first_ns + round(second * 1e9) for second in each] for each in entry.shown]
-    truth = reduce(or_, ((after >= first) & (before <= last) for first, last in stretches))
+    stamps_ns, shown = found.stamps_ns, [moments.span_ns(*stretch) for stretch in entry.shown]
+    truth = reduce(or_, ((stamps_ns >= first) & (stamps_ns <= last) for first, last in shown))
     if truth.any() and len(truth) > found.read:
         to[-1] = _Wanted(found.scores, truth, found.read)
     return answer

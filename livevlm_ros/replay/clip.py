@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from livevlm_ros.engine.messages import Frame
 from livevlm_ros.replay.questions import AT_THE_END, QuestionEntry
-from livevlm_ros.replay.recording import FrameSource, SourceOver
+from livevlm_ros.replay.recording import FrameSource, SourceOver, timed
 
 _TOLERANCE_S = 1e-6
 
@@ -41,21 +41,23 @@ WHOLE = Stretch()
 
 
 class Clip(SourceOver):
-    """
-    A source of which only a stretch is used.
-
-    `origin_ns` is the stamp of the recording's first frame where the clip begins later, else 0.
-    """
+    """A source of which only a stretch is used."""
 
     def __init__(self, source: FrameSource, stretch: Stretch) -> None:
         super().__init__(source)
         self._stretch = stretch
-        self.origin_ns = 0
+
+    @property
+    def begins_late(self) -> bool:
+        """Whether it leaves out the beginning."""
+        return self._stretch.start_s > 0
 
     def frames(self) -> Iterator[Frame]:
         """Yield the frames of the stretch; the source is read to its end."""
-        for second, frame in self._timed():
-            if not second and self._stretch.start_s:
-                self.origin_ns = frame.stamp_ns
-            if self._stretch.holds(second):
-                yield frame
+        return (frame for _, frame in self.timed())
+
+    def timed(self) -> Iterator[tuple[int, Frame]]:
+        """Yield them, each with its nanoseconds from the recording's first frame."""
+        for elapsed_ns, frame in timed(self._source):
+            if self._stretch.holds(elapsed_ns / 1e9):
+                yield elapsed_ns, frame

@@ -4,8 +4,8 @@
 Replaying recordings through the engine, each question asked at its time.
 
 No clock, no thread and no ROS: every frame is shown to the engine and stepped before the next one
-is read, so two runs see and answer the same. Time is the newest stamp that the engine believes, so
-a stray one asks no question early.
+is read, so two runs see and answer the same. Time is that of the recording, see `RecordingTime`: a
+stray stamp asks no question early, and a clock that is set back asks none late.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from livevlm_ros.replay.questions import (
     questions_file,
     read_questions,
 )
+from livevlm_ros.replay.recording_time import Moments
 from livevlm_ros.replay.source import find_recordings, open_source
 
 if TYPE_CHECKING:  # it brings torch
@@ -40,8 +41,8 @@ SAMPLE_EVERY = 4
 """Frames between two looks at the memory's sizes."""
 
 Progress = Callable[[str, float], None]
-Ask = Callable[[Question, QuestionEntry, int], Answer]
-"""Asks a question, given its entry in the file and the stamp of the recording's first frame."""
+Ask = Callable[[Question, QuestionEntry, Moments], Answer]
+"""Asks a question, given its entry in the file, and when the memory's frames were taken."""
 
 
 class OfflineEngine(Protocol):
@@ -118,11 +119,12 @@ def evaluate_one(
         given = _entries(recording, procedure.questions, evaluation)
     except BadInput as problem:
         evaluation.warnings.append(str(problem))
+        evaluation.left_out.append(recording.name)
         return evaluation
     engine.clear()
     early = [entry for entry in given if not procedure.stretch.shows(entry)]
     entries = deque(entry for entry in given if procedure.stretch.shows(entry))
-    ask = ask or (lambda question, entry, first_ns: engine.ask_now(question))
+    ask = ask or (lambda question, entry, moments: engine.ask_now(question))
     replay = _Replay(engine, source, evaluation, procedure, ask=ask)
     work = source.length + len(entries) + 1
     for done, _ in enumerate(replay.run(entries, early)):
@@ -206,8 +208,8 @@ class _Replay:
         self._engine, self._source, self._to = engine, source, to
         self._procedure, self._ask_engine = procedure, ask
         self._name = source.path.name
-        self._first_ns: int | None = None
-        self._now_ns = self._last_ns = 0
+        self._moments = Moments()
+        self._now_ns = 0  # from the recording's first frame
         self._frames = 0
         self._used_before = engine.stats().frames_used
         self._used_s: list[float] = []
@@ -219,14 +221,14 @@ class _Replay:
 
         :param early: questions that are not asked, for the first frame is too late for them
         """
-        for frame in self._source.frames():
-            self._show(frame)
-            while entries and self._seconds(self._now_ns) > entries[0].at:
+        for elapsed_ns, frame in self._source.timed():
+            self._show(frame, elapsed_ns)
+            while entries and self._now_s > entries[0].at:
                 self._ask(entries.popleft())
                 yield
             self._step(frame)
             yield
-        seconds = self._seconds(self._last_ns)
+        seconds = self._now_s
         period = (seconds - self._begin_s) / max(1, self._frames - 1)
         entries = deque(replace(e, at=seconds) if e.at == AT_THE_END else e for e in entries)
         while entries and entries[0].at <= seconds + period:
@@ -234,32 +236,34 @@ class _Replay:
             yield
         self._close(seconds, [*early, *entries])
 
-    def _show(self, frame: Frame) -> None:
-        """Let the engine take the frame, which the memory does not hold yet, and set the time."""
+    def _show(self, frame: Frame, elapsed_ns: int) -> None:
+        """Let the engine take the frame, which the memory does not hold yet."""
+        self._now_ns = elapsed_ns
+        if not self._frames:
+            self._begin_s = self._now_s
         self._frames += 1
         started = time.perf_counter()
         self._engine.see(frame)
         self._to.ingest_s += time.perf_counter() - started
-        self._now_ns = self._engine.stats().cameras[frame.camera].newest_stamp_ns
-        if self._now_ns and self._first_ns is None:
-            self._first_ns = self._source.origin_ns or self._now_ns
-            self._begin_s = self._seconds(self._now_ns)
-        self._last_ns = max(self._last_ns, self._now_ns)
 
     def _step(self, frame: Frame) -> None:
         """Let the engine write the frame into the memory."""
         started = time.perf_counter()
         stepped = self._engine.turn()
         self._to.ingest_s += time.perf_counter() - started
-        if stepped and self._engine.stats().frames_used > self._used_before + len(self._used_s):
-            self._used_s.append(self._seconds(frame.stamp_ns))
+        if not stepped:
+            return
+        stats = self._engine.stats()
+        if stats.frames_used > self._used_before + len(self._used_s):
+            self._moments.note(stats.cameras[frame.camera].newest_stream_ns, self._now_ns)
+            self._used_s.append(self._now_s)
             if len(self._used_s) % SAMPLE_EVERY == 0:
                 self._sample()
 
     def _close(self, seconds: float, left: Sequence[QuestionEntry]) -> None:
         """Account for the recording and for the questions that were not asked."""
         if not self._frames:
-            why = 'no frame is that late' if self._source.origin_ns else 'no frame could be read'
+            why = 'no frame is that late' if self._source.begins_late else 'no frame could be read'
             self._to.warnings.append(f'{self._source.path}: {why}')
         self._to.warnings += [
             f'{self._source.path}: question {entry.id!r} is at {entry.at:g} s, outside '
@@ -289,8 +293,10 @@ class _Replay:
             choices=entry.choices if self._procedure.choose or entry.set else (),
             lookback_s=entry.lookback or 0.0,
         )
-        answer = self._ask_engine(question, entry, self._first_ns or 0)
-        evidence_s = tuple(self._seconds(found.stamp_ns) for found in answer.evidence)
+        answer = self._ask_engine(question, entry, self._moments)
+        evidence_s = tuple(
+            self._moments.elapsed_ns(found.stream_ns) / 1e9 for found in answer.evidence
+        )
         age = chance = None
         if entry.shown:
             stretches = [self._within(stretch) for stretch in entry.shown]
@@ -302,14 +308,14 @@ class _Replay:
             chance = _blind_hit(held, len(shown), min(held, len(evidence_s), EVIDENCE_FRAMES))
         self._to.outcomes.append(Outcome(self._name, entry, answer, evidence_s, age, chance))
 
+    @property
+    def _now_s(self) -> float:
+        return self._now_ns / 1e9
+
     def _within(self, seconds: tuple[float, float]) -> tuple[int, int]:
         """Return the used frames between two times, as the first and one beyond the last."""
         first, last = seconds
         return bisect_left(self._used_s, first - 1e-6), bisect_right(self._used_s, last + 1e-6)
-
-    def _seconds(self, stamp_ns: int) -> float:
-        """Return a stamp as seconds from the recording's first frame."""
-        return (stamp_ns - (self._first_ns or stamp_ns)) / 1e9
 
     def _sample(self) -> None:
         sizes = self._engine.stats().memory

@@ -18,6 +18,7 @@ import numpy as np
 from livevlm_ros.engine.messages import Answer, Question
 from livevlm_ros.replay.outcome import accepted
 from livevlm_ros.replay.questions import QuestionEntry
+from livevlm_ros.replay.recording_time import Moments
 from livevlm_ros.replay.reliability import calibration_error
 
 if TYPE_CHECKING:  # they bring torch
@@ -95,7 +96,7 @@ class Watched:
         self._figures.clear()
 
     def ask(
-        self, engine: Engine, question: Question, entry: QuestionEntry, first_ns: int
+        self, engine: Engine, question: Question, entry: QuestionEntry, moments: Moments
     ) -> Answer:
         """Ask, and note how sure the answer is at each temperature, and whether it is right."""
         import torch

@@ -7,18 +7,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys.store import Typestore
 
+from livevlm_ros.intrinsics import UNCALIBRATED, pinhole
 from livevlm_ros.replay.errors import BadInput
 
 STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
 JPEG_QUALITY = 90
 FRAME_ID = 'camera_optical_frame'
+TIME, HEADER = 'builtin_interfaces/msg/Time', 'std_msgs/msg/Header'
+INFO, REGION = 'sensor_msgs/msg/CameraInfo', 'sensor_msgs/msg/RegionOfInterest'
 
 
 class WriteImage(Protocol):
@@ -31,7 +35,12 @@ class WriteImage(Protocol):
 
 @contextmanager
 def image_bag(
-    path: Path, *, topic: str = '/camera/image_raw', storage: str = 'mcap', raw: bool = False
+    path: Path,
+    *,
+    topic: str = '/camera/image_raw',
+    storage: str = 'mcap',
+    raw: bool = False,
+    focal: float | None = None,
 ) -> Iterator[WriteImage]:
     """
     Open a new bag for frames.
@@ -40,6 +49,8 @@ def image_bag(
     :param topic: base topic; jpegs go to its `compressed` sub-topic, as image_transport has it
     :param storage: 'mcap' or 'sqlite3'
     :param raw: write `sensor_msgs/Image` in rgb8 instead of jpeg
+    :param focal: focal length in widths of the picture, told in a `CameraInfo` beside each frame;
+        0: unknown, as of a camera that is not calibrated; None: there is no `CameraInfo`
     :raises BadInput: when the folder exists or the storage is unknown
     """
     if storage not in STORAGES:
@@ -48,19 +59,32 @@ def image_bag(
         raise BadInput(f'{path} exists already; bags are never overwritten')
     store = get_typestore(Stores.ROS2_KILTED)
     kind = 'sensor_msgs/msg/Image' if raw else 'sensor_msgs/msg/CompressedImage'
-    message_type, time = store.types[kind], store.types['builtin_interfaces/msg/Time']
-    header_type = store.types['std_msgs/msg/Header']
+    image, time, header_of = (store.types[name] for name in (kind, TIME, HEADER))
     with Writer(path, version=9, storage_plugin=STORAGES[storage]) as writer:
         connection = writer.add_connection(
             topic if raw else f'{topic}/compressed', kind, typestore=store
         )
+        if focal is not None:
+            info_topic = f'{topic.rpartition("/")[0]}/camera_info'
+            beside = writer.add_connection(info_topic, INFO, typestore=store)
 
         def write(stamp_ns: int, pixels: np.ndarray) -> None:
-            header = header_type(time(*divmod(stamp_ns, 1_000_000_000)), FRAME_ID)
-            message = message_type(header, *_body(pixels, raw))
+            header = header_of(time(*divmod(stamp_ns, 1_000_000_000)), FRAME_ID)
+            message = image(header, *_body(pixels, raw))
             writer.write(connection, stamp_ns, store.serialize_cdr(message, kind))
+            if focal is not None:
+                info = _camera_info(store, header, pixels, focal)
+                writer.write(beside, stamp_ns, store.serialize_cdr(info, INFO))
 
         yield write
+
+
+def _camera_info(store: Typestore, header: Any, pixels: np.ndarray, focal: float) -> Any:
+    height, width = pixels.shape[:2]
+    known = pinhole(width, height, focal) if focal else UNCALIBRATED
+    matrices = map(np.array, known[1:])  # d, k, r and p
+    whole = store.types[REGION](0, 0, 0, 0, False)
+    return store.types[INFO](header, height, width, known.distortion_model, *matrices, 0, 0, whole)
 
 
 def _body(pixels: np.ndarray, raw: bool) -> tuple:

@@ -19,6 +19,7 @@ import numpy as np
 from livevlm_ros.engine.messages import Answer, Evidence, Question, Status
 from livevlm_ros.replay.outcome import EVIDENCE_FRAMES
 from livevlm_ros.replay.questions import QuestionEntry
+from livevlm_ros.replay.recording_time import Moments
 
 if TYPE_CHECKING:  # it brings torch
     from livevlm_ros.engine import Engine
@@ -45,7 +46,7 @@ class Masking:
         self._engine, self._rng = engine, np.random.default_rng(seed)
         self.asked = self.changed = self.control = 0
 
-    def ask(self, question: Question, entry: QuestionEntry, first_ns: int) -> Answer:
+    def ask(self, question: Question, entry: QuestionEntry, moments: Moments) -> Answer:
         """Ask a question, and count what becomes of its answer; see `evaluate.Ask`."""
         answer = self._engine.ask_now(replace(question, max_evidence=EVERY_FRAME))
         used = most_looked_at(answer.evidence)
@@ -53,20 +54,25 @@ class Masking:
         if answer.status is Status.OK and 0 < len(used) <= len(others):
             chosen = self._rng.permutation(len(others))[: len(used)]
             self.asked += 1
-            self.changed += self._without(question, used) != answer.text
-            self.control += self._without(question, [others[n] for n in chosen]) != answer.text
+            control = [others[n] for n in chosen]
+            self.changed += self._without(used, question, moments) != answer.text
+            self.control += self._without(control, question, moments) != answer.text
         return replace(answer, evidence=answer.evidence[:EVIDENCE_FRAMES])
 
-    def _without(self, question: Question, frames: Sequence[Evidence]) -> str:
+    def _without(self, frames: Sequence[Evidence], question: Question, moments: Moments) -> str:
         """Return the answer without some frames."""
         from livevlm_ros.engine import FrameRef, ReadFilter
 
         gone = frozenset(
-            FrameRef(frame.camera, frame.stamp_ns, frame.frame_id, frame.frame_key)
+            FrameRef(frame.camera, frame.stream_ns, frame.frame_id, frame.frame_key)
             for frame in frames
         )
         plain = replace(question, attach_images=False)
-        return self._engine.ask_now(plain, reading=ReadFilter(without=gone)).text
+        lookback_ns = round(question.lookback_s * 1e9)
+        reading = ReadFilter(
+            first_ns=moments.newest_ns - lookback_ns if lookback_ns else None, without=gone
+        )
+        return self._engine.ask_now(plain, reading=reading).text
 
     def report(self) -> dict[str, Any]:
         """Return the counts and rates; `times` is how much more often evidence changes answers."""

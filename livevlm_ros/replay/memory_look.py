@@ -19,6 +19,7 @@ from livevlm_ros.engine.ingest import Ingest
 from livevlm_ros.engine.parts import EngineParts, LoadModel, build_parts
 from livevlm_ros.engine.step import take_step
 from livevlm_ros.replay.questions import QuestionEntry
+from livevlm_ros.replay.recording import timed
 from livevlm_ros.replay.source import open_source
 
 if TYPE_CHECKING:
@@ -95,16 +96,16 @@ def _look(
         heartbeat_s=config.gate_heartbeat_s,
     )
     refs: list[FrameRef] = []
-    first_ns: int | None = None
-    for frame in open_source(recording, topic=topic).frames():
-        first_ns = first_ns or frame.stamp_ns
-        if (frame.stamp_ns - first_ns) / 1e9 > entry.at:
+    seconds: list[float] = []
+    for elapsed_ns, frame in timed(open_source(recording, topic=topic)):
+        if elapsed_ns / 1e9 > entry.at:
             break
         ingest.put(frame)
         take_step(parts, ingest, gate)
         newest = memory.newest()
         if newest is not None and newest not in refs[-1:]:
             refs.append(newest)
+            seconds.append(elapsed_ns / 1e9)
     prompt = model.question(entry.question)
     for view in memory.readings(tokens=prompt.tokens, extra_tokens=prompt.tokens):
         model.read(prompt.embeds, view)
@@ -114,7 +115,7 @@ def _look(
     jpegs = {number: parts.album.get(ref.key) for number, ref in enumerate(refs)}
     memory.settle()
     return Look(
-        seconds=np.array([(ref.stamp_ns - (first_ns or 0)) / 1e9 for ref in refs]),
+        seconds=np.array(seconds),
         tiers={name: held.numpy() for name, held in memory.holds(refs).items()},
         read=np.stack(read),
         attention=np.array([shares.get(ref, 0.0) for ref in refs]),

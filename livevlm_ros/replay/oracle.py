@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 from livevlm_ros.engine.messages import Answer, Question
 from livevlm_ros.replay.evaluate import Ask
 from livevlm_ros.replay.questions import QuestionEntry
+from livevlm_ros.replay.recording_time import Moments
 
 if TYPE_CHECKING:  # they bring torch
     from livevlm_ros.engine import Engine, ReadFilter
     from livevlm_ros.replay.rows import Row
-
-_TOLERANCE_NS = 1000  # seconds of a file, as floats, are no nearer to the stamps they mean
 
 
 def bound_of(engine: Engine, row: Row) -> Ask | None:
@@ -39,8 +38,8 @@ def oracle_of(engine: Engine) -> Ask:
     :param engine: loaded, not started
     """
 
-    def ask(question: Question, entry: QuestionEntry, first_ns: int) -> Answer:
-        return engine.ask_now(question, reading=truth_filter(entry, first_ns))
+    def ask(question: Question, entry: QuestionEntry, moments: Moments) -> Answer:
+        return engine.ask_now(question, reading=truth_filter(entry, moments))
 
     return ask
 
@@ -52,7 +51,7 @@ def alone_of(engine: Engine) -> Ask:
     :param engine: loaded, not started
     """
 
-    def ask(question: Question, entry: QuestionEntry, first_ns: int) -> Answer:
+    def ask(question: Question, entry: QuestionEntry, moments: Moments) -> Answer:
         from livevlm_ros.engine import ReadFilter
 
         return engine.ask_now(question, reading=ReadFilter(short_term=False, long_term=False))
@@ -60,11 +59,11 @@ def alone_of(engine: Engine) -> Ask:
     return ask
 
 
-def truth_filter(entry: QuestionEntry, first_ns: int) -> ReadFilter:
+def truth_filter(entry: QuestionEntry, moments: Moments) -> ReadFilter:
     """
     Say what of the memory shows the answer.
 
-    :param first_ns: stamp of the recording's first frame
+    :param moments: when in the recording the frames were taken
     :returns: short-term, and of the rest the frames of the stretches in which the answer was
         visible; without one, nothing of the rest
     """
@@ -72,7 +71,4 @@ def truth_filter(entry: QuestionEntry, first_ns: int) -> ReadFilter:
 
     if not entry.shown:
         return ReadFilter(long_term=False)
-    stretches = [[first_ns + round(second * 1e9) for second in each] for each in entry.shown]
-    return ReadFilter(
-        only_ns=tuple((first - _TOLERANCE_NS, last + _TOLERANCE_NS) for first, last in stretches)
-    )
+    return ReadFilter(only_ns=tuple(moments.span_ns(*stretch) for stretch in entry.shown))

@@ -135,11 +135,17 @@ class MemorySample:
 
 @dataclass(slots=True)
 class Evaluation:
-    """Everything a report is made of."""
+    """
+    Everything a report is made of.
+
+    :param recordings: names of those that were used
+    :param left_out: names of those that could not be
+    """
 
     frames: int = 0
     seconds: float = 0.0
     recordings: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     memory: list[MemorySample] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)

@@ -1,8 +1,9 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 """
-The part of an evaluation that one process does: a file, which is whole after each recording.
+The part of an evaluation that one process does: a file that grows by a line with each recording.
 
+Its first line says which evaluation it is of. A line that a kill cut off counts as not written.
 A folder's recordings are dealt out in turn, in the order of their names. What was measured of each
 is kept as it is and not as rates, so that parts merge into the report of a single run.
 """
@@ -30,12 +31,12 @@ from livevlm_ros.replay.procedure import PLAIN, Procedure
 from livevlm_ros.replay.questions import questions_beside
 from livevlm_ros.replay.report import report_head
 from livevlm_ros.replay.source import find_recordings
-from livevlm_ros.replay.whole_file import write_whole
+from livevlm_ros.replay.whole_file import append_line, whole_lines, write_whole
 
 if TYPE_CHECKING:  # it brings torch
     from livevlm_ros.replay.rows import Row
 
-MADE_BY = {'format': 1, 'livevlm': __version__}
+MADE_BY = {'format': 2, 'livevlm': __version__}
 """What a part is written by, and can be read by."""
 
 NAMED = 3
@@ -139,16 +140,14 @@ class Part:
 
     :param path: what is evaluated, as the user gave it
     :param plan: as `Job.plan` makes it
-    :param done: what was measured, by row and recording, as JSON has it
 
     `names` are those of the shard's recordings.
     """
 
-    def __init__(
-        self, file: Path, shard: Shard, *, path: str, plan: Report, done: Report | None = None
-    ) -> None:
+    def __init__(self, file: Path, shard: Shard, *, path: str, plan: Report) -> None:
         self.file, self.shard, self.path, self.plan = file, shard, path, plan
-        self._done = done or {name: {} for name in plan['rows']}
+        # What was measured, by row and recording, as JSON has it.
+        self._done: dict[str, Report] = {name: {} for name in plan['rows']}
         self.names = shard.deal(list(plan['questions']))
 
     @classmethod
@@ -177,23 +176,21 @@ class Part:
 
         :raises BadInput: for a file that is none
         """
-        try:
-            content = json.loads(file.read_text(encoding='utf-8'))
-        except OSError as error:
-            raise BadInput(f'{file}: cannot be read: {error.strerror}') from error
-        except ValueError:  # no JSON, or no text
-            content = None
-        if not isinstance(content, dict) or 'part' not in content:
+        lines = whole_lines(file)
+        head = _read(lines[0]) if lines else None
+        if head is None or 'part' not in head:
             raise BadInput(f'{file}: is no part of an evaluation, as --shard writes them')
-        if difference := _difference(content['part'], MADE_BY):
+        if difference := _difference(head['part'], MADE_BY):
             raise BadInput(f'{file}: was written by another livevlm: {difference}')
-        return cls(
-            file,
-            Shard.read(content['shard']),
-            path=content['path'],
-            plan=content['plan'],
-            done=content['done'],
-        )
+        part = cls(file, Shard.read(head['shard']), path=head['path'], plan=head['plan'])
+        for number, line in enumerate(lines[1:], 2):
+            done = _read(line)
+            if done is None:
+                raise BadInput(
+                    f'{file}: line {number} is damaged; without it, its recording is done again'
+                )
+            part._done[done['row']][done['recording']] = done['measured']
+        return part
 
     def difference(self, other: Part) -> str:
         """Say in which setting, recording or questions another part differs; empty for none."""
@@ -210,31 +207,38 @@ class Part:
 
     def add(self, row: str, recording: str, measured: Measured) -> None:
         """
-        Keep what was measured, and write the file.
+        Keep what was measured, and append it to the file.
 
         :raises BadInput: where it cannot be written
         """
-        self._done[row][recording] = as_json(measured)
-        self.write()
+        done = {'row': row, 'recording': recording, 'measured': as_json(measured)}
+        self.begin()
+        append_line(self.file, json.dumps(done))
+        self._done[row][recording] = done['measured']
 
     def measured(self, row: str, recording: str) -> Measured:
         """Return what was measured."""
         return from_json(Measured, self._done[row][recording])
 
-    def write(self) -> None:
+    def begin(self) -> None:
         """
-        Write the file.
+        Write the file's first line, if there is no file yet.
 
         :raises BadInput: where it cannot be written
         """
-        content = {
-            'part': MADE_BY,
-            'shard': str(self.shard),
-            'path': self.path,
-            'plan': self.plan,
-            'done': self._done,
-        }
-        write_whole(self.file, json.dumps(content) + '\n')
+        if not self.file.exists():
+            shard = str(self.shard)
+            head = {'part': MADE_BY, 'shard': shard, 'path': self.path, 'plan': self.plan}
+            write_whole(self.file, json.dumps(head) + '\n')
+
+
+def _read(line: str) -> Report | None:
+    """Return what a line of a part says; None where it is none."""
+    try:
+        content = json.loads(line)
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def _difference(there: Any, here: Any) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from livevlm_ros.engine.messages import BadFrame, Frame, Status
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.outcome import EVIDENCE_FRAMES, Evaluation, Outcome
+from livevlm_ros.replay.recording import timed
 from livevlm_ros.replay.source import find_recordings, open_source
 from livevlm_ros.replay.whole_file import whole_file
 
@@ -108,10 +109,8 @@ def _thumbnails(recording: Path, topic: str | None, wanted: list[float]) -> Thum
     One pass, and no more frames are held than times are wanted.
     """
     nearest: dict[float, tuple[float, np.ndarray]] = {}  # by wanted time
-    first_ns = None
-    for frame in open_source(recording, topic=topic).frames():
-        first_ns = first_ns or frame.stamp_ns
-        second = (frame.stamp_ns - first_ns) / 1e9
+    for elapsed_ns, frame in timed(open_source(recording, topic=topic)):
+        second = elapsed_ns / 1e9
         closer = [
             time
             for time in wanted

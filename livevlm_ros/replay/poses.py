@@ -18,7 +18,7 @@ from pathlib import Path
 from livevlm_ros.engine.messages import Frame
 from livevlm_ros.pose import Pose, between
 from livevlm_ros.replay.errors import BadInput
-from livevlm_ros.replay.recording import FrameSource, SourceOver, stem_of
+from livevlm_ros.replay.recording import FrameSource, SourceOver, stem_of, timed
 
 FARTHEST_S = 1.0
 """Most seconds between a time and the poses around it."""
@@ -59,8 +59,8 @@ class PosedSource(SourceOver):
 
     def frames(self) -> Iterator[Frame]:
         """Yield the source's frames, each with what tells its pose."""
-        for second, frame in self._timed():
-            yield replace(frame, pose=partial(self._track.at, second))
+        for elapsed_ns, frame in timed(self._source):
+            yield replace(frame, pose=partial(self._track.at, elapsed_ns / 1e9))
 
 
 def poses_file(recording: Path) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from livevlm_ros.engine.messages import Frame
+from livevlm_ros.replay.recording_time import RecordingTime
 
 CAMERA = 'camera'
 """Logical camera name of every replayed frame: a replay has one camera."""
@@ -37,7 +38,7 @@ def stem_of(recording: Path) -> str:
 
 
 class FrameSource(Protocol):
-    """A recording that can be read once, from its first frame to its last."""
+    """A recording that can be read from its first frame to its last, and again."""
 
     path: Path
     length: int
@@ -75,9 +76,9 @@ class SourceOver:
         """Messages of the source that are no images."""
         return self._source.skipped
 
-    def _timed(self) -> Iterator[tuple[float, Frame]]:
-        """Yield the source's frames, each with its seconds from the first."""
-        first_ns = None
-        for frame in self._source.frames():
-            first_ns = frame.stamp_ns if first_ns is None else first_ns
-            yield (frame.stamp_ns - first_ns) / 1e9, frame
+
+def timed(source: FrameSource) -> Iterator[tuple[int, Frame]]:
+    """Yield a source's frames, each with its nanoseconds from the first."""
+    time = RecordingTime()
+    for frame in source.frames():
+        yield time.after(frame.stamp_ns), frame

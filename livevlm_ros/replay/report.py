@@ -48,6 +48,9 @@ MEMORY_KEYS = (
 NOTHING_MEASURED = 3
 """Exit code of a command whose report has no number that means anything."""
 
+LEFT_OUT = 4
+"""Exit code of a command whose report is of fewer recordings than there are."""
+
 RECALL_KEYS = (
     'questions',
     'questions_corrected',
@@ -130,6 +133,7 @@ def report_of(
         'source': {
             'path': path,
             'recordings': len(evaluation.recordings),
+            'left_out': evaluation.left_out,
             'frames': evaluation.frames,
             'seconds': round(evaluation.seconds, 6),
         },

@@ -42,7 +42,7 @@ def run_part(
     check_source(job.path, job.procedure)
     left = {row.name: part.left(row.name) for row in job.rows}
     recordings, total, done = job.recordings(), sum(map(len, left.values())), 0
-    part.write()
+    part.begin()
     for row in job.rows:
         if not left[row.name]:
             continue

@@ -27,7 +27,13 @@ from livevlm_ros.replay.evaluate import Progress
 from livevlm_ros.replay.procedure import PLAIN, Procedure
 from livevlm_ros.replay.rows import Row
 from livevlm_ros.replay.settings import engine_config
-from livevlm_ros.replay.table import bytes_text, milliseconds, percent, rate_text
+from livevlm_ros.replay.table import (
+    bytes_text,
+    milliseconds,
+    percent,
+    rate_text,
+    recordings_in_words,
+)
 
 if TYPE_CHECKING:
     from livevlm_ros.replay.compare import Load
@@ -98,6 +104,7 @@ def run_sweep(
 
     :param grid: see `sweep_grid`
     :param load: makes a loaded engine of a configuration
+    :param stretch: as `evaluate`
     :param note: told, after the first combination, how long the others will take
     :param progress: called with the combination and recording, and the share of all done, [0, 1]
     :returns: what is common to all, and `points`, the figures of each combination
@@ -187,10 +194,10 @@ def sweep_cells(swept: Report) -> list[tuple[str, ...]]:
 
 def swept_in_words(swept: Report) -> str:
     """Say what was swept, what guessing gives, and what the figures mean."""
-    scored, recordings = swept['questions']['scored'], swept['source']['recordings']
+    scored = swept['questions']['scored']
     return (
         f'{swept["model"]}, preset {swept["preset"]}: {scored} question{"s" * (scored != 1)} of '
-        f'{recordings} recording{"s" * (recordings != 1)}; % right ± s.e., over all and over '
+        f'{recordings_in_words(swept["source"])}; % right ± s.e., over all and over '
         f'the oldest age (frames since it was visible); chance {percent(swept["chance"])}, '
         f'majority {percent(swept["majority"])}; p50 / p95 of the first token'
     )

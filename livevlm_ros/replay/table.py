@@ -228,14 +228,20 @@ def _totals(report: Report) -> Table:
     return table
 
 
+def recordings_in_words(source: Report) -> str:
+    """Say how many recordings were used, of how many there are."""
+    used, left_out = source['recordings'], len(source['left_out'])
+    of = f' of {used + left_out}' if left_out else ''
+    return f'{used}{of} recording{"s" * (used + left_out != 1)}'
+
+
 def totals(report: Report) -> list[tuple[str, str]]:
     """Say in a few named lines what the report says of the whole."""
     source, ingest, memory = report['source'], report['ingest'], report['memory']
     lines = [
         (
             'source',
-            f'{source["path"]}: {source["recordings"]} recording'
-            f'{"s" * (source["recordings"] != 1)}, {source["frames"]} frames, '
+            f'{source["path"]}: {recordings_in_words(source)}, {source["frames"]} frames, '
             f'{source["seconds"]:.1f} s',
         ),
         (

@@ -42,7 +42,8 @@ class VideoSource:
         self.warnings: list[str] = []
         self.skipped: dict[str, int] = {}
         # Absolute: OpenCV takes what stands before a colon for a protocol.
-        self._video = cv2.VideoCapture(str(path.absolute()))
+        self._name = str(path.absolute())
+        self._video = cv2.VideoCapture(self._name)
         if not self._video.isOpened():
             why = CUT_OFF if path.suffix.lower() in INDEXED_SUFFIXES else ''
             raise BadInput(f'{path}: not a bag and not a video that OpenCV can decode{why}')
@@ -52,9 +53,14 @@ class VideoSource:
         self._position = -1
         if not self._video.grab():
             raise BadInput(f'{path}: this video has no frame that can be read')
+        self._at_first = True
 
     def frames(self) -> Iterator[Frame]:
         """Yield every frame in order; the pixels are converted only for frames that are used."""
+        if not self._at_first:
+            self._video.open(self._name)
+            self._video.grab()
+        self._at_first, self._position = False, -1
         stamp_ns, first_ms = START_NS, self._video.get(cv2.CAP_PROP_POS_MSEC)
         last_ms = longest_ms = 0.0
         grabbed, untimed = True, 0

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from livevlm_ros.engine.messages import BadFrame
+from livevlm_ros.replay.clip import WHOLE, Clip, Stretch
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.image_bag import image_bag
 from livevlm_ros.replay.questions import questions_file
 from livevlm_ros.replay.recording import is_storage
 from livevlm_ros.replay.source import open_source
-from livevlm_ros.replay.video import START_NS
 from livevlm_ros.replay.whole_file import write_whole
 
 TEMPLATE = """\
@@ -54,23 +54,28 @@ def write_video_bag(
     bag: Path,
     *,
     fps: float | None = None,
+    stretch: Stretch = WHOLE,
+    focal: float = 0.0,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Written:
     """
     Write a video's frames into a new bag; a questions file that is there already stays.
 
     :param fps: most frames written per second of the video; None: all
+    :param stretch: what of the video is written
+    :param focal: focal length of the camera in widths of the picture; 0: unknown
     :param progress: called with the share done, [0, 1]
     :raises BadInput: when the video cannot be used, or the bag exists
     """
     if video.is_dir() or is_storage(video):
         raise BadInput(f'{video}: a bag already; expected a video')
-    source = open_source(video)
+    source = Clip(open_source(video), stretch)
     period_ns = 0 if fps is None else round(1e9 / fps)
-    frames, last_ns, due_ns = 0, START_NS, START_NS
-    with image_bag(bag) as write:
+    frames = first_ns = last_ns = due_ns = 0
+    with image_bag(bag, focal=focal) as write:
         try:
             for number, frame in enumerate(source.frames(), 1):
+                due_ns = due_ns or frame.stamp_ns
                 if frame.stamp_ns >= due_ns and callable(frame.pixels):
                     try:
                         write(frame.stamp_ns, frame.pixels())
@@ -78,12 +83,15 @@ def write_video_bag(
                         source.warnings.append(str(error))
                         continue
                     frames, last_ns = frames + 1, frame.stamp_ns
+                    first_ns = first_ns or last_ns
                     due_ns = max(due_ns + period_ns, frame.stamp_ns + period_ns // 2)
                 progress(number / max(number, source.length))
+            if not frames:
+                raise BadInput(f'{video}: no frame of it can be written')
         except BaseException:
             shutil.rmtree(bag, ignore_errors=True)
             raise
-    seconds = (last_ns - START_NS) / 1e9
+    seconds = (last_ns - first_ns) / 1e9
     questions = questions_file(bag)
     if not questions.exists():
         write_whole(questions, TEMPLATE.format(bag=bag, end=seconds))

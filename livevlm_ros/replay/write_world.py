@@ -14,7 +14,7 @@ from numpy.random import SeedSequence, default_rng
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.image_bag import STORAGES, image_bag
 from livevlm_ros.replay.questions import QuestionEntry, write_questions
-from livevlm_ros.world import KINDS, AskedQuestion, World
+from livevlm_ros.world import FOCAL, KINDS, AskedQuestion, World
 
 START_S = 1_700_000_000
 """Stamp of each stream's first frame, in seconds."""
@@ -120,7 +120,7 @@ def write_world(
     for number, length in enumerate(lengths):
         world = World(filming.seed * MAX_STREAMS + number, float(length / filming.fps))
         stem = folder / f'stream-{number:04d}'
-        with image_bag(stem, storage=filming.storage, raw=filming.raw) as write:
+        with image_bag(stem, storage=filming.storage, raw=filming.raw, focal=FOCAL) as write:
             for frame in range(length):
                 seconds = frame / filming.fps
                 stamp_ns = START_S * 1_000_000_000 + round(seconds * 1e9)

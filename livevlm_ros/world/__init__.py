@@ -5,12 +5,13 @@
 from livevlm_ros.world.questions import AskedQuestion, score
 from livevlm_ros.world.scene import CLASSES, COLORS, PLACES, Event, Thing
 from livevlm_ros.world.wording import CHOICES, KINDS
-from livevlm_ros.world.world import World
+from livevlm_ros.world.world import FOCAL, World
 
 __all__ = [
     'CHOICES',
     'CLASSES',
     'COLORS',
+    'FOCAL',
     'KINDS',
     'PLACES',
     'AskedQuestion',

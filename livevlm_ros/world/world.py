@@ -13,6 +13,7 @@ from livevlm_ros.world.questions import AskedQuestion, History, ask, truth_of
 from livevlm_ros.world.scene import Event, Thing
 
 EVALUATION, TRAINING = 0, 1  # namespaces of seeds: no stream is in both
+FOCAL = 1.0  # of the camera, in widths of its picture
 FRAME_PERIODS_PER_SECOND = 1000
 FRAME_TOLERANCE = 1e-6  # frame periods: what floating point may be off by
 

@@ -28,6 +28,11 @@ COMMANDS = (
     'doctor',
     'memory',
 )
+MEMORY = ('status', 'timeline', 'recall', 'frame', 'clear', 'pause', 'resume', 'save', 'load')
+WORDS = {
+    'ask': ('auto, now, short-term, long-term or all',),
+    'chat': ('Exits with 1 when one of --ask or of a pipe has no answer',),
+}
 HEAVY = ('torch', 'transformers', 'rclpy', 'matplotlib', 'cv2', 'rosbags', 'numpy')
 
 
@@ -70,12 +75,16 @@ def test_a_misspelt_word_is_told_with_the_one_it_resembles(
     assert code == 2 and says in error
 
 
-@pytest.mark.parametrize('command', [name for name in COMMANDS if name != 'train'])
-def test_no_name_of_an_option_is_cut_off_in_a_usual_terminal(
+@pytest.mark.parametrize('command', [*COMMANDS, *(f'memory {name}' for name in MEMORY)])
+def test_nothing_is_cut_off_in_a_usual_terminal(
     livevlm, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.setenv('COLUMNS', '80')
-    assert '…' not in livevlm(command, '--help')[1]
+    out = livevlm(*command.split(), '--help')[1]
+    assert 'Usage' in out and '…' not in out
+    assert all(len(line) <= 80 for line in out.splitlines())
+    text = ' '.join(out.replace('│', ' ').split())
+    assert all(word in text for word in WORDS.get(command, ()))
 
 
 REFUSALS = """

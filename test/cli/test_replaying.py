@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,8 @@ def test_evaluate_writes_its_reports_and_prints_a_table(
     assert '…' not in out and max(map(len, out.splitlines())) > 80
     assert (tmp_path / 'r.html').read_text().startswith('<!doctype html>')
     assert (tmp_path / 'p.png').read_bytes().startswith(b'\x89PNG')
+    told = [line for line in out.splitlines() if line.startswith('wrote ')]
+    assert told == [f'wrote {tmp_path / name}' for name in ('r.json', 'r.html', 'p.png')]
 
 
 def test_evaluate_of_free_questions_is_a_table_and_a_page_of_answers(
@@ -251,6 +254,25 @@ def test_evaluate_fails_when_no_question_could_be_asked_and_not_for_want_of_trut
     assert says in ' '.join(report['warnings'])
     unscored = report['questions']['asked'] - report['questions']['scored']
     assert ('asked at' in out) == bool(unscored)
+
+
+@pytest.mark.parametrize('command', [('evaluate',), ('sweep', '--long-term', '8', '--read', '4')])
+def test_recordings_that_cannot_be_used_are_named_and_the_exit_code_tells(
+    livevlm, film: Path, checkpoint: Path, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    folder = Path(shutil.copytree(film, tmp_path / 'film'))
+    (folder / 'broken.mcap').write_bytes(b'nothing')
+    file = tmp_path / 'r.json'
+    name, *options = command
+    code, out, error = livevlm(
+        *(name, folder, *options, '--model', checkpoint, '--json', file),
+        *('--set', 'ask.default_max_tokens=1'),
+    )
+    assert code == 4
+    assert error == 'livevlm: 1 of 3 recordings could not be used: broken.mcap\n'
+    assert '2 of 3 recordings' in out and out.endswith(f'wrote {file}\n')
+    assert 'broken.mcap: no message of this bag can be read' in ' '.join(out.split())
+    assert json.loads(file.read_text())['source']['left_out'] == ['broken.mcap']
 
 
 def test_evaluate_fails_when_no_frame_was_used(

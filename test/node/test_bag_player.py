@@ -166,6 +166,32 @@ def test_a_stray_stamp_is_sent_and_moves_neither_the_clock_nor_what_follows(
     assert max(listener.stamps('clock')) < 5.0
 
 
+def test_a_stretch_is_played_with_its_own_stamps(ros: Any, processes: Any, tmp_path: Path) -> None:
+    bag = write_bag(tmp_path / 'bag', [0.0, 5.0, 5.1, 5.2, 9.0])
+    listener = Listener(ros, '/camera/image_raw/compressed', CompressedImage)
+    player = processes.start('bag_player', {'bag': bag, 'start': 5.0, 'duration': 0.15, **WAITS})
+    assert player.popen.wait(60) == 0, player.said()
+    assert listener.stamps('image') == [5.0, pytest.approx(5.1)]
+
+
+@pytest.mark.parametrize('raw', [True, False], ids=['raw', 'jpeg'])
+def test_in_a_loop_the_images_come_again_and_time_goes_on(
+    ros: Any, processes: Any, tmp_path: Path, eventually: Callable[..., Any], raw: bool
+) -> None:
+    bag = write_bag(tmp_path / 'bag', [0.0, 0.1, 0.2], raw=raw)
+    topic = '/camera/image_raw' if raw else '/camera/image_raw/compressed'
+    listener = Listener(ros, topic, Image if raw else CompressedImage)
+    player = processes.start('bag_player', {'bag': bag, 'loop': True, **WAITS})
+    eventually(lambda: len(listener.stamps('image')) > 7)
+    assert player.popen.poll() is None, player.said()
+    seconds = listener.stamps('image')[:8]
+    assert seconds == [pytest.approx(number / 10) for number in range(8)]
+    shown = [bytes(image.data) for image in listener.images()]
+    assert shown[:3] == shown[3:6]
+    clock = listener.stamps('clock')
+    assert all(earlier <= later for earlier, later in pairwise(clock))
+
+
 def test_a_record_that_is_no_image_is_left_out_and_told(
     ros: Any, processes: Any, tmp_path: Path
 ) -> None:

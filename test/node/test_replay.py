@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -17,8 +18,10 @@ from typer.testing import CliRunner
 pytest.importorskip('torch')
 
 from livevlm_ros.cli import app
-from livevlm_ros.node.replay import Replay, node_parameters, publish
+from livevlm_ros.node.bag_player import stretch_of
+from livevlm_ros.node.replay import Replay, _start, node_parameters, publish
 from livevlm_ros.replay import BadInput
+from livevlm_ros.replay.clip import WHOLE, Stretch
 from livevlm_ros.replay.compare import Run
 from livevlm_ros.replay.outcome import Evaluation
 from livevlm_ros.replay.write_world import Filming, write_world
@@ -109,6 +112,17 @@ def test_bad_input_is_one_line_and_starts_nothing(
     assert result.exit_code == 2
     assert says in result.stderr
     assert result.stderr.count('\n') == 1
+
+
+def test_the_player_is_told_the_stretch_that_is_asked_about(bag: Path) -> None:
+    children, started = SimpleNamespace(start=lambda name, given: started.append(given)), []
+    for stretch in (Stretch(3.0, 5.0), WHOLE):
+        _start(children, Replay(bag, stretch=stretch), {})
+    assert [(given['start'], given['duration']) for given in started[1::2]] == [
+        (3.0, 5.0),
+        (0.0, 0.0),
+    ]
+    assert [stretch_of(given) for given in started[1::2]] == [Stretch(3.0, 5.0), WHOLE]
 
 
 @pytest.mark.slow

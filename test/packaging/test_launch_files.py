@@ -144,13 +144,18 @@ def test_every_parameter_is_known_to_player_and_evaluator(
 
 def test_a_replay_is_played_to_the_node_that_is_asked_about_it(launched: Launched) -> None:
     arguments = {'bag': '/b', 'questions': '/q.yaml', 'out': 'r.json', 'rate': '2'}
-    started = launched(REPLAY, {**arguments, 'image_topic': 'front', 'namespace': 'robot1'})
+    stretch = {'start': '3', 'duration': '5'}
+    started = launched(
+        REPLAY, {**arguments, **stretch, 'image_topic': 'front', 'namespace': 'robot1'}
+    )
     node = started.node(NODE)
     (player,) = started.node('bag_player')['parameters']
     (evaluator,) = started.node('replay_evaluator')['parameters']
     assert node['parameters'][1:] == [{'use_sim_time': True}, {'cameras.camera.topic': 'front'}]
     assert player['bag'] == evaluator['bag'] == '/b'
     assert player['rate'] == evaluator['rate'] == 2.0
+    assert player['start'] == evaluator['start'] == 3.0
+    assert player['duration'] == evaluator['duration'] == 5.0
     assert player['image_topic'] == 'front'
     assert player['wait_for_subscriber'] and player['clock_listeners'] == 2
     assert (evaluator['questions'], evaluator['out']) == ('/q.yaml', 'r.json')

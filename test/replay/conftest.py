@@ -20,6 +20,7 @@ from livevlm_ros.replay.compare import Run
 from livevlm_ros.replay.image_bag import image_bag
 from livevlm_ros.replay.outcome import Evaluation, MemorySample, Outcome
 from livevlm_ros.replay.questions import QuestionEntry
+from livevlm_ros.replay.recording_time import Moments
 from livevlm_ros.replay.report import build_report
 from livevlm_ros.replay.write_world import Filming, write_world
 
@@ -90,7 +91,8 @@ class ScriptedEngine:
             evictions=0,
             context_truncated=False,
         )
-        cameras = {'camera': CameraStats(newest_stamp_ns=self.newest_ns)}
+        newest_ns = self.newest_ns
+        cameras = {'camera': CameraStats(newest_stamp_ns=newest_ns, newest_stream_ns=newest_ns)}
         return SimpleNamespace(
             frames_used=self.used,
             tokens=TokenCounts(),
@@ -119,6 +121,14 @@ def make_bag(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path / name
 
     return make
+
+
+@pytest.fixture
+def moments() -> Moments:
+    """Return the times of a memory over a recording whose clock never leapt."""
+    moments = Moments()
+    moments.note(START_NS, 0)
+    return moments
 
 
 @pytest.fixture(scope='session')

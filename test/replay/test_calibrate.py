@@ -19,6 +19,7 @@ from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.fitting import Sureness
 from livevlm_ros.replay.outcome import Evaluation
 from livevlm_ros.replay.questions import QuestionEntry
+from livevlm_ros.replay.recording_time import Moments
 from livevlm_ros.replay.settings import engine_config
 from livevlm_ros.replay.source import open_source
 from livevlm_ros.replay.write_world import MAX_STREAMS, START_S, Filming, write_world
@@ -77,7 +78,8 @@ def test_a_checkpoint_is_loaded_once_and_asked_with_every_way_to_vote(film, conf
 def test_the_true_pages_are_those_of_the_evidence_that_left_short_term(film, config) -> None:
     engine = Engine(config)
     engine.load()
-    first_ns = START_S * 10**9
+    moments = Moments()
+    moments.note(START_S * 10**9, 0)
     for frame in open_source(film / 'stream-0000').frames():
         engine.see(frame)
         engine.turn()
@@ -85,7 +87,7 @@ def test_the_true_pages_are_those_of_the_evidence_that_left_short_term(film, con
     question = Question(text='have you seen a sign ?', unlimited=True)
     for evidence in ((3.0, 5.0), (15.0, 10_000.0), (20_000.0, 20_001.0), None):
         entry = QuestionEntry(at=24.0, question=question.text, evidence=evidence)
-        calibration._ask_and_note(noted, engine, question, entry, first_ns)
+        calibration._ask_and_note(noted, engine, question, entry, moments)
     used = engine.stats().frames_used
     engine.cleanup()
     inner, tail, beyond, none = noted

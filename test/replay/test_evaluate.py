@@ -1,6 +1,8 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -8,17 +10,23 @@ import numpy as np
 import pytest
 
 from livevlm_ros.engine import Engine
+from livevlm_ros.engine.messages import Frame
 from livevlm_ros.replay.accuracy import Report
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.evaluate import evaluate
 from livevlm_ros.replay.image_bag import image_bag
+from livevlm_ros.replay.masked import Masking
 from livevlm_ros.replay.outcome import Evaluation
 from livevlm_ros.replay.procedure import Procedure
 from livevlm_ros.replay.questions import AT_THE_END, QuestionEntry
+from livevlm_ros.replay.recording import SourceOver
 from livevlm_ros.replay.report import TIMED, build_report
 from livevlm_ros.replay.settings import engine_config
+from livevlm_ros.replay.source import open_source
 
 VTEST = Path('/usr/share/doc/opencv-doc/examples/data/vtest.avi')
+
+NOW_S = 1_700_000_000
 
 THREE = """
 - {id: late, at: 5.5, question: late, answer: red, evidence: [4, 5]}
@@ -152,7 +160,7 @@ def test_a_folder_goes_on_after_a_recording_that_cannot_be_used(
     make_bag('a', frames=0)
     make_bag('b', frames=3)
     evaluation = evaluate(tmp_path, engine)
-    assert evaluation.recordings == ['b']
+    assert evaluation.recordings == ['b'] and evaluation.left_out == ['a']
     assert 'a: no images in this bag' in evaluation.warnings[0]
 
 
@@ -284,21 +292,85 @@ def test_frames_that_all_have_one_stamp_measure_nothing(tmp_path: Path, checkpoi
     assert 'do the stamps stand still?' in report['nothing_measured']
 
 
-def test_a_stray_stamp_from_the_future_asks_no_question_early(tmp_path: Path, checkpoint) -> None:
-    with image_bag(tmp_path / 'bag') as write:
-        for second in (0, 1, 2, 9000, 4, 5, 6):
-            write((1 + second) * 10**9, np.full((96, 128, 3), 20 * (second % 10), np.uint8))
-    (tmp_path / 'bag.questions.yaml').write_text(
-        '- {id: before, at: 2, question: what was the color of the car}\n'
-        '- {id: after, at: 5, question: what was the color of the car}\n'
-        '- {id: out, at: 60, question: what was the color of the car}'
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], float]], None]:
+    """Give recordings another clock: what it shows at each second."""
+
+    class Clocked(SourceOver):
+        shown: Callable[[int], float]
+
+        def frames(self) -> Iterator[Frame]:
+            for second, frame in enumerate(self._source.frames()):
+                stamp_ns = round(Clocked.shown(second) * 1e9)
+                yield replace(frame, stamp_ns=stamp_ns, stream_ns=stamp_ns)
+
+    def set_clock(shown: Callable[[int], float]) -> None:
+        Clocked.shown = staticmethod(shown)
+
+    monkeypatch.setattr(
+        'livevlm_ros.replay.evaluate.open_source', lambda *a, **k: Clocked(open_source(*a, **k))
     )
-    evaluation, report = replayed(tmp_path / 'bag', checkpoint)
-    considered = {o.entry.id: o.answer.frames_considered for o in evaluation.outcomes}
-    assert considered == {'before': 3, 'after': 5}
-    assert evaluation.outside == 1 and evaluation.seconds == 6.0
-    assert report['ingest']['dropped_by']['bad'] == 1
-    assert not any('the engine counted' in warning for warning in report['warnings'])
+    return set_clock
+
+
+@pytest.mark.parametrize(
+    ('shown', 'lost'),
+    [
+        (lambda second: NOW_S + second - 4_294_967 * (second > 3), 4),
+        (lambda second: 1 + second + NOW_S * (second > 0), 1),
+        (lambda second: NOW_S + second + 40_000_000 * (second > 3), 4),
+        (lambda second: NOW_S + second + 9000 * (second == 4), 4),
+    ],
+    ids=['wraps', 'is set after a frame', 'is set ahead', 'strays'],
+)
+def test_a_clock_that_leaps_costs_the_frame_that_tells_and_no_answer(
+    clock, make_bag, checkpoint, shown: Callable[[int], float], lost: int
+) -> None:
+    bag = make_bag(
+        frames=9,
+        questions='\n'.join(
+            f'- {{at: {at}, question: what do you see now, evidence: [2, 2]}}' for at in (2, 5, 8)
+        ),
+    )
+    found = []
+    for each in (shown, lambda second: 0.0 if second == lost else NOW_S + second):
+        clock(each)
+        evaluation, report = replayed(bag, checkpoint)
+        assert not evaluation.outside and evaluation.seconds == 8.0
+        assert report['ingest']['dropped_by']['bad'] == 1
+        assert not any('the engine counted' in warning for warning in report['warnings'])
+        found.append(
+            [
+                (o.age, o.answer.frames_considered, sorted(o.evidence_s))
+                for o in evaluation.outcomes
+            ]
+        )
+    assert found[0] == found[1]
+
+
+def test_what_is_masked_after_a_leap_is_what_was_looked_at(clock, make_bag, checkpoint) -> None:
+    clock(lambda second: NOW_S + second - 5000 * (second > 3))
+    given = ['ask.default_max_tokens=1', 'ask.min_confidence=0']
+    engine = Engine(engine_config(model=str(checkpoint), given=given))
+    engine.load()
+    read = []
+
+    class Noted:
+        @staticmethod
+        def ask_now(question, *, reading=None):
+            answer = engine.ask_now(question, reading=reading)
+            read.append((answer.frames_considered, reading and len(reading.without)))
+            scores = [0.99, *[0.01] * 7]  # random weights look at all frames alike
+            looked = zip(answer.evidence, scores, strict=False)
+            evidence = tuple(replace(frame, score=score) for frame, score in looked)
+            return replace(answer, evidence=evidence)
+
+    asked = [QuestionEntry(8.0, 'what do you see now', lookback=60.0)]
+    evaluate(make_bag(frames=9), engine, questions=asked, ask=Masking(Noted).ask)
+    engine.cleanup()
+    (whole, _), *masked = read
+    assert whole == 8 and len(masked) == 2
+    assert all(left == whole - gone for left, gone in masked)
 
 
 def generated_video(path: Path) -> Path:

@@ -17,6 +17,7 @@ from livevlm_ros.replay.fitting import (
     likeliest_temperature,
 )
 from livevlm_ros.replay.questions import QuestionEntry
+from livevlm_ros.replay.recording_time import Moments
 
 
 def test_a_temperature_of_one_is_tried() -> None:
@@ -61,7 +62,7 @@ def test_what_a_model_says_and_sees_is_noted_and_a_warm_up_forgotten() -> None:
     for number in range(30):
         truth = ('red',) if number % 3 else ('blue',)
         entry = QuestionEntry(at=1.0, question='q', answer=truth if number < 27 else ())
-        watched.ask(engine, Question('q'), entry, 0)
+        watched.ask(engine, Question('q'), entry, Moments())
     found = watched.fitted()
     assert (found.answers, found.frames) == (27, 40)
     temperature = found.settings['confidence']['temperature']
@@ -81,7 +82,7 @@ def test_a_fit_tells_choices_apart_that_differ_in_signs_alone() -> None:
         return Answer(Status.OK, text='90', choice_index=1, completion_tokens=len(words))
 
     for _ in range(LEAST_ANSWERS):
-        watched.ask(SimpleNamespace(ask_now=ask_now), Question('q'), entry, 0)
+        watched.ask(SimpleNamespace(ask_now=ask_now), Question('q'), entry, Moments())
     assert watched.fitted().after == pytest.approx(1 / (1 + np.exp(-2 / TEMPERATURES[-1])))
 
 

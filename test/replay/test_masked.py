@@ -7,8 +7,10 @@ import pytest
 from livevlm_ros.engine.messages import Answer, Evidence, Question, Status
 from livevlm_ros.replay.masked import Masking, in_words, most_looked_at
 from livevlm_ros.replay.questions import QuestionEntry
+from livevlm_ros.replay.recording_time import Moments
 
 ENTRY = QuestionEntry(at=1.0, question='what color was the car ?')
+QUESTION = Question(ENTRY.question)
 
 
 def seen(second: int, score: float) -> Evidence:
@@ -31,7 +33,7 @@ class Looking:
 
 def masked(engine: Any) -> dict[str, Any]:
     masking = Masking(engine)
-    masking.ask(Question(ENTRY.question), ENTRY, 0)
+    masking.ask(QUESTION, ENTRY, Moments())
     return masking.report()
 
 
@@ -63,5 +65,5 @@ def test_without_other_frames_there_is_no_control_and_nothing_is_counted(frames)
 
 def test_the_answer_of_the_replay_is_the_one_with_all_frames():
     evidence = [seen(second, 0.25) for second in range(4)]
-    answer = Masking(Looking(evidence, hangs_on={0})).ask(Question(ENTRY.question), ENTRY, 0)
+    answer = Masking(Looking(evidence, hangs_on={0})).ask(QUESTION, ENTRY, Moments())
     assert answer.text == 'red' and len(answer.evidence) == 3

@@ -7,14 +7,17 @@ from livevlm_ros.replay.evaluate import evaluate
 from livevlm_ros.replay.oracle import alone_of, oracle_of, truth_filter
 from livevlm_ros.replay.procedure import Procedure
 from livevlm_ros.replay.questions import QuestionEntry
+from livevlm_ros.replay.recording_time import Moments
 from livevlm_ros.replay.rows import BASELINES, read_rows
 
 FIRST_NS = 1_764_000_000_123_456_789
+MOMENTS = Moments()
+MOMENTS.note(FIRST_NS, 0)
 
 
 def test_the_truth_is_the_frames_of_its_interval_and_no_others() -> None:
     entry = QuestionEntry(at=9.0, question='q', evidence=(2.1, 3.3))
-    reading = truth_filter(entry, FIRST_NS)
+    reading = truth_filter(entry, MOMENTS)
     assert reading.short_term and reading.long_term and reading.first_ns is None
     ((first, last),) = reading.only_ns
     assert first <= FIRST_NS + 2_100_000_000 < first + 1_000_000
@@ -26,13 +29,13 @@ def test_the_truth_of_several_stretches_leaves_out_what_lies_between() -> None:
         at=9.0, question='q', evidence=(1.0, 8.0), intervals=((1.0, 2.0), (7.0, 8.0))
     )
     seconds = [
-        [(ns - FIRST_NS) / 1e9 for ns in each] for each in truth_filter(entry, FIRST_NS).only_ns
+        [(ns - FIRST_NS) / 1e9 for ns in each] for each in truth_filter(entry, MOMENTS).only_ns
     ]
     assert seconds == [pytest.approx(each, abs=1e-3) for each in entry.intervals]
 
 
 def test_without_evidence_only_short_term_is_read() -> None:
-    reading = truth_filter(QuestionEntry(at=9.0, question='q'), FIRST_NS)
+    reading = truth_filter(QuestionEntry(at=9.0, question='q'), MOMENTS)
     assert reading.short_term and not reading.long_term and reading.only_ns is None
 
 
@@ -97,10 +100,10 @@ def test_an_oracle_over_everything_reads_what_retrieval_must_find(
     engine.load()
     told, read = oracle_of(engine), {}
 
-    def ask(question, entry, first_ns):
-        answer = told(question, entry, first_ns)
-        stamps = [ref.stamp_ns for ref in views[-1].frames()]
-        read[entry.id] = [(stamp - first_ns) / 1e9 for stamp in stamps]
+    def ask(question, entry, moments):
+        answer = told(question, entry, moments)
+        frames = views[-1].frames()
+        read[entry.id] = [moments.elapsed_ns(ref.stamp_ns) / 1e9 for ref in frames]
         return answer
 
     questions = tmp_path / 'q.yaml'

@@ -60,19 +60,37 @@ def test_a_part_goes_on_where_it_was_left(job: Job, file: Path) -> None:
     assert again.measured('full', 'a') == MEASURED
 
 
-def test_a_file_that_cannot_be_replaced_stays_as_it_was(job: Job, file: Path) -> None:
+def test_what_is_written_stays_as_it_was_and_the_rest_is_appended(job: Job, file: Path) -> None:
     part = Part.open(file, FIRST, job)
     part.add('recent', 'a', MEASURED)
     before = file.read_bytes()
     with pytest.raises(TypeError):
         part.add('recent', 'c', Measured(Evaluation(frames=object()), Counts(), 0.5))
     assert file.read_bytes() == before and list(file.parent.glob('.part*')) == []
+    inode = file.stat().st_ino
+    part.add('recent', 'c', MEASURED)
+    assert file.read_bytes().startswith(before) and file.stat().st_ino == inode
+    assert file.read_bytes().count(b'\n') == 3
+
+
+def test_a_line_that_a_kill_cut_off_is_done_again(job: Job, file: Path) -> None:
+    part = Part.open(file, FIRST, job)
+    for name in 'ac':
+        part.add('recent', name, MEASURED)
+    whole = file.read_bytes()
+    begin = whole.rstrip(b'\n').rfind(b'\n') + 1
+    for end in (begin + 1, begin + 100, len(whole) - 1):
+        file.write_bytes(whole[:end])
+        again = Part.open(file, FIRST, job)
+        assert again.left('recent') == ['c'] and file.read_bytes() == whole[:end]
+        again.add('recent', 'c', MEASURED)
+        assert file.read_bytes() == whole
 
 
 def test_a_part_of_other_settings_is_refused_by_what_differs(
     job: Job, file: Path, tmp_path: Path
 ) -> None:
-    Part.open(file, FIRST, job).write()
+    Part.open(file, FIRST, job).begin()
     smaller = read_rows(['recent', 'full'], [], given=['memory.short_term_frames=8'])
     others = {
         'rows: full only there': replace(job, rows=job.rows[:1]),
@@ -97,7 +115,7 @@ def test_a_part_of_another_model_or_recording_of_the_same_name_is_refused(
 ) -> None:
     model = Path(shutil.copytree(EMBEDDED, tmp_path / 'model'))
     job = replace(job, rows=read_rows(['recent'], [], model=str(model)))
-    Part.open(file, FIRST, job).write()
+    Part.open(file, FIRST, job).begin()
     Part.open(file, FIRST, job)
     settings = (model / 'memory.yaml').read_text()
     (model / 'memory.yaml').write_text(f'{settings}# calibrated anew')
@@ -110,14 +128,17 @@ def test_a_part_of_another_model_or_recording_of_the_same_name_is_refused(
 
 
 def test_another_shard_or_program_or_file_is_refused(job: Job, file: Path) -> None:
-    Part.open(file, FIRST, job).write()
+    Part.open(file, FIRST, job).begin()
     with pytest.raises(BadInput, match='is shard 1/2, not 2/2'):
         Part.open(file, Shard(2, 2), job)
     content = json.loads(file.read_text())
-    file.write_text(json.dumps({**content, 'part': {**content['part'], 'format': 0}}))
-    with pytest.raises(BadInput, match='written by another livevlm: format: 0 there, 1 here'):
+    file.write_text(json.dumps({**content, 'part': {**content['part'], 'format': 1}}) + '\n')
+    with pytest.raises(BadInput, match='written by another livevlm: format: 1 there, 2 here'):
         Part.open(file, FIRST, job)
-    for text in ('{"accuracy": 1}', '[]', 'no json', '\udcff'):
+    file.write_text(json.dumps(content) + '\n{"row": \n')
+    with pytest.raises(BadInput, match=r'part.json: line 2 is damaged'):
+        Part.open(file, FIRST, job)
+    for text in ('{"accuracy": 1}\n', '[]\n', 'no json\n', '\udcff', ''):
         file.write_text(text, errors='surrogateescape')
         with pytest.raises(BadInput, match='is no part of an evaluation'):
             Part.open(file, FIRST, job)

@@ -16,7 +16,7 @@ from livevlm_ros.replay.questions import QuestionEntry
 from livevlm_ros.replay.report import build_report, percentiles
 
 STABLE = {
-    'source': {'path', 'frames', 'seconds'},
+    'source': {'path', 'frames', 'seconds', 'left_out'},
     'model': None,
     'name': None,
     'preset': None,

@@ -113,7 +113,8 @@ def test_the_merged_report_is_that_of_a_single_run_but_for_times(
     assert seen(runs) == seen(single)
     assert any(one.thumbnail_jpeg for o in seen(runs) for one in o.answer.evidence)
     report = runs[0].report
-    assert report['source']['recordings'] == 4 and len(report['warnings']) == 2
+    assert report['source']['recordings'] == 5 - 1 and len(report['warnings']) == 2
+    assert report['source']['left_out'] == ['broken.mcap', 'stream-0003']
     assert report['accuracy']['overall']['n'] >= 20
     assert runs[1].report['recall']['questions'] == single[1].report['recall']['questions']
     assert runs[1].report['seconds_taken'] > 0
@@ -170,17 +171,17 @@ def test_parts_that_are_no_whole_are_refused_by_name(parts: list[Path], job: Job
     with pytest.raises(BadInput, match='copy.json: is shard 2/3, and so is .*part-2.json'):
         merged([*parts, copy])
     half = folder / 'half.json'
-    Part.open(half, Shard(1, 2), job).write()
+    Part.open(half, Shard(1, 2), job).begin()
     with pytest.raises(BadInput, match='half.json: is shard 1/2, but .*part-1.json is shard 1/3'):
         merged([one, half])
     begun = folder / 'begun.json'
-    Part.open(begun, Shard(3, 3), job).write()
+    Part.open(begun, Shard(3, 3), job).begin()
     left, _ = list(job.recordings())[2::3]
     says = f'begun.json: shard 3/3 is not done, 2 recordings left, such as {left}; run it again'
     with pytest.raises(BadInput, match=says):
         merged([one, two, begun])
     other = folder / 'other.json'
-    Part.open(other, Shard(3, 3), replace(job, rows=job.rows[:1])).write()
+    Part.open(other, Shard(3, 3), replace(job, rows=job.rows[:1])).begin()
     with pytest.raises(BadInput, match='other.json: is of another evaluation than .*part-1.json'):
         merged([one, two, other])
 

@@ -27,7 +27,7 @@ def point(frames: int, read: int, right: int) -> Report:
 @pytest.fixture
 def swept() -> Report:
     return {
-        'source': {'path': 'a<b', 'recordings': 2, 'frames': 20, 'seconds': 20.0},
+        'source': {'path': 'a<b', 'recordings': 2, 'left_out': [], 'frames': 20, 'seconds': 20.0},
         'model': 'embedded',
         'preset': 'balanced',
         'questions': {'scored': 20},
