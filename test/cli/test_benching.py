@@ -29,7 +29,7 @@ from livevlm_bench.language_suite import QUICK, Streams
 @pytest.mark.parametrize(
     ('arguments', 'told'),
     [
-        (('decode',), 'expected one of first-token, answer, scaling, ingest, kernels'),
+        (('decode',), 'expected one of first-token, answer, scaling, ingest, restart, kernels'),
         (('standing', '--json', '/nowhere/r.json'), 'existing folder'),
         (('language', '--row', 'balanced=balanced'), 'given twice'),
     ],
@@ -118,7 +118,7 @@ def test_a_quick_run_does_little_and_is_written(
     monkeypatch.setattr(table, show, lambda found, console: print(f'{found["suite"]} found'))
     file = tmp_path / 'r.json'
     code, out, _ = livevlm('bench', suite, '--quick', '--rounds', 5, '--json', file)
-    assert code == 0 and out == f'{suite} found\n'
+    assert code == 0 and out == f'{suite} found\nwrote {file}\n'
     assert given.items() >= {'rounds': 5, **little}.items()
     assert json.loads(file.read_text()) == {'suite': suite}
 

@@ -366,7 +366,7 @@ def test_what_is_masked_after_a_leap_is_what_was_looked_at(clock, make_bag, chec
             return replace(answer, evidence=evidence)
 
     asked = [QuestionEntry(8.0, 'what do you see now', lookback=60.0)]
-    evaluate(make_bag(frames=9), engine, questions=asked, ask=Masking(Noted).ask)
+    evaluate(make_bag(frames=9), engine, Procedure(asked), ask=Masking(Noted).ask)
     engine.cleanup()
     (whole, _), *masked = read
     assert whole == 8 and len(masked) == 2
