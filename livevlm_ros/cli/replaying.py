@@ -22,6 +22,7 @@ from livevlm_ros.cli.options import (
     Topic,
 )
 from livevlm_ros.cli.reporting import (
+    draw,
     fail_if_left_out,
     model_loader,
     publish,
@@ -248,24 +249,14 @@ def evaluate(
             html_file=html_file,
             reliability=reliability,
         )
-        if picture is not None:
-            from livevlm_ros.replay.picture import draw_picture
-
-            draw_picture(source, runs[0].evaluation, picture, topic=topic)
-            print(f'wrote {picture}')
-        if memory_picture is not None:
-            from livevlm_ros.model import load_model
-            from livevlm_ros.replay.memory_picture import draw_memory_picture
-
-            draw_memory_picture(
-                source,
-                rows[0].config,
-                runs[0].evaluation,
-                memory_picture,
-                load=load_model,
-                topic=topic,
-            )
-            print(f'wrote {memory_picture}')
+        draw(
+            source,
+            rows[0].config,
+            runs[0].evaluation,
+            picture=picture,
+            memory_picture=memory_picture,
+            topic=topic,
+        )
         fail_if_left_out(runs[0].report)
 
 

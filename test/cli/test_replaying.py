@@ -259,14 +259,15 @@ def test_evaluate_fails_when_no_question_could_be_asked_and_not_for_want_of_trut
 
 @pytest.mark.parametrize('command', [('evaluate',), ('sweep', '--long-term', '8', '--read', '4')])
 def test_recordings_that_cannot_be_used_are_named_and_the_exit_code_tells(
-    livevlm, film: Path, checkpoint: Path, tmp_path: Path, command: tuple[str, ...]
+    livevlm, film: Path, checkpoint: Path, tmp_path: Path, monkeypatch, command: tuple[str, ...]
 ) -> None:
-    folder = Path(shutil.copytree(film, tmp_path / 'film'))
-    (folder / 'broken.mcap').write_bytes(b'nothing')
-    file = tmp_path / 'r.json'
+    monkeypatch.chdir(tmp_path)  # short paths are not broken between lines
+    shutil.copytree(film, 'film')
+    Path('film/broken.mcap').write_bytes(b'nothing')
+    file = Path('r.json')
     name, *options = command
     code, out, error = livevlm(
-        *(name, folder, *options, '--model', checkpoint, '--json', file),
+        *(name, 'film', *options, '--model', checkpoint, '--json', file),
         *('--set', 'ask.default_max_tokens=1'),
     )
     assert code == 4
