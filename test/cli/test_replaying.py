@@ -67,6 +67,21 @@ def test_evaluate_of_free_questions_is_a_table_and_a_page_of_answers(
     assert '--questions q.yaml, --ask x ?: expected one of them' in both
 
 
+def test_a_picture_that_cannot_be_drawn_keeps_no_other_back(
+    livevlm, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        'livevlm_ros.replay.memory_picture.draw_memory_picture',
+        lambda *given, **options: given[3].write_text('drawn'),
+    )
+    pictures = ('--picture', tmp_path / 'p.png', '--memory-picture', tmp_path / 'm.png')
+    code, out, error = livevlm(
+        'evaluate', film / 'stream-0000', '--ask', 'name the last thing you saw .', *pictures
+    )
+    assert code == 2 and 'no picture to draw: nothing asked has evidence in the past' in error
+    assert (tmp_path / 'm.png').exists() and out.endswith(f'wrote {tmp_path / "m.png"}\n')
+
+
 def test_evaluate_compares_presets_in_one_run(
     livevlm, film: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
