@@ -62,14 +62,15 @@ def chat(
     if len(given) > 1:
         refuse(f'{" and ".join(given)}: expected one of them')
     with plain_errors():
-        frames = None if node else open_frames(source, camera, topic)
-        from livevlm_ros.replay.clip import Clip, Stretch
-        from livevlm_ros.replay.endless import Endless
         from livevlm_ros.tools.chat import Chat, interactive
 
         alone = bool(ask) or not interactive()
         if loop and (alone or node or camera is not None or not realtime):
             refuse('--loop: expected with --realtime, for a recording, at a prompt')
+        frames = None if node else open_frames(source, camera, topic)
+        from livevlm_ros.replay.clip import Clip, Stretch
+        from livevlm_ros.replay.endless import Endless
+
         folder = _folder(evidence)
         partner: AbstractContextManager[Recorded | Running]
         if frames is None:

@@ -22,6 +22,7 @@ from livevlm_ros.cli.options import (
     Topic,
 )
 from livevlm_ros.cli.reporting import (
+    draw,
     fail_if_left_out,
     model_loader,
     publish,
@@ -173,7 +174,14 @@ def evaluate(
             html_file=html_file,
             reliability=reliability,
         )
-        _draw(job, runs[0], picture, memory_picture)
+        draw(
+            source,
+            rows[0].config,
+            runs[0].evaluation,
+            picture=picture,
+            memory_picture=memory_picture,
+            topic=topic,
+        )
         fail_if_left_out(runs[0].report)
 
 
@@ -243,24 +251,6 @@ def _run(job: Job, *, masked: bool) -> list[Run]:
             progress=lambda name, share: bar.update(task, completed=share, description=name),
         )
         return list(runs)
-
-
-def _draw(job: Job, run: Run, picture: Path | None, memory_picture: Path | None) -> None:
-    topic = job.procedure.topic
-    if picture is not None:
-        from livevlm_ros.replay.picture import draw_picture
-
-        draw_picture(job.path, run.evaluation, picture, topic=topic)
-        print(f'wrote {picture}')
-    if memory_picture is not None:
-        from livevlm_ros.model import load_model
-        from livevlm_ros.replay.memory_picture import draw_memory_picture
-
-        config = job.rows[0].config
-        draw_memory_picture(
-            job.path, config, run.evaluation, memory_picture, load=load_model, topic=topic
-        )
-        print(f'wrote {memory_picture}')
 
 
 def sweep(

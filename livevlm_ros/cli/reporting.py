@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from livevlm_ros.replay.accuracy import Report
     from livevlm_ros.replay.compare import Load, Run
     from livevlm_ros.replay.evaluate import Progress
+    from livevlm_ros.replay.outcome import Evaluation
     from livevlm_ros.replay.whole_file import Written
 
 
@@ -71,6 +72,32 @@ def publish(
         if why := run.report['nothing_measured']:
             print(f'livevlm: {run.name}: nothing was measured: {why}', file=sys.stderr)
             raise typer.Exit(NOTHING_MEASURED)
+
+
+def draw(
+    source: Path,
+    config: EngineConfig,
+    evaluation: Evaluation,
+    *,
+    picture: Path | None,
+    memory_picture: Path | None,
+    topic: str | None,
+) -> None:
+    """Draw the pictures of an evaluation that are wanted."""
+    from livevlm_ros.replay.whole_file import make_each
+
+    def draw_evidence(file: Path) -> None:
+        from livevlm_ros.replay.picture import draw_picture
+
+        draw_picture(source, evaluation, file, topic=topic)
+
+    def draw_memory(file: Path) -> None:
+        from livevlm_ros.model import load_model
+        from livevlm_ros.replay.memory_picture import draw_memory_picture
+
+        draw_memory_picture(source, config, evaluation, file, load=load_model, topic=topic)
+
+    tell_written(make_each((picture, draw_evidence), (memory_picture, draw_memory)))
 
 
 def tell_written(written: Written) -> None:

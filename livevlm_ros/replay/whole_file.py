@@ -110,11 +110,22 @@ def write_each(*files: tuple[Path | None, Callable[[], str]]) -> Written:
 
     :param files: a name or None, and what makes the text
     """
+    return make_each(
+        *((file, lambda file, text=text: write_whole(file, text())) for file, text in files)
+    )
+
+
+def make_each(*files: tuple[Path | None, Callable[[Path], None]]) -> Written:
+    """
+    Make files, each where it is wanted, whatever becomes of the others.
+
+    :param files: a name or None, and what makes the file
+    """
     written = Written([], [])
-    for file, text in files:
+    for file, make in files:
         if file is not None:
             try:
-                write_whole(file, text())
+                make(file)
             except BadInput as problem:
                 written.problems.append(str(problem))
             else:

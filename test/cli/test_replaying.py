@@ -66,6 +66,21 @@ def test_evaluate_of_free_questions_is_a_table_and_a_page_of_answers(
     assert '--questions q.yaml, --ask x ?: expected one of them' in both
 
 
+def test_a_picture_that_cannot_be_drawn_keeps_no_other_back(
+    livevlm, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        'livevlm_ros.replay.memory_picture.draw_memory_picture',
+        lambda *given, **options: given[3].write_text('drawn'),
+    )
+    pictures = ('--picture', tmp_path / 'p.png', '--memory-picture', tmp_path / 'm.png')
+    code, out, error = livevlm(
+        'evaluate', film / 'stream-0000', '--ask', 'name the last thing you saw .', *pictures
+    )
+    assert code == 2 and 'no picture to draw: nothing asked has evidence in the past' in error
+    assert (tmp_path / 'm.png').exists() and out.endswith(f'wrote {tmp_path / "m.png"}\n')
+
+
 def test_evaluate_compares_presets_in_one_run(
     livevlm, film: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
@@ -258,14 +273,15 @@ def test_evaluate_fails_when_no_question_could_be_asked_and_not_for_want_of_trut
 
 @pytest.mark.parametrize('command', [('evaluate',), ('sweep', '--long-term', '8', '--read', '4')])
 def test_recordings_that_cannot_be_used_are_named_and_the_exit_code_tells(
-    livevlm, film: Path, checkpoint: Path, tmp_path: Path, command: tuple[str, ...]
+    livevlm, film: Path, checkpoint: Path, tmp_path: Path, monkeypatch, command: tuple[str, ...]
 ) -> None:
-    folder = Path(shutil.copytree(film, tmp_path / 'film'))
-    (folder / 'broken.mcap').write_bytes(b'nothing')
-    file = tmp_path / 'r.json'
+    monkeypatch.chdir(tmp_path)  # short paths are not broken between lines
+    shutil.copytree(film, 'film')
+    Path('film/broken.mcap').write_bytes(b'nothing')
+    file = Path('r.json')
     name, *options = command
     code, out, error = livevlm(
-        *(name, folder, *options, '--model', checkpoint, '--json', file),
+        *(name, 'film', *options, '--model', checkpoint, '--json', file),
         *('--set', 'ask.default_max_tokens=1'),
     )
     assert code == 4

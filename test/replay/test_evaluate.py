@@ -348,10 +348,9 @@ def test_a_clock_that_leaps_costs_the_frame_that_tells_and_no_answer(
     assert found[0] == found[1]
 
 
-def test_what_is_masked_after_a_leap_is_what_was_looked_at(clock, make_bag, checkpoint) -> None:
+def test_what_is_masked_after_a_leap_is_what_was_looked_at(clock, world_folder) -> None:
     clock(lambda second: NOW_S + second - 5000 * (second > 3))
-    given = ['ask.default_max_tokens=1', 'ask.min_confidence=0']
-    engine = Engine(engine_config(model=str(checkpoint), given=given))
+    engine = Engine(engine_config(given=['ask.min_confidence=0']))
     engine.load()
     read = []
 
@@ -360,17 +359,16 @@ def test_what_is_masked_after_a_leap_is_what_was_looked_at(clock, make_bag, chec
         def ask_now(question, *, reading=None):
             answer = engine.ask_now(question, reading=reading)
             read.append((answer.frames_considered, reading and len(reading.without)))
-            scores = [0.99, *[0.01] * 7]  # random weights look at all frames alike
-            looked = zip(answer.evidence, scores, strict=False)
-            evidence = tuple(replace(frame, score=score) for frame, score in looked)
-            return replace(answer, evidence=evidence)
+            first, *others = answer.evidence
+            others = [replace(frame, score=0.0) for frame in others]
+            return replace(answer, evidence=(replace(first, score=1.0), *others))
 
-    asked = [QuestionEntry(8.0, 'what do you see now', lookback=60.0)]
-    evaluate(make_bag(frames=9), engine, Procedure(asked), ask=Masking(Noted).ask)
+    asked = [QuestionEntry(AT_THE_END, 'what do you see now ?', lookback=60.0)]
+    recording = world_folder / 'stream-0000'
+    found = evaluate(recording, engine, Procedure(asked), ask=Masking(Noted).ask)
     engine.cleanup()
     (whole, _), *masked = read
-    assert whole == 8 and len(masked) == 2
-    assert all(left == whole - gone for left, gone in masked)
+    assert whole == found.frames - 1 and masked == [(whole - 1, 1)] * 2
 
 
 def generated_video(path: Path) -> Path:
