@@ -269,7 +269,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         'ask.max_doubt',
         1.0,
-        'So is one with more doubt: how near it came to "it was not there"; 0: none is.',
+        'So is one with more doubt: 1 is where it nearly said that nothing was there; 0: none is.',
         low=0.0,
         high=1000.0,
         change='live',

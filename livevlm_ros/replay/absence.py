@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from livevlm_ros.replay.compare import Run
 
 TARGET = 0.02
-"""Rate of false memories, of the questions about what was not there, that a fit stays below, with
-a standard error."""
+"""Rate of false memories, of the questions about what was not there, that a fit is content with
+when a standard error is added."""
+
+MOST_LOST = 0.01
+"""Share of the right answers that a fit may lose for it."""
 
 LEAST_ABSENT = 100
 """Questions about what was not there that a fit needs."""
@@ -63,7 +66,7 @@ def fitted_limits(
     outcomes: Sequence[Outcome], shares: Mapping[str, np.ndarray]
 ) -> Absences | None:
     """
-    Find limits that leave few enough false memories and lose few right answers.
+    Find limits that leave few enough false memories, or as few as `MOST_LOST` can buy.
 
     From no limits on, that of one answer is lowered further at a time, always by so much and of
     the answer with which most false memories go for each right answer that is lost.
@@ -77,6 +80,7 @@ def fitted_limits(
     if absent < LEAST_ABSENT or not shares:
         return None
     limits = dict.fromkeys(shares, 1.0)
+    affordable = MOST_LOST * right.sum()
 
     def withheld(tried: Mapping[str, float]) -> np.ndarray:
         over = [shares[word] > limit for word, limit in tried.items()]
@@ -84,19 +88,21 @@ def fitted_limits(
 
     def worth(tried: Mapping[str, float]) -> tuple[float, float]:
         more = withheld(tried) & ~withheld(limits)
-        return (more & claims).sum() / (0.5 + (more & right).sum()), (more & claims).sum()
+        gone = int((more & claims).sum())
+        return gone / (0.5 + int((more & right).sum())), gone
 
     while _too_many(int((claims & ~withheld(limits)).sum()), absent):
         left = claims & ~withheld(limits)
-        steps = [
+        lower = [
             {**limits, word: below(share)}
             for word, of_word in shares.items()
             for share in of_word[left]
         ]
-        lower = max(steps, key=worth)
-        if not (withheld(lower) & left).any():
-            break  # what is left is as unlikely to be an absence as a number can say
-        limits = lower
+        lower = [each for each in lower if (withheld(each) & right).sum() <= affordable]
+        best = max(lower, key=worth, default=limits)
+        if not worth(best)[1]:
+            break
+        limits = best
     gone = withheld(limits)
     return Absences(limits, _counted(claims, right, absent, gone))
 

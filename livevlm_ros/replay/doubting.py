@@ -3,8 +3,9 @@
 """
 Fitting how near a checkpoint may come to saying that nothing was there, by asking it.
 
-Most false memories are of things that resemble what was asked for, so that half of the questions
-are about what was never there. Which words say so is told by the accepted answers.
+Most false memories are of things that resemble what was asked for. So the streams of this fit are
+asked about many things that were never there, in both ways: whether there was such a thing, and
+what it was like. Which words deny that is told by the accepted answers.
 """
 
 from __future__ import annotations
@@ -24,13 +25,21 @@ from livevlm_ros.replay.opening import open_engine
 from livevlm_ros.replay.outcome import ABSENT
 from livevlm_ros.replay.questions import QuestionEntry
 from livevlm_ros.replay.write_world import Filming, write_world
+from livevlm_ros.world import KINDS
 
 if TYPE_CHECKING:  # they bring torch
     from livevlm_ros.engine import AnswerToken, Engine, EngineConfig
     from livevlm_ros.engine.parts import LoadModel
 
-FILMING = Filming(seed=30_001, streams=16, frames=(256, 256), questions=130, never=0.5)
-"""Streams of this fit's own, as those of `calibrate`."""
+FILMING = Filming(
+    seed=30_001,
+    streams=14,
+    frames=(256, 256),
+    questions=110,
+    kinds=(*KINDS, *('exists',) * 3),
+    never=0.5,
+)
+"""Streams of this fit's own, as those of `calibrate`: a quarter of what they are asked is absent."""
 
 
 def find_limits(

@@ -51,9 +51,15 @@ def test_what_is_left_stays_below_the_target_with_its_error() -> None:
     sure = [('red', 'never', 0.0001, 0.0)] * 3
     found = fit(*KNOWN, *KNOWN, *RIGHT, *sure)
     assert found is not None and found.limits == {'never': 1.0, 'no': 1.0}
-    found = fit(*KNOWN, *RIGHT, *sure)
+    found = fit(*KNOWN, *sure, ('red', 'red', 0.00001, 0.0))
     assert found is not None and found.limits['never'] == 0.00009
-    assert found.withheld.lost['lost'] == 200
+
+
+def test_no_more_right_answers_are_lost_than_may_be() -> None:
+    claims = [('red', 'never', 0.05, 0.0)] * 4 + [('red', 'never', 0.0005, 0.0)] * 4
+    found = fit(*KNOWN, *RIGHT, *claims)
+    assert found is not None and found.limits['never'] == 0.049
+    assert (found.withheld.after['wrong'], found.withheld.lost['lost']) == (4, 0)
 
 
 def test_few_questions_about_absences_fit_nothing() -> None:
