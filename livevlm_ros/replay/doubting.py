@@ -39,7 +39,7 @@ FILMING = Filming(
     kinds=(*KINDS, *('exists',) * 3),
     never=0.5,
 )
-"""Streams of this fit's own, as those of `calibrate`: a quarter of what they are asked is absent."""
+"""Streams of this fit's own, as those of `calibrate`; about a quarter asks for what was absent."""
 
 
 def find_limits(
