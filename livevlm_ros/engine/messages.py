@@ -242,7 +242,7 @@ class Answer:
         choice among all, times the share of the evidence that is no strange picture; 0 without an
         answer
     :param doubt: how near the model came to saying that nothing was there, or how far beyond it
-        was: 1 is the checkpoint's limit; 0 where it has none
+        was: 1 is the checkpoint's limit; 0 where it has none, and over ROS
     :param choice_index: the answer's place in the question's `choices`; -1: there were none
     """
 

@@ -121,12 +121,14 @@ def absence_curve(outcomes: Sequence[Outcome]) -> list[Report]:
     """
     Say how many false memories each of `MOST` leaves and how many right answers it loses.
 
-    :returns: of each `max_doubt` the rates `false_memory` and `lost`, and the largest last without
-        one; best guesses count as answers
+    :returns: of each `max_doubt` the rates `false_memory` and `lost`, last of none; best guesses
+        count as answers. Nothing where no answer has a doubt, as those that came over ROS
     """
     claims, right, absent = _split(outcomes)
     doubts = np.array([outcome.answer.doubt for outcome in outcomes])
-    curve = []
+    curve: list[Report] = []
+    if not doubts.any():
+        return curve
     for most in MOST:
         found = _counted(claims, right, absent, (doubts > most) | (most == 0))
         told = most if np.isfinite(most) else None

@@ -151,8 +151,8 @@ def look(number: int) -> dict[str, Any]:
 
 
 def _tells_absence(run: Run) -> bool:
-    first = run.report['absence'][0]
-    return bool(first['false_memory']['n'] and first['lost']['n'])
+    curve = run.report['absence']
+    return bool(curve and curve[0]['false_memory']['n'] and curve[0]['lost']['n'])
 
 
 def _ages(runs: Sequence[Run]) -> list[str]:

@@ -97,3 +97,4 @@ def test_the_curve_goes_from_every_answer_withheld_to_none() -> None:
     assert (left[0.125], lost[0.125]) == (1, 1)
     assert (left[1], lost[1]) == (2, 0)
     assert (left[4], lost[4]) == (3, 0)
+    assert absence_curve([said('red', 'never'), said('red', 'red')]) == []

@@ -38,6 +38,7 @@ def test_false_memories_are_drawn_over_the_answers_that_less_of_them_cost(
     make_run, make_outcome
 ) -> None:
     shown = make_outcome()
+    shown = replace(shown, answer=replace(shown.answer, doubt=0.3))
     claimed = replace(shown, entry=replace(shown.entry, answer=('never',)))
     drawn = titled(figures([make_run('balanced', shown, claimed)]))['false memory']
     assert 'right answers withheld, %' in drawn and 'balanced' in drawn
