@@ -24,6 +24,7 @@ from livevlm_ros.replay.evaluate import Progress, evaluate
 from livevlm_ros.replay.opening import open_engine
 from livevlm_ros.replay.outcome import ABSENT
 from livevlm_ros.replay.questions import QuestionEntry
+from livevlm_ros.replay.table import percent
 from livevlm_ros.replay.write_world import Filming, write_world
 from livevlm_ros.world import KINDS
 
@@ -85,7 +86,7 @@ class _Watched:
     """
 
     def __init__(self, model: Any, settings: Mapping[str, Any]) -> None:
-        from livevlm_ros.model import likelihood_temperature
+        from livevlm_ros.engine import likelihood_temperature
 
         self._model = model
         self.memory_settings = {**model.memory_settings, **settings}
@@ -123,7 +124,7 @@ class _Watched:
 
     def _tokens(self, answer: str) -> list[int]:
         """Return the tokens of an answer; none if the model does not know its words."""
-        from livevlm_ros.model import BadQuestion
+        from livevlm_ros.engine import BadQuestion
 
         try:
             return list(self._model.option(answer))
@@ -138,7 +139,7 @@ def in_words(found: Absences | None) -> str:
     limits = ', '.join(f'{word!r} {limit:g}' for word, limit in found.limits.items())
     before, after, lost = found.withheld
     return (
-        f'limits {limits}: {100 * after["rate"]:.1f} % of {after["n"]} absent things are claimed, '
-        f'{100 * before["rate"]:.1f} % without; {100 * lost["rate"]:.1f} % of {lost["n"]} right '
+        f'limits {limits}: {percent(after["rate"])} % of {after["n"]} absent things are claimed, '
+        f'{percent(before["rate"])} % without; {percent(lost["rate"])} % of {lost["n"]} right '
         'answers are withheld'
     )

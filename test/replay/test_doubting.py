@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from livevlm_ros.model import load_model
-from livevlm_ros.replay import calibrate, card, doubting
+from livevlm_ros.replay import absence, calibrate, card, doubting
 from livevlm_ros.replay.doubting import FILMING, find_limits, in_words
 from livevlm_ros.replay.settings import engine_config
 from livevlm_ros.replay.write_world import Filming, write_world
@@ -43,19 +43,22 @@ def test_every_answer_is_noted_with_the_likelihood_of_an_absence(
     settings = {'confidence': {'temperature': 4.0}}
     assert find_limits(config, settings, load=lambda _: model, source=film) is None
     ((outcomes, shares),) = noted
-    assert len(outcomes) == 120 and sum(each.absent for each in outcomes) > 100
+    assert len(outcomes) > 100 and sum(each.absent for each in outcomes) > 90
     assert shares.keys() == {'never'}, 'nobody asked whether there was something'
-    assert len(shares['never']) == 120 and (shares['never'] > 0).all()
+    assert len(shares['never']) == len(outcomes) and (shares['never'] > 0).all()
     hot = shares['never'].mean()
     assert find_limits(config, {}, load=lambda _: model, source=film) is None
     vocabulary = len(model._chat._tokenizer)
     assert abs(hot - 1 / vocabulary) < abs(noted[1][1]['never'].mean() - 1 / vocabulary)
 
 
-def test_limits_are_found_and_told_in_a_line(film, config) -> None:
+def test_limits_are_found_and_told_in_a_line(
+    film, config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(absence, 'LEAST_ABSENT', 50)
     found = find_limits(config, {}, load=load_model, source=film)
     assert found is not None and found.limits.keys() == {'never'}
     before, after, _ = found.withheld
-    assert before['n'] > 100 and after['wrong'] <= 1 < before['wrong']
+    assert before['n'] > 90 and after['wrong'] <= 1 < before['wrong']
     assert in_words(found).startswith("limits 'never' ")
     assert in_words(None) == 'fewer than 100 questions are about what was not there: no limit'
