@@ -20,6 +20,7 @@ _AS_THEY_ARE = (
     'lookback_s',
     'max_evidence',
     'min_confidence',
+    'max_doubt',
 )
 
 Named = TypeVar('Named', bound=IntEnum)
@@ -44,6 +45,8 @@ class Fields(TypedDict, total=False):
     :param as_of_s: answer as if it were this second
     :param choices: the answer is the likeliest of these
     :param min_confidence: an answer less sure than this has `status` `NOT_SEEN`; by default 0.3
+    :param max_doubt: so has one that is doubted more, because the model came near to saying that
+        nothing was there; by default 1
     :param max_evidence: evidence frames; by default 3
     :param attach_images: attach their pictures (default)
     :param priority: `high` goes before other questions that wait; by default `normal`
@@ -62,6 +65,7 @@ class Fields(TypedDict, total=False):
     as_of_s: float
     choices: Sequence[str]
     min_confidence: float
+    max_doubt: float
     max_evidence: int
     attach_images: bool
     priority: Literal['normal', 'high']

@@ -26,6 +26,10 @@ def world(
     kinds: Annotated[
         str, typer.Option(help='Kinds of question, with commas between; by default all.')
     ] = '',
+    never: Annotated[
+        float,
+        typer.Option(help='Share of what was never there, in questions for a color or a place.'),
+    ] = 0.1,
     storage: Annotated[str, typer.Option(help='mcap or sqlite3.')] = 'mcap',
     raw: Annotated[bool, typer.Option('--raw', help='Raw images instead of jpeg.')] = False,
 ) -> None:
@@ -44,6 +48,7 @@ def world(
             fps=fps,
             questions=questions_per_stream,
             kinds=chosen,
+            never=never,
             storage=storage,
             raw=raw,
         )

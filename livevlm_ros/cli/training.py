@@ -3,7 +3,7 @@
 """Commands that make a checkpoint, or measure one and note what was found beside it."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -100,6 +100,10 @@ def calibrate(
         Path | None,
         typer.Option(help='Recordings with questions; by default streams filmed for this.'),
     ] = None,
+    absence: Annotated[
+        bool,
+        typer.Option('--absence', help='Find only the limits above which an answer is doubted.'),
+    ] = False,
 ) -> None:
     """Find the fewest heads that choose a checkpoint's pages, and how sure it may be."""
     from livevlm_ros.model.folder import CheckpointError, checkpoint_folder, read_yaml
@@ -112,19 +116,30 @@ def calibrate(
         kept = read_yaml(out if out.exists() else folder / 'memory.yaml')
         from livevlm_ros.model import load_model
         from livevlm_ros.replay import calibrate as calibration
-        from livevlm_ros.replay import fitting
+        from livevlm_ros.replay import doubting, fitting
         from livevlm_ros.replay.table import report_console
 
+        found = None
         with progress_bar() as bar:
             task = bar.add_task('loading the model', total=1.0)
-            found = calibration.calibrate(
-                config,
-                load=load_model,
-                source=source,
-                progress=lambda name, share: bar.update(task, completed=share, description=name),
+
+            def tell(name: str, share: float) -> None:
+                bar.update(task, completed=share, description=name)
+
+            fitted: dict[str, Any] = {}
+            if not absence:
+                found = calibration.calibrate(
+                    config, load=load_model, source=source, progress=tell
+                )
+                fitted = {'retrieval': dict(found.retrieval), **found.sureness.settings}
+            doubted = doubting.find_limits(
+                config, {**kept, **fitted}, load=load_model, source=source, progress=tell
             )
-        report_console().print(calibration.calibration_tables(found))
-        fitted = {'retrieval': dict(found.retrieval), **found.sureness.settings}
+        if doubted is not None:
+            fitted['absence'] = dict(doubted.limits)
         calibration.write_settings(out, {**kept, **fitted})
-        print(f'{out}: pages are chosen by {calibration.words(found.retrieval)}')
-        print(f'{out}: {fitting.in_words(found.sureness)}')
+        if found is not None:
+            report_console().print(calibration.calibration_tables(found))
+            print(f'{out}: pages are chosen by {calibration.words(found.retrieval)}')
+            print(f'{out}: {fitting.in_words(found.sureness)}')
+        print(f'{out}: {doubting.in_words(doubted)}')

@@ -88,10 +88,12 @@ if TYPE_CHECKING:
     )
     from livevlm_ros.model import (
         AnswerToken,
+        BadQuestion,
         CheckpointError,
         Familiarity,
         ModelConfig,
         checkpoint_folder,
+        likelihood_temperature,
         log_shares,
         token_figures,
     )
@@ -100,6 +102,7 @@ __all__ = [
     'Answer',
     'AnswerToken',
     'BadFrame',
+    'BadQuestion',
     'CheckpointError',
     'Engine',
     'EngineConfig',
@@ -134,6 +137,7 @@ __all__ = [
     'Status',
     'checkpoint_folder',
     'choose_heads',
+    'likelihood_temperature',
     'log_shares',
     'token_figures',
 ]
@@ -158,7 +162,9 @@ _LATE = {
     'choose_heads': 'livevlm_ros.memory',
     'ModelConfig': 'livevlm_ros.model',
     'token_figures': 'livevlm_ros.model',
+    'likelihood_temperature': 'livevlm_ros.model',
     'log_shares': 'livevlm_ros.model',
+    'BadQuestion': 'livevlm_ros.model',
     'Familiarity': 'livevlm_ros.model',
     'AnswerToken': 'livevlm_ros.model',
     'Rung': 'livevlm_ros.engine.budget',

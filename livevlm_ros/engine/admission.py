@@ -48,6 +48,7 @@ def admissible(question: Question, config: EngineConfig) -> Question:
         min_confidence=_within(
             'min_confidence', question.min_confidence, config.min_confidence, 0.0, 1.0
         ),
+        max_doubt=_within('max_doubt', question.max_doubt, config.max_doubt, 0.0, 1000.0),
         temperature=0.0 if temperature < GREEDY_BELOW else temperature,
         max_evidence=int(
             _within('max_evidence', question.max_evidence, config.max_evidence, 0, MAX_EVIDENCE)

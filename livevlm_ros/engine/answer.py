@@ -17,9 +17,11 @@ from torch import Tensor
 
 from livevlm_ros.engine.budget import RESERVE_S, Rung
 from livevlm_ros.engine.confidence import (
+    doubt_among,
     known_share,
     likeliest,
     spoken_confidence,
+    unless_doubted,
     unless_unsure,
 )
 from livevlm_ros.engine.messages import (
@@ -81,6 +83,7 @@ class Answering:
         self._options: list[list[int]] = []  # tokens of each choice
         self._said: list[tuple[int, float]] = []  # tokens and their log probabilities
         self._known = 1.0  # share of the evidence that is no strange picture
+        self._doubt = 0.0  # how near it came to saying that nothing was there
         self._evidence: tuple[Evidence, ...] = ()
 
     def run(self) -> None:
@@ -154,6 +157,8 @@ class Answering:
             shares, share = read(self._weigh)
         else:
             tokens, token = read(self._speak)
+            if token is not None:
+                self._doubt = model.doubt(token.scores)
         if not (alone or self._so_far.frames_considered):
             return self._refusal(Status.NO_EVIDENCE, 'nothing is left of the frames of this time')
         if self._options:
@@ -267,11 +272,13 @@ class Answering:
             if more := len(ids) - 1:
                 self._parts.costs.option.add(took / more, self._length)
         self.spoke = True
+        choices = self._question.choices
         index, confidence = likeliest(weighed, self._known)
+        self._doubt = doubt_among(choices, weighed, self._parts.model.absence)
         answer = replace(
             self._reply_of(()),
             status=Status.OK,
-            text=self._question.choices[index],
+            text=choices[index],
             choice_index=index,
             confidence=confidence,
             truncated=False,
@@ -291,10 +298,13 @@ class Answering:
         return self._parts.costs.cheapest_answer_s(prompt_tokens) + self._options_s()
 
     def _unless_unsure(self, answer: Answer) -> Answer:
-        least = self._question.min_confidence
-        assert least is not None  # filled in at admission
-        model_id = self._parts.model.model_id
-        return unless_unsure(answer, least, known=self._known, model_id=model_id)
+        least, most = self._question.min_confidence, self._question.max_doubt
+        assert least is not None and most is not None  # filled in at admission
+        if not least:
+            return answer
+        model = self._parts.model
+        answer = unless_doubted(answer, model.absence, most)
+        return unless_unsure(answer, least, known=self._known, model_id=model.model_id)
 
     def _closed(self, finish: Finish) -> Answer:
         """Make the reply of an answer that ended this way."""
@@ -317,6 +327,7 @@ class Answering:
             self._so_far,
             text=self._parts.model.text([token for token, _ in said]).rstrip('\ufffd'),
             confidence=spoken_confidence([share for _, share in said], self._known),
+            doubt=self._doubt,
             evidence=self._evidence,
             completion_tokens=len(said),
             latency=replace(self._latency),

@@ -7,6 +7,9 @@ Its confidence is the probability of its tokens, their geometric mean, or that o
 all choices; times the share of the evidence that is no strange picture. The model gives
 probabilities at the temperature that `livevlm calibrate` found, so that of the answers with a
 confidence of 0.9 about nine in ten are right.
+
+Whether it is a false memory is another matter: the doubt tells that, how near the model came to
+saying that nothing was there, see `livevlm_ros.model.absence`.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from statistics import fmean
 from livevlm_ros.engine.album import Album
 from livevlm_ros.engine.messages import Answer, Status
 from livevlm_ros.memory import FrameRef
+from livevlm_ros.model import Absence
 
 
 def spoken_confidence(log_shares: Sequence[float], known: float) -> float:
@@ -43,6 +47,24 @@ def likeliest(log_shares: Sequence[float], known: float) -> tuple[int, float]:
     return log_shares.index(best), known / among
 
 
+def doubt_among(
+    choices: Sequence[str], log_shares: Sequence[float], absence: Absence | None
+) -> float:
+    """
+    Return how near the choices that say that nothing was there came, as `Absence.doubt`.
+
+    :param log_shares: of the choices, each the mean over its tokens
+    :param absence: how the checkpoint says so; None: it is not known, and there is no doubt
+    """
+    if absence is None:
+        return 0.0
+    best = max(log_shares)
+    shares = [math.exp(share - best) for share in log_shares]
+    total = sum(shares)
+    among = {choice: share / total for choice, share in zip(choices, shares, strict=True)}
+    return absence.doubt(among)
+
+
 def known_share(evidence: Iterable[tuple[FrameRef, float]], album: Album) -> float:
     """Return the share of the attention on frames that is on no strange one; 1 without any."""
     looked = list(evidence)
@@ -61,4 +83,20 @@ def unless_unsure(answer: Answer, least: float, *, known: float, model_id: str) 
     why = f'a confidence of {answer.confidence:.2f} is less than ask.min_confidence, {least:g}'
     if known < 0.5:
         why = f'this was read from pictures outside what {model_id} knows: {why}'
+    return replace(answer, status=Status.NOT_SEEN, message=why)
+
+
+def unless_doubted(answer: Answer, absence: Absence | None, most: float) -> Answer:
+    """
+    Return a complete answer, or say that nothing was seen, with the best guess as text.
+
+    :param absence: how the checkpoint says that something was not there; None: it is not known
+    :param most: doubt above which another answer is a guess; 0: none is
+    """
+    if not most or absence is None or absence.says(answer.text) or answer.doubt <= most:
+        return answer
+    why = (
+        f'the model nearly said that it was not there: a doubt of {answer.doubt:.2g} is more than '
+        f'ask.max_doubt, {most:g}'
+    )
     return replace(answer, status=Status.NOT_SEEN, message=why)

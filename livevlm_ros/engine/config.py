@@ -39,6 +39,8 @@ class EngineConfig:
     :param temperature: sampling temperature of a question that names none; 0 is greedy
     :param max_evidence: evidence frames of a question that names no number
     :param min_confidence: an answer less sure than this is `Status.NOT_SEEN`; 0: none is
+    :param max_doubt: an answer is `Status.NOT_SEEN`, too, where the model came nearer than this to
+        saying that nothing was there; 1: at the checkpoint's limit; 0: none is
     :param on_jump: what stamps that run back more than one second do: the memory stays and goes on
         in a time of its own (`keep`), it is cleared where they return to the first ten seconds of
         the stream since the last leap, or before, as those of a bag that loops (`reset`), or the
@@ -75,6 +77,7 @@ class EngineConfig:
     temperature: float = 0.0
     max_evidence: int = 3
     min_confidence: float = 0.3
+    max_doubt: float = 1.0
     on_jump: str = 'keep'
     snapshot: bool = False
     autosave_s: float = 0.0
@@ -97,6 +100,7 @@ class EngineConfig:
             *_outside('temperature', self.temperature, 0.0, 5.0),
             *_outside('max_evidence', self.max_evidence, 1, 255),
             *_outside('min_confidence', self.min_confidence, 0.0, 1.0),
+            *_outside('max_doubt', self.max_doubt, 0.0, 1000.0),
             *_outside('autosave_s', self.autosave_s, 0.0, 86400.0),
             *_outside('snapshots_kept', self.snapshots_kept, 0, 100),
             *_outside('threads', self.threads, 0, 1024),

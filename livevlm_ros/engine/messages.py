@@ -149,7 +149,9 @@ class Question:
     :param priority: a high one goes before those that wait with a normal one
     :param max_evidence: most evidence frames returned
     :param attach_images: put a jpeg thumbnail beside each evidence frame
-    :param min_confidence: an answer less sure than this is `Status.NOT_SEEN`; 0: none is
+    :param min_confidence: an answer less sure than this is `Status.NOT_SEEN`; 0: none is, whatever
+        the doubt
+    :param max_doubt: an answer with more doubt than this is `Status.NOT_SEEN`, too; 0: none is
     :param choices: the answer is the likeliest of these; empty: any words. `max_tokens` and
         `temperature` are then ignored
     :param recalls: only the frames are wanted that an answer would rest on; nothing is decoded
@@ -172,6 +174,7 @@ class Question:
     max_evidence: int | None = None
     attach_images: bool = False
     min_confidence: float | None = None
+    max_doubt: float | None = None
     choices: tuple[str, ...] = ()
     recalls: bool = False
     unlimited: bool = False
@@ -245,6 +248,8 @@ class Answer:
     :param confidence: the mean probability of the answer's tokens, or the probability of the
         choice among all, times the share of the evidence that is no strange picture; 0 without an
         answer
+    :param doubt: how near the model came to saying that nothing was there, or how far beyond it
+        was: 1 is the checkpoint's limit; 0 where it has none, and over ROS
     :param choice_index: the answer's place in the question's `choices`; -1: there were none
     """
 
@@ -253,6 +258,7 @@ class Answer:
     request_id: str = ''
     text: str = ''
     confidence: float = 0.0
+    doubt: float = 0.0
     choice_index: int = -1
     evidence: tuple[Evidence, ...] = ()
     truncated: bool = False

@@ -48,6 +48,7 @@ ENGINE = {
     'ask.temperature': 'temperature',
     'ask.max_evidence': 'max_evidence',
     'ask.min_confidence': 'min_confidence',
+    'ask.max_doubt': 'max_doubt',
     'model.threads': 'threads',
     'time.on_jump': 'on_jump',
     'seed': 'seed',

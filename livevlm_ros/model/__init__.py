@@ -17,12 +17,14 @@ from livevlm_ros.model.config import ModelConfig
 from livevlm_ros.model.folder import CheckpointError, checkpoint_folder
 
 if TYPE_CHECKING:
+    from livevlm_ros.model.absence import Absence
     from livevlm_ros.model.chat import BadQuestion, QuestionPrompt, UnknownWords
     from livevlm_ros.model.familiarity import Familiarity, token_figures
-    from livevlm_ros.model.likelihood import AnswerToken, log_shares
+    from livevlm_ros.model.likelihood import AnswerToken, likelihood_temperature, log_shares
     from livevlm_ros.model.video_language_model import VideoLanguageModel, load_model
 
 __all__ = [
+    'Absence',
     'AnswerToken',
     'BadQuestion',
     'CheckpointError',
@@ -32,18 +34,21 @@ __all__ = [
     'UnknownWords',
     'VideoLanguageModel',
     'checkpoint_folder',
+    'likelihood_temperature',
     'load_model',
     'log_shares',
     'token_figures',
 ]
 
 _LATE = {
+    'Absence': 'livevlm_ros.model.absence',
     'AnswerToken': 'livevlm_ros.model.likelihood',
     'BadQuestion': 'livevlm_ros.model.chat',
     'Familiarity': 'livevlm_ros.model.familiarity',
     'QuestionPrompt': 'livevlm_ros.model.chat',
     'UnknownWords': 'livevlm_ros.model.chat',
     'VideoLanguageModel': 'livevlm_ros.model.video_language_model',
+    'likelihood_temperature': 'livevlm_ros.model.likelihood',
     'load_model': 'livevlm_ros.model.video_language_model',
     'log_shares': 'livevlm_ros.model.likelihood',
     'token_figures': 'livevlm_ros.model.familiarity',

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,8 @@ from transformers import PreTrainedModel
 
 from livevlm_ros.memory import View
 from livevlm_ros.model import language
-from livevlm_ros.model.chat import Chat, QuestionPrompt
+from livevlm_ros.model.absence import Absence
+from livevlm_ros.model.chat import BadQuestion, Chat, QuestionPrompt
 from livevlm_ros.model.checkpoint import check_weights, open_weights
 from livevlm_ros.model.config import ModelConfig
 from livevlm_ros.model.device import check_room, find_device
@@ -31,9 +32,9 @@ class VideoLanguageModel:
     A loaded checkpoint; owned by one thread.
 
     Made by `load_model`. `shape` is what the memory is built for, `memory_settings` the
-    checkpoint's parsed `memory.yaml`, `familiarity` what it says of pictures, None if nothing,
-    `image` which tokens of a frame are its image's, the others text, `types` those of the weights
-    in words, and `hf` the transformers model underneath.
+    checkpoint's parsed `memory.yaml`, `familiarity` and `absence` what it says of pictures and of
+    what was not there, None if nothing, `image` which tokens of a frame are its image's, the
+    others text, `types` those of the weights in words, and `hf` the transformers model underneath.
     """
 
     def __init__(self, folder: Path, config: ModelConfig) -> None:
@@ -54,6 +55,8 @@ class VideoLanguageModel:
         self.memory_settings = read_yaml(folder / 'memory.yaml')
         self.familiarity = Familiarity.from_settings(self.memory_settings, self.device)
         self._temperature = likelihood_temperature(self.memory_settings)
+        self.absence = Absence.from_settings(self.memory_settings)
+        self._absences = self._first_tokens(self.absence.limits if self.absence else ())
         self.shape = self._family.shape()
         before = len(self._family.frame_text(0.0).before)
         self.image = slice(before, before + self._family.form.image_tokens)
@@ -179,6 +182,20 @@ class VideoLanguageModel:
             chosen = torch.tensor(ids, device=self.device)
             yield float(log_shares(scores, chosen, self._temperature).mean())
 
+    @torch.inference_mode()
+    def doubt(self, scores: Tensor) -> float:
+        """
+        Say how near the model came to saying that nothing was there, as `Absence.doubt`.
+
+        :param scores: of every token that may begin the answer, [vocabulary]
+        :returns: 0 for a checkpoint that names no such answers
+        """
+        if self.absence is None:
+            return 0.0
+        rows = scores.expand(len(self._absences), -1)
+        shares = log_shares(rows, self._absences, self._temperature).exp().tolist()
+        return self.absence.doubt(dict(zip(self.absence.limits, shares, strict=True)))
+
     def text(self, ids: Sequence[int]) -> str:
         """Answer tokens as text."""
         return self._chat.text(ids)
@@ -187,6 +204,14 @@ class VideoLanguageModel:
     def embed(self, tokens: Tensor) -> Tensor:
         """Embeddings of tokens, [..., hidden], by their ids, [...], on the device."""
         return self._decoder.embed_tokens(tokens)
+
+    def _first_tokens(self, answers: Iterable[str]) -> Tensor:
+        """Return the tokens that absences begin with, int64 [answers] on the device."""
+        try:
+            first = [self.option(answer)[0] for answer in answers]
+        except BadQuestion as error:
+            raise CheckpointError(f'memory.yaml: absence: {error}') from error
+        return torch.tensor(first, dtype=torch.long, device=self.device)
 
     def _embed(self, ids: Sequence[int] | Sequence[Sequence[int]]) -> Tensor:
         return self.embed(torch.tensor(ids, dtype=torch.long, device=self.device))

@@ -192,6 +192,7 @@ def to_question(request: Any, parameters: Values) -> Question:
         max_evidence=request.max_evidence or parameters['ask.max_evidence'],
         attach_images=request.attach_evidence_images,
         min_confidence=parameters['ask.min_confidence'],
+        max_doubt=parameters['ask.max_doubt'],
         choices=tuple(request.choices),
     )
 

@@ -275,6 +275,14 @@ PARAMETERS: tuple[Parameter, ...] = (
         change='live',
     ),
     Parameter(
+        'ask.max_doubt',
+        1.0,
+        'So is one with more doubt: 1 is where it nearly said that nothing was there; 0: none is.',
+        low=0.0,
+        high=1000.0,
+        change='live',
+    ),
+    Parameter(
         'ask.introspection',
         'off',
         'What ask/_service_event shows of each question.',

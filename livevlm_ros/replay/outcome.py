@@ -91,6 +91,19 @@ class Outcome:
         return any(answer.lower() in ABSENT for answer in self.entry.answer)
 
     @property
+    def claims_absent(self) -> bool:
+        """
+        Whether the text claims to have seen what was not there, be it a guess.
+
+        Any text does but an absence; where it was asked whether something was there, only yes.
+        """
+        text = self.answer.text.strip().lower()
+        if not self.absent or not text or accepted(self.answer, self.entry):
+            return False
+        absences = {answer.lower() for answer in self.entry.answer} & set(ABSENT)
+        return absences != {'no'} or text == 'yes'
+
+    @property
     def evidence_hit(self) -> bool | None:
         """Whether a returned frame lies in the truth's interval; None when the entry has none."""
         if not self.entry.shown:

@@ -16,6 +16,7 @@ from html import escape
 from math import ceil, floor, log10
 from typing import TYPE_CHECKING, Any
 
+from livevlm_ros.replay.absence import draw_absence
 from livevlm_ros.replay.compare import Run
 from livevlm_ros.replay.reliability import draw_reliability
 
@@ -91,6 +92,8 @@ def figures(runs: Sequence[Run]) -> list[str]:
         )
     if sure := [run for run in runs if run.report['confidence']['n']]:
         drawn.append(figure('reliability', lambda axes: draw_reliability(axes, sure)))
+    if asked := [run for run in scored if _tells_absence(run)]:
+        drawn.append(figure('false memory', lambda axes: draw_absence(axes, asked)))
     if remembering:
         height = 1.2 + 0.13 * len(BYTES) * len(remembering)
         drawn.append(figure('bytes', lambda axes: _bytes(axes, remembering), height=height))
@@ -145,6 +148,11 @@ def svg(title: str, draw: Callable[[Axes], None], *, height: float) -> str:
 def look(number: int) -> dict[str, Any]:
     """Return the colour and marker of the n-th row."""
     return {'color': COLORS[number % len(COLORS)], 'marker': MARKERS[number % len(MARKERS)]}
+
+
+def _tells_absence(run: Run) -> bool:
+    curve = run.report['absence']
+    return bool(curve and curve[0]['false_memory']['n'] and curve[0]['lost']['n'])
 
 
 def _ages(runs: Sequence[Run]) -> list[str]:

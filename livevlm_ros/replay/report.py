@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from livevlm_ros.engine.messages import Status
 from livevlm_ros.engine.percentiles import Percentiles
+from livevlm_ros.replay.absence import absence_curve
 from livevlm_ros.replay.accuracy import Report, accuracy_of, groups, mean, rate
 from livevlm_ros.replay.counts import Counts
-from livevlm_ros.replay.outcome import ABSENT, Evaluation, Outcome, accepted
+from livevlm_ros.replay.outcome import Evaluation, Outcome, accepted
 from livevlm_ros.replay.reliability import reliability
 from livevlm_ros.replay.set_rules import measured, set_scores
 
@@ -146,6 +147,7 @@ def report_of(
         'false_memory': _false_memory(scored),
         'confidence': reliability(outcomes),
         'not_seen': _not_seen(outcomes),
+        'absence': absence_curve(outcomes),
         'latency_ms': latency,
         'deadline': {
             'met': sum(outcome.in_time is True for outcome in outcomes),
@@ -197,20 +199,10 @@ def _evidence(outcomes: Sequence[Outcome]) -> Report:
 
 
 def _false_memory(scored: Sequence[Outcome]) -> Report:
-    """Count claims to have seen what was not there: any but an absence, and yes for no."""
+    """Count claims to have seen what was not there."""
     absent = [outcome for outcome in scored if outcome.absent]
-    wrong = [
-        outcome
-        for outcome in absent
-        if not outcome.correct
-        and outcome.answer.text
-        and (_absences(outcome) != {'no'} or outcome.answer.text.strip().lower() == 'yes')
-    ]
-    return rate(len(wrong), len(absent), key='wrong')
-
-
-def _absences(outcome: Outcome) -> set[str]:
-    return {answer.lower() for answer in outcome.entry.answer} & set(ABSENT)
+    wrong = sum(outcome.claims_absent and not outcome.correct for outcome in absent)
+    return rate(wrong, len(absent), key='wrong')
 
 
 def _not_seen(outcomes: Sequence[Outcome]) -> Report:
@@ -359,6 +351,7 @@ def _answer(outcome: Outcome) -> Report:
         'status': Status(answer.status).name,
         'message': answer.message,
         'confidence': answer.confidence,
+        'doubt': answer.doubt,
         'correct': outcome.correct,
         'error': outcome.error,
         'age': outcome.age,

@@ -14,7 +14,7 @@ from numpy.random import SeedSequence, default_rng
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.image_bag import STORAGES, image_bag
 from livevlm_ros.replay.questions import QuestionEntry, write_questions
-from livevlm_ros.world import FOCAL, KINDS, AskedQuestion, World
+from livevlm_ros.world import FOCAL, KINDS, NEVER_SHARE, AskedQuestion, World
 
 START_S = 1_700_000_000
 """Stamp of each stream's first frame, in seconds."""
@@ -38,6 +38,7 @@ class Filming:
     :param fps: frames per second
     :param questions: questions asked of each stream
     :param kinds: kinds of question to ask
+    :param never: share of the questions for a color or a place that are about what was never there
     :param storage: 'mcap' or 'sqlite3'
     :param raw: raw images instead of jpeg
     :raises BadInput: naming the setting that is out of range
@@ -50,6 +51,7 @@ class Filming:
     fps: float = 1.0
     questions: int = 24
     kinds: tuple[str, ...] = KINDS
+    never: float = NEVER_SHARE
     storage: str = 'mcap'
     raw: bool = False
 
@@ -70,6 +72,7 @@ class Filming:
             ),
             (0.1 <= self.fps <= 60, f'fps must be between 0.1 and 60, got {self.fps:g}'),
             (self.questions >= 0, f'questions must be 0 or more, got {self.questions}'),
+            (0 <= self.never <= 1, f'never must be a share, 0 to 1, got {self.never:g}'),
             (
                 bool(self.kinds) and set(self.kinds) <= set(KINDS),
                 f'kinds must be of {kinds}, got {", ".join(self.kinds)}',
@@ -140,7 +143,9 @@ def _write_truth(stem: Path, world: World, filming: Filming) -> None:
         'events': [asdict(event) for event in world.events],
     }
     stem.with_name(f'{stem.name}.truth.json').write_text(json.dumps(truth, indent=1) + '\n')
-    asked = world.questions(count=filming.questions, fps=filming.fps, kinds=filming.kinds)
+    asked = world.questions(
+        count=filming.questions, fps=filming.fps, kinds=filming.kinds, never_share=filming.never
+    )
     write_questions(stem.with_name(f'{stem.name}.questions.yaml'), map(_entry, asked))
 
 

@@ -204,6 +204,7 @@ def ask(
     history_at: Callable[[float], History],
     *,
     kinds: Sequence[str] | None = None,
+    never_share: float = NEVER_SHARE,
 ) -> list[AskedQuestion]:
     """
     Ask one question at each time, never the same one twice at a time.
@@ -214,6 +215,7 @@ def ask(
     :param times: seconds of the stream
     :param history_at: what has been seen at a time
     :param kinds: kinds to choose from; by default all
+    :param never_share: of the questions for a color or a place, those about what was never there
     """
     queue = deque(str(kind) for kind in rng.permutation(kinds or KINDS))
     asked: list[AskedQuestion] = []
@@ -223,7 +225,7 @@ def ask(
         for _ in range(len(queue)):
             kind = queue[0]
             queue.rotate(-1)
-            choice = choose_subject(rng, kind, history)
+            choice = choose_subject(rng, kind, history, never_share=never_share)
             if choice is not None and (at, kind, choice[0]) not in said:
                 said.add((at, kind, choice[0]))
                 asked.append(_worded(rng, kind, *choice, at=at, number=number, history=history))
@@ -265,7 +267,9 @@ def _interval(truth: Truth, history: History, at: float) -> tuple[float, float] 
     return first.start, min(last.end - LAST_MOMENT, at)
 
 
-def choose_subject(rng: Generator, kind: str, history: History) -> tuple[Subject, str] | None:
+def choose_subject(
+    rng: Generator, kind: str, history: History, *, never_share: float = NEVER_SHARE
+) -> tuple[Subject, str] | None:
     """
     Choose something to ask a kind of question about, preferably what was seen only once.
 
@@ -278,8 +282,8 @@ def choose_subject(rng: Generator, kind: str, history: History) -> tuple[Subject
     present = [s for s in subjects if history.sightings(s)]
     if kind in ('now', 'count_now', 'last_object'):
         return _choose_present(rng, kind, subjects, history)
-    never_share = NEVER_SHARE if present or kind != 'after_light' else LONE_NEVER_SHARE
-    if absent and rng.random() < never_share:
+    lone = kind == 'after_light' and not present
+    if absent and rng.random() < (LONE_NEVER_SHARE if lone else never_share):
         return _pick(rng, absent), NEVER
     once = [s for s in present if len(history.sightings(s)) == 1]
     if kind in ('count_class', 'after_light') or rng.random() < 0.2:

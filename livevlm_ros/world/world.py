@@ -9,7 +9,7 @@ from numpy.random import Generator, SeedSequence, default_rng
 
 from livevlm_ros.world.draw import CENTRE, Pose, Scenery, draw_frame
 from livevlm_ros.world.plan import plan_events
-from livevlm_ros.world.questions import AskedQuestion, History, ask, truth_of
+from livevlm_ros.world.questions import NEVER_SHARE, AskedQuestion, History, ask, truth_of
 from livevlm_ros.world.scene import Event, Thing
 
 EVALUATION, TRAINING = 0, 1  # namespaces of seeds: no stream is in both
@@ -78,6 +78,7 @@ class World:
         fps: float = 1.0,
         at: tuple[float, float] | None = None,
         kinds: tuple[str, ...] | None = None,
+        never_share: float = NEVER_SHARE,
     ) -> list[AskedQuestion]:
         """
         Write questions with their truth, in order of the time they are asked at.
@@ -86,6 +87,7 @@ class World:
         :param fps: frames a second the asked camera sees
         :param at: earliest and latest second to ask at; by default the last quarter of the stream
         :param kinds: question kinds to choose from; by default all
+        :param never_share: as of `ask`
         """
         last = np.floor((self.seconds - FRAME_TOLERANCE) * fps) / fps
         low, high = at if at is not None else (0.75 * last, last)
@@ -93,7 +95,13 @@ class World:
         first = np.ceil(low * fps - FRAME_TOLERANCE)
         frames = np.arange(first, np.floor(high * fps + FRAME_TOLERANCE) + 1) / fps
         times = np.sort(rng.choice(frames, count))
-        return ask(rng, times.tolist(), lambda t: self.history(t, fps=fps), kinds=kinds)
+        return ask(
+            rng,
+            times.tolist(),
+            lambda t: self.history(t, fps=fps),
+            kinds=kinds,
+            never_share=never_share,
+        )
 
     def answers(self, question: AskedQuestion, at: float) -> tuple[str, ...] | None:
         """

@@ -16,6 +16,7 @@ import pytest
         (('--frames', '8..4'), 'frames must be 1 or more and in order'),
         (('--streams', '0'), 'streams must be 1 to'),
         (('--fps', '0'), 'fps must be between'),
+        (('--never', '1.5'), 'never must be a share, 0 to 1, got 1.5'),
         (('--storage', 'rosbag1'), 'storage must be one of mcap, sqlite3'),
     ],
 )

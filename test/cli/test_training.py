@@ -114,7 +114,9 @@ def test_card_refuses_a_checkpoint_that_cannot_be_loaded_in_one_line(
 def found(monkeypatch: pytest.MonkeyPatch):
     """Let calibration find two heads, whatever it is given; returns what it was given."""
     from livevlm_ros.engine import HeadChoice
-    from livevlm_ros.replay import calibrate
+    from livevlm_ros.replay import calibrate, doubting
+    from livevlm_ros.replay.absence import Absences, Withheld
+    from livevlm_ros.replay.accuracy import rate
     from livevlm_ros.replay.fitting import Sureness
 
     given: list = []
@@ -126,7 +128,13 @@ def found(monkeypatch: pytest.MonkeyPatch):
         choice = HeadChoice({}, [], [], {})
         return calibrate.Calibration(retrieval, choice, {}, [], (9, 9), sureness, [])
 
+    def limits(config, settings, **options):
+        given.append((settings, options))
+        withheld = Withheld(rate(8, 100), rate(1, 100), rate(2, 200))
+        return Absences({'never': 0.02}, withheld)
+
     monkeypatch.setattr(calibrate, 'calibrate', calibration)
+    monkeypatch.setattr(doubting, 'find_limits', limits)
     return given
 
 
@@ -140,12 +148,25 @@ def test_calibrate_changes_only_what_it_fits(livevlm, found, tmp_path: Path) -> 
         'more': 1,
         'retrieval': {'page_tokens': 9, 'heads': {2: [0, 1]}},
         'confidence': {'temperature': 1.5},
+        'absence': {'never': 0.02},
     }
     assert 'temperature 1.5: confidence is 1.0 % off in 30 answers, 4.0 % without it' in said
     assert 'pages are chosen by 2 heads, layer 2: 0 1' in said
-    ((config, options),) = found
+    assert "limits 'never' 0.02: 1.0 % of 100 absent things are claimed, 8.0 % without" in said
+    (config, options), (settings, more) = found
     assert config.memory.preset == 'balanced' and options['source'] == tmp_path
+    assert settings['confidence'] == {'temperature': 1.5} and more['source'] == tmp_path
     assert [file.name for file in tmp_path.iterdir()] == ['memory.yaml']
+
+
+def test_limits_of_doubt_are_found_alone(livevlm, found, tmp_path: Path) -> None:
+    out = tmp_path / 'memory.yaml'
+    out.write_text('confidence: {temperature: 3}\n')
+    code, said, error = livevlm('calibrate', '--out', out, '--absence')
+    assert code == 0, error
+    written = yaml.safe_load(out.read_text())
+    assert written == {'confidence': {'temperature': 3}, 'absence': {'never': 0.02}}
+    assert len(found) == 1 and said.count('memory.yaml:') == 1
 
 
 def test_a_new_memory_yaml_begins_with_what_the_checkpoint_has(

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from livevlm_ros.engine import Answer, Engine, EngineConfig, Frame, Latency, Question
 from livevlm_ros.memory import CacheShape, Memory, MemoryConfig, View
-from livevlm_ros.model import AnswerToken, Familiarity, ModelConfig, UnknownWords
+from livevlm_ros.model import Absence, AnswerToken, Familiarity, ModelConfig, UnknownWords
 
 SHAPE = CacheShape(
     layers=1,
@@ -59,6 +59,8 @@ class FakeModel:
     def __init__(self) -> None:
         self.step_s = self.prefill_s = self.token_s = 0.0
         self.words, self.share = len(WORDS), 0.9
+        self.absence: Absence | None = None
+        self.nearness = 0.0  # doubt of what is said
         self.encoded: list[int] = []  # the brightness of each frame encoded
         self.questions: list[str] = []
         self.on_token: Callable[[int], None] = lambda index: None
@@ -104,6 +106,9 @@ class FakeModel:
             self.on_token(index)
             yield AnswerToken(index % len(WORDS), math.log(self.share), hidden)
             self.read(hidden[None], view)
+
+    def doubt(self, scores: Tensor) -> float:
+        return self.nearness
 
     def option(self, text: str) -> list[int]:
         if 'zebra' in text:

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from livevlm_ros.engine import Finish, Question, Status
-from livevlm_ros.engine.confidence import likeliest, spoken_confidence
-from livevlm_ros.model import Familiarity
+from livevlm_ros.engine.confidence import doubt_among, likeliest, spoken_confidence
+from livevlm_ros.model import Absence, Familiarity
 
 CHOICES = ('a red truck', 'yes', 'a bus')  # the fake model likes short ones
 
@@ -80,6 +80,53 @@ def test_the_engines_own_least_confidence_is_the_default(make_engine, model, fra
     engine.turn()
     answer = engine.ask_now(Question('what drove by ?', choices=('yes', 'a bus')))
     assert (answer.status, answer.text, answer.choice_index) == (Status.NOT_SEEN, 'yes', 0)
+
+
+@pytest.mark.parametrize(
+    ('doubt', 'settings', 'status'),
+    [
+        (0.9, {}, Status.OK),
+        (1.1, {}, Status.NOT_SEEN),
+        (1.1, {'max_doubt': 2.0}, Status.OK),
+        (9.0, {'max_doubt': 0.0}, Status.OK),
+        (9.0, {'min_confidence': 0.0}, Status.OK),
+    ],
+)
+def test_an_answer_is_not_seen_where_the_model_nearly_said_so(
+    make_engine, model, frame, doubt, settings, status
+):
+    model.absence, model.nearness = Absence({'never': 0.02}), doubt
+    engine = make_engine(**settings)
+    engine.load()
+    engine.see(frame(1))
+    engine.turn()
+    answer = engine.ask_now(Question('what drove by ?'))
+    assert (answer.status, answer.doubt) == (status, doubt)
+    assert answer.text.startswith('a red truck')
+    assert ('a doubt of 1.1 is more than ask.max_doubt, 1' in answer.message) == (status != 0)
+
+
+def test_an_absence_is_an_answer_and_a_checkpoint_without_any_is_not_doubted(watching, model):
+    model.nearness = 50.0
+    assert watching.ask_now(Question('what drove by ?')).status is Status.OK
+    model.absence = Absence({watching.ask_now(Question('what drove by ?')).text: 0.02})
+    assert watching.ask_now(Question('what drove by ?')).status is Status.OK
+
+
+def test_a_question_may_bear_more_doubt_than_others(watching, model):
+    model.absence, model.nearness = Absence({'never': 0.02}), 5.0
+    assert watching.ask_now(Question('what drove by ?')).status is Status.NOT_SEEN
+    assert watching.ask_now(Question('what drove by ?', max_doubt=6.0)).status is Status.OK
+
+
+def test_a_choice_is_doubted_where_one_that_says_absent_came_near(watching, model):
+    choices = ('a bus', 'never ever')
+    shares = [math.exp(-0.5 * len(choice.split())) for choice in choices]
+    model.absence = Absence({'never ever': 0.2})
+    answer = watching.ask_now(Question('what drove by ?', choices=choices))
+    assert (answer.status, answer.text) == (Status.NOT_SEEN, 'a bus')
+    assert answer.doubt == pytest.approx(shares[1] / sum(shares) / 0.2)
+    assert doubt_among(choices, [-1.0, -1.0], None) == 0.0
 
 
 @pytest.fixture

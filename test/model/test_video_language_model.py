@@ -103,6 +103,22 @@ def test_an_option_is_as_likely_as_if_it_had_been_read_alone(
         assert share == pytest.approx(sum(alone) / len(alone), abs=1e-5)
 
 
+def test_doubt_is_read_off_the_first_token_at_the_checkpoints_temperature(
+    word_checkpoint: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(word_checkpoint, tmp_path / 'sure'))
+    settings = 'confidence: {temperature: 2}\nabsence: {red: 0.1, was the: 0.5}\n'
+    (folder / 'memory.yaml').write_text(settings)
+    model = load_model(ModelConfig(str(folder)))
+    scores = torch.zeros(len(model._chat._tokenizer))
+    scores[model.option('red')[0]] = 4.0
+    shares = (scores / 2).softmax(0)
+    assert model.doubt(scores) == pytest.approx(float(shares.max()) / 0.1)
+    scores[model.option('was')[0]] = 8.0
+    assert model.doubt(scores) == pytest.approx(float((scores / 2).softmax(0).max()) / 0.5)
+    assert load_model(ModelConfig(str(word_checkpoint))).doubt(scores) == 0.0
+
+
 def test_an_answer_token_says_how_likely_it_was(
     word_checkpoint: Path, tmp_path: Path, images: Callable, watch: Callable
 ) -> None:

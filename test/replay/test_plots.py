@@ -1,6 +1,7 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -31,6 +32,16 @@ def test_every_figure_is_drawn_once_and_memory_for_each_preset(drawn) -> None:
         'memory of balanced',
     ]
     assert all(f'<svg role="img" aria-label="{title}"' in drawn[title] for title in drawn)
+
+
+def test_false_memories_are_drawn_over_the_answers_that_less_of_them_cost(
+    make_run, make_outcome
+) -> None:
+    shown = make_outcome()
+    shown = replace(shown, answer=replace(shown.answer, doubt=0.3))
+    claimed = replace(shown, entry=replace(shown.entry, answer=('never',)))
+    drawn = titled(figures([make_run('balanced', shown, claimed)]))['false memory']
+    assert 'right answers withheld, %' in drawn and 'balanced' in drawn
 
 
 def test_ink_is_the_colour_of_the_page(drawn) -> None:

@@ -31,6 +31,20 @@ def asked():
 
 
 @pytest.mark.parametrize(
+    ('share', 'low', 'high'), [(0.0, 0.0, 0.0), (0.5, 0.4, 0.6), (1.0, 1.0, 1.0)]
+)
+def test_a_share_of_what_was_never_there_can_be_asked_for(share, low, high):
+    never = [
+        NEVER in question.answer
+        for seed in range(5)
+        for question in World(seed, 200).questions(
+            count=40, kinds=('color_at',), never_share=share
+        )
+    ]
+    assert low <= sum(never) / len(never) <= high
+
+
+@pytest.mark.parametrize(
     ('kind', 'subject', 'answer'),
     [
         ('color_of', Subject('car'), None),
