@@ -180,7 +180,7 @@ def _decoded(data: bytes, flags: int) -> Pixels | None:
         return None
 
 
-def _decoded_jpeg(data: bytes, flags: int) -> Pixels:
+def _decoded_jpeg(data: bytes, flags: int) -> Pixels | None:
     image: Image.Image = Image.open(BytesIO(data), formats=('JPEG',))
     grey = not flags & cv2.IMREAD_COLOR
     if grey:
