@@ -150,8 +150,8 @@ class BagSource:
         """Note the topic of these images if the first holds distances."""
         with suppress(Exception):  # as above; what is broken is told when it is read
             for first in islice(records, 1):
-                message: Any = self._typestore.deserialize_cdr(first.data, first.type)
-                if is_depth(message):
+                image: Any = self._typestore.deserialize_cdr(first.data, first.type)
+                if is_depth(image):
                     self._depth.add(first.topic)
 
     def _read_broken(self) -> Iterator[Record]:

@@ -131,11 +131,10 @@ def test_a_stream_of_damaged_pictures_leaves_a_few_lines_that_name_the_camera(ri
             rig.publish(jpeg(data))
             rig.eventually(lambda came=came: rig.count('jpeg', 'received') > came)
     rig.eventually(lambda: rig.count('jpeg', 'dropped_bad') >= bad_before + 10)
-    said = rig.process.said().removeprefix(before)
-    assert 'Corrupt' not in said and 'libpng' not in said and 'OpenCV' not in said
-    lines = said.splitlines()
-    assert len(lines) < 10, said
-    assert all('camera jpeg' in line or 'camera/jpeg' in line for line in lines), said
+    lines = rig.process.said().removeprefix(before).splitlines()
+    assert all(line.startswith('[') for line in lines), lines  # of the log, not of a decoder
+    told = [line for line in lines if 'bad frame dropped: camera jpeg' in line]
+    assert 1 <= len(told) < 6, lines
 
 
 def test_a_stamp_that_runs_back_is_counted_and_named(rig: Rig) -> None:
