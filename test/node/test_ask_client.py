@@ -154,6 +154,7 @@ def test_every_field_of_a_request_reaches_the_node(asked_node: Any, fake_engine:
             priority=Priority.HIGH,
             max_evidence=2,
             min_confidence=0.3,
+            max_doubt=1.0,
             choices=('red', 'blue'),
         )
     ]

@@ -45,6 +45,7 @@ def test_a_bare_question_gets_the_parameters() -> None:
         scope=Scope.AUTO,
         max_evidence=3,
         min_confidence=0.3,
+        max_doubt=1.0,
     )
 
 
@@ -73,6 +74,7 @@ def test_set_fields_win_over_the_parameters() -> None:
         max_evidence=1,
         attach_images=True,
         min_confidence=0.3,
+        max_doubt=1.0,
     )
 
 
