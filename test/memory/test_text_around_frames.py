@@ -85,4 +85,5 @@ def test_the_page_of_such_a_checkpoint_is_the_frame(around: CacheShape) -> None:
     entry = {'retrieval': {'page_tokens': 1}}
     with pytest.raises(ValueError, match='must be the 7 tokens of a frame, .* got 1'):
         RetrievalSettings.from_settings(entry, around)
-    assert RetrievalSettings.from_settings(entry, replace(around, text_tokens=0)).page_tokens == 1
+    bare = replace(around, text_tokens=0, positions=None)
+    assert RetrievalSettings.from_settings(entry, bare).page_tokens == 1
