@@ -21,13 +21,13 @@ def test_only_the_window_counts() -> None:
     assert stats.max_ms == pytest.approx(0.99)
 
 
-def test_a_rate_is_that_since_the_first_image(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_seconds_count_since_the_first_image(monkeypatch: pytest.MonkeyPatch) -> None:
     traffic = Traffic()
+    assert traffic.stats(window_s=60).counted_s == 0.0
     now = time.monotonic()
     for n in range(60):
         traffic.add(now - 6 + n / 10, 0.0)
     monkeypatch.setattr(time, 'monotonic', lambda: now)
-    assert traffic.stats(window_s=60).fps == pytest.approx(10.0)
     assert traffic.stats(window_s=60).counted_s == pytest.approx(6.0)
     assert traffic.stats(window_s=3).counted_s == 3.0
 
@@ -35,3 +35,16 @@ def test_a_rate_is_that_since_the_first_image(monkeypatch: pytest.MonkeyPatch) -
 def test_no_image_is_no_rate() -> None:
     stats = Traffic().stats(window_s=10)
     assert (stats.received, stats.fps, stats.max_ms) == (0, 0.0, 0.0)
+
+
+def test_the_rate_is_that_since_the_first_image_however_late_it_came(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, 'monotonic', lambda: now)
+    traffic = Traffic()
+    for n in range(201):  # 10 a second, from 100 s on
+        now = 100 + n / 10
+        traffic.add(now, 1e-4)
+        if n in (0, 20, 200):
+            assert traffic.stats(window_s=10).fps == pytest.approx(10.0 if n else 0.0, abs=0.2)
