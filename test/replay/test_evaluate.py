@@ -9,7 +9,6 @@ from livevlm_ros.replay.evaluate import evaluate
 from livevlm_ros.replay.procedure import Procedure
 from livevlm_ros.replay.questions import AT_THE_END, QuestionEntry
 
-
 THREE = """
 - {id: late, at: 5.5, question: late, answer: red, evidence: [4, 5]}
 - {id: first, at: 0, question: first}
