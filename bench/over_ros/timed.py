@@ -80,8 +80,8 @@ def write_steps(file: TextIO) -> None:
             file.flush()
         return frames
 
-    for owner, work in ((Ingest, counted), (loop, timed)):
-        setattr(owner, work.__name__, work)
+    for owner, name, work in ((Ingest, 'put', counted), (loop, 'take_step', timed)):
+        setattr(owner, name, work)
 
 
 if __name__ == '__main__':
