@@ -124,7 +124,7 @@ class Silent:
 
     def stats(self) -> Any:
         """Return what configure asks for."""
-        return SimpleNamespace(horizon=None)
+        return SimpleNamespace(horizon=None, model=None)
 
 
 def whole_contract_of(node: LiveVlmNode) -> Contract:

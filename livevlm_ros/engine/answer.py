@@ -158,7 +158,7 @@ class Answering:
         else:
             tokens, token = read(self._speak)
             if token is not None:
-                self._doubt = model.doubt(token.scores)
+                self._doubt = token.doubt
         if not (alone or self._so_far.frames_considered):
             return self._refusal(Status.NO_EVIDENCE, 'nothing is left of the frames of this time')
         if self._options:

@@ -56,9 +56,9 @@ class Rows:
         if self.read_into is not None:
             self.read_into(first, out)
             return
-        for run in out.split(self._at_once):
-            run.copy_(self.read(first, first + len(run)))
-            first += len(run)
+        for at in range(0, len(out), self._at_once):
+            run = out[at : at + self._at_once]
+            run.copy_(self.read(first + at, first + at + len(run)))
 
     @property
     def _at_once(self) -> int:

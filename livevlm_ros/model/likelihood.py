@@ -18,11 +18,14 @@ class AnswerToken(NamedTuple):
 
     :param log_share: log probability that the model gave it
     :param scores: of every token in its place, [vocabulary], where the model is
+    :param doubt: of the first token, how near the model came to saying that nothing was there, as
+        `Absence.doubt`; else 0
     """
 
     id: int
     log_share: float
     scores: Tensor
+    doubt: float = 0.0
 
 
 def log_shares(scores: Tensor, ids: Tensor, temperature: float) -> Tensor:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -141,15 +142,18 @@ class VideoLanguageModel:
         :param temperature: 0 is greedy
         :param generator: source of chance for a temperature above 0, on the model's device
         """
+        absences = self._absences
         while True:
             scores = self.logits(hidden)
             chosen = language.next_token(scores, temperature=temperature, generator=generator)
-            share = log_shares(scores, chosen, self._temperature)
-            token, log_share = torch.stack((chosen.double(), share.double())).tolist()
+            ids = torch.cat((chosen[None], absences))
+            shares = log_shares(scores.expand(len(ids), -1), ids, self._temperature)
+            token, log_share, *absent = torch.cat((ids[:1].double(), shares.double())).tolist()
             if token in self._eos:
                 return
-            yield AnswerToken(int(token), log_share, scores)
+            yield AnswerToken(int(token), log_share, scores, self._doubt(absent))
             hidden = self.read(self.embed(chosen[None]), view)
+            absences = absences[:0]
 
     def option(self, text: str) -> list[int]:
         """
@@ -182,20 +186,6 @@ class VideoLanguageModel:
             chosen = torch.tensor(ids, device=self.device)
             yield float(log_shares(scores, chosen, self._temperature).mean())
 
-    @torch.inference_mode()
-    def doubt(self, scores: Tensor) -> float:
-        """
-        Say how near the model came to saying that nothing was there, as `Absence.doubt`.
-
-        :param scores: of every token that may begin the answer, [vocabulary]
-        :returns: 0 for a checkpoint that names no such answers
-        """
-        if self.absence is None:
-            return 0.0
-        rows = scores.expand(len(self._absences), -1)
-        shares = log_shares(rows, self._absences, self._temperature).exp().tolist()
-        return self.absence.doubt(dict(zip(self.absence.limits, shares, strict=True)))
-
     def text(self, ids: Sequence[int]) -> str:
         """Answer tokens as text."""
         return self._chat.text(ids)
@@ -212,6 +202,13 @@ class VideoLanguageModel:
         except BadQuestion as error:
             raise CheckpointError(f'memory.yaml: absence: {error}') from error
         return torch.tensor(first, dtype=torch.long, device=self.device)
+
+    def _doubt(self, absent: Sequence[float]) -> float:
+        """Return the doubt of an answer by the log probabilities of absences in its place."""
+        if self.absence is None or not absent:
+            return 0.0
+        shares = map(math.exp, absent)
+        return self.absence.doubt(dict(zip(self.absence.limits, shares, strict=True)))
 
     def _embed(self, ids: Sequence[int] | Sequence[Sequence[int]]) -> Tensor:
         return self.embed(torch.tensor(ids, dtype=torch.long, device=self.device))

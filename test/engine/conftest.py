@@ -104,11 +104,9 @@ class FakeModel:
     ) -> Iterator[AnswerToken]:
         for index in range(self.words):
             self.on_token(index)
-            yield AnswerToken(index % len(WORDS), math.log(self.share), hidden)
+            doubt = 0.0 if index else self.nearness
+            yield AnswerToken(index % len(WORDS), math.log(self.share), hidden, doubt)
             self.read(hidden[None], view)
-
-    def doubt(self, scores: Tensor) -> float:
-        return self.nearness
 
     def option(self, text: str) -> list[int]:
         if 'zebra' in text:

@@ -91,7 +91,7 @@ def _said(engine: Engine, world: World) -> list:
 def test_who_is_killed_loses_at_most_ten_seconds_and_says_the_same(tmp_path: Path) -> None:
     draw, world, folder = random.Random(1), World(SEED, SECONDS), tmp_path / 'memory'
     folder.mkdir()
-    unhurt, known, longest_s, frames_lost = _engine(folder), 0, 0.0, 0
+    unhurt, known, longest_s, frames_lost = _engine(tmp_path), 0, 0.0, 0
     unhurt.load()
     for kill in range(KILLS):
         seen, killed_s = _killed(folder, draw)

@@ -104,19 +104,24 @@ def test_an_option_is_as_likely_as_if_it_had_been_read_alone(
 
 
 def test_doubt_is_read_off_the_first_token_at_the_checkpoints_temperature(
-    word_checkpoint: Path, tmp_path: Path
+    word_checkpoint: Path, tmp_path: Path, images: Callable, watch: Callable
 ) -> None:
     folder = Path(shutil.copytree(word_checkpoint, tmp_path / 'sure'))
     settings = 'confidence: {temperature: 2}\nabsence: {red: 0.1, was the: 0.5}\n'
     (folder / 'memory.yaml').write_text(settings)
-    model = load_model(ModelConfig(str(folder)))
-    scores = torch.zeros(len(model._chat._tokenizer))
-    scores[model.option('red')[0]] = 4.0
-    shares = (scores / 2).softmax(0)
-    assert model.doubt(scores) == pytest.approx(float(shares.max()) / 0.1)
-    scores[model.option('was')[0]] = 8.0
-    assert model.doubt(scores) == pytest.approx(float((scores / 2).softmax(0).max()) / 0.5)
-    assert load_model(ModelConfig(str(word_checkpoint))).doubt(scores) == 0.0
+    doubts = []
+    for path in (folder, word_checkpoint):
+        model = load_model(ModelConfig(str(path)))
+        memory = watch(model, images(2), [2])
+        prompt = model.question(QUESTION)
+        view = memory.question(extra_tokens=prompt.tokens + 3)
+        hidden = model.read(prompt.embeds, view)
+        shares = (model.logits(hidden) / 2).softmax(0)
+        red, was = (float(shares[model.option(word)[0]]) for word in ('red', 'was'))
+        tokens = islice(model.answer_tokens(hidden, view, temperature=0.0), 3)
+        doubts.append([token.doubt for token in tokens])
+    assert doubts[0] == pytest.approx([max(red / 0.1, was / 0.5), 0.0, 0.0], rel=1e-4)
+    assert doubts[1] == [0.0] * 3
 
 
 def test_an_answer_token_says_how_likely_it_was(
@@ -173,7 +178,7 @@ def test_a_closed_vocabulary_and_settings_lie_beside_the_weights(
     (folder / 'memory.yaml').write_text('evidence: {layers: [2], heads: [0, 1]}\n')
     model = load_model(ModelConfig(str(folder)))
     assert model.memory_settings == {'evidence': {'layers': [2], 'heads': [0, 1]}}
-    with pytest.raises(UnknownWords, match='\'giraffe\'.*now: "what is it"'):
+    with pytest.raises(UnknownWords, match='\'giraffe\'.*such as "what is it"'):
         model.question('what color was the giraffe')
     assert load_model(ModelConfig(str(word_checkpoint))).memory_settings == {}
 

@@ -20,9 +20,12 @@ from livevlm_ros.pose import Pose
 SECOND = 10**9
 POSE = Pose(1.5, -2.0, 0.5, 0.0, 0.0, 0.6, 0.8)
 OLD = HeldFrame(
-    'front', 12 * SECOND + 1, 'lens', 'front/12', 0.5, Source.LONG_TERM, b'jpeg', POSE, 0, 4, 9
+    *('front', 12 * SECOND + 1, 'lens', 'front/12', 0.5, Source.LONG_TERM, b'jpeg', POSE),
+    *(12 * SECOND + 1, 0, 4, 9),
 )
-NEW = HeldFrame('rear', 13 * SECOND, 'lens', 'rear/13', 0.25, short_term_tokens=9)
+NEW = HeldFrame(
+    'rear', 13 * SECOND, 'lens', 'rear/13', 0.25, stream_ns=13 * SECOND, short_term_tokens=9
+)
 WATCH = Watch('open ?', 'door', ('front',), 2.5, min_confidence=0.5, cooldown_s=1.0, budget_s=3.0)
 CHOICE = {'time_start_ns': 5, 'time_end_ns': 7 * SECOND}
 

@@ -18,13 +18,7 @@ from livevlm_ros.memory.archive.codebook import SPARE, Codebook
 from livevlm_ros.memory.archive.costs import CENTROIDS, codes_bytes, index_bytes
 from livevlm_ros.memory.archive.record import RecordLayout
 from livevlm_ros.memory.archive.sketch import FIRST_FIT, SAMPLED_AT_ONCE, KeySketch
-from livevlm_ros.memory.retrieval import (
-    RANKED_FRAMES,
-    Choice,
-    Retrieval,
-    page_scores,
-    scaled_rows,
-)
+from livevlm_ros.memory.retrieval import RANKED_FRAMES, Choice, Retrieval, page_scores, scaled_rows
 from livevlm_ros.memory.state import State
 from livevlm_ros.memory.tokens import TokenIds, Tokens
 
@@ -58,9 +52,8 @@ class Stream:
         """Keys of a frame, [layers, kv_heads, tokens, head_dim]."""
         scene = self.scenes[number // 15 * 7 % SCENES]
         self.drift = 0.9 * self.drift + 0.1 * self._drawn(*scene.shape)
-        return (
-            (scene + (self.drift + 0.15 * self._drawn(*scene.shape)) * self.widths).half().float()
-        )
+        moved = self.drift + 0.15 * self._drawn(*scene.shape)
+        return (scene + moved * self.widths).half().float()
 
     def question(self) -> dict[int, Tensor]:
         """Return queries of a question that looks for one thing of one scene with some words."""
