@@ -45,8 +45,8 @@ class Fields(TypedDict, total=False):
     :param as_of_s: answer as if it were this second
     :param choices: the answer is the likeliest of these
     :param min_confidence: an answer less sure than this has `status` `NOT_SEEN`; by default 0.3
-    :param max_doubt: so has one that is doubted more, because the model came near to saying that
-        nothing was there; by default 1
+    :param max_doubt: an answer that is doubted more has it, too, because the model came near to
+        saying that nothing was there; by default 1; without effect where `min_confidence` is 0
     :param max_evidence: evidence frames; by default 3
     :param attach_images: attach their pictures (default)
     :param priority: `high` goes before other questions that wait; by default `normal`

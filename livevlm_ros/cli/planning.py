@@ -48,7 +48,8 @@ def plan(
         str, typer.Option(help='Of the language layers: auto (as dtype), int8 or int4.')
     ] = 'auto',
     image_tokens: Annotated[
-        int, typer.Option(min=0, help='Of an image, of those the model can make; 0: as usual.')
+        int,
+        typer.Option(min=0, help='Tokens of an image, a number the model can make; 0: as usual.'),
     ] = 0,
     hours: Annotated[
         float, typer.Option(min=0.0, help='Hours for which all that was seen is to be kept.')

@@ -137,6 +137,8 @@ def calibrate(
             )
         if doubted is not None:
             fitted['absence'] = dict(doubted.limits)
+        elif found is not None:  # the old limits are not of the new temperature
+            kept.pop('absence', None)
         calibration.write_settings(out, {**kept, **fitted})
         if found is not None:
             report_console().print(calibration.calibration_tables(found))

@@ -187,10 +187,10 @@ class Engine:
 
     def _give_back(self, loop: Loop) -> None:
         on_gpu = loop.parts.model.device.type == 'cuda'
-        loop.parts.close()
         self._loop = self._door = self._model_stats = None
         self._reception.model_id = ''
         self._ingest = self._new_ingest()
+        loop.parts.close()
         if on_gpu:
             torch.cuda.empty_cache()
 

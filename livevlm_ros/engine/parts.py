@@ -141,10 +141,11 @@ class EngineParts:
             self.static.clear()
 
     def close(self) -> None:
-        """Give back memory and folder; nothing may follow."""
-        self.snapshots.close()
-        self.memory.close()
-        self.folder.release()
+        """Give back memory and folder, whatever fails; nothing may follow."""
+        with ExitStack() as last_first:
+            last_first.callback(self.folder.release)
+            last_first.callback(self.memory.close)
+            last_first.callback(self.snapshots.close)
 
     def over(self, contents: Contents, config: EngineConfig) -> EngineParts:
         """Return the same parts over another memory, which is saved from now on."""

@@ -38,9 +38,10 @@ def spare_collections() -> Iterator[None]:
     """
     Collect no garbage as long as a block; leave out what is there at its end, until `give_back`.
 
-    What is garbage by then is left too, 10,000 objects after the import. A block that fails leaves
-    nothing out.
+    What becomes garbage in the block is left too, 10,000 objects after the import. A block that
+    fails leaves nothing out.
     """
+    gc.collect()  # before: a model whose load failed
     gc.disable()
     try:
         yield

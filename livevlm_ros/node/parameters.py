@@ -277,7 +277,8 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         'ask.max_doubt',
         1.0,
-        'So is one with more doubt: 1 is where it nearly said that nothing was there; 0: none is.',
+        'A whole answer with more doubt is STATUS_NOT_SEEN, too; 1: the model nearly said that '
+        'nothing was there; 0: none is. Without effect where min_confidence is 0.',
         low=0.0,
         high=1000.0,
         change='live',

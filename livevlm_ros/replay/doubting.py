@@ -24,6 +24,7 @@ from livevlm_ros.replay.evaluate import Progress, evaluate
 from livevlm_ros.replay.opening import open_engine
 from livevlm_ros.replay.outcome import ABSENT
 from livevlm_ros.replay.questions import QuestionEntry
+from livevlm_ros.replay.recording_time import Moments
 from livevlm_ros.replay.table import percent
 from livevlm_ros.replay.write_world import Filming, write_world
 from livevlm_ros.world import KINDS
@@ -113,7 +114,7 @@ class _Watched:
             yield token
 
     def ask(
-        self, engine: Engine, question: Question, entry: QuestionEntry, first_ns: int
+        self, engine: Engine, question: Question, entry: QuestionEntry, moments: Moments
     ) -> Answer:
         """Ask, and note of each absence how likely it was."""
         self._begun.clear()

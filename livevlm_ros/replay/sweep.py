@@ -103,8 +103,8 @@ def run_sweep(
     Replay a source with each combination.
 
     :param grid: see `sweep_grid`
+    :param procedure: what is asked, and how
     :param load: makes a loaded engine of a configuration
-    :param stretch: as `evaluate`
     :param note: told, after the first combination, how long the others will take
     :param progress: called with the combination and recording, and the share of all done, [0, 1]
     :returns: what is common to all, and `points`, the figures of each combination

@@ -130,6 +130,23 @@ def test_a_folder_that_another_engine_uses_is_refused_before_weights_are_loaded(
     make_saving().load()
 
 
+def test_a_cleanup_that_fails_leaves_the_folder_free(make_saving, monkeypatch):
+    engine = make_saving()
+    engine.load()
+    memory = engine._loop.parts.memory
+    close = memory.close
+
+    def fail():
+        close()
+        raise OSError('the disk is gone')
+
+    monkeypatch.setattr(memory, 'close', fail)
+    with pytest.raises(OSError, match='the disk is gone'):
+        engine.cleanup()
+    assert engine.stats().state == 'unloaded'
+    make_saving().load()
+
+
 def test_a_load_that_fails_leaves_the_folder_free(make_saving, monkeypatch, model):
     def fail(images):
         raise RuntimeError('no weights')

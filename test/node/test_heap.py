@@ -42,3 +42,14 @@ def test_an_import_that_fails_leaves_nothing_out_of_collections() -> None:
         raise ImportError
     assert gc.isenabled()
     assert gc.get_freeze_count() == frozen
+
+
+def test_a_model_whose_load_failed_is_gone_before_the_next_is_loaded() -> None:
+    ring = Ring()
+    gone = weakref.ref(ring)
+    del ring
+    try:
+        with heap.spare_collections():
+            assert gone() is None
+    finally:
+        heap.give_back()

@@ -20,7 +20,7 @@ HEADERS = {
     'Cache-Control': 'no-store',
 }
 TOKEN = 'token'
-"""Of the address; the browser then keeps it as a cookie."""
+"""Query of the address that holds the token; the browser then keeps it as a cookie."""
 
 
 class PageGuard:
