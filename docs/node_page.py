@@ -80,10 +80,16 @@ class Contract:
 def read_contract() -> Contract:
     """Return the contract of a node that runs, with every form of image and with odometry."""
     forms = []
-    for transport in ('raw', 'compressed'):
-        given = {'cameras.camera.transport': transport, 'pose.source': 'odom'}
-        with running(given) as node:
+    with running({'pose.source': 'odom'}) as node:
+        for transport in ('raw', 'compressed'):
+            given = RosParameter('cameras.camera.transport', value=transport)
+            (done,) = node.set_parameters([given])
+            assert done.successful, done.reason
+            node.trigger_configure()
+            node.trigger_activate()
             forms.append(whole_contract_of(node))
+            node.trigger_deactivate()
+            node.trigger_cleanup()
     one, other = forms
     assert (one.services, one.actions) == (other.services, other.actions)
     both = {**one.subscribes, **other.subscribes}
@@ -92,7 +98,7 @@ def read_contract() -> Contract:
 
 @contextmanager
 def running(parameters: Mapping[str, Any]) -> Iterator[LiveVlmNode]:
-    """Give an active node without a model, in a namespace."""
+    """Give an unconfigured node without a model, in a namespace."""
     context = Context()
     rclpy.init(context=context)
     given = {'autostart': False, **parameters}
@@ -103,8 +109,6 @@ def running(parameters: Mapping[str, Any]) -> Iterator[LiveVlmNode]:
         parameter_overrides=[RosParameter(name, value=value) for name, value in given.items()],
     )
     try:
-        node.trigger_configure()
-        node.trigger_activate()
         yield node
         node.close()
     finally:
@@ -121,6 +125,9 @@ class Silent:
     def stop(self, timeout_s: float) -> bool:
         """Do nothing, at once."""
         return True
+
+    def cleanup(self) -> None:
+        """Do nothing."""
 
     def stats(self) -> Any:
         """Return what configure asks for."""
