@@ -70,17 +70,19 @@ class BagSource:
         skipped: Counter[str] = Counter()
         depth = BitDepth()
         self._unstamped = 0
-        for record in self._records():
-            if (record.topic, record.type) == (self.topic, self.type):
-                yield self._frame(record, depth)
-            else:
-                skipped[f'{record.topic} [{record.type}]'] += 1
-        self.skipped = dict(skipped)
-        if self._unstamped:
-            self.warnings.append(
-                f'{self.path}: {self._unstamped} frames on {self.topic} have stamp 0; the time of '
-                'their recording is used'
-            )
+        try:
+            for record in self._records():
+                if (record.topic, record.type) == (self.topic, self.type):
+                    yield self._frame(record, depth)
+                else:
+                    skipped[f'{record.topic} [{record.type}]'] += 1
+        finally:  # where no more than its beginning is read, too
+            self.skipped = dict(skipped)
+            if self._unstamped:
+                self.warnings.append(
+                    f'{self.path}: {self._unstamped} frames on {self.topic} have stamp 0; the '
+                    'time of their recording is used'
+                )
 
     def _frame(self, record: Record, depth: BitDepth) -> tuple[Frame, bytes]:
         try:
