@@ -90,18 +90,22 @@ class VideoSource:
         """
         read = self._position + 1
         if read < self.length and lasts_ms < 1000 * self.length / self._fps - 1:
-            self.warnings.append(
-                f'{self.path}: {self.length} frames announced, {read} readable: '
-                'the video is cut off or damaged'
+            self._warn(
+                f'{self.length} frames announced, {read} readable: the video is cut off or damaged'
             )
 
     def _tell_guesses(self, untimed: int) -> None:
         if untimed or self.path.suffix.lower() in RAW_SUFFIXES:
             rate = 'its rate of' if self._named_fps else 'a rate of'
-            self.warnings.append(
-                f'{self.path}: its frames have no times; times are guessed from {rate} '
-                f'{self._fps:g} frames a second'
+            self._warn(
+                f'its frames have no times; times are guessed from {rate} {self._fps:g} frames a '
+                'second'
             )
+
+    def _warn(self, text: str) -> None:
+        """Warn once, however often the video is read."""
+        if (warning := f'{self.path}: {text}') not in self.warnings:
+            self.warnings.append(warning)
 
     def _pixels(self, position: int) -> Pixels:
         if position != self._position:

@@ -146,6 +146,14 @@ def test_times_that_are_guessed_are_told(
     assert seconds == pytest.approx([0, 1 / (fps or 30), 2 / (fps or 30)]) and says in warning
 
 
+def test_a_video_that_is_read_again_warns_once(tmp_path: Path) -> None:
+    write_video(tmp_path / 'v.avi', coding='FFV1')
+    (tmp_path / 'v.avi').rename(tmp_path / 'v.mjpg')
+    source = open_source(tmp_path / 'v.mjpg')
+    assert [len(list(source.frames())) for _ in range(2)] == [20, 20]
+    assert len(source.warnings) == 1
+
+
 def test_of_a_video_that_is_read_in_part_no_frame_is_missing(filmed) -> None:
     seconds, (warning,) = filmed([0.0] * 9, fps=1.0, announced=9, duration_s=3)
     assert seconds == [0.0, 1.0, 2.0] and 'guessed from its rate of 1 frames' in warning
