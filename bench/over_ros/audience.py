@@ -21,7 +21,9 @@ from livevlm_bench.rounds import Quartiles
 from livevlm_ros.node.children import Children
 
 PHASE_S = 60.0
-LEAST_PHASES = 4  # two without viewers, and each followed by one with them
+LEAST_STEPS = 2  # of a phase that counts
+LEAST_ROUNDS = 2  # phases with viewers and before, by whose steps one can judge
+LEAST_PHASES = 2 * LEAST_ROUNDS  # two without viewers, and each followed by one with them
 ARRIVAL_SHARE = 0.1  # of a phase, in which viewers come or go: its steps count nowhere
 MOST_STEP = 1.1
 
@@ -74,17 +76,23 @@ class Audience:
         """
         End the last phase, and say how phases without viewers and with them went.
 
+        Those in which the engine took fewer than two steps are left out.
+
         :param steps: of the engine until now
         :param rate: of the cameras, images a second
         """
         self._end()
         phases = [_account(phase, steps, rate) for phase in self._phases]
         alone, looked_at = phases[::2], phases[1::2]
+        rows = (_row(0, alone), _row(self._count, looked_at))
         return {
-            'rows': [_row(0, alone), _row(self._count, looked_at)],
+            'phases': len(phases),
+            'left_out': phases.count(None),
+            'rows': [row for row in rows if row is not None],
             'steps_ms': [
                 [one['step_p50_ms'], other['step_p50_ms']]
                 for one, other in zip(alone, looked_at, strict=False)
+                if one is not None and other is not None
             ],
             'resident_mb': self._resident_mb,
         }
@@ -116,7 +124,14 @@ def audience(count: int, children: Children, seconds: float) -> Iterator[Audienc
 
 
 def step_bar(page: Mapping[str, Any]) -> dict[str, Any]:
-    """Judge steps with viewers by those of the phase before, which had none."""
+    """
+    Judge steps with viewers by those of the phase before, which had none.
+
+    Where hardly any phase had steps, this is what is judged.
+    """
+    if len(page['steps_ms']) < LEAST_ROUNDS:
+        there = page['phases'] - page['left_out']
+        return bar('phases with steps / phases', there, page['phases'], least=1.0, unit='times')
     alone, looked_at = zip(*page['steps_ms'], strict=True)
     quotients = [above / below for below, above in page['steps_ms']]
     return bar(
@@ -128,13 +143,13 @@ def step_bar(page: Mapping[str, Any]) -> dict[str, Any]:
     )
 
 
-def _account(phase: Phase, steps: Sequence[Step], rate: float) -> dict[str, float]:
+def _account(phase: Phase, steps: Sequence[Step], rate: float) -> dict[str, float] | None:
     """Count what became of images and steps in a phase, from its first step to its last."""
     seconds = phase.ended_s - phase.began_s
     from_s = phase.began_s + ARRIVAL_SHARE * seconds
     mine = [step for step in steps if from_s <= step.began_s < phase.ended_s]
-    if len(mine) < 2:
-        raise RuntimeError(f'the engine took {len(mine)} steps in {seconds:.1f} s')
+    if len(mine) < LEAST_STEPS:
+        return None
     first, last = mine[0], mine[-1]
     came = sum(last.seen[camera].images - seen.images for camera, seen in first.seen.items())
     sent = sum(
@@ -153,12 +168,15 @@ def _account(phase: Phase, steps: Sequence[Step], rate: float) -> dict[str, floa
     }
 
 
-def _row(viewers: int, phases: Sequence[Mapping[str, float]]) -> dict[str, Any]:
-    """Return quartiles of what phases were, and sums of images."""
-    values = {name: [phase[name] for phase in phases] for name in phases[0]}
+def _row(viewers: int, phases: Sequence[Mapping[str, float] | None]) -> dict[str, Any] | None:
+    """Return quartiles of what phases were, and sums of images; None of fewer than two."""
+    there = [phase for phase in phases if phase is not None]
+    if len(there) < LEAST_ROUNDS:
+        return None
+    values = {name: [phase[name] for phase in there] for name in there[0]}
     counts = {name: sum(values.pop(name)) for name in ('images_sent', 'images_lost')}
     quartiles = {name: Quartiles.of(each)._asdict() for name, each in values.items()}
-    return {'viewers': viewers, 'phases': len(phases), **quartiles, **counts}
+    return {'viewers': viewers, 'phases': len(there), **quartiles, **counts}
 
 
 def _free_port() -> int:

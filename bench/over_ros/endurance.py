@@ -170,11 +170,18 @@ def print_endurance(found: dict[str, Any], console: Console) -> None:
         f'images accounted for: {"yes" if found["accounted"] else "NO"}',
         f'standing question: {found["rounds"]} rounds, {found["skipped"]} skipped',
         f'streams: {streams}',
-        *([] if found['page'] is None else map(_phase_words, found['page']['rows'])),
+        *([] if found['page'] is None else _page_words(found['page'])),
         *(bar_words(each) for each in found['bars']),
     ]
     for line in lines:
         console.print(line, highlight=False, markup=False)
+
+
+def _page_words(page: dict[str, Any]) -> Iterator[str]:
+    """Say how phases with viewers and without went, and which were left out."""
+    yield from map(_phase_words, page['rows'])
+    if page['left_out']:
+        yield f'{page["left_out"]} of {page["phases"]} times without steps are left out'
 
 
 def _phase_words(row: dict[str, Any]) -> str:

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from livevlm_ros.cli.options import MODEL_HELP, Duration, Fps, Loop, Settings, Start, Topic
-from livevlm_ros.cli.sources import Pace, engine_over, open_frames, remark, running_node
+from livevlm_ros.cli.sources import (
+    Pace,
+    engine_over,
+    open_frames,
+    refuse_stretch,
+    remark,
+    running_node,
+)
 from livevlm_ros.terminal import plain_errors, refuse
 
 if TYPE_CHECKING:
@@ -61,6 +68,8 @@ def chat(
     given = [name for name, value in _sources(source, camera, node).items() if value]
     if len(given) > 1:
         refuse(f'{" and ".join(given)}: expected one of them')
+    if node:
+        refuse_stretch(start, duration, 'without --node')
     with plain_errors():
         from livevlm_ros.tools.chat import Chat, interactive
 

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from livevlm_ros.cli.options import MODEL_HELP, Duration, Fps, Settings, Start, Topic
-from livevlm_ros.cli.sources import Pace, engine_over, open_frames, remark, running_node
+from livevlm_ros.cli.sources import (
+    Pace,
+    engine_over,
+    open_frames,
+    refuse_stretch,
+    remark,
+    running_node,
+)
 from livevlm_ros.terminal import plain_errors, refuse
 
 if TYPE_CHECKING:
@@ -67,6 +74,8 @@ def mcp(
         refuse(
             f'--namespace {namespace}: expected for a running node, without SOURCE and --camera'
         )
+    if source is None and camera is None:
+        refuse_stretch(start, duration, 'with SOURCE or --camera')
     if (host, port) != (HOST, PORT) and not http:
         refuse(f'--host {host} --port {port}: expected with --http')
     if importlib.util.find_spec('mcp') is None:

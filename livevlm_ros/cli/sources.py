@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -84,6 +85,18 @@ def engine_over(
             remark(warning)
         remark(partner.seen)
         yield partner
+
+
+def refuse_stretch(start: float, duration: float, expected: str) -> None:
+    """
+    Refuse a stretch of what has none.
+
+    :param expected: what it is expected for
+    """
+    given = {'--start': start, '--duration': duration}
+    named = [f'{name} {given[name]:g}' for name in given if given[name] not in (0.0, math.inf)]
+    if named:
+        refuse(f'{" ".join(named)}: expected {expected}')
 
 
 def running_node(namespace: str, given: str) -> AbstractContextManager[Running]:

@@ -191,15 +191,19 @@ class BagPlayer(Node):
         """Yield the frames to play with their messages; in a loop without end."""
         later_ns = 0
         while True:
-            clock, played_ns = RecordingTime(), list[int]()
+            clock = RecordingTime()
+            frames = first_ns = last_ns = 0
             for frame, message in self._source.messages():
                 elapsed_ns = clock.after(frame.stamp_ns)
+                if self._stretch.ended(elapsed_ns / 1e9):
+                    break
                 if self._stretch.holds(elapsed_ns / 1e9):
-                    played_ns.append(elapsed_ns)
+                    first_ns = first_ns if frames else elapsed_ns
+                    frames, last_ns = frames + 1, elapsed_ns
                     yield _later(frame, message, later_ns) if later_ns else (frame, message)
-            if not self._loop or not played_ns:
+            if not self._loop or not frames:
                 return
-            later_ns += round_ns(len(played_ns), played_ns[-1] - played_ns[0])
+            later_ns += round_ns(frames, last_ns - first_ns)
 
     def _awaited(self) -> bool:
         """Return whether everyone who was to listen does."""

@@ -44,6 +44,7 @@ class BagSource:
         self.path = path
         self.warnings: list[str] = []
         self.skipped: dict[str, int] = {}
+        self._told: set[str] = set()  # faults
         self._unstamped = 0
         self._depth: set[str] = set()  # topics
         self._typestore = get_typestore(Stores.ROS2_KILTED)
@@ -70,17 +71,20 @@ class BagSource:
         skipped: Counter[str] = Counter()
         depth = BitDepth()
         self._unstamped = 0
-        for record in self._records():
-            if (record.topic, record.type) == (self.topic, self.type):
-                yield self._frame(record, depth)
-            else:
-                skipped[f'{record.topic} [{record.type}]'] += 1
-        self.skipped = dict(skipped)
-        if self._unstamped:
-            self.warnings.append(
-                f'{self.path}: {self._unstamped} frames on {self.topic} have stamp 0; the time of '
-                'their recording is used'
-            )
+        try:
+            for record in self._records():
+                if (record.topic, record.type) == (self.topic, self.type):
+                    yield self._frame(record, depth)
+                else:
+                    skipped[f'{record.topic} [{record.type}]'] += 1
+        finally:  # where no more than its beginning is read, too
+            self.skipped = dict(skipped)
+            if self._unstamped:
+                self._warn(
+                    'stamps',
+                    f'{self._unstamped} frames on {self.topic} have stamp 0; the time of their '
+                    'recording is used',
+                )
 
     def _frame(self, record: Record, depth: BitDepth) -> tuple[Frame, bytes]:
         try:
@@ -112,12 +116,13 @@ class BagSource:
                     found += record.topic == self.topic
                     yield record
         except Exception as error:  # as above; the frames before the break stay used
-            self.warnings.append(f'{self.path}: unreadable after message {count}: {error}')
+            self._warn('unreadable', f'unreadable after message {count}: {error}')
             return
         if not found:  # as where somebody edited a QoS, by which rosbags knows a topic
-            self.warnings.append(
-                f'{self.path}: its storage files have no topic as its metadata.yaml describes '
-                f'{self.topic}; they are read without it'
+            self._warn(
+                'metadata',
+                f'its storage files have no topic as its metadata.yaml describes {self.topic}; '
+                'they are read without it',
             )
             yield from (record for record in self._read_broken() if record.topic == self.topic)
 
@@ -140,11 +145,18 @@ class BagSource:
             ) from error
         whole = not damaged and self.path.is_dir() and all(map(_opens, _storage_files(self.path)))
         trouble = 'metadata.yaml is missing or of no use' if whole else 'cut off or damaged'
-        self.warnings.append(
-            f'{self.path}: {trouble} ({cause}); using the {topics.total()} messages '
-            f'that can be read{f", passing over {damaged} damaged ones" if damaged else ""}'
+        self._warn(
+            'broken',
+            f'{trouble} ({cause}); using the {topics.total()} messages that can be read'
+            f'{f", passing over {damaged} damaged ones" if damaged else ""}',
         )
         return dict(topics)
+
+    def _warn(self, fault: str, text: str) -> None:
+        """Warn of a kind of fault once, however often the bag is read."""
+        if fault not in self._told:
+            self._told.add(fault)
+            self.warnings.append(f'{self.path}: {text}')
 
     def _look_for_depth(self, records: Iterator[Record]) -> None:
         """Note the topic of these images if the first holds distances."""

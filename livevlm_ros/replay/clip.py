@@ -28,8 +28,11 @@ class Stretch(NamedTuple):
 
     def holds(self, seconds: float) -> bool:
         """Return whether a time from the recording's first frame lies in it."""
-        first, end = self.start_s - _TOLERANCE_S, self.start_s + self.duration_s - _TOLERANCE_S
-        return first <= seconds < end
+        return self.start_s - _TOLERANCE_S <= seconds and not self.ended(seconds)
+
+    def ended(self, seconds: float) -> bool:
+        """Return whether a time from the recording's first frame is past its end."""
+        return seconds >= self.start_s + self.duration_s - _TOLERANCE_S
 
     def shows(self, entry: QuestionEntry) -> bool:
         """Return whether a question is asked in it, about what it shows or what is not shown."""
@@ -53,11 +56,13 @@ class Clip(SourceOver):
         return self._stretch.start_s > 0
 
     def frames(self) -> Iterator[Frame]:
-        """Yield the frames of the stretch; the source is read to its end."""
+        """Yield the frames of the stretch; the source is read up to the first frame past it."""
         return (frame for _, frame in self.timed())
 
     def timed(self) -> Iterator[tuple[int, Frame]]:
         """Yield them, each with its nanoseconds from the recording's first frame."""
         for elapsed_ns, frame in timed(self._source):
+            if self._stretch.ended(elapsed_ns / 1e9):
+                break
             if self._stretch.holds(elapsed_ns / 1e9):
                 yield elapsed_ns, frame

@@ -182,14 +182,20 @@ class Part:
             raise BadInput(f'{file}: is no part of an evaluation, as --shard writes them')
         if difference := _difference(head['part'], MADE_BY):
             raise BadInput(f'{file}: was written by another livevlm: {difference}')
-        part = cls(file, Shard.read(head['shard']), path=head['path'], plan=head['plan'])
+        try:
+            part = cls(file, Shard.read(head['shard']), path=head['path'], plan=head['plan'])
+        except (KeyError, TypeError) as error:
+            raise BadInput(
+                f'{file}: line 1 is damaged; expected it as --shard writes it'
+            ) from error
         for number, line in enumerate(lines[1:], 2):
-            done = _read(line)
-            if done is None:
+            done = _read(line) or {}
+            try:
+                part._done[done['row']][done['recording']] = done['measured']
+            except (KeyError, TypeError) as error:
                 raise BadInput(
                     f'{file}: line {number} is damaged; without it, its recording is done again'
-                )
-            part._done[done['row']][done['recording']] = done['measured']
+                ) from error
         return part
 
     def difference(self, other: Part) -> str:

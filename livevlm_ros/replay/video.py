@@ -64,39 +64,48 @@ class VideoSource:
         stamp_ns, first_ms = START_NS, self._video.get(cv2.CAP_PROP_POS_MSEC)
         last_ms = longest_ms = 0.0
         grabbed, untimed = True, 0
-        while grabbed:
-            self._position += 1
-            # A video of varying rate knows its frames' times; one without times has its rate.
-            elapsed_ms = self._video.get(cv2.CAP_PROP_POS_MSEC) - first_ms
-            if self._position and elapsed_ms <= 0:
-                elapsed_ms = 1000 * self._position / self._fps
-                untimed += 1
-            longest_ms, last_ms = max(longest_ms, elapsed_ms - last_ms), elapsed_ms
-            stamp_ns = max(stamp_ns, START_NS + round(elapsed_ms * 1e6))
-            yield Frame(CAMERA, stamp_ns, partial(self._pixels, self._position))
-            grabbed = self._video.grab()
-        self._video.release()
-        self._warn(first_ms + last_ms + max(longest_ms, 1000 / self._fps), untimed=untimed)
+        try:
+            while grabbed:
+                self._position += 1
+                # A video of varying rate knows its frames' times; one without times has its rate.
+                elapsed_ms = self._video.get(cv2.CAP_PROP_POS_MSEC) - first_ms
+                if self._position and elapsed_ms <= 0:
+                    elapsed_ms = 1000 * self._position / self._fps
+                    untimed += 1
+                longest_ms, last_ms = max(longest_ms, elapsed_ms - last_ms), elapsed_ms
+                stamp_ns = max(stamp_ns, START_NS + round(elapsed_ms * 1e6))
+                yield Frame(CAMERA, stamp_ns, partial(self._pixels, self._position))
+                grabbed = self._video.grab()
+            self._tell_missing(first_ms + last_ms + max(longest_ms, 1000 / self._fps))
+        finally:  # where no more than its beginning is read, too
+            self._video.release()
+            self._tell_guesses(untimed)
 
-    def _warn(self, lasts_ms: float, *, untimed: int) -> None:
+    def _tell_missing(self, lasts_ms: float) -> None:
         """
-        Tell of frames that are missing, and of times that are guesses.
+        Tell of frames that are missing.
 
         Some containers tell how long a video is, not of how many frames, which OpenCV then guesses
         from its rate. Such a video is whole if it lasts as long as it says.
         """
         read = self._position + 1
         if read < self.length and lasts_ms < 1000 * self.length / self._fps - 1:
-            self.warnings.append(
-                f'{self.path}: {self.length} frames announced, {read} readable: '
-                'the video is cut off or damaged'
+            self._warn(
+                f'{self.length} frames announced, {read} readable: the video is cut off or damaged'
             )
+
+    def _tell_guesses(self, untimed: int) -> None:
         if untimed or self.path.suffix.lower() in RAW_SUFFIXES:
             rate = 'its rate of' if self._named_fps else 'a rate of'
-            self.warnings.append(
-                f'{self.path}: its frames have no times; times are guessed from {rate} '
-                f'{self._fps:g} frames a second'
+            self._warn(
+                f'its frames have no times; times are guessed from {rate} {self._fps:g} frames a '
+                'second'
             )
+
+    def _warn(self, text: str) -> None:
+        """Warn once, however often the video is read."""
+        if (warning := f'{self.path}: {text}') not in self.warnings:
+            self.warnings.append(warning)
 
     def _pixels(self, position: int) -> Pixels:
         if position != self._position:

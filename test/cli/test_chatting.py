@@ -66,6 +66,11 @@ def test_a_question_without_an_answer_is_exit_code_1(livevlm, bag: Path) -> None
         (('--camera', '77'), '/dev/video77: no such camera; found '),
         (('a.mp4', '--node'), 'SOURCE a.mp4 and --node: expected one of them'),
         (('--camera', '0', '--node'), '--camera 0 and --node: expected one of them'),
+        (
+            ('--node', '--start', '1', '--duration', '9'),
+            '--start 1 --duration 9: expected without',
+        ),
+        (('--node', '--duration', '0.5'), '--duration 0.5: expected without --node'),
         (('--loop',), '--loop: expected with --realtime, for a recording, at a prompt'),
         (('--realtime', '--loop', '--ask', 'q'), '--loop: expected with --realtime'),
         ((__file__,), 'not a bag and not a video that OpenCV can decode'),

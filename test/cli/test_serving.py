@@ -174,6 +174,8 @@ def test_other_machines_need_the_token_that_it_makes(
         (('nowhere.mp4',), 'nowhere.mp4: no such file or folder; expected a bag or a video'),
         (('a.mp4', '--camera', '0'), 'SOURCE a.mp4 and --camera 0: expected one of them'),
         (('a.mp4', '--namespace', 'robot1'), '--namespace robot1: expected for a running node'),
+        (('--start', '0.5'), '--start 0.5: expected with SOURCE or --camera'),
+        (('--duration', '9', '--start', '1'), '--start 1 --duration 9: expected with SOURCE or'),
         (('--port', '8080'), '--host 127.0.0.1 --port 8080: expected with --http'),
         (('--namespace', 'nobody'), 'no node serves /nobody/ask_stream after 5 s'),
     ],

@@ -174,6 +174,15 @@ def test_a_stretch_is_played_with_its_own_stamps(ros: Any, processes: Any, tmp_p
     assert listener.stamps('image') == [5.0, pytest.approx(5.1)]
 
 
+def test_nothing_is_read_past_a_stretch(ros: Any, processes: Any, tmp_path: Path) -> None:
+    stamps = (0.0, 0.1, 5.0, 5.1, float(-START_S))
+    bag = write_messages(tmp_path / 'bag', [jpeg(stamp) for stamp in stamps])
+    for given, told in (({'duration': 0.15}, False), ({'rate': 10.0}, True)):
+        player = processes.start('bag_player', {'bag': bag, **given})
+        assert player.popen.wait(60) == 0, player.said()
+        assert ('1 frames on /camera/image_raw/compressed have stamp 0' in player.said()) is told
+
+
 @pytest.mark.parametrize('raw', [True, False], ids=['raw', 'jpeg'])
 def test_in_a_loop_the_images_come_again_and_time_goes_on(
     ros: Any, processes: Any, tmp_path: Path, eventually: Callable[..., Any], raw: bool

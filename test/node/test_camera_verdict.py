@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from livevlm_ros.node.camera_verdict import Verdict, verdict
 from livevlm_ros.node.cameras import CameraReport
 from livevlm_ros.node.diagnostics import ERROR, OK, WARN
 from livevlm_ros.node.parameters import table
-from livevlm_ros.node.traffic import TrafficStats
+from livevlm_ros.node.traffic import Traffic, TrafficStats
 from livevlm_ros.share import PROFILE_VARIABLE
 
 DEFAULTS = {name: row.default for name, row in table().items()}
@@ -121,6 +122,34 @@ def test_a_camera_that_is_slower_than_expected_warns() -> None:
     assert found.message == '30.0 images a second on /camera/image, expected 41'
     just_begun = replace(HEARD, traffic=replace(HEARD.traffic, counted_s=4.9))
     assert judge(just_begun, expected_rate=41.0).level == OK
+
+
+def levels(
+    monkeypatch: pytest.MonkeyPatch, rate: float, *, expected: float, window_s: float
+) -> list[bytes]:
+    """Judge a camera of a steady rate again and again, at all phases of it."""
+    now_s, images, traffic, found = 0.0, 0, Traffic(), []
+    monkeypatch.setattr(time, 'monotonic', lambda: now_s)
+    for look in range(round((2 * window_s + 50) / 0.37)):
+        now_s = 0.37 * look
+        while images <= now_s * rate:
+            traffic.add(images / rate, 1e-3)
+            images += 1
+        report = replace(HEARD, traffic=traffic.stats(window_s))
+        given = {'cameras.camera.expected_rate': expected, 'diagnostics.window_s': window_s}
+        found.append(verdict(report, USED, {**DEFAULTS, **given}, age_s=0.5).level)
+    return found
+
+
+@pytest.mark.parametrize('window_s', [1.0, 3.0, 60.0])
+@pytest.mark.parametrize('rate', [0.1, 0.5, 30.0])
+def test_only_a_camera_that_is_slower_than_expected_warns_whatever_the_rate_and_the_window(
+    monkeypatch: pytest.MonkeyPatch, rate: float, window_s: float
+) -> None:
+    assert set(levels(monkeypatch, rate, expected=rate, window_s=window_s)) == {OK}
+    slow = levels(monkeypatch, rate / 2, expected=rate, window_s=window_s)
+    told = WARN if window_s * rate >= 4 else OK
+    assert set(slow[-len(slow) // 4 :]) == {told}
 
 
 def test_an_optional_camera_that_is_missing_is_no_fault() -> None:

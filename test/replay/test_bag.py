@@ -157,7 +157,9 @@ def test_a_row_without_data_of_a_whole_bag_is_one_bad_frame(tmp_path: Path) -> N
 def test_frames_without_a_stamp_get_the_time_of_their_recording(tmp_path: Path) -> None:
     mixed_bag(tmp_path / 'bag', images=3, camera_topics=('/eye',), stamp_s=0)
     source = open_source(tmp_path / 'bag')
-    assert [frame.stamp_ns for frame in source.frames()] == [START_NS + n for n in range(3)]
+    for _ in range(2):
+        assert [frame.stamp_ns for frame in source.frames()] == [START_NS + n for n in range(3)]
+    next(source.frames())
     (warning,) = source.warnings
     assert '3 frames on /eye have stamp 0; the time of their recording is used' in warning
 
@@ -280,9 +282,9 @@ def test_a_bag_whose_metadata_was_edited_is_read_without_it(tmp_path: Path, stor
     named = f'[{{{qos}, avoid_ros_namespace_conventions: false}}]'
     metadata.write_text(text.replace(none, f'offered_qos_profiles: {named}'))
     source = open_source(tmp_path / 'bag')
-    assert [frame.stamp_ns for frame in source.frames()] == [
-        START_NS + number * PERIOD_NS for number in range(5)
-    ]
+    for _ in range(2):
+        stamps = [frame.stamp_ns for frame in source.frames()]
+        assert stamps == [START_NS + number * PERIOD_NS for number in range(5)]
     (warning,) = source.warnings
     assert 'no topic as its metadata.yaml describes /camera/image_raw' in warning
 

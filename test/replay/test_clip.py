@@ -33,6 +33,18 @@ def test_the_frames_of_a_stretch_keep_their_stamps(make_bag, stretch, seconds) -
     assert clip.begins_late is (stretch.start_s > 0)
 
 
+def test_a_source_is_read_no_further_than_the_stretch(make_bag, monkeypatch) -> None:
+    read = []
+    monkeypatch.setattr(
+        'livevlm_ros.replay.bag.to_stamp_ns', lambda image: read.append(image) or 0
+    )
+    clip = Clip(open_source(make_bag()), Stretch(2, 3))
+    assert len(list(clip.frames())) == 3
+    assert len(read) == 6
+    (warning,) = clip.warnings
+    assert '6 frames on /camera/image_raw/compressed have stamp 0' in warning
+
+
 def test_times_stay_those_of_the_recording_and_no_question_is_asked_in_vain(
     make_bag, engine
 ) -> None:

@@ -40,6 +40,11 @@ def test_a_video_begins_again_and_its_stamps_go_on(video: Path) -> None:
     assert greys[:3] == greys[3:6] and greys[0] < greys[1] < greys[2]
 
 
+def test_a_stretch_of_a_video_begins_again_where_it_began(video: Path) -> None:
+    _, greys = played(Clip(open_source(video), Stretch(0, 0.2)), 5)
+    assert greys[0] < greys[1] and greys == [*greys[:2], *greys[:2], greys[0]]
+
+
 def test_a_stretch_of_a_bag_begins_again_where_it_began(make_bag) -> None:
     clip = Clip(open_source(make_bag(frames=9)), Stretch(2, 3))
     seconds, _ = played(clip, 7)

@@ -135,9 +135,17 @@ def test_another_shard_or_program_or_file_is_refused(job: Job, file: Path) -> No
     file.write_text(json.dumps({**content, 'part': {**content['part'], 'format': 1}}) + '\n')
     with pytest.raises(BadInput, match='written by another livevlm: format: 1 there, 2 here'):
         Part.open(file, FIRST, job)
-    file.write_text(json.dumps(content) + '\n{"row": \n')
-    with pytest.raises(BadInput, match=r'part.json: line 2 is damaged'):
-        Part.open(file, FIRST, job)
+    done = {'row': 'recent', 'recording': 'a'}
+    for entry in ('{"row": ', '{"id": 1}', done, {**done, 'row': 'other', 'measured': {}}):
+        line = entry if isinstance(entry, str) else json.dumps(entry)
+        file.write_text(f'{json.dumps(content)}\n{line}\n')
+        with pytest.raises(BadInput, match=r'part.json: line 2 is damaged'):
+            Part.open(file, FIRST, job)
+    without = [{key: content[key] for key in content if key != gone} for gone in content]
+    for head in (*without[1:], {**content, 'plan': []}, {**content, 'shard': 1}):
+        file.write_text(json.dumps(head) + '\n')
+        with pytest.raises(BadInput, match=r'part.json: line 1 is damaged'):
+            Part.open(file, FIRST, job)
     for text in ('{"accuracy": 1}\n', '[]\n', 'no json\n', '\udcff', ''):
         file.write_text(text, errors='surrogateescape')
         with pytest.raises(BadInput, match='is no part of an evaluation'):

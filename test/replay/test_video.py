@@ -1,5 +1,6 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
+import math
 import struct
 import wave
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from livevlm_ros.engine.messages import BadFrame
+from livevlm_ros.replay.clip import Clip, Stretch
 from livevlm_ros.replay.errors import BadInput
 from livevlm_ros.replay.source import open_source
 from livevlm_ros.replay.video import VideoSource
@@ -93,11 +95,16 @@ def filmed(monkeypatch: pytest.MonkeyPatch):
     """Read a film; returns the seconds from its first frame, and the warnings."""
 
     def read(
-        times_s: list[float], *, fps: float = 1.0, announced: int, name: str = 'v.mkv'
+        times_s: list[float],
+        *,
+        fps: float = 1.0,
+        announced: int,
+        name: str = 'v.mkv',
+        duration_s: float = math.inf,
     ) -> tuple[list[float], list[str]]:
         film = Film(times_s, fps=fps, announced=announced)
         monkeypatch.setattr(cv2, 'VideoCapture', lambda path: film)
-        source = VideoSource(Path(name))
+        source = Clip(VideoSource(Path(name)), Stretch(0, duration_s))
         stamps = [frame.stamp_ns for frame in source.frames()]
         return [(stamp - stamps[0]) / 1e9 for stamp in stamps], source.warnings
 
@@ -137,6 +144,19 @@ def test_times_that_are_guessed_are_told(
 ) -> None:
     seconds, (warning,) = filmed(times_s, fps=fps, announced=3, name=name)
     assert seconds == pytest.approx([0, 1 / (fps or 30), 2 / (fps or 30)]) and says in warning
+
+
+def test_a_video_that_is_read_again_warns_once(tmp_path: Path) -> None:
+    write_video(tmp_path / 'v.avi', coding='FFV1')
+    (tmp_path / 'v.avi').rename(tmp_path / 'v.mjpg')
+    source = open_source(tmp_path / 'v.mjpg')
+    assert [len(list(source.frames())) for _ in range(2)] == [20, 20]
+    assert len(source.warnings) == 1
+
+
+def test_of_a_video_that_is_read_in_part_no_frame_is_missing(filmed) -> None:
+    seconds, (warning,) = filmed([0.0] * 9, fps=1.0, announced=9, duration_s=3)
+    assert seconds == [0.0, 1.0, 2.0] and 'guessed from its rate of 1 frames' in warning
 
 
 @pytest.mark.parametrize(

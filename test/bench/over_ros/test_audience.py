@@ -83,6 +83,22 @@ def test_the_median_of_the_quotients_is_judged(slower: float, met: bool) -> None
     assert judged['quartiles']['p75'] > 2.0
 
 
-def test_an_engine_that_takes_no_steps_is_told(clock: SimpleNamespace) -> None:
-    with pytest.raises(RuntimeError, match='the engine took 0 steps in 10'):
-        seen_by(clock, [])
+def test_a_phase_with_hardly_a_step_is_left_out(clock: SimpleNamespace) -> None:
+    costs_ms = (10.0, 12.0, 20.0, 22.0)
+    steps = [step(n / 2, costs_ms[n // 20]) for n in range(80) if n < 41 or n > 59]
+    _, page = seen_by(clock, steps)
+    assert (page['phases'], page['left_out']) == (4, 1)
+    assert page['steps_ms'] == [[10.0, 12.0]]
+    (looked_at,) = page['rows']
+    assert (looked_at['viewers'], looked_at['phases']) == (2, 2)
+
+
+@pytest.mark.parametrize('seconds', [0, 18])
+def test_an_engine_that_takes_hardly_a_step_misses_the_bar(
+    clock: SimpleNamespace, seconds: int
+) -> None:
+    _, page = seen_by(clock, [step(n / 2, 10.0) for n in range(2 * seconds)])
+    assert page['rows'] == [] == page['steps_ms'][1:]
+    judged = step_bar(page)
+    assert judged['quotient'] == 'phases with steps / phases' and not judged['met']
+    assert judged['numbers'] == [seconds // 9, 4]
