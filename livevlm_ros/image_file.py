@@ -24,7 +24,7 @@ from itertools import islice
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from livevlm_ros.engine.messages import BadFrame, Pixels
 
@@ -38,6 +38,7 @@ _JPEG_SEGMENTS = 2000  # to look through; metadata takes a few hundred
 _JPEG_END, _JPEG_SCAN = 0xD9, 0xDA
 _END_OF_JPEG = b'\xff\xd9'
 _END_OF_PNG = b'\0\0\0\0IEND\xaeB`\x82'
+_METADATA = b'Exif\0\0'
 _PROGRESSIVE = b'\xff\xc2'
 _GREY = 128  # all three colours of what a decoder of a jpeg fills in
 _NOISE = bytes(range(1, 128))
@@ -187,7 +188,10 @@ def _decoded(data: bytes, flags: int) -> Pixels | None:
 
 
 def _decoded_jpeg(data: bytes, flags: int) -> Pixels | None:
-    image: Image.Image = Image.open(BytesIO(data), formats=('JPEG',))
+    try:
+        image: Image.Image = Image.open(BytesIO(data), formats=('JPEG',))
+    except UnidentifiedImageError:  # its metadata may be at fault alone
+        image = Image.open(BytesIO(data.replace(_METADATA, bytes(6), 1)), formats=('JPEG',))
     _check_size(data, image.height, image.width)
     grey = not flags & cv2.IMREAD_COLOR
     if grey:

@@ -229,8 +229,9 @@ def tag(number: int, kind: int, count: int, value: int) -> bytes:
         b'II*\0' + struct.pack('<I', 2**31),
         b'II*\0' + struct.pack('<IH', 8, 1) + tag(0x112, 3, 1, 77) + bytes(4),
         b'II*\0' + struct.pack('<IH', 8, 9) + tag(0x112, 7, 1, 0),
+        b'II*\0' + struct.pack('<IH', 8, 2) + tag(0x11A, 7, 1, 0) + tag(0x128, 3, 1, 2),
     ],
-    ids=['text', 'no place', 'place behind its end', 'no side', 'fewer than said'],
+    ids=['text', 'no place', 'place behind its end', 'no side', 'fewer than said', 'no density'],
 )
 def test_a_picture_whose_metadata_are_malformed_is_taken_as_it_lies(metadata: bytes) -> None:
     block = b'Exif\0\0' + metadata
