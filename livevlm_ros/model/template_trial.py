@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,8 @@ CPU_S = 5  # beside what the process takes to start; templates take milliseconds
 WAIT_S = 120.0  # for those seconds, on a machine that is busy
 MEMORY_BYTES = 2**29
 MOST_CHARACTERS = 100_000
+
+_VERDICT = 'verdict of the trial: '  # begins a line of stdout; others may print there too
 
 Messages = Sequence[Mapping[str, Any]]
 
@@ -49,12 +52,22 @@ def _try_once(task: str) -> None:
         )
     except subprocess.TimeoutExpired:
         raise ValueError(f'it takes more than {WAIT_S:g} s') from None
-    if process.returncode < 0:  # a signal, SIGXCPU
-        raise ValueError(f'it takes more than {CPU_S} s of CPU time')
-    if process.returncode:
-        raise ValueError(process.stderr.strip().rpartition('\n')[2])
-    if process.stdout:
-        raise ValueError(process.stdout)
+    _, told, rest = process.stdout.rpartition(f'\n{_VERDICT}')
+    problem = rest.partition('\n')[0] if told else _why_ended(process)
+    if problem:
+        raise ValueError(problem)
+
+
+def _why_ended(process: subprocess.CompletedProcess[str]) -> str:
+    """Say why the other process ended before its verdict."""
+    if process.returncode == -signal.SIGXCPU:
+        return f'it takes more than {CPU_S} s of CPU time'
+    if process.returncode < 0:
+        by = -process.returncode
+        short = '; memory may be short' if by == signal.SIGKILL else ''
+        return f'signal {by} ended the process that tried it: {signal.strsignal(by)}{short}'
+    said = process.stderr.strip().rpartition('\n')[2]
+    return said or f'the process that tried it ended with exit code {process.returncode}'
 
 
 def _problem() -> str:
@@ -66,10 +79,10 @@ def _problem() -> str:
     template, messages, tokens, cpu_s = json.load(sys.stdin)
     used = resource.getrusage(resource.RUSAGE_SELF)
     limit_s = cpu_s + int(used.ru_utime + used.ru_stime)
-    resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s))
+    _lower(resource.RLIMIT_CPU, limit_s)
     with open('/proc/self/statm', encoding='ascii') as statm:
         limit = MEMORY_BYTES + int(statm.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    _lower(resource.RLIMIT_AS, limit)
     try:
         (text,), _ = render_jinja_template(
             [messages], chat_template=template, add_generation_prompt=True, **tokens
@@ -81,5 +94,17 @@ def _problem() -> str:
     return ''
 
 
+def _lower(of: int, most: int) -> None:
+    """
+    Limit what this process may use, unless it may use less already.
+
+    The hard limit stays: at that of the CPU time comes SIGKILL, which tells less than SIGXCPU.
+    """
+    import resource
+
+    hard = resource.getrlimit(of)[1]
+    resource.setrlimit(of, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
 if __name__ == '__main__':
-    sys.stdout.write(_problem())
+    print(f'\n{_VERDICT}{_problem()}', flush=True)
