@@ -16,15 +16,15 @@ to the same pixels, and png files are checked before OpenCV sees them.
 from __future__ import annotations
 
 import re
-import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from io import BytesIO
 from itertools import islice
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from livevlm_ros.engine.messages import BadFrame, Pixels
 
@@ -38,6 +38,7 @@ _JPEG_SEGMENTS = 2000  # to look through; metadata takes a few hundred
 _JPEG_END, _JPEG_SCAN = 0xD9, 0xDA
 _END_OF_JPEG = b'\xff\xd9'
 _END_OF_PNG = b'\0\0\0\0IEND\xaeB`\x82'
+_METADATA = b'Exif\0\0'
 _PROGRESSIVE = b'\xff\xc2'
 _GREY = 128  # all three colours of what a decoder of a jpeg fills in
 _NOISE = bytes(range(1, 128))
@@ -149,7 +150,7 @@ def _read_png(data: bytes, flags: int) -> Pixels | None:
             break
         checksum = int.from_bytes(data[after - 4 : after], 'big')
         if kind[:1].isupper() and zlib.crc32(data[at + 4 : after - 4]) != checksum:
-            raise BadFrame(f'png of {len(data)} bytes is damaged: its {kind.decode()} has changed')
+            raise BadFrame(f'png of {len(data)} bytes is damaged: its chunk {kind!r} changed')
         if kind == b'IDAT':
             pixels.append(data[at + 8 : after - 4])
         ended, at = kind == b'IEND', after
@@ -171,17 +172,27 @@ def _is_whole(deflated: bytes) -> bool:
 
 
 def _decoded(data: bytes, flags: int) -> Pixels | None:
-    """Return what OpenCV makes of a file, None if that is nothing."""
+    """
+    Return what OpenCV makes of a file, None if that is nothing.
+
+    :raises BadFrame: if it has more pixels than its first header declares, too many
+    """
     try:
         if data.startswith(_JPEG):
             return _decoded_jpeg(data, flags)
         return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except (cv2.error, OSError, SyntaxError, ValueError, struct.error):  # all but one Pillow's
+    except (BadFrame, MemoryError):
+        raise
+    except Exception:  # Pillow's and OpenCV's errors have no common base
         return None
 
 
 def _decoded_jpeg(data: bytes, flags: int) -> Pixels | None:
-    image: Image.Image = Image.open(BytesIO(data), formats=('JPEG',))
+    try:
+        image: Image.Image = Image.open(BytesIO(data), formats=('JPEG',))
+    except UnidentifiedImageError:  # its metadata may be at fault alone
+        image = Image.open(BytesIO(data.replace(_METADATA, bytes(6), 1)), formats=('JPEG',))
+    _check_size(data, image.height, image.width)
     grey = not flags & cv2.IMREAD_COLOR
     if grey:
         image.draft('L', image.size)
@@ -189,8 +200,14 @@ def _decoded_jpeg(data: bytes, flags: int) -> Pixels | None:
         return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     image.load()
     if not flags & cv2.IMREAD_IGNORE_ORIENTATION:
-        ImageOps.exif_transpose(image, in_place=True)
+        _turn_upright(image)
     pixels = np.asarray(image)
     if grey:
         return pixels
     return cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR if pixels.ndim == 2 else cv2.COLOR_RGB2BGR)
+
+
+def _turn_upright(image: Image.Image) -> None:
+    """Turn a picture as its metadata says, if they can be read."""
+    with suppress(Exception):  # whatever they hold: the picture itself is whole
+        ImageOps.exif_transpose(image, in_place=True)

@@ -3,6 +3,7 @@
 """What a decoder shows whole is taken; what was cut off, or declares too much, is refused."""
 
 import random
+import struct
 from io import BytesIO
 
 import cv2
@@ -190,8 +191,54 @@ def test_no_decoder_complains_on_stderr_of_a_damaged_picture(
 
 
 def test_a_png_whose_chunks_changed_is_refused_by_their_name() -> None:
-    with pytest.raises(BadFrame, match='is damaged: its IDAT has changed'):
+    with pytest.raises(BadFrame, match="is damaged: its chunk b'IDAT' changed"):
         read(DAMAGED['png'])
+
+
+def test_a_png_chunk_may_have_any_name() -> None:
+    chunk = bytes(4) + b'A\xff\xfe\xfd' + bytes(4)
+    with pytest.raises(BadFrame, match=r"its chunk b'A\\xff\\xfe\\xfd' changed"):
+        read(PNG[:33] + chunk + PNG[33:])
+
+
+@pytest.mark.parametrize(
+    ('width', 'height', 'said'),
+    [(8001, 8000, 'declares 8001x8000'), (65500, 65500, 'does not decode')],
+)
+def test_a_second_frame_header_declares_no_huge_size_either(
+    width: int, height: int, said: str
+) -> None:
+    huge = declaring('.jpg', width, height)
+    at = huge.index(b'\xff\xc0')
+    header = huge[at : at + 2 + int.from_bytes(huge[at + 2 : at + 4], 'big')]
+    scan = JPEG.index(b'\xff\xda')
+    with pytest.raises(BadFrame, match=said):
+        read(JPEG[:scan] + header + JPEG[scan:])
+
+
+def tag(number: int, kind: int, count: int, value: int) -> bytes:
+    """Make an entry of a picture's metadata."""
+    return struct.pack('<HHII', number, kind, count, value)
+
+
+@pytest.mark.parametrize(
+    'metadata',
+    [
+        b'no metadata',
+        b'II*\0',
+        b'II*\0' + struct.pack('<I', 2**31),
+        b'II*\0' + struct.pack('<IH', 8, 1) + tag(0x112, 3, 1, 77) + bytes(4),
+        b'II*\0' + struct.pack('<IH', 8, 9) + tag(0x112, 7, 1, 0),
+        b'II*\0' + struct.pack('<IH', 8, 2) + tag(0x11A, 7, 1, 0) + tag(0x128, 3, 1, 2),
+    ],
+    ids=['text', 'no place', 'place behind its end', 'no side', 'fewer than said', 'no density'],
+)
+def test_a_picture_whose_metadata_are_malformed_is_taken_as_it_lies(metadata: bytes) -> None:
+    block = b'Exif\0\0' + metadata
+    segment = b'\xff\xe1' + (len(block) + 2).to_bytes(2, 'big') + block
+    dense = JPEG[:13] + b'\1' + JPEG[14:]  # in dots per inch, which else the metadata tell
+    for data in (JPEG, dense):
+        np.testing.assert_array_equal(read(data[:2] + segment + data[2:]), read(JPEG))
 
 
 @pytest.mark.parametrize('grey', [False, True])

@@ -87,6 +87,7 @@ if TYPE_CHECKING:
         choose_heads,
     )
     from livevlm_ros.model import (
+        Absence,
         AnswerToken,
         BadQuestion,
         CheckpointError,
@@ -99,6 +100,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    'Absence',
     'Answer',
     'AnswerToken',
     'BadFrame',
@@ -143,6 +145,7 @@ __all__ = [
 ]
 
 _LATE = {
+    'Absence': 'livevlm_ros.model',
     'CheckpointError': 'livevlm_ros.model',
     'checkpoint_folder': 'livevlm_ros.model',
     'Engine': 'livevlm_ros.engine.engine',

@@ -11,6 +11,7 @@ false memory. How much of it is too much differs from word to word.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -54,8 +55,13 @@ class Absence:
         return cls({word.strip().casefold(): float(at) for word, at in entry.items()})
 
     def says(self, text: str) -> bool:
-        """Tell whether an answer says that something was not there."""
-        return text.strip().casefold() in self.limits
+        """
+        Tell whether an answer says that something was not there.
+
+        It does if it begins with one of the absences, word by word: `No, I did not.` says `no`.
+        """
+        said = _words(text)
+        return any(said[: len(words)] == words for words in map(_words, self.limits))
 
     def doubt(self, shares: Mapping[str, float]) -> float:
         """
@@ -65,3 +71,8 @@ class Absence:
         """
         found = {text.strip().casefold(): share for text, share in shares.items()}
         return max(found.get(word, 0.0) / limit for word, limit in self.limits.items())
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of a text without case, and without the punctuation around each."""
+    return [re.sub(r'^\W+|\W+$', '', word) or word for word in text.casefold().split()]

@@ -3,8 +3,10 @@
 """
 The chat around a video: the prefix before it, the question after it, the words it may use.
 
-The checkpoint's own template is rendered with one video and the question, tokenized as a whole and
-cut at the token of its frames, so each part has the tokens it has in the whole.
+The checkpoint's own template is rendered once, with one video and words that stand for a question.
+Each question takes their place, and the whole is tokenized and cut at the token of its frames, so
+each part has the tokens it has in the whole. A template is a program, and what it does with one
+text says nothing of the next: it never sees a question.
 """
 
 from __future__ import annotations
@@ -29,6 +31,11 @@ NAMED_EXAMPLES = 6
 """Questions that the model knows, at most, in an error."""
 NAMED_LETTERS = 40
 """Letters of an unknown word an error shows at most."""
+
+_PLACE = 'Is "A" <b> & \'c\' at 2\\3?'
+"""Stands for a question; whatever changes letters or escapes signs changes it."""
+_EDGE = '\t\v\t'
+"""Space around it that no template writes, but that one may trim."""
 
 
 class BadQuestion(ValueError):
@@ -69,6 +76,43 @@ class QuestionPrompt:
         return len(self.embeds)
 
 
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """
+    A rendered chat without its question.
+
+    :param trims: whether the template takes space off the question's start, and its end
+    """
+
+    before: str
+    after: str
+    trims: tuple[bool, bool]
+
+    @classmethod
+    def of(cls, rendered: str) -> _Around:
+        """
+        Cut a chat that has `_PLACE` with `_EDGE` on both sides.
+
+        :raises ValueError: if it has not, or more than once
+        """
+        if rendered.count(_PLACE) != 1:
+            raise ValueError(
+                f'it has the question {rendered.count(_PLACE)} times as it is asked, expected once'
+            )
+        before, _, after = rendered.partition(_PLACE)
+        return cls(
+            before.removesuffix(_EDGE),
+            after.removeprefix(_EDGE),
+            (not before.endswith(_EDGE), not after.startswith(_EDGE)),
+        )
+
+    def put(self, text: str) -> str:
+        """Return the chat with a question."""
+        start, end = self.trims
+        text = text.lstrip() if start else text
+        return self.before + (text.rstrip() if end else text) + self.after
+
+
 class Chat:
     """
     A checkpoint's template and vocabulary.
@@ -76,7 +120,8 @@ class Chat:
     :param tokenizer: with a chat template
     :param video: how the chat holds a video
     :param vocabulary: parsed `vocabulary.yaml`; {} means any word may be asked
-    :raises CheckpointError: if the template has no place for a video, or no text before it
+    :raises CheckpointError: if the template has no place for a video, no text before it, or does
+        not write the question as it is asked
     """
 
     def __init__(
@@ -97,8 +142,8 @@ class Chat:
         self._markers = [token for token in tokenizer.get_added_vocab() if token.strip()]
         self._markers += [video.marker] if video.marker else []
         try:
-            self._try_template()
-            ids = self._render('?')
+            self._around = _Around.of(self._render())
+            ids = self._ids('?')
         except Exception as error:  # a template can compute anything, and fail in any way
             raise CheckpointError(
                 f'{tokenizer.name_or_path}: the chat template does not render ({error})'
@@ -119,7 +164,7 @@ class Chat:
             long
         """
         self._check_text(text, 'the question')
-        ids = self._render(text)
+        ids = self._ids(text)
         question = ids[len(self.prefix_ids) + 1 :]
         limit = RESERVED_POSITIONS - len(self.prefix_ids) - 2  # newline and one answer token
         if len(question) > limit:
@@ -154,20 +199,24 @@ class Chat:
             if marker in text:
                 raise BadQuestion(f'{name} holds {marker!r}, a marker of the chat')
 
-    def _try_template(self) -> None:
-        """Refuse a template that fails, or does not end; ours does."""
-        if Path(self._tokenizer.name_or_path) == EMBEDDED:
-            return
-        template, tokens = self._tokenizer.get_chat_template(), self._tokenizer.special_tokens_map
-        try_template(template, _messages('?'), tokens)
-
-    def _render(self, text: str) -> list[int]:
-        rendered = self._tokenizer.apply_chat_template(
-            _messages(text), add_generation_prompt=True, tokenize=False
+    def _render(self) -> str:
+        """Render the template around `_PLACE`, refusing one that fails or does not end."""
+        asked = {'type': 'text', 'text': f'{_EDGE}{_PLACE}{_EDGE}'}
+        messages = [{'role': 'user', 'content': [{'type': 'video'}, asked]}]
+        if Path(self._tokenizer.name_or_path) != EMBEDDED:  # ours ends
+            template = self._tokenizer.get_chat_template()
+            try_template(template, messages, self._tokenizer.special_tokens_map)
+        rendered: str = self._tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, tokenize=False
         )
         if self._video.marker:
             rendered = rendered.replace(self._video.marker, self._video.text, 1)
-        return self._tokenizer(rendered, add_special_tokens=False, verbose=False).input_ids
+        return rendered
+
+    def _ids(self, text: str) -> list[int]:
+        whole = self._around.put(text)
+        ids: list[int] = self._tokenizer(whole, add_special_tokens=False, verbose=False).input_ids
+        return ids
 
     def _check_words(self, text: str) -> None:
         encoded = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
@@ -182,8 +231,3 @@ class Chat:
     def text(self, ids: Sequence[int]) -> str:
         """Answer tokens as text, markers left out."""
         return self._tokenizer.decode(list(ids), skip_special_tokens=True).strip()
-
-
-def _messages(text: str) -> list[dict[str, Any]]:
-    """Return a chat of one video and a question."""
-    return [{'role': 'user', 'content': [{'type': 'video'}, {'type': 'text', 'text': text}]}]

@@ -13,10 +13,23 @@ import yaml
 
 from livevlm_ros.weights import EMBEDDED
 
-MOST_BYTES = {'*.json': 2**24, '*.txt': 2**26, '*.jinja': 2**20, '*.yaml': 2**18}
-"""Sizes that no file beside the weights comes near; `TOKENIZERS` may be larger."""
-
-TOKENIZERS, MOST_TOKENIZER_BYTES = ('tokenizer.json', 'vocab.json'), 2**27
+MOST_BYTES = {
+    '*config.json': 2**24,
+    'tokenizer*.json': 2**27,
+    'vocab.json': 2**27,
+    'added_tokens.json': 2**24,
+    'special_tokens_map.json': 2**24,
+    'chat_template.json': 2**24,
+    'model.safetensors.index.json': 2**24,
+    'training.json': 2**24,
+    'merges.txt': 2**26,
+    'vocab.txt': 2**26,
+    'chat_template.jinja': 2**20,
+    'additional_chat_templates/*.jinja': 2**20,
+    'vocabulary.yaml': 2**18,
+    'memory.yaml': 2**18,
+}
+"""Sizes that none of the files that are read beside the weights comes near."""
 
 HUB_FILES = ('*.json', '*.safetensors', '*.txt', '*.jinja', '*.yaml')
 
@@ -61,13 +74,12 @@ def _found(path: str) -> Path:
 
 def _check_sizes(folder: Path) -> None:
     """
-    Look at the sizes of the files beside the weights before anything parses them.
+    Look at the sizes of the files that are read beside the weights before anything parses them.
 
     :raises CheckpointError: naming one that is far too large
     """
-    for pattern, usual in MOST_BYTES.items():
+    for pattern, most in MOST_BYTES.items():
         for file in sorted(folder.glob(pattern)):
-            most = MOST_TOKENIZER_BYTES if file.name in TOKENIZERS else usual
             size = file.stat().st_size if file.is_file() else 0  # a link may lead nowhere
             if size > most:
                 raise CheckpointError(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from livevlm_ros.replay.accuracy import Report, rate
-from livevlm_ros.replay.outcome import ABSENT, Outcome, accepted
+from livevlm_ros.replay.outcome import Outcome, accepted, says_absent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -161,9 +161,7 @@ def _split(outcomes: Sequence[Outcome]) -> tuple[np.ndarray, np.ndarray, int]:
     answered = [bool(outcome.entry.answer and outcome.answer.text) for outcome in outcomes]
     claims = [outcome.claims_absent for outcome in outcomes]
     right = [
-        known
-        and accepted(outcome.answer, outcome.entry)
-        and outcome.answer.text.strip().lower() not in ABSENT
+        known and accepted(outcome.answer, outcome.entry) and not says_absent(outcome.answer.text)
         for known, outcome in zip(answered, outcomes, strict=True)
     ]
     absent = sum(outcome.absent for outcome in outcomes)

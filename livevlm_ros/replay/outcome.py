@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
+from livevlm_ros.engine import Absence
 from livevlm_ros.engine.messages import Answer, Status
 from livevlm_ros.replay.questions import QuestionEntry
 from livevlm_ros.world import score
@@ -21,6 +22,7 @@ EVIDENCE_FRAMES = 3
 ABSENT = ('never', 'no', 'unable to answer')
 """Answers that say that something was not there."""
 
+_ABSENCE = Absence(dict.fromkeys(ABSENT, 1.0))
 _TOLERANCE_S = 1e-6
 
 
@@ -36,6 +38,11 @@ def accepted(answer: Answer, entry: QuestionEntry) -> bool:
     chosen = entry.choices[answer.choice_index]
     in_words = [each for each in entry.answer if each not in entry.choices]
     return chosen in entry.answer or score(chosen, in_words)
+
+
+def says_absent(text: str) -> bool:
+    """Tell whether an answer says that something was not there, as the engine tells it."""
+    return _ABSENCE.says(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +105,7 @@ class Outcome:
         Any text does but an absence; where it was asked whether something was there, only yes.
         """
         text = self.answer.text.strip().lower()
-        if not self.absent or not text or accepted(self.answer, self.entry):
+        if not self.absent or not text or says_absent(text) or accepted(self.answer, self.entry):
             return False
         absences = {answer.lower() for answer in self.entry.answer} & set(ABSENT)
         return absences != {'no'} or text == 'yes'

@@ -30,4 +30,26 @@ def test_doubt_is_that_of_the_absence_nearest_to_its_limit() -> None:
 
 def test_an_absence_is_told_by_its_words() -> None:
     assert ABSENCE.says(' Never') and ABSENCE.says('no')
-    assert not ABSENCE.says('never mind') and not ABSENCE.says('')
+    assert not ABSENCE.says('red') and not ABSENCE.says('')
+
+
+@pytest.mark.parametrize(
+    'text',
+    ['no.', 'No, I did not see it', 'NO!', '"Never"', '**No**', 'no \u2014 it was not there'],
+)
+def test_an_absence_may_be_the_first_word_of_an_answer(text: str) -> None:
+    assert ABSENCE.says(text)
+
+
+@pytest.mark.parametrize(
+    'text', ['yes, no doubt', 'not red', 'no-one', 'nobody', 'Norway', '.', '-']
+)
+def test_other_first_words_are_no_absence(text: str) -> None:
+    assert not ABSENCE.says(text)
+
+
+def test_an_absence_of_several_words_is_the_beginning_of_an_answer() -> None:
+    absence = Absence({'unable to answer': 0.1})
+    assert absence.says('Unable to answer.') and absence.says('unable to  answer: too dark')
+    assert not absence.says('unable to') and not absence.says('unable to answering')
+    assert not absence.says('I am unable to answer')

@@ -34,6 +34,58 @@ def test_prefix_and_question_have_the_tokens_of_the_whole_chat(
     assert [*chat.prefix_ids, video, *chat.question_ids(question)] == ids
 
 
+TEMPLATE = (
+    'user : <video> {{% for part in messages[0].content if part.text %}}{}{{% endfor %}} '
+    'assistant :'
+)
+
+
+@pytest.mark.parametrize(
+    'written', ['{{ part.text }}', '\n {{ part.text | trim }}\n ', 'is {{ part.text.lstrip() }}']
+)
+@pytest.mark.parametrize(
+    'question', ['is it left', ' \t is it\n left \n\n', '\u3000is "it"\v&\\', ' ']
+)
+def test_a_template_may_trim_the_question(checkpoint: Path, written: str, question: str) -> None:
+    tokenizer = open_tokenizer(checkpoint)
+    tokenizer.chat_template = TEMPLATE.format(written)
+    video = tokenizer.convert_tokens_to_ids('<video>')
+    chat = Chat(tokenizer, video=VideoText(video), vocabulary={})
+    content = [{'type': 'video'}, {'type': 'text', 'text': question}]
+    whole = tokenizer.apply_chat_template([{'role': 'user', 'content': content}], tokenize=False)
+    ids = tokenizer(whole, add_special_tokens=False).input_ids
+    assert [*chat.prefix_ids, video, *chat.question_ids(question)] == ids
+
+
+def test_no_question_is_given_to_the_template(word_checkpoint: Path) -> None:
+    tokenizer = open_tokenizer(word_checkpoint)
+    picky = '{% if "car" in part.text %}{{ raise_exception("a car") }}{% endif %}{{ part.text }}'
+    tokenizer.chat_template = TEMPLATE.format(picky)
+    chat = Chat(tokenizer, video=VideoText(5), vocabulary={})
+    assert tokenizer.decode(chat.question_ids('was the car left')).startswith('was the car left')
+
+
+@pytest.mark.parametrize(
+    ('written', 'times'),
+    [
+        ('what ?', 0),
+        ('{{ part.text }} {{ part.text }}', 2),
+        ('{{ part.text | lower }}', 0),
+        ('{{ part.text | capitalize }}', 0),
+        ('{{ part.text | escape }}', 0),
+        ('{{ part.text | tojson }}', 0),
+    ],
+)
+def test_a_template_that_changes_the_question_is_refused(
+    word_checkpoint: Path, written: str, times: int
+) -> None:
+    tokenizer = open_tokenizer(word_checkpoint)
+    tokenizer.chat_template = TEMPLATE.format(written)
+    with pytest.raises(CheckpointError, match=f'has the question {times} times as') as refused:
+        Chat(tokenizer, video=VideoText(5), vocabulary={})
+    assert '\n' not in str(refused.value)
+
+
 def test_the_chat_of_a_hub_checkpoint_is_the_models_not_the_tokenizers(
     hub_checkpoint: Path,
 ) -> None:

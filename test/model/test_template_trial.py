@@ -1,5 +1,9 @@
 # Copyright 2026 The livevlm_ros authors
 # SPDX-License-Identifier: Apache-2.0
+import resource
+import sys
+from pathlib import Path
+
 import pytest
 
 from livevlm_ros.model import template_trial
@@ -47,3 +51,54 @@ def test_a_machine_without_time_is_not_waited_for(monkeypatch: pytest.MonkeyPatc
         patch.setattr(template_trial, 'WAIT_S', 0.01)
         try_template('{# a slow machine #}', MESSAGES, {})
     try_template('{# a slow machine #}', MESSAGES, {})
+
+
+@pytest.fixture
+def run_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Make the other process run lines of shell before it tries the template."""
+
+    def run_by(*lines: str) -> None:
+        script = tmp_path / 'python'
+        script.write_text('\n'.join(['#!/bin/sh', *lines, f'exec {sys.executable} "$@"']))
+        script.chmod(0o755)
+        monkeypatch.setattr(sys, 'executable', str(script))
+
+    return run_by
+
+
+def test_what_others_print_is_no_problem_of_the_template(run_by) -> None:
+    run_by('echo a notice', 'echo a warning >&2')
+    try_template('{# beside others that print #}', MESSAGES, {})
+    with pytest.raises(ValueError, match='^it makes 200000 characters'):
+        try_template("{# beside others that print #}{{ 'a' * 200000 }}", MESSAGES, {})
+
+
+@pytest.mark.parametrize(
+    ('line', 'said'),
+    [
+        ('kill -XCPU $$', 'it takes more than 1 s of CPU time'),
+        ('kill -KILL $$', '^signal 9 ended .*: Killed; memory may be short$'),
+        ('kill -SEGV $$', '^signal 11 ended .*: Segmentation fault$'),
+        ('echo why >&2; exit 3', '^why$'),
+        ('exit 3', 'exit code 3'),
+        ('exit 0', 'exit code 0'),
+    ],
+)
+def test_a_process_that_ends_without_a_verdict_says_why(run_by, line: str, said: str) -> None:
+    run_by('ulimit -c 0', line)
+    with pytest.raises(ValueError, match=said):
+        try_template('{# ended #}', MESSAGES, {})
+
+
+@pytest.mark.parametrize(
+    ('hard', 'limits'),
+    [(7, (7, 7)), (99, (20, 99)), (resource.RLIM_INFINITY, (20, resource.RLIM_INFINITY))],
+)
+def test_a_limit_of_the_system_is_not_raised(
+    monkeypatch: pytest.MonkeyPatch, hard: int, limits: tuple[int, int]
+) -> None:
+    limited = {}
+    monkeypatch.setattr(resource, 'getrlimit', lambda of: (hard, hard))
+    monkeypatch.setattr(resource, 'setrlimit', limited.__setitem__)
+    template_trial._lower(resource.RLIMIT_CPU, 20)
+    assert limited == {resource.RLIMIT_CPU: limits}

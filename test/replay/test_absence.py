@@ -98,3 +98,11 @@ def test_the_curve_goes_from_every_answer_withheld_to_none() -> None:
     assert (left[1], lost[1]) == (2, 0)
     assert (left[4], lost[4]) == (3, 0)
     assert absence_curve([said('red', 'never'), said('red', 'red')]) == []
+
+
+@pytest.mark.parametrize('text', ['No, I did not see it.', 'never.', 'NO', 'Unable to answer.'])
+def test_a_denial_is_neither_a_claim_nor_an_answer_to_lose(text: str) -> None:
+    doubted = [said('red', 'red', doubt=0.3), said('red', 'never', doubt=0.3)]
+    row = told([*doubted, said(text, 'never', doubt=9.0), said(text, text, doubt=9.0)])[None]
+    assert row['false_memory']['wrong'] == 1
+    assert row['lost']['n'] == 1
