@@ -33,7 +33,7 @@ def camera_parameters(camera: str) -> tuple[Parameter, ...]:
             f'cameras.{camera}.expected_rate',
             0.0,
             'Images per second that the camera is to publish: warn when fewer than three quarters '
-            'of them come; 0: any number will do.',
+            'of them come; 0, or fewer than four in diagnostics.window_s: any number will do.',
             low=0.0,
             high=1000.0,
             change='live',

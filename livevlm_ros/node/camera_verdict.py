@@ -16,12 +16,14 @@ from livevlm_ros.share import PROFILE_VARIABLE
 
 if TYPE_CHECKING:
     from livevlm_ros.engine.slot import CameraStats
+    from livevlm_ros.node.traffic import TrafficStats
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 FOREIGN_STAMP_S = 3600.0  # a newest frame that is this far from now has another clock
 REFUSED_IN_ROW = 3  # bad frames after which every one is held to be
 LEAST_SHARE = 0.75  # of the images that are expected
-COUNTED_S = 5.0  # before which fewer images say nothing
+COUNTED_S = 5.0  # or the whole window, before which fewer images say nothing
+COUNTED = 4  # images that are to come before fewer say something
 
 
 ABSENT = ('no publisher', 'silent')
@@ -77,9 +79,17 @@ def verdict(
         return Verdict(WARN, f'newest frame in the memory is {age_s:.1f} s old')
     rate = f'{camera.traffic.fps:.1f} images a second on {where}'
     expected = parameters[f'cameras.{name}.expected_rate']
-    if camera.traffic.counted_s >= COUNTED_S and camera.traffic.fps < LEAST_SHARE * expected:
+    if _is_slow(camera.traffic, expected, parameters['diagnostics.window_s']):
         return Verdict(WARN, f'{rate}, expected {expected:g}', 'slow')
     return Verdict(OK, rate)
+
+
+def _is_slow(traffic: TrafficStats, expected: float, window_s: float) -> bool:
+    """Return whether too few images came, where so many were to come that one is no matter."""
+    counted_s = traffic.counted_s
+    if counted_s < min(COUNTED_S, window_s) or counted_s * expected < COUNTED:
+        return False
+    return traffic.fps < LEAST_SHARE * expected
 
 
 def _missing(camera: CameraReport, where: str) -> Verdict | None:
